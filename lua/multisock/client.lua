@@ -1,0 +1,162 @@
+-- A client: defaults, a connection pool, and the one list of middleware.
+local admission = require("multisock.admission")
+local core = require("multisock.core")
+local errors = require("multisock.errors")
+local redirect = require("multisock.middleware.redirect")
+local request = require("multisock.request")
+local scheduler = require("multisock.scheduler")
+local settings = require("multisock.settings")
+local targets = require("multisock.targets")
+local transfer = require("multisock.transfer")
+require("multisock.response")
+
+local client = {}
+
+local Client = { __name = "multisock.client" }
+Client.__index = Client
+
+-- Outermost first; each is fn(request, next) -> response | nil, err.
+local MIDDLEWARE = { redirect }
+
+-- The list as one function, made once: no closure per request.
+local function chain(list)
+  local handler = transfer.perform
+  for i = #list, 1, -1 do
+    local middleware, next = list[i], handler
+    handler = function(made)
+      return middleware(made, next)
+    end
+  end
+  return handler
+end
+
+local function check_status(response, err)
+  if response and response.status >= 400 then
+    return nil, errors.new("status", ("HTTP status %d %s"):format(response.status,
+      response.status_text), {
+        url = response.url, attempts = 1, response = response, phase = "receive",
+        retryable = response.status >= 500 or response.status == 429,
+      })
+  end
+  return response, err
+end
+
+local function send(self, method, url, options)
+  local made, err = request.new(self, method, url, options, 3)
+  if made == nil then
+    return nil, err
+  end
+  if made.settings.fail_on_error then
+    return check_status(self.handler(made))
+  end
+  return self.handler(made)
+end
+
+--- Sends a request and waits for its headers; the body streams.
+-- @param url string @param options? table
+-- @return response; or nil, err @raise on misuse, and when cancelled
+function Client:fetch(url, options)
+  return send(self, "GET", url, options)
+end
+
+for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
+  Client[method:lower()] = function(self, url, options)
+    return send(self, method, url, options)
+  end
+end
+
+--- Ends its transfers and closes its connections. May be called again.
+function Client:close()
+  if self.closed then
+    return
+  end
+  self.closed = true
+  for _, host in pairs(self.hosts) do
+    host:close()
+  end
+  transfer.close_client(self)
+  for i = #self.idle, 1, -1 do
+    self.idle[i]:close()
+    self.idle[i] = nil
+  end
+end
+
+Client.__close = Client.close
+
+function Client:__tostring()
+  return "multisock.client (" .. (self.closed and "closed" or "open") .. ")"
+end
+
+local LIMITS = { connections = true, host_connections = true, streams = true, idle = true }
+
+-- Checks and copies what the user gave.
+local function make_limits(given)
+  if type(given) ~= "table" then
+    error("limits: table expected, got " .. type(given), 4)
+  end
+  local limits = {}
+  for name, value in pairs(given) do
+    if not LIMITS[name] then
+      error(("limits: unknown field %q"):format(tostring(name)), 4)
+    end
+    if type(value) ~= "number" or value < 1 or value % 1 ~= 0 then
+      error(("limits.%s: integer of 1 or more expected, got %s"):format(name, tostring(value)), 4)
+    end
+    limits[name] = value
+  end
+  limits.budget = admission.new_budget(limits.connections)
+  return limits
+end
+
+local function new_multi(limits)
+  local multi = assert(core.multi({
+    max_concurrent_streams = limits.streams or 100,
+    -- Idle ones hold descriptors too: the oldest make room for the next host.
+    maxconnects = limits.idle or admission.process_limit(),
+  }))
+  scheduler.loop.attach(multi)
+  return multi
+end
+
+--- Makes a client.
+-- @param options? every request option, `base_url`, `limits`
+-- @return client @raise on an unknown option
+function client.new(options, level)
+  level = (level or 1) + 1
+  local own, request_options = {}, {}
+  if options ~= nil and type(options) ~= "table" then
+    error("options: table expected, got " .. type(options), level)
+  end
+  for name, value in pairs(options or {}) do
+    if name == "base_url" or name == "limits" then
+      own[name] = value
+    else
+      request_options[name] = value
+    end
+  end
+  local base
+  if own.base_url ~= nil then
+    local err
+    base, err = targets.get(own.base_url)
+    if base == nil then
+      error("base_url: " .. err.message, level)
+    end
+  end
+  local limits = make_limits(own.limits or {})
+  local given = settings.flatten(settings.derive(settings.defaults, request_options, level))
+  return setmetatable({
+    settings = given,
+    -- Whether its plain requests wait for nothing but libcurl.
+    unlimited = not (given.timeout.total or given.timeout.queue or given.timeout.first_byte
+      or given.progress),
+    base = base,
+    limits = limits,
+    multi = new_multi(limits),
+    hosts = {},
+    idle = {},
+    prepared = setmetatable({}, { __mode = "k" }),
+    handler = chain(MIDDLEWARE),
+  }, Client)
+end
+
+return client

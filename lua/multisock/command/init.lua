@@ -1,0 +1,126 @@
+-- The command `multisock`: which subcommand, help, exit status. bin/multisock
+-- calls main().
+local command = {}
+
+local HELP = [[
+usage: multisock get URL... [options]   download many files at once
+       multisock version                what runs: multisock, Lua, libcurl, libuv
+       multisock help [get]             this text, or that of a command
+
+multisock get --help lists the options.
+]]
+
+local EBADF = 9
+
+-- A standard stream that is closed leaves its number to the first file that
+-- is opened, which would then get our messages. Something that cannot be
+-- written takes its place, so that writing fails as it should.
+local held = {}
+local function hold_standard_streams()
+  for _, stream in ipairs({ io.stdin, io.stdout, io.stderr }) do
+    local _, _, number = stream:seek()
+    if number == EBADF then
+      held[#held + 1] = io.open("/dev/null", stream == io.stdin and "wb" or "rb")
+    end
+  end
+end
+
+--- Says what is wrong with the arguments.
+-- @return the exit status for it
+function command.misuse(name, message)
+  io.stderr:write(name, ": ", message, " (try '", name, " --help')\n")
+  return 2
+end
+
+-- For text that is all there is to say: not being able to say it is a failure.
+function command.say(text)
+  local ok, message = io.stdout:write(text)
+  if ok then
+    ok, message = io.stdout:flush()
+  end
+  if not ok then
+    io.stderr:write("multisock: cannot write to standard output: ", tostring(message), "\n")
+    return 1
+  end
+  return 0
+end
+
+local function sorted_names(set)
+  local names = {}
+  for name in pairs(set) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return table.concat(names, " ")
+end
+
+local function version(argv)
+  if argv[2] == "--help" or argv[2] == "-h" then
+    return command.say("usage: multisock version\n")
+  elseif argv[2] then
+    return command.misuse("multisock version", "unexpected argument '" .. argv[2] .. "'")
+  end
+  local is = require("multisock").version()
+  return command.say(table.concat({
+    "multisock " .. is.multisock,
+    "Lua       " .. is.lua,
+    "libcurl   " .. is.curl,
+    "TLS       " .. (is.ssl or "none"),
+    "libuv     " .. is.uv,
+    "protocols " .. table.concat(is.protocols, " "),
+    "features  " .. sorted_names(is.features),
+  }, "\n") .. "\n")
+end
+
+local function get(argv)
+  return require("multisock.command.get").run(argv)
+end
+
+local function help(argv)
+  if argv[2] == "get" then
+    return get({ "get", "--help" })
+  elseif argv[2] == nil or argv[2] == "help" or argv[2] == "version" or argv[2] == "--help" then
+    return command.say(HELP)
+  end
+  return command.misuse("multisock help", "unknown command '" .. argv[2] .. "'")
+end
+
+local COMMANDS = {
+  get = get, version = version, help = help,
+  ["--version"] = version, ["-V"] = version, ["--help"] = help, ["-h"] = help,
+}
+
+local function dispatch(argv)
+  local run = COMMANDS[argv[1]]
+  if run then
+    return run(argv)
+  elseif argv[1] == nil then
+    io.stderr:write(HELP)
+    return 2
+  end
+  local kind = argv[1]:sub(1, 1) == "-" and "option" or "command"
+  return command.misuse("multisock", ("unknown %s '%s'"):format(kind, argv[1]))
+end
+
+--- Whether this value is what `lua` raises at Ctrl-C.
+function command.is_interrupt(err)
+  return type(err) == "string" and err:find("interrupted!", 1, true) ~= nil
+end
+
+--- Runs the command. @param argv list of arguments
+-- @return the exit status: 0, 1 (something failed), 2 (misuse), 130 (Ctrl-C)
+function command.main(argv)
+  hold_standard_streams()
+  local ok, result = xpcall(dispatch, function(err)
+    return command.is_interrupt(err) and err or debug.traceback(tostring(err), 2)
+  end, argv)
+  if ok then
+    return result
+  elseif command.is_interrupt(result) then
+    return 130
+  end
+  io.stderr:write("multisock: ", result, "\n")
+  return 1
+end
+
+return command

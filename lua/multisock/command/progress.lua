@@ -1,0 +1,222 @@
+-- What a terminal shows while files arrive: a line for each that is active and
+-- one for all of them, drawn over the ones before.
+local text = require("multisock.command.text")
+
+local progress = {}
+
+-- Seconds over which rates are smoothed, and what the terminal's size may cost:
+-- it is asked for every so many seconds, by starting a program.
+local SMOOTHING = 3
+local SIZE_INTERVAL = 2
+
+local NARROWEST_NAME = 8
+local WIDE = 60
+
+---- Rates ---------------------------------------------------------------------
+
+local Meter = {}
+Meter.__index = Meter
+
+--- A smoothed rate of something that grows.
+function progress.meter(time, bytes)
+  return setmetatable({ started = time, time = time, bytes = bytes, sum = 0 }, Meter)
+end
+
+--- Takes how much there is at this time. @return bytes a second
+function Meter:sample(time, bytes)
+  local step = time - self.time
+  if step > 0 then
+    local old = math.exp(-step / SMOOTHING)
+    self.sum = self.sum * old + (bytes - self.bytes) / step * (1 - old)
+    self.time, self.bytes = time, bytes
+  end
+  -- Before the first three seconds are over the sum weighs less than 1.
+  local weight = 1 - math.exp(-(self.time - self.started) / SMOOTHING)
+  return weight > 0 and self.sum / weight or 0
+end
+
+---- Lines ---------------------------------------------------------------------
+
+local function right(field, width)
+  return (" "):rep(width - #field) .. field
+end
+
+local function eta(left, rate)
+  return left and rate >= 1 and text.duration(left / rate) or "-"
+end
+
+-- The fields behind a name: as many as leave room for it.
+local function compose(fields, columns)
+  local gap = columns >= WIDE and "  " or " "
+  local drop = { "bytes", "eta", "rate", "percent" }
+  while true do
+    local pieces = {}
+    for _, name in ipairs({ "percent", "bytes", "rate", "eta" }) do
+      pieces[#pieces + 1] = fields[name] and gap .. fields[name]
+    end
+    local tail = table.concat(pieces)
+    if #tail + NARROWEST_NAME <= columns or #drop == 0 then
+      return tail:sub(1, math.max(0, columns - 1))
+    end
+    fields[table.remove(drop, 1)] = nil
+  end
+end
+
+local function file_line(job, rate, columns)
+  local known = job.total and job.total > 0
+  local size = text.short_size(job.size)
+  if job.status == nil then
+    size = "waiting"
+  elseif known then
+    size = size .. "/" .. text.short_size(job.total)
+  end
+  local percent = known and math.min(100, math.floor(job.size / job.total * 100))
+  local tail = compose({
+    percent = right(percent and percent .. "%" or "-", 4),
+    bytes = right(size, 11),
+    rate = right(text.short_size(rate) .. "/s", 7),
+    eta = right(eta(known and job.total - job.size, rate), 5),
+  }, columns)
+  return text.fit(text.clean(job.wanted or job.url, "?"), columns - #tail) .. tail
+end
+
+-- Bytes that are still to come: those that servers have named, and for files
+-- of unknown size what the others have on average. Nil when none is known.
+local function bytes_left(run)
+  local known, count, left = run.done_bytes, run.done, 0
+  for _, job in ipairs(run.active) do
+    if job.total then
+      known, count, left = known + job.total, count + 1, left + job.total - job.size
+    end
+  end
+  local unknown = run.count - run.failed - count
+  if unknown > 0 and count == 0 then
+    return nil
+  end
+  return left + (unknown > 0 and unknown * known / count or 0)
+end
+
+local LABELS = {
+  "%d of %d files done, %d failed", "%d/%d done, %d failed", "%d/%d, %d failed", "%d/%d",
+}
+
+local function total_line(run, rate, columns)
+  local tail = compose({
+    bytes = right(text.short_size(run.bytes), columns >= WIDE and 11 or 5),
+    rate = right(text.short_size(rate) .. "/s", 7),
+    eta = right(eta(bytes_left(run), rate), 5),
+  }, columns)
+  local room = columns - #tail
+  for _, format in ipairs(LABELS) do
+    local label = format:format(run.done, run.count, run.failed)
+    if #label <= room then
+      return label .. (" "):rep(room - #label) .. tail
+    end
+  end
+  return tail
+end
+
+local Display = {}
+Display.__index = Display
+
+function Display:rate(key, time, bytes)
+  local meter = self.meters[key]
+  if meter == nil then
+    meter = progress.meter(time, bytes)
+    self.meters[key] = meter
+  end
+  return meter:sample(time, bytes)
+end
+
+--- The lines as they are to be shown at this time.
+-- @param columns width that no line passes @param rows lines at most
+-- @return list of strings
+function Display:lines(time, columns, rows)
+  local run, lines = self.run, {}
+  run.bytes = run.done_bytes + run.lost_bytes
+  local room = math.max(0, rows - 1)
+  local shown = #run.active <= room and #run.active or math.max(0, room - 1)
+  for i, job in ipairs(run.active) do
+    run.bytes = run.bytes + job.size
+    local rate = self:rate(job, time, job.size)
+    if i <= shown then
+      lines[i] = file_line(job, rate, columns)
+    end
+  end
+  if shown < #run.active and rows > 1 then
+    lines[#lines + 1] = text.fit(("... and %d more"):format(#run.active - shown), columns)
+  end
+  lines[#lines + 1] = total_line(run, self:rate(run, time, run.bytes), columns)
+  return lines
+end
+
+---- The terminal --------------------------------------------------------------
+
+local function ask_terminal()
+  -- stty asks the terminal that is its input: here the one that we write to.
+  local pipe = io.popen("stty size <&2 2>/dev/null")
+  local answer = pipe and pipe:read("*a") or ""
+  if pipe then
+    pipe:close()
+  end
+  local rows, columns = answer:match("^(%d+) (%d+)")
+  return tonumber(columns), tonumber(rows)
+end
+
+--- Columns and rows of the terminal: COLUMNS and LINES where they are set.
+function progress.terminal_size()
+  local columns, rows = tonumber(os.getenv("COLUMNS")), tonumber(os.getenv("LINES"))
+  if not (columns and rows) then
+    local asked_columns, asked_rows = ask_terminal()
+    columns, rows = columns or asked_columns, rows or asked_rows
+  end
+  -- A terminal that does not know its size says 0.
+  columns = columns and columns >= 1 and columns or 80
+  rows = rows and rows >= 1 and rows or 24
+  return columns, rows
+end
+
+-- Lines are not wrapped while they are drawn: when the terminal has become
+-- narrower than we know, they are cut instead of spoiling the count of rows.
+local NO_WRAP, WRAP = "\27[?7l", "\27[?7h"
+local CLEAR_LINE, CLEAR_BELOW = "\27[K", "\27[J"
+
+-- Back to the first column of the first line that was drawn.
+function Display:home()
+  return "\r" .. (self.drawn > 1 and ("\27[%dA"):format(self.drawn - 1) or "")
+end
+
+--- Draws the lines over those drawn before.
+function Display:draw(time)
+  if self.asked == nil or time - self.asked >= SIZE_INTERVAL then
+    self.asked = time
+    self.columns, self.rows = self.size()
+  end
+  -- The last column stays free: terminals differ in what they do there.
+  local lines = self:lines(time, math.max(1, self.columns - 1), self.rows)
+  local frame = self:home() .. NO_WRAP .. table.concat(lines, CLEAR_LINE .. "\n")
+    .. CLEAR_LINE .. CLEAR_BELOW .. WRAP
+  self.drawn = #lines
+  self.write(frame)
+end
+
+--- Takes away what was drawn; the next text begins where it was.
+function Display:clear()
+  if self.drawn > 0 then
+    self.write(self:home() .. CLEAR_BELOW)
+    self.drawn = 0
+  end
+end
+
+--- Makes a display.
+-- @param run table: count (files), done, failed, done_bytes, lost_bytes (of
+-- those that failed), active (list of {wanted, url, size, total, status});
+-- gets `bytes`
+-- @param write function(string) @param size function() -> columns, rows
+function progress.new(run, write, size)
+  return setmetatable({
+    run = run, write = write, size = size, drawn = 0, meters = setmetatable({}, { __mode = "k" }),
+  }, Display)
+end
+
+return progress

@@ -1,0 +1,101 @@
+-- What is said at the end: the summary, the table of failures, and the record
+-- of each URL for --json.
+local errors = require("multisock.errors")
+local text = require("multisock.command.text")
+
+local report = {}
+
+-- Notes that are printed at most: a long list of duplicates is one cause.
+local MOST_NOTES = 20
+
+local function shown_url(job)
+  return text.clean(errors.redact_url(job.url), "?")
+end
+
+--- The message of an error in one line, with where the partial file is.
+function report.reason(job)
+  local message = job.err.message
+  if job.part_left then
+    message = ("%s (%s in %s)"):format(message, text.size(job.size), job.part)
+  end
+  return (text.clean(message, " "))
+end
+
+--- What was done, in one line.
+-- @param run table: count, done, failed, done_bytes; interrupted, a boolean
+-- @param unfinished files that were begun and cut off
+function report.summary(run, seconds, unfinished)
+  local parts = {}
+  if run.interrupted then
+    parts[1] = ("interrupted: %d of %d files"):format(run.done, run.count)
+  else
+    parts[1] = run.done == 1 and "1 file" or ("%d files"):format(run.done)
+  end
+  local rate = seconds > 0 and run.done_bytes / seconds or 0
+  local amount = ("%s in %.1f s (%s/s)"):format(text.size(run.done_bytes), seconds,
+    text.size(rate))
+  parts[#parts + 1] = amount
+  if run.failed > 0 then
+    parts[#parts + 1] = ("%d failed"):format(run.failed)
+  end
+  if unfinished > 0 then
+    parts[#parts + 1] = ("%d unfinished"):format(unfinished)
+  end
+  return table.concat(parts, ", ") .. "\n"
+end
+
+--- What users should know of names and files that were there before.
+function report.notes(notes)
+  local lines = {}
+  for i = 1, math.min(#notes, MOST_NOTES) do
+    lines[i] = text.clean(notes[i], "?") .. "\n"
+  end
+  if #notes > MOST_NOTES then
+    lines[#lines + 1] = ("... and %d more files with other names\n"):format(#notes - MOST_NOTES)
+  end
+  return table.concat(lines)
+end
+
+--- The table of failures; "" when there are none.
+-- @param jobs list of {url, err}, and part_left, part, size
+function report.failures(jobs)
+  if #jobs == 0 then
+    return ""
+  end
+  local rows = { { "kind", "url", "why" } }
+  for i, job in ipairs(jobs) do
+    rows[i + 1] = { job.err.kind or "error", shown_url(job), report.reason(job) }
+  end
+  local widths = { 0, 0 }
+  for _, row in ipairs(rows) do
+    for i = 1, 2 do
+      widths[i] = math.max(widths[i], text.width(row[i]))
+    end
+  end
+  local lines = { ("failed: %d\n"):format(#jobs) }
+  for i, row in ipairs(rows) do
+    lines[i + 1] = ("%s  %s  %s\n"):format(text.fit(row[1], widths[1]),
+      text.fit(row[2], widths[2]), row[3])
+  end
+  return table.concat(lines)
+end
+
+--- The record of a URL that has ended: a table fit for JSON.
+function report.record(job)
+  local record = {
+    url = errors.redact_url(job.url),
+    ok = job.err == nil,
+    size = job.size,
+    status = job.status,
+    seconds = math.floor(job.seconds * 1000 + 0.5) / 1000,
+  }
+  if job.err then
+    record.error = { kind = job.err.kind or "error", message = job.err.message }
+    record.part = job.part_left and job.part or nil
+  else
+    record.path = job.path
+  end
+  return record
+end
+
+return report

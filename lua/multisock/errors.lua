@@ -1,0 +1,53 @@
+-- Error objects of our own making; those of libcurl come from the core with
+-- the same metatable.
+local core = require("multisock.core")
+
+local errors = {}
+
+-- The kinds that multisock gives beside the table of libcurl's codes
+-- (core.error_table), each with its reason.
+errors.kinds = {
+  { "url", "the URL cannot be parsed, or has no host" },
+  { "timeout", "a limit of `timeout` passed; `phase` says where" },
+  { "cancelled", "the task was cancelled, or the handle was closed" },
+  { "closed", "the response was closed, or its body was read already" },
+  { "too_large", "`max_body` or `max_headers` was passed" },
+  { "redirect",
+    "more than `max_redirects`, `redirect = \"error\"`, or a body that cannot be sent twice" },
+  { "policy", "a protocol that `protocols` does not allow" },
+  { "status", "`fail_on_error` and a status of 400 or more" },
+  { "protocol", "a body that is not what its headers say" },
+  { "io", "a local file cannot be read or written" },
+}
+
+--- Makes an error object.
+-- @param kind string @param message string
+-- @param fields? table of further fields, used as the object
+function errors.new(kind, message, fields)
+  local err = fields or {}
+  err.kind = kind
+  err.message = message
+  if err.retryable == nil then
+    err.retryable = false
+  end
+  return core.error(err)
+end
+
+function errors.cancelled(reason)
+  return errors.new("cancelled", reason and tostring(reason) or "cancelled", { reason = reason })
+end
+
+--- Whether this value is an error object of this kind (any kind when nil).
+function errors.is(value, kind)
+  return type(value) == "table" and getmetatable(value) == errors.metatable
+    and (kind == nil or value.kind == kind)
+end
+
+errors.metatable = getmetatable(core.error({ kind = "curl", message = "" }))
+
+--- A URL without user name and password, fit for messages and logs.
+function errors.redact_url(url)
+  return (url:gsub("^(%w[%w+.-]*://)[^/?#]*@", "%1"))
+end
+
+return errors

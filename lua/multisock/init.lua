@@ -1,0 +1,68 @@
+--- multisock: coroutine-friendly HTTP for Lua, on libcurl's multi_socket
+-- interface and libuv. This file is the public face; the work is elsewhere.
+local client = require("multisock.client")
+local core = require("multisock.core")
+local map = require("multisock.map")
+local scheduler = require("multisock.scheduler")
+
+local ms = {
+  run = scheduler.run,
+  spawn = scheduler.spawn,
+  sleep = scheduler.sleep,
+  now = scheduler.now,
+  group = scheduler.group,
+  with_timeout = scheduler.with_timeout,
+  on_error = scheduler.on_error,
+  step = scheduler.step,
+  next_timeout = scheduler.next_timeout,
+  map = map.map,
+  each = map.each,
+  queue = require("multisock.queue"),
+}
+
+--- Makes a client: its own defaults, connections and limits.
+function ms.client(options)
+  return client.new(options, 2)
+end
+
+-- The client behind ms.fetch and its like, made at first use.
+local default
+
+local function get_default()
+  if default == nil then
+    default = client.new()
+  end
+  return default
+end
+
+local METHODS = { "fetch", "get", "head", "post", "put", "patch", "delete", "options" }
+
+for _, name in ipairs(METHODS) do
+  ms[name] = function(url, options)
+    local shared = default or get_default()
+    return shared[name](shared, url, options)
+  end
+end
+
+map.fetch = ms.fetch
+
+--- JSON's null, as response:json() gives it and the option `json` takes it.
+ms.null = core.null
+
+--- `assert` for every Lua: raises the error object itself.
+function ms.assert(value, err, ...)
+  if not value then
+    error(err, 2)
+  end
+  return value, err, ...
+end
+
+--- The versions that run.
+-- @return table: multisock, lua, curl, ssl, uv, protocols, features
+function ms.version()
+  return core.version()
+end
+
+ms._VERSION = core._VERSION
+
+return ms

@@ -1,0 +1,51 @@
+-- The default loop: libuv's, with the driver in C. Lua only waits and asks
+-- for news.
+local core = require("multisock.core")
+
+local uv = { name = "uv" }
+
+local loop
+
+local function get_loop()
+  if loop == nil then
+    local err
+    loop, err = core.loop()
+    if loop == nil then
+      error(err, 0)
+    end
+  end
+  return loop
+end
+
+--- Seconds of the monotonic clock.
+function uv.now()
+  return get_loop():now()
+end
+
+--- Waits for events, `timeout` seconds at most (nil: until there are some).
+-- @return whether the loop has anything left that it could wait for
+function uv.step(timeout)
+  return get_loop():step(timeout)
+end
+
+--- Fills `list` with the easies that have news; returns how many.
+function uv.news(list)
+  return get_loop():news(list)
+end
+
+--- Lets this loop drive a multi.
+function uv.attach(multi)
+  return multi:attach(get_loop())
+end
+
+--- While `on`, Ctrl-C ends a wait.
+function uv.interruptible(on)
+  return get_loop():interruptible(on)
+end
+
+--- Watched sockets and attached multis, for leak checks.
+function uv.counts()
+  return get_loop():counts()
+end
+
+return uv

@@ -1,0 +1,306 @@
+-- What a user asks for, checked: URL, method, headers, body, settings. Pure:
+-- nothing is sent here.
+local core = require("multisock.core")
+local errors = require("multisock.errors")
+local headers = require("multisock.headers")
+local settings = require("multisock.settings")
+local targets = require("multisock.targets")
+
+local request = {}
+
+local Request = { __name = "multisock.request" }
+Request.__index = Request
+
+local FILE_CHUNK = 64 * 1024
+
+---- Bodies ------------------------------------------------------------------
+
+-- A body is {bytes = string}, or {read = function() -> string or nil,
+-- size = integer or nil, rewind = function or nil}.
+
+local function check_chunk(chunk)
+  if chunk ~= nil and type(chunk) ~= "string" then
+    error("body: the iterator returned " .. type(chunk) .. ": string or nil expected", 0)
+  end
+  return chunk
+end
+
+local function file_body(file)
+  local start = file:seek("cur")
+  local stop = start and file:seek("end")
+  if start then
+    file:seek("set", start)
+  end
+  return {
+    size = start and stop - start,
+    read = function()
+      local chunk, message = file:read(FILE_CHUNK)
+      if chunk == nil and message then
+        error(errors.new("io", "body: " .. message), 0)
+      end
+      return chunk
+    end,
+    rewind = start and function()
+      file:seek("set", start)
+    end,
+  }
+end
+
+local function function_body(read)
+  return {
+    read = function()
+      return check_chunk(read())
+    end,
+  }
+end
+
+local function make_body(value)
+  local kind = type(value)
+  if kind == "string" then
+    return { bytes = value }
+  elseif kind == "function" then
+    return function_body(value)
+  elseif kind == "table" then
+    for i = 1, #value do
+      if type(value[i]) ~= "string" then
+        error(("body[%d]: string expected, got %s"):format(i, type(value[i])), 0)
+      end
+    end
+    return { bytes = table.concat(value) }
+  elseif io.type(value) == "file" then
+    return file_body(value)
+  end
+  error("body: string, list of strings, function or open file expected, got "
+    .. (io.type(value) or kind), 0)
+end
+
+local json_library
+
+--- lua-cjson, loaded at first use.
+function request.json()
+  if json_library == nil then
+    local ok, library = pcall(require, "cjson")
+    if not ok then
+      error("json needs lua-cjson: luarocks install lua-cjson, or your system's package of it", 0)
+    end
+    json_library = library.new()
+  end
+  return json_library
+end
+
+local BODY_OPTIONS = { "body", "json", "form" }
+
+-- The body and the content type that goes with it.
+local function choose_body(given)
+  local chosen
+  for _, name in ipairs(BODY_OPTIONS) do
+    if given[name] ~= nil then
+      if chosen then
+        error(("options '%s' and '%s' exclude each other"):format(chosen, name), 0)
+      end
+      chosen = name
+    end
+  end
+  if chosen == "json" then
+    local ok, encoded = pcall(request.json().encode, given.json)
+    if not ok then
+      error("option 'json': " .. tostring(encoded), 0)
+    end
+    return { bytes = encoded }, "application/json"
+  elseif chosen == "form" then
+    return { bytes = targets.encode_form("form", given.form) },
+      "application/x-www-form-urlencoded"
+  elseif chosen then
+    return make_body(given.body), "application/octet-stream"
+  end
+end
+
+---- Requests ----------------------------------------------------------------
+
+local function allowed(given, scheme)
+  for _, name in ipairs(given.protocols) do
+    if name == scheme then
+      return true
+    end
+  end
+  return false
+end
+
+--- Whether this request may go to this URL.
+-- @return true; or nil, err of kind "policy"
+function request.check_target(given, target)
+  if allowed(given, target.scheme) then
+    return true
+  end
+  return nil, errors.new("policy", ("protocol %q is not allowed (option 'protocols')"):format(
+    target.scheme), { url = errors.redact_url(target.text) })
+end
+
+local function fill_from_options(self, base, options, level)
+  local given = settings.derive(base, options, level + 1)
+  self.settings = given
+  self.method = given.method or self.method
+  self.headers = given.headers
+  self.meta = given.meta
+  local ok, body, content_type = pcall(choose_body, given)
+  if not ok then
+    error(body, level + 1)
+  end
+  if body then
+    self.body = body
+    if not headers.find(self.headers, "Content-Type") then
+      self.headers = headers.merge(self.headers, { { "Content-Type", content_type } })
+    end
+    if not given.method and self.method == "GET" then
+      self.method = "POST"
+    end
+  end
+  return given
+end
+
+--- Makes a request.
+-- @param client @param method string @param url string @param options? table
+-- @return request; or nil, err (kind "url" or "policy")
+-- @raise on misuse
+function request.new(client, method, url, options, level)
+  level = (level or 1) + 1
+  if type(url) ~= "string" then
+    error("url: string expected, got " .. type(url), level)
+  end
+  local given = client.settings
+  local self = setmetatable({ client = client, method = method, settings = given }, Request)
+  if options ~= nil then
+    given = fill_from_options(self, given, options, level)
+    if given.query then
+      local ok, text = pcall(targets.add_query, url, given.query)
+      if not ok then
+        error(text, level)
+      end
+      url = text
+    end
+  else
+    self.headers = given.headers
+  end
+  local target, err
+  if client.base then
+    target, err = targets.resolve(client.base, url)
+  else
+    target, err = targets.get(url)
+  end
+  if target == nil then
+    return nil, err
+  end
+  local scheme = target.scheme
+  if scheme ~= "http" and scheme ~= "https" or given.protocols ~= settings.defaults.protocols then
+    local ok
+    ok, err = request.check_target(given, target)
+    if not ok then
+      return nil, err
+    end
+  end
+  self.target = target
+  return self
+end
+
+--- The same request for another URL: what a redirect needs.
+function Request:clone()
+  local copy = {}
+  for key, value in pairs(self) do
+    copy[key] = value
+  end
+  return setmetatable(copy, Request)
+end
+
+--- The URL as text, user name and password removed.
+function Request:url()
+  return errors.redact_url(self.target.text)
+end
+
+function Request:__tostring()
+  return "multisock.request (" .. self.method .. " " .. self:url() .. ")"
+end
+
+---- What a request means to an easy handle -----------------------------------
+
+local function apply_body(easy, self)
+  local body = self.body
+  if body.bytes then
+    easy:setopt("postfields", body.bytes)
+    if self.method ~= "POST" then
+      easy:setopt("customrequest", self.method)
+    end
+    return
+  end
+  easy:gather("sending", true)
+  if self.method == "POST" then
+    easy:setopt("post", 1)
+    if body.size then
+      easy:setopt("postfieldsize_large", body.size)
+    end
+    return
+  end
+  easy:setopt("upload", 1)
+  if body.size then
+    easy:setopt("infilesize_large", body.size)
+  end
+  if self.method ~= "PUT" then
+    easy:setopt("customrequest", self.method)
+  end
+end
+
+--- Whether the handle needs nothing but a URL beyond the client's settings.
+function request.is_plain(self)
+  local given = self.settings
+  return given == self.client.settings and self.method == "GET" and self.body == nil
+    and self.headers == given.headers
+end
+
+local function codings()
+  local features = core.version().features
+  return "gzip, deflate" .. (features.brotli and ", br" or "") .. (features.zstd and ", zstd" or "")
+end
+
+local USER_AGENT = "User-Agent: multisock/" .. core.version().multisock
+local ACCEPT_ENCODING = "Accept-Encoding: " .. codings()
+
+-- What is sent unless the user says otherwise. As header lines, because
+-- libcurl formats its own options anew for each request, character by
+-- character.
+local function add_defaults(lines, self)
+  local function missing(name)
+    return headers.find(self.headers, name) == nil
+  end
+  local raw = self.settings.curl or {}
+  if missing("User-Agent") and not raw.useragent then
+    lines[#lines + 1] = USER_AGENT
+  end
+  if self.settings.decompress and missing("Accept-Encoding") and not raw.accept_encoding then
+    lines[#lines + 1] = ACCEPT_ENCODING
+  end
+  local body = self.body
+  if body and body.read and not body.size and missing("Transfer-Encoding")
+    and missing("Content-Length") then
+    lines[#lines + 1] = "Transfer-Encoding: chunked"      -- HTTP/2 drops it by itself
+  elseif body == nil and self.method == "POST" and missing("Content-Type") then
+    lines[#lines + 1] = "Content-Type:"
+  end
+end
+
+--- Puts method, headers and body on a handle.
+-- @return true; or nil, err
+function request.apply(easy, self)
+  if self.body then
+    apply_body(easy, self)
+  elseif self.method == "HEAD" then
+    easy:setopt("nobody", 1)
+  elseif self.method == "POST" then
+    easy:setopt("postfields", "")
+  elseif self.method ~= "GET" then
+    easy:setopt("customrequest", self.method)
+  end
+  local lines = headers.to_lines(self.headers)
+  add_defaults(lines, self)
+  return easy:setopt("httpheader", lines)
+end
+
+return request

@@ -1,0 +1,325 @@
+-- Status, headers and body. A response whose body arrived with its headers
+-- holds it as a string; any other holds the transfer that still brings it.
+local core = require("multisock.core")
+local errors = require("multisock.errors")
+local headers = require("multisock.headers")
+local request = require("multisock.request")
+local transfer = require("multisock.transfer")
+
+local Response = { __name = "multisock.response" }
+local methods = {}
+local computed = {}
+
+---- Fields that are computed when asked for ----------------------------------
+
+local function snapshot(self)
+  local running = self._transfer
+  if self._snapshot == nil and running then
+    return running.snapshot or running.easy:snapshot()
+  end
+  return self._snapshot
+end
+
+function computed:headers()
+  local fields, reason = headers.parse(core.snapshot(snapshot(self), "head"))
+  self._reason = reason
+  return fields
+end
+
+function computed:trailers()
+  return headers.parse(core.snapshot(snapshot(self), "trailers"))
+end
+
+--- The reason phrase; "" when the server sent none, as HTTP/2 never does.
+function computed:status_text()
+  local _ = self.headers
+  return self._reason or ""
+end
+
+function computed:http_version()
+  return core.snapshot(snapshot(self), "http_version")
+end
+
+function computed:peer()
+  return core.snapshot(snapshot(self), "peer")
+end
+
+function computed:timings()
+  local timings = core.snapshot(snapshot(self), "timings")
+  timings.queue = self._queue_time
+  return timings
+end
+
+function computed:sizes()
+  return core.snapshot(snapshot(self), "sizes")
+end
+
+--- Whether this answers another URL than the one asked for.
+function computed.redirected()
+  return false                    -- the redirect middleware says otherwise
+end
+
+--- The redirects that led here, oldest first.
+function computed.history()
+  return {}
+end
+
+function computed:url()
+  return self.request:url()
+end
+
+-- These change until the body has ended, so they are not kept before.
+local CHANGING = { trailers = true, timings = true, sizes = true }
+
+function Response.__index(self, key)
+  local method = methods[key]
+  if method then
+    return method
+  end
+  local compute = computed[key]
+  if compute == nil then
+    return nil
+  end
+  local value = compute(self)
+  if not CHANGING[key] or self._transfer == nil or self._transfer.released then
+    rawset(self, key, value)
+  end
+  return value
+end
+
+---- The body ------------------------------------------------------------------
+
+-- Whether the body came with its headers (`_body`) or still streams is an
+-- accident of timing, so nothing that a caller sees may depend on it: `_kept`
+-- says that text() has it, `_streamed` that somebody reads it piece by piece.
+
+local function body_error(self, err)
+  if errors.is(err) and err.response == nil then
+    err.response = self
+  end
+  return err
+end
+
+local function used(self)
+  return body_error(self, errors.new("closed",
+    self._closed and "the response was closed" or "the body was read already",
+    { url = self.url }))
+end
+
+--- The whole body; it is kept, so this may be called again.
+-- @return string; or nil, err (kind "timeout", "closed", "too_large", ...)
+function methods:text()
+  if self._kept then
+    return self._body
+  elseif self._failure then
+    return nil, self._failure
+  elseif self._streamed or self._closed then
+    return nil, used(self)
+  end
+  if self._body == nil then
+    local body, err = self._transfer:read_all()
+    if body == nil then
+      self._failure = body_error(self, err)
+      return nil, err
+    end
+    self._body = body
+  end
+  self._kept = true
+  return self._body
+end
+
+--- The body, decoded as JSON; null is ms.null.
+-- @return value; or nil, err (kind "protocol" when it is no JSON)
+function methods:json()
+  local body, err = self:text()
+  if body == nil then
+    return nil, err
+  end
+  local ok, value = pcall(request.json().decode, body)
+  if not ok then
+    return nil, body_error(self, errors.new("protocol", "the body is no JSON: "
+      .. tostring(value), { url = self.url }))
+  end
+  return value
+end
+
+-- The body as a string that is there already, read piece by piece.
+local function read_kept(self, most)
+  local body, at = self._body, self._at or 1
+  if at > #body then
+    return nil
+  end
+  local stop = most and math.min(#body, at + most - 1) or #body
+  self._at = stop + 1
+  return body:sub(at, stop)
+end
+
+--- Some of the body, as soon as some is there.
+-- @param most? bytes at most
+-- @return string; nil at the end; nil, err when it did not end well
+function methods:read(most)
+  if most ~= nil and (type(most) ~= "number" or most < 1 or most % 1 ~= 0) then
+    error("read: integer of 1 or more expected, got " .. tostring(most), 2)
+  end
+  if self._failure then
+    return nil, self._failure
+  elseif self._closed then
+    return nil, used(self)
+  end
+  self._streamed = true
+  if self._body then
+    return read_kept(self, most)
+  end
+  local chunk, err = self._transfer:read(most)
+  if err then
+    self._failure = body_error(self, err)
+  end
+  return chunk, err
+end
+
+--- Iterates over the body as it arrives.
+-- @param most? bytes of a chunk at most
+-- @raise the err table when the body does not end well
+function methods:chunks(most)
+  return function()
+    local chunk, err = self:read(most)
+    if err then
+      error(err, 0)
+    end
+    return chunk
+  end, nil, nil, self._guard and self or nil
+end
+
+--- Iterates over lines, without their "\n" or "\r\n".
+-- @raise the err table when the body does not end well
+function methods:lines()
+  local rest, at, ended = "", 1, false
+  local pieces = {}
+  local function next_line()
+    while true do
+      local stop = rest:find("\n", at, true)
+      if stop then
+        pieces[#pieces + 1] = rest:sub(at, stop - 1)
+        at = stop + 1
+        local line = table.concat(pieces)
+        pieces = {}
+        return (line:gsub("\r$", ""))
+      end
+      -- Kept in pieces: a long line is never copied more than once.
+      pieces[#pieces + 1] = rest:sub(at)
+      if ended then
+        local line = table.concat(pieces)
+        pieces, rest, at = {}, "", 1
+        return line ~= "" and line or nil
+      end
+      local chunk, err = self:read()
+      if err then
+        error(err, 0)
+      end
+      rest, at, ended = chunk or "", 1, chunk == nil
+    end
+  end
+  return next_line, nil, nil, self._guard and self or nil
+end
+
+--- Writes the body to a file, replacing what was there.
+-- @param path string
+-- @return bytes written; or nil, err (kind "io" when the file fails)
+function methods:save(path)
+  if self._failure or self._closed then
+    return self:read()              -- leave the file alone
+  end
+  local file, message = io.open(path, "wb")
+  if file == nil then
+    return nil, body_error(self, errors.new("io", message, { url = self.url }))
+  end
+  local size = 0
+  local chunk, err = self:read()
+  while chunk do
+    local ok
+    ok, message = file:write(chunk)
+    if not ok then
+      err = body_error(self, errors.new("io", path .. ": " .. message, { url = self.url }))
+      break
+    end
+    size = size + #chunk
+    chunk, err = self:read()
+  end
+  local ok
+  ok, message = file:close()
+  if err == nil and not ok then
+    err = errors.new("io", path .. ": " .. tostring(message), { url = self.url })
+  end
+  if err then
+    self:close()
+    return nil, err
+  end
+  return size
+end
+
+--- Reads the rest of the body and drops it, so that the connection can be used
+-- again.
+-- @param most? bytes; when there is more, the transfer is closed instead
+-- @return true; or nil, err
+function methods:discard(most)
+  local size = 0
+  if self._closed then
+    return true
+  end
+  if self._transfer then
+    -- Nobody pauses here: a server that falls silent is given up.
+    self._transfer.buffering = true
+  end
+  repeat
+    local chunk, err = self:read()
+    if err then
+      return nil, err
+    end
+    size = size + (chunk and #chunk or 0)
+    if most and size > most then
+      self:close()
+      return true
+    end
+  until chunk == nil
+  return true
+end
+
+--- Ends the transfer when it still runs; what was not read is gone. May be
+-- called again.
+function methods:close()
+  local running = self._transfer
+  if running and not running.released then
+    self._closed = true
+    running:abort()
+  elseif self._body and not self._kept and (self._at or 1) <= #self._body then
+    self._closed = true
+  end
+end
+
+Response.__close = methods.close
+
+function Response:__tostring()
+  return ("multisock.response (%d, %s)"):format(self.status,
+    self._closed and "closed" or self._body and "complete"
+      or self._transfer.released and "read" or "streaming")
+end
+
+--- Makes a response of what a transfer has.
+function transfer.new_response(made_for, status, running, body, snapshot_bytes, queue_time)
+  local response = setmetatable({
+    request = made_for,
+    status = status,
+    ok = status >= 200 and status < 300,
+    _body = body,
+    _snapshot = snapshot_bytes,
+    _queue_time = queue_time,
+  }, Response)
+  if running then
+    response._transfer = running
+    -- Collected unread: the guard tells the transfer.
+    response._guard = core.guard(running.easy)
+  end
+  return response
+end
+
+return { metatable = Response }

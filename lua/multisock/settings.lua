@@ -1,0 +1,336 @@
+-- Request options: the one list of their names, the check of each value, and
+-- what it means to an easy handle. A new option is one row here.
+local compat = require("multisock.compat")
+local core = require("multisock.core")
+local headers = require("multisock.headers")
+
+local settings = {}
+
+local curl_number = core.version().curl_number
+
+---- Checks: (name, value) -> value, or raise at level 0 -----------------------
+
+local function expected(name, what, value)
+  error(("option '%s': %s expected, got %s"):format(name, what,
+    type(value) == "string" and ("%q"):format(value) or tostring(value)), 0)
+end
+
+local function boolean(name, value)
+  if type(value) ~= "boolean" then
+    expected(name, "boolean", value)
+  end
+  return value
+end
+
+local function text(name, value)
+  if type(value) ~= "string" or value:find("%z") then
+    expected(name, "string", value)
+  end
+  return value
+end
+
+local function count(name, value)
+  if not compat.is_integer(value) or value < 0 then
+    expected(name, "integer of 0 or more", value)
+  end
+  return value
+end
+
+local function size(name, value)
+  if not compat.is_integer(value) or value < 1 then
+    expected(name, "integer of 1 or more", value)
+  end
+  return value
+end
+
+local function callable(name, value)
+  if type(value) ~= "function" then
+    expected(name, "function", value)
+  end
+  return value
+end
+
+local function any(_, value)
+  return value
+end
+
+local function one_of(...)
+  local names = { ... }
+  local set = {}
+  for _, name in ipairs(names) do
+    set[name] = true
+  end
+  return function(name, value)
+    if not set[value] then
+      expected(name, '"' .. table.concat(names, '", "') .. '"', value)
+    end
+    return value
+  end
+end
+
+local function list(name, value)
+  if type(value) ~= "table" then
+    expected(name, "list of strings", value)
+  end
+  for i = 1, #value do
+    text(name .. "[" .. i .. "]", value[i])
+  end
+  return value
+end
+
+local function seconds(name, value)
+  if type(value) ~= "number" or value <= 0 or value ~= value then
+    expected(name, "seconds above 0", value)
+  end
+  return value
+end
+
+-- A table whose fields have checks of their own.
+local function fields(checks)
+  return function(name, value)
+    if type(value) ~= "table" then
+      expected(name, "table", value)
+    end
+    local checked = {}
+    for key, given in pairs(value) do
+      local check = checks[key]
+      if check == nil then
+        error(("option '%s': unknown field %q"):format(name, tostring(key)), 0)
+      end
+      checked[key] = check(name .. "." .. tostring(key), given)
+    end
+    return checked
+  end
+end
+
+local timeout_fields = fields({
+  total = seconds, queue = seconds, connect = seconds, first_byte = seconds, idle = seconds,
+})
+
+local function timeout(name, value)
+  if type(value) == "number" then
+    return { total = seconds(name, value) }
+  end
+  return timeout_fields(name, value)
+end
+
+local function token(name, value)
+  if type(value) ~= "string" or value == "" or value:find("[^%w!#$%%&'*+%-.^_`|~]") then
+    expected(name, "HTTP method", value)
+  end
+  return value
+end
+
+local function user_and_password(name, value)
+  if type(value) ~= "table" or #value ~= 2 then
+    expected(name, "{user, password}", value)
+  end
+  return list(name, value)
+end
+
+local function text_or_false(name, value)
+  return value ~= false and text(name, value)
+end
+
+local function header_list(_, value)
+  return headers.to_list(value, 0)
+end
+
+local function name_set(name, value)
+  local set = {}
+  for _, entry in ipairs(list(name, value)) do
+    set[entry:lower()] = true
+  end
+  return set
+end
+
+local function raw_options(name, value)
+  if type(value) ~= "table" then
+    expected(name, "table of libcurl's options", value)
+  end
+  return value
+end
+
+settings.checks = {
+  method = token, headers = header_list, query = any, body = any, json = any, form = any,
+  redirect = one_of("follow", "error", "manual"), max_redirects = count,
+  timeout = timeout, max_body = count, max_headers = size, high_water = size,
+  decompress = boolean, http_version = one_of("1.0", "1.1", "2", "3"),
+  fail_on_error = boolean,
+  auth = fields({ basic = user_and_password, bearer = text }),
+  proxy = text_or_false, no_proxy = list, trust_env = boolean,
+  tls = fields({
+    verify = boolean, ca = text, ca_path = text, cert = text, key = text, password = text,
+    pinned_public_key = text, min_version = one_of("1.0", "1.1", "1.2", "1.3"),
+  }),
+  resolve = list, connect_to = list, doh_url = text, unix_socket = text, interface = text,
+  protocols = list, sensitive_headers = name_set, progress = callable, meta = any,
+  curl = raw_options,
+}
+
+settings.defaults = {
+  headers = {},
+  redirect = "follow",
+  max_redirects = 10,
+  timeout = { connect = 30, idle = 60 },
+  max_body = 64 * 1024 * 1024,
+  decompress = true,
+  trust_env = true,
+  protocols = { "http", "https" },
+  sensitive_headers = name_set("sensitive_headers", {
+    "Authorization", "Cookie", "Cookie2", "Proxy-Authorization", "X-Api-Key", "X-Auth-Token",
+    "X-Access-Token", "X-Csrf-Token", "X-Amz-Security-Token", "Api-Key", "Private-Token",
+  }),
+}
+
+--- Checks options and lays them over `base`: what is not named is the base's.
+-- @raise naming the option and its value, at `level`
+function settings.derive(base, options, level)
+  level = (level or 1) + 1
+  if type(options) ~= "table" then
+    error("options: table expected, got " .. type(options), level)
+  end
+  local derived = {}
+  for name, value in pairs(options) do
+    local check = settings.checks[name]
+    if check == nil then
+      error(("unknown option %q"):format(tostring(name)), level)
+    end
+    local ok, checked = pcall(check, name, value)
+    if not ok then
+      error(checked, level)
+    end
+    derived[name] = checked
+  end
+  if derived.headers then
+    derived.headers = headers.merge(base.headers, derived.headers)
+  end
+  if derived.timeout then
+    derived.timeout = setmetatable(derived.timeout, { __index = base.timeout })
+  end
+  return setmetatable(derived, { __index = base })
+end
+
+--- The same settings without a base behind them: reading one is a single
+-- table access.
+function settings.flatten(given)
+  local flat = {}
+  for name, value in pairs(settings.defaults) do
+    flat[name] = value
+  end
+  for name, value in pairs(given) do
+    flat[name] = value
+  end
+  return flat
+end
+
+---- What settings mean to an easy handle --------------------------------------
+
+local HTTP_VERSION = { ["1.0"] = 1, ["1.1"] = 2, ["2"] = 4, ["3"] = 30 }
+local TLS_VERSION = { ["1.0"] = 4, ["1.1"] = 5, ["1.2"] = 6, ["1.3"] = 7 }
+local PROTOCOL_BITS = { http = 1, https = 2, ftp = 4, ftps = 8, file = 1024 }
+
+local PROXY_VARIABLES = {
+  "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+}
+
+-- Asking the environment is 1,100 instructions of libcurl's per request.
+local function environment_has_proxy()
+  for _, name in ipairs(PROXY_VARIABLES) do
+    if os.getenv(name) then
+      return true
+    end
+  end
+  return false
+end
+
+local function set_protocols(set, protocols)
+  if curl_number >= 0x075500 then
+    set("protocols_str", table.concat(protocols, ","))
+    return
+  end
+  local bits = 0
+  for _, name in ipairs(protocols) do
+    bits = bits + (PROTOCOL_BITS[name] or error("protocols: " .. name
+      .. " needs libcurl 7.85 or newer", 0))
+  end
+  set("protocols", bits)
+end
+
+local function set_tls(set, tls)
+  if tls.verify == false then
+    set("ssl_verifypeer", 0)
+    set("ssl_verifyhost", 0)
+  end
+  set("cainfo", tls.ca)
+  set("capath", tls.ca_path)
+  set("sslcert", tls.cert)
+  set("sslkey", tls.key)
+  set("keypasswd", tls.password)
+  set("pinnedpublickey", tls.pinned_public_key)
+  if tls.min_version then
+    set("sslversion", TLS_VERSION[tls.min_version])
+  end
+end
+
+local function set_auth(set, auth)
+  if auth.basic then
+    set("httpauth", 1)
+    set("username", auth.basic[1])
+    set("password", auth.basic[2])
+  elseif auth.bearer then
+    set("httpauth", 64)
+    set("xoauth2_bearer", auth.bearer)
+  end
+end
+
+local function set_proxy(set, given)
+  if given.proxy then
+    set("proxy", given.proxy)
+  elseif given.proxy == false or not given.trust_env or not environment_has_proxy() then
+    set("proxy", "")
+  end
+  if given.no_proxy then
+    set("noproxy", table.concat(given.no_proxy, ","))
+  end
+end
+
+--- Puts settings on a handle that is fresh from core.easy or reset.
+-- @return true; or nil, err when libcurl refuses one
+function settings.apply(easy, given)
+  local refused
+  local function set(name, value)
+    if value ~= nil and not refused then
+      local ok, err = easy:setopt(name, value)
+      if not ok then
+        refused = err
+      end
+    end
+  end
+  set("accept_encoding", given.decompress and "" or nil)
+  set("connecttimeout_ms", math.max(1, math.floor(given.timeout.connect * 1000)))
+  -- A server that ignores "Expect: 100-continue" costs this long.
+  set("expect_100_timeout_ms", 200)
+  set("http_version", HTTP_VERSION[given.http_version])
+  set_protocols(set, given.protocols)
+  set_proxy(set, given)
+  set_tls(set, given.tls or {})
+  set_auth(set, given.auth or {})
+  set("resolve", given.resolve)
+  set("connect_to", given.connect_to)
+  set("doh_url", given.doh_url)
+  set("unix_socket_path", given.unix_socket)
+  set("interface", given.interface)
+  easy:gather("high_water", given.high_water or 256 * 1024)
+  easy:gather("max_headers", given.max_headers or 300 * 1024)
+  easy:gather("max_body", given.max_body)
+  for name, value in pairs(given.curl or {}) do
+    set(name, value)
+  end
+  if refused then
+    return nil, refused
+  end
+  return true
+end
+
+return settings

@@ -1,0 +1,130 @@
+-- URLs, parsed once: what a request needs to know of its URL before libcurl
+-- sees it, and the parsed form that libcurl then takes over.
+local core = require("multisock.core")
+local errors = require("multisock.errors")
+
+local targets = {}
+
+-- The last URLs in two generations: when the young one is full it becomes the
+-- old one. Bounded, and a hit costs one table access.
+local GENERATION = 512
+local young, old, count = {}, {}, 0
+
+local function is_numeric(host)
+  return host:find("^%[") ~= nil or host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
+end
+
+local function url_error(err, text)
+  err.url = errors.redact_url(text)
+  err.kind = "url"
+  err.retryable = false
+  return err
+end
+
+local function describe(url, text)
+  local scheme, host = url:get("scheme"), url:get("host")
+  local port = url:get("port", { "default_port", "non_support_scheme" }) or "0"
+  return {
+    url = url,
+    text = text,
+    scheme = scheme,
+    host = host or "",
+    origin = scheme .. "://" .. (host or "") .. ":" .. port,
+    numeric = host == nil or host == "localhost" or is_numeric(host),
+    has_user = url:get("user") ~= nil,
+  }
+end
+
+--- Parses an absolute URL.
+-- @return target; or nil, err of kind "url"
+function targets.get(text)
+  local target = young[text]
+  if target then
+    return target
+  end
+  target = old[text]
+  if target == nil then
+    local url, err = core.url(text, { "non_support_scheme" })
+    if url == nil then
+      return nil, url_error(err, text)
+    end
+    target = describe(url, text)
+    if target.host == "" and target.scheme:find("^http") then
+      return nil, url_error(errors.new("url", "the URL has no host"), text)
+    end
+  end
+  if not target.has_user then
+    if count >= GENERATION then
+      old, young, count = young, {}, 0
+    end
+    young[text] = target
+    count = count + 1
+  end
+  return target
+end
+
+--- Resolves a reference (a Location, or a path under base_url).
+-- @return target; or nil, err
+function targets.resolve(base, reference)
+  local url = base.url:dup()
+  local ok, err = url:set("url", reference, { "non_support_scheme", "urlencode" })
+  if not ok then
+    return nil, url_error(err, reference)
+  end
+  local text
+  text, err = url:get("url")
+  if text == nil then
+    return nil, url_error(err, reference)
+  end
+  return targets.get(text)
+end
+
+local function encode(text)
+  return (tostring(text):gsub("[^%w%-._~]", function(byte)
+    return ("%%%02X"):format(byte:byte())
+  end))
+end
+
+local function check_scalar(name, value)
+  local kind = type(value)
+  if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
+    error(("%s: string, number, boolean or list of them expected, got %s"):format(name, kind), 0)
+  end
+end
+
+--- "a=1&b=2" of a table; lists give the name several times; names in
+-- alphabetical order.
+function targets.encode_form(what, fields)
+  if type(fields) ~= "table" then
+    error(("%s: table expected, got %s"):format(what, type(fields)), 0)
+  end
+  local names, pieces = {}, {}
+  for name in pairs(fields) do
+    if type(name) ~= "string" then
+      error(("%s: names must be strings, got %s"):format(what, tostring(name)), 0)
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local values = type(fields[name]) == "table" and fields[name] or { fields[name] }
+    for i = 1, #values do
+      check_scalar(what .. "." .. name, values[i])
+      pieces[#pieces + 1] = encode(name) .. "=" .. encode(values[i])
+    end
+  end
+  return table.concat(pieces, "&")
+end
+
+--- The URL with this query added to what it has.
+function targets.add_query(text, query)
+  local encoded = targets.encode_form("query", query)
+  if encoded == "" then
+    return text
+  end
+  local head, fragment = text:match("^([^#]*)(.*)$")
+  local glue = head:find("?", 1, true) and (head:find("[?&]$") and "" or "&") or "?"
+  return head .. glue .. encoded .. fragment
+end
+
+return targets

@@ -1,0 +1,625 @@
+-- request -> easy -> response: the only file that knows both the core and the
+-- scheduler. A transfer is the running half of a response; a body that is
+-- there whole when the headers are read never needs one.
+local core = require("multisock.core")
+local errors = require("multisock.errors")
+local admission = require("multisock.admission")
+local request_module = require("multisock.request")
+local scheduler = require("multisock.scheduler")
+local settings = require("multisock.settings")
+
+local now, park, park_until = scheduler.now, scheduler.park, scheduler.park_until
+
+local transfer = {}
+
+local Transfer = {}
+Transfer.__index = Transfer
+
+local CLIENT_CLOSED = "the client was closed"
+
+-- How often `progress` is called at most, in seconds.
+local PROGRESS_INTERVAL = 0.1
+
+-- Who waits for news of an easy handle.
+local waiting = {}
+
+-- Transfers whose response was handed over before its body was read: when it
+-- is collected unread, the C side says so and the transfer is ended here.
+local owners = {}
+
+scheduler.set_news_handler(function(list, count)
+  local wake = scheduler.wake
+  for i = 1, count do
+    local easy = list[i]
+    list[i] = nil
+    local task = waiting[easy]
+    if task then
+      wake(task)
+    else
+      local owner = owners[easy]
+      if owner then
+        owner:stray_news()
+      end
+    end
+  end
+end)
+
+---- Easy handles: a pool for each client ---------------------------------------
+
+-- Idle handles that a client keeps: each holds a few KiB.
+local MAX_IDLE = 256
+
+local function configure(easy, request)
+  local ok, err = settings.apply(easy, request.settings)
+  if ok then
+    ok, err = request_module.apply(easy, request)
+  end
+  return ok, err
+end
+
+-- A handle for this request, with everything set but the URL. One that served
+-- a plain request of the same client before needs nothing more.
+-- @return easy; or nil, err when libcurl refuses a setting, with true when that
+-- is misuse, to be raised
+local function take_easy(client, request, plain)
+  local idle = client.idle
+  local easy = idle[#idle]
+  if easy == nil then
+    easy = core.easy():collect()
+  else
+    idle[#idle] = nil
+    if plain and client.prepared[easy] then
+      return easy
+    end
+    easy:reset()
+  end
+  local fine, ok, err = pcall(configure, easy, request)
+  if not fine or not ok then
+    easy:close()
+    return nil, fine and err or ok, not fine
+  end
+  client.prepared[easy] = plain or nil
+  return easy
+end
+
+local function release_easy(client, easy)
+  local idle = client.idle
+  if client.closed or #idle >= MAX_IDLE then
+    easy:close()
+  else
+    idle[#idle + 1] = easy
+  end
+end
+
+---- Errors --------------------------------------------------------------------
+
+-- Adds what the core does not know.
+local function describe(self, err)
+  if not errors.is(err) then
+    return err                      -- a callback raised something of its own
+  end
+  local request = self.request
+  err.url = err.url or request:url()
+  err.attempts = err.attempts or 1
+  if err.timings == nil and not self.released then
+    err.timings = self:timings()
+  end
+  return err
+end
+
+function Transfer:timings()
+  local timings = core.snapshot(self.easy:snapshot(), "timings")
+  timings.queue = self.queue_time
+  return timings
+end
+
+local function timeout_error(self, name, seconds)
+  local what = {
+    total = "not done after %g s (timeout.total)",
+    first_byte = "no answer within %g s (timeout.first_byte)",
+    idle = "nothing arrived for %g s (timeout.idle)",
+  }
+  return describe(self, errors.new("timeout", what[name]:format(seconds), {
+    code = "CURLE_OPERATION_TIMEDOUT", number = 28, retryable = true,
+    phase = self.easy:phase(),
+  }))
+end
+
+---- Ending --------------------------------------------------------------------
+
+-- Gives back the handle and the place; whatever was running is cut off.
+function Transfer:release()
+  if self.released then
+    return
+  end
+  self.released = true
+  local easy, who = self.easy, waiting[self.easy]
+  owners[easy], waiting[easy] = nil, nil
+  if who then
+    scheduler.wake(who)             -- another task reads what is ended here
+  end
+  if not self.client.closed then
+    self.client.multi:remove_handle(easy)
+  end
+  easy:forget()
+  release_easy(self.client, easy)
+  self:leave()
+end
+
+-- Gives back the place, at the end of the transfer: its body may wait for a
+-- reader for ever.
+function Transfer:leave()
+  if not self.left then
+    self.left = true
+    self.host:leave(self.scout)
+  end
+end
+
+--- Ends it early. @param err? what later reads of its body shall report
+function Transfer:abort(err)
+  if not self.released then
+    self.failure = err or errors.new("closed", "the response was closed")
+    describe(self, self.failure)
+    self.snapshot = self.easy:snapshot()
+    self:release()
+  end
+end
+
+-- What was said while nobody waited: the scout's connection, the end, or that
+-- the response was collected.
+function Transfer:stray_news()
+  if self.easy:abandoned() then
+    self:abort()
+    return
+  end
+  self:tell()
+end
+
+-- Passes on what is news for others than the reader.
+function Transfer:tell()
+  if self.scout then
+    self:check_scout()
+  end
+  if self.uploader and self.easy:marks() then
+    scheduler.wake(self.uploader)
+  end
+end
+
+function Transfer:check_scout()
+  local _, connected = self.easy:marks()
+  if connected then
+    self.scout = false
+    self.host:connected(self.request.target.scheme == "https"
+      and self.settings.http_version ~= "1.1" and self.settings.http_version ~= "1.0",
+      self.easy:getinfo("num_connects") == 0)
+  end
+end
+
+---- Waiting -------------------------------------------------------------------
+
+-- Gives libcurl the upload as it asks for it. A task of its own: what a
+-- generator waits for may hold up neither an early answer nor a limit.
+local function run_upload(self)
+  local easy, who = self.easy, scheduler.waiter()
+  while not self.stopped do
+    if easy:marks() then
+      local ok, chunk = pcall(self.read_upload)
+      if self.stopped then
+        return
+      elseif not ok then
+        self.uploader, self.raised = nil, { chunk }
+        self:abort(chunk)
+        return
+      end
+      if chunk ~= "" then
+        easy:feed(chunk)
+        self.client.multi:resume(easy)
+      end
+      if chunk == nil then
+        self.uploader = nil
+        return
+      end
+    else
+      scheduler.park(who)
+    end
+  end
+end
+
+-- Nothing more is wanted of it, whatever it waits for.
+local function stop_upload(self)
+  local task = self.uploader
+  self.stopped = true
+  if task then
+    self.uploader = nil
+    task:cancel("the transfer has ended")
+  end
+end
+
+local function call_progress(self, last)
+  local time = now()
+  if not last and time - (self.progress_at or 0) < PROGRESS_INTERVAL then
+    return
+  end
+  self.progress_at = time
+  local easy = self.easy
+  local _, _, down, up = easy:marks()
+  local total = easy:getinfo("content_length_download_t")
+  local up_total = easy:getinfo("content_length_upload_t")
+  local elapsed = time - self.started
+  local speed = elapsed > 0 and (down + up) / elapsed or 0
+  local p = { down = down, up = up, speed = speed }
+  p.down_total = total and total >= 0 and total or nil
+  p.up_total = up_total and up_total > 0 and up_total or nil
+  local left = (p.down_total or down) - down + (p.up_total or up) - up
+  p.eta = speed > 0 and (p.down_total or p.up_total) and left / speed or nil
+  local ok, err = pcall(self.progress, p)
+  if not ok then
+    self:abort(err)
+    error(err, 0)
+  end
+end
+
+-- The nearest limit: when, its name, its length. `since`: when this wait for
+-- the body began; nil while waiting for the answer.
+local function nearest_limit(self, since)
+  local limits = self.settings.timeout
+  local at, name, seconds = self.deadline, "total", limits.total
+  local quiet, quiet_name
+  if since then
+    quiet, quiet_name = self.buffering and limits.idle or rawget(limits, "idle"), "idle"
+  else
+    quiet, quiet_name = limits.first_byte, "first_byte"
+  end
+  if quiet then
+    local _, connected, _, _, active = self.easy:marks()
+    if connected then
+      local quiet_at = math.max(active, since or 0) + quiet
+      if at == nil or quiet_at < at then
+        at, name, seconds = quiet_at, quiet_name, quiet
+      end
+    else
+      -- Looked at again when the connection stands.
+      local look_at = now() + quiet
+      if at == nil or look_at < at then
+        return look_at
+      end
+    end
+  end
+  return at, name, seconds
+end
+
+-- Suspends until there is news. Returns nothing, or the error that ended the
+-- transfer: a passed limit. Raises when the task was cancelled.
+local function await_news(self, since)
+  local easy = self.easy
+  local at, name, seconds
+  if self.limited or since then
+    at, name, seconds = nearest_limit(self, since)
+  end
+  local who = self.who or scheduler.waiter()
+  if waiting[easy] then
+    error("another task waits for this response already", 0)
+  end
+  waiting[easy] = who
+  local err
+  if at then
+    err = park_until(who, at)
+  else
+    err = park(who)
+  end
+  if self.released then
+    -- Another task has ended it; the handle may serve somebody else by now.
+    if err or self.raised then
+      error(err or self.raised[1], 0)
+    end
+    return self.failure
+  end
+  waiting[easy] = nil
+  if err then
+    if errors.is(err) then
+      describe(self, err)
+    end
+    self:abort(err)
+    error(err, 0)
+  end
+  self:tell()
+  if self.progress then
+    call_progress(self)
+  end
+  if name and now() >= at then
+    -- Something may have come just now: then the limit has moved.
+    local still_at = nearest_limit(self, since)
+    if still_at and now() >= still_at and easy:ended() == false then
+      err = timeout_error(self, name, seconds)
+      self:abort(err)
+      return err
+    end
+  end
+end
+
+---- Reading -------------------------------------------------------------------
+
+-- Once nothing more can come; false while more can.
+local function check_end(self)
+  local ended, err = self.easy:ended()
+  if ended == false then
+    return false
+  end
+  if self.progress then
+    call_progress(self, true)
+  end
+  if ended then
+    self.snapshot = self.easy:snapshot()
+    self.complete = true
+    self:release()
+    return true
+  end
+  self.failure = describe(self, err)
+  self.snapshot = self.easy:snapshot()
+  self:release()
+  return true
+end
+
+--- Some of the body, as soon as there is some.
+-- @param most? bytes at most
+-- @return string; nil at the end; nil, err
+function Transfer:read(most)
+  local since
+  while not self.released do
+    local chunk, paused = self.easy:take(most)
+    if paused and (chunk == nil or select(6, self.easy:marks()) == 0) then
+      self.client.multi:resume(self.easy)
+    end
+    if chunk then
+      return chunk
+    end
+    if not check_end(self) then
+      since = since or now()
+      local err = await_news(self, since)
+      if err then
+        return nil, err
+      end
+    end
+  end
+  return nil, self.failure
+end
+
+--- All that is left of the body.
+-- @return string; or nil, err
+function Transfer:read_all()
+  local easy = self.easy
+  local since
+  if self.released then
+    return nil, self.failure
+  end
+  self.buffering = true
+  easy:gather("buffering", true)
+  local _, _, received = easy:marks()
+  local limit = self.settings.max_body
+  if limit > 0 and received > limit then
+    local err = errors.new("too_large",
+      ("the body is larger than max_body (%d bytes)"):format(limit))
+    self:abort(err)
+    return nil, err
+  end
+  self.client.multi:resume(easy)
+  while not self.released and easy:ended() == false do
+    since = since or now()
+    local err = await_news(self, since)
+    if err then
+      return nil, err
+    end
+  end
+  if self.released then
+    return nil, self.failure
+  end
+  local body = easy:take()
+  check_end(self)
+  if self.failure then
+    return nil, self.failure
+  end
+  return body or ""
+end
+
+---- Starting ------------------------------------------------------------------
+
+local function new_transfer(request, easy, host, scout, started, queue_time)
+  local given = request.settings
+  return setmetatable({
+    request = request, client = request.client, settings = given, easy = easy, host = host,
+    scout = scout, started = started, queue_time = queue_time, deadline = request.deadline,
+    progress = given.progress,
+    limited = request.deadline ~= nil or given.timeout.first_byte ~= nil,
+  }, Transfer)
+end
+
+-- Waits for a place in the host's queue.
+local function enter(host, request, started)
+  local limits = request.settings.timeout
+  local seconds = limits.queue
+  local deadline = seconds and started + seconds
+  if request.deadline and (deadline == nil or request.deadline < deadline) then
+    deadline, seconds = request.deadline, limits.total
+  end
+  return admission.enter(host, deadline, function()
+    local err = admission.timeout_error(seconds)
+    err.url, err.attempts = request:url(), 1
+    return err
+  end)
+end
+
+-- The host of a request, as admission knows it.
+local function find_host(request)
+  local client, target, given = request.client, request.target, request.settings
+  local key = target.origin
+  if given ~= client.settings then
+    -- What leads to another connection is another host.
+    key = ("%s|%s|%s|%s"):format(key, tostring(given.http_version), tostring(given.proxy),
+      tostring(given.unix_socket))
+  end
+  local host = client.hosts[key]
+  if host == nil then
+    local known = target.scheme ~= "https" and (target.numeric or given.unix_socket ~= nil)
+    host = admission.new_host(client.limits, known)
+    client.hosts[key] = host
+  end
+  return host
+end
+
+local function fail(self, err)
+  if self.client.closed and errors.is(err, "cancelled") then
+    err.message = CLIENT_CLOSED
+  end
+  err = describe(self, err)
+  self:release()
+  return nil, err
+end
+
+-- No handle takes the settings: the place is given back.
+local function refuse(request, host, scout, err, misuse)
+  host:leave(scout)
+  if misuse then
+    error(err, 0)
+  end
+  err.url = request:url()
+  return nil, err
+end
+
+-- From the added handle to the response. `status` is known when the caller has
+-- asked for it already.
+local function finish_start(self, status, err)
+  local easy = self.easy
+  while not status do
+    if status == nil and err then
+      return fail(self, err)
+    end
+    err = await_news(self)
+    if err then
+      return nil, err
+    end
+    status, err = easy:answer()
+  end
+  if self.host.version == nil then
+    self.host:learn(core.snapshot(easy:snapshot(), "http_version") or "1.1")
+  end
+  owners[easy] = self
+  if easy:ended() ~= false then
+    self:leave()
+  end
+  return transfer.new_response(self.request, status, self, nil, nil, self.queue_time)
+end
+
+-- A request with limits, a body or progress, or one that had to queue.
+local function start_guarded(request, plain, host, scout, started)
+  local client = request.client
+  if client.closed then
+    host:leave(scout)
+    return nil, errors.new("cancelled", CLIENT_CLOSED, { url = request:url() })
+  end
+  local easy, err, misuse = take_easy(client, request, plain)
+  if easy == nil then
+    return refuse(request, host, scout, err, misuse)
+  end
+  local self = new_transfer(request, easy, host, scout, started, now() - started)
+  local body = request.body
+  if body and body.read then
+    self.read_upload = body.read
+    self.uploader = scheduler.spawn(run_upload, self)
+  end
+  if self.progress then
+    easy:gather("chatty", true)
+  end
+  if scout then
+    easy:gather("tell_connected", true)
+  end
+  local ok
+  ok, err = client.multi:start(easy, request.target.url)
+  if not ok then
+    return fail(self, err)
+  end
+  return finish_start(self, false)
+end
+
+-- The short way, for a request with nothing but a URL to a host with a free
+-- place: no transfer is made when the body is there with the headers.
+local function start_plain(request, client, host, who)
+  local easy, err, misuse = take_easy(client, request, true)
+  if easy == nil then
+    return refuse(request, host, nil, err, misuse)
+  end
+  local multi, ok = client.multi, nil
+  ok, err = multi:start(easy, request.target.url)
+  if not ok then
+    easy:close()
+    return refuse(request, host, nil, err)
+  end
+  waiting[easy] = who
+  local cancelled = park(who)
+  waiting[easy] = nil
+  if cancelled == nil and not client.closed then
+    local status, body, snapshot = multi:conclude(easy)
+    if snapshot then
+      release_easy(client, easy)
+      host:leave()
+      return transfer.new_response(request, status, nil, body, snapshot)
+    end
+    return finish_start(new_transfer(request, easy, host, nil, now(), 0), status, body)
+  end
+  local self = new_transfer(request, easy, host, nil, now(), 0)
+  if cancelled == nil then
+    return fail(self, errors.new("cancelled", CLIENT_CLOSED))
+  end
+  self:abort(errors.is(cancelled) and describe(self, cancelled) or cancelled)
+  error(cancelled, 0)
+end
+
+--- Sends a request.
+-- @return response; or nil, err
+function transfer.perform(request)
+  local client = request.client
+  if client.closed then
+    error("the client is closed", 0)
+  end
+  local who = scheduler.waiter()    -- raises where nobody can wait
+  local plain = request_module.is_plain(request)
+  local host = find_host(request)
+  if plain and client.unlimited and host.version == "h1" and host.first > host.last
+    and host:take() then
+    return start_plain(request, client, host, who)
+  end
+  local started = now()
+  local total = request.settings.timeout.total
+  if total and request.deadline == nil then
+    request.deadline = started + total
+  end
+  local admitted, scout = enter(host, request, started)
+  if not admitted then
+    return nil, scout
+  end
+  return start_guarded(request, plain, host, scout, started)
+end
+
+--- Ends everything that runs for a client that is being closed.
+function transfer.close_client(client)
+  client.multi:close()
+  for _, self in pairs(owners) do
+    if self.client == client then
+      self:abort(errors.new("cancelled", CLIENT_CLOSED))
+    end
+  end
+  -- Libcurl's handles were marked as ended: who waits looks at them.
+  for _, task in pairs(waiting) do
+    scheduler.wake(task)
+  end
+end
+
+--- How many handles have somebody waiting, for leak checks.
+function transfer.counts()
+  local count = 0
+  for _ in pairs(waiting) do
+    count = count + 1
+  end
+  return count
+end
+
+return transfer

@@ -1,0 +1,34 @@
+rockspec_format = "3.0"
+package = "multisock"
+version = "scm-1"
+source = { url = "git+file://." }
+description = {
+  summary = "Many HTTP transfers at once, from coroutines",
+  detailed = "libcurl's multi_socket interface on libuv, with a coroutine fetch on top.",
+  license = "MIT",
+}
+supported_platforms = { "unix" }
+dependencies = { "lua >= 5.4, < 5.5", "lua-cjson" }
+test_dependencies = { "busted" }
+-- Only the libraries are looked up: LuaRocks does not search the multiarch
+-- include directories of Debian, where curl/curl.h lives. The compiler finds
+-- it, and src/compat.h names the package when it does not.
+external_dependencies = { CURL = { library = "curl" }, UV = { library = "uv" } }
+build = {
+  type = "builtin",
+  modules = {
+    ["multisock.core"] = {
+      sources = {
+        "src/core.c", "src/error.c", "src/buffer.c", "src/options.c", "src/info.c",
+        "src/callbacks.c", "src/receiver.c", "src/easy.c", "src/easy_transfer.c",
+        "src/multi.c", "src/multi_lua.c", "src/loop.c", "src/url.c", "src/driver_uv.c",
+      },
+      libraries = { "curl", "uv" },
+      incdirs = { "$(CURL_INCDIR)", "$(UV_INCDIR)" },
+      libdirs = { "$(CURL_LIBDIR)", "$(UV_LIBDIR)" },
+    },
+    ["multisock"] = "lua/multisock/init.lua",
+  },
+  install = { bin = { multisock = "bin/multisock" } },
+}
+test = { type = "busted" }

@@ -1,0 +1,40 @@
+/* Growable bytes. Used by receiver.c for what arrives and what is sent. */
+#ifndef MULTISOCK_BUFFER_H
+#define MULTISOCK_BUFFER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct Buffer {
+  char *bytes;     /* malloc'ed, NULL while nothing was ever stored */
+  size_t start;    /* first byte that was not taken yet */
+  size_t end;      /* one past the last byte */
+  size_t capacity;
+} Buffer;
+
+/* Bytes that wait to be taken. */
+static inline size_t buffer_size(const Buffer *buffer)
+{
+  return buffer->end - buffer->start;
+}
+
+/* The first of those bytes; valid until the next append. */
+static inline const char *buffer_head(const Buffer *buffer)
+{
+  return buffer->bytes + buffer->start;
+}
+
+/* Makes room for `size` more bytes. False when memory ran out; the buffer
+   is unchanged then. */
+bool buffer_reserve(Buffer *buffer, size_t size);
+
+bool buffer_append(Buffer *buffer, const char *bytes, size_t size);
+
+/* Drops `size` bytes from the front; a large block that has become empty
+   is given back, a small one is kept for the next transfer. */
+void buffer_drop(Buffer *buffer, size_t size);
+
+void buffer_clear(Buffer *buffer);
+void buffer_free(Buffer *buffer);
+
+#endif

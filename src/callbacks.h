@@ -1,0 +1,24 @@
+/* Callback options as Lua functions. */
+#ifndef MULTISOCK_CALLBACKS_H
+#define MULTISOCK_CALLBACKS_H
+
+#include "easy.h"
+
+/* Sets the callback option `id` of the userdata at `self` to the function at
+   `value`; raises when it is none, or when the option is not offered. */
+CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
+                       const char *name, int value);
+CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id);
+
+/* Whether a collected transfer needs this callback for itself. */
+bool callbacks_is_received(CURLoption id);
+
+/* Replaces all Lua callbacks of a handle that is going away. */
+void callbacks_silence(Easy *easy);
+
+/* Makes the thread on which callbacks run, one for each Lua state. It is
+   never suspended, so a callback finds a stack that is always usable. */
+void callbacks_open(lua_State *L);
+lua_State *callbacks_thread(lua_State *L);
+
+#endif

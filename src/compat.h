@@ -1,0 +1,66 @@
+/* What differs between Lua versions and libcurl headers, in one place.
+   Every C file that touches Lua includes this one instead of lua.h. */
+#ifndef MULTISOCK_COMPAT_H
+#define MULTISOCK_COMPAT_H
+
+#if defined(__has_include)
+#if !__has_include(<lua.h>)
+#error "lua.h not found: install liblua5.4-dev (Debian), lua-devel (Fedora)"
+#endif
+#if !__has_include(<curl/curl.h>)
+#error "curl/curl.h not found: install libcurl4-openssl-dev (Debian), \
+libcurl-devel (Fedora), or name its folder with CURL_DIR="
+#endif
+#if !__has_include(<uv.h>)
+#error "uv.h not found: install libuv1-dev (Debian), libuv-devel (Fedora), \
+or name its folder with UV_DIR="
+#endif
+#endif
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <curl/curl.h>
+
+#if LIBCURL_VERSION_NUM < 0x075100
+#error "multisock needs libcurl 7.81.0 or newer"
+#endif
+
+#if LUA_VERSION_NUM < 504
+#error "multisock is built for Lua 5.4"
+#endif
+
+/* The libcurl that runs, as 0xMMmmpp. curl_version_info formats strings at
+   each call, which costs as much as a tenth of a request: ask once. All
+   threads write the same value. */
+static inline unsigned int compat_curl_version(void)
+{
+  static unsigned int version;
+  if (version == 0)
+    version = curl_version_info(CURLVERSION_NOW)->version_num;
+  return version;
+}
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* Each userdata of ours has one user value: a table that holds the Lua
+   values it needs, so that cycles through it stay collectable. */
+static inline void *compat_newuserdata(lua_State *L, size_t size)
+{
+  return lua_newuserdatauv(L, size, 1);
+}
+
+static inline void compat_getuservalue(lua_State *L, int idx)
+{
+  lua_getiuservalue(L, idx, 1);
+}
+
+static inline void compat_setuservalue(lua_State *L, int idx)
+{
+  lua_setiuservalue(L, idx, 1);
+}
+
+#endif

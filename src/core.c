@@ -1,0 +1,179 @@
+/* require "multisock.core": libcurl as it is, and the libuv loop. */
+#include "compat.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "callbacks.h"
+#include "error.h"
+#include "info.h"
+#include "loop.h"
+#include "options.h"
+#include "url.h"
+
+#define MULTISOCK_VERSION "0.1.0"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static CURLcode init_result;
+
+static void init_process(void)
+{
+  struct sigaction current;
+  init_result = curl_global_init(CURL_GLOBAL_DEFAULT);
+  /* A peer that went away must not end the process; a handler that the host
+     has set stays. */
+  if (sigaction(SIGPIPE, NULL, &current) == 0 &&
+      current.sa_handler == SIG_DFL)
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void set_string(lua_State *L, const char *name, const char *value)
+{
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static void push_protocols(lua_State *L, const char *const *protocols)
+{
+  lua_Integer i;
+  lua_newtable(L);
+  for (i = 0; protocols[i] != NULL; i++) {
+    lua_pushstring(L, protocols[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+}
+
+static const struct {
+  int bit;
+  const char *name;
+} features[] = {
+  { CURL_VERSION_IPV6, "IPv6" },       { CURL_VERSION_SSL, "SSL" },
+  { CURL_VERSION_LIBZ, "libz" },       { CURL_VERSION_BROTLI, "brotli" },
+  { CURL_VERSION_ZSTD, "zstd" },       { CURL_VERSION_HTTP2, "HTTP2" },
+  { CURL_VERSION_HTTP3, "HTTP3" },     { CURL_VERSION_ASYNCHDNS, "AsynchDNS" },
+  { CURL_VERSION_PSL, "PSL" },         { CURL_VERSION_IDN, "IDN" },
+  { CURL_VERSION_HSTS, "HSTS" },       { CURL_VERSION_ALTSVC, "alt-svc" },
+  { CURL_VERSION_UNIX_SOCKETS, "UnixSockets" },
+  { CURL_VERSION_HTTPS_PROXY, "HTTPS-proxy" },
+  { CURL_VERSION_NTLM, "NTLM" },       { CURL_VERSION_SPNEGO, "SPNEGO" },
+};
+
+static void push_features(lua_State *L, int bits)
+{
+  size_t i;
+  lua_newtable(L);
+  for (i = 0; i < sizeof features / sizeof *features; i++)
+    if (bits & features[i].bit) {
+      lua_pushboolean(L, 1);
+      lua_setfield(L, -2, features[i].name);
+    }
+}
+
+/*** The versions that run, not those it was built with.
+@return table: multisock, lua, curl, curl_number, ssl, uv, protocols (list),
+features (set)
+@see curl_version_info(3) */
+static int core_version(lua_State *L)
+{
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  lua_newtable(L);
+  set_string(L, "multisock", MULTISOCK_VERSION);
+  set_string(L, "lua", LUA_RELEASE);
+  set_string(L, "curl", info->version);
+  lua_pushinteger(L, (lua_Integer)info->version_num);
+  lua_setfield(L, -2, "curl_number");
+  set_string(L, "ssl", info->ssl_version);
+  set_string(L, "uv", uv_version_string());
+  push_protocols(L, info->protocols);
+  lua_setfield(L, -2, "protocols");
+  push_features(L, info->features);
+  lua_setfield(L, -2, "features");
+  return 1;
+}
+
+/*** How many files the process may open.
+@return integer; nil when there is no limit
+@see getrlimit(2) */
+static int core_open_files(lua_State *L)
+{
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, (lua_Integer)limit.rlim_cur);
+  return 1;
+}
+
+/*** Whether a standard stream is a terminal.
+@param fd 0, 1 or 2
+@return boolean */
+static int core_is_terminal(lua_State *L)
+{
+  lua_pushboolean(L, uv_guess_handle((uv_file)luaL_checkinteger(L, 1)) ==
+                       UV_TTY);
+  return 1;
+}
+
+/*** Whether the running coroutine is this one and may suspend: both questions
+that waiting asks, in one call.
+@param co coroutine
+@return boolean, boolean */
+static int core_may_suspend(lua_State *L)
+{
+  lua_pushboolean(L, lua_tothread(L, 1) == L);
+  lua_pushboolean(L, lua_isyieldable(L));
+  return 2;
+}
+
+static const luaL_Reg functions[] = {
+  { "easy", easy_new },           { "multi", multi_new },
+  { "loop", loop_new },           { "url", url_new },
+  { "error", error_new },         { "error_table", error_table },
+  { "options", options_list },    { "infos", info_list },
+  { "version", core_version },    { "open_files", core_open_files },
+  { "is_terminal", core_is_terminal },
+  { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
+  { NULL, NULL }
+};
+
+static const struct {
+  const char *name;
+  lua_Integer value;
+} constants[] = {
+  { "PAUSE_RECV", CURLPAUSE_RECV },  { "PAUSE_SEND", CURLPAUSE_SEND },
+  { "PAUSE_ALL", CURLPAUSE_ALL },    { "PAUSE_CONT", CURLPAUSE_CONT },
+  { "WRITEFUNC_PAUSE", CURL_WRITEFUNC_PAUSE },
+  { "READFUNC_PAUSE", CURL_READFUNC_PAUSE },
+  { "READFUNC_ABORT", CURL_READFUNC_ABORT },
+};
+
+EXPORT int luaopen_multisock_core(lua_State *L)
+{
+  size_t i;
+  luaL_checkversion(L);
+  (void)pthread_once(&once, init_process);
+  if (init_result != CURLE_OK)
+    return luaL_error(L, "curl_global_init: %s",
+                      curl_easy_strerror(init_result));
+  callbacks_open(L);
+  error_open(L);
+  url_open(L);
+  easy_open(L);
+  easy_transfer_open(L);
+  multi_open(L);
+  loop_open(L);
+  lua_newtable(L);
+  luaL_setfuncs(L, functions, 0);
+  luaL_setfuncs(L, easy_transfer_functions, 0);
+  for (i = 0; i < sizeof constants / sizeof *constants; i++) {
+    lua_pushinteger(L, constants[i].value);
+    lua_setfield(L, -2, constants[i].name);
+  }
+  lua_pushlightuserdata(L, NULL);        /* what lua-cjson has, too */
+  lua_setfield(L, -2, "null");
+  set_string(L, "_VERSION", "multisock " MULTISOCK_VERSION);
+  return 1;
+}

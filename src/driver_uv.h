@@ -1,0 +1,69 @@
+/* Drives libcurl multi handles with a libuv loop: the socket callback, the
+   one timer, and curl_multi_socket_action. Knows nothing of Lua: any C
+   program can use it. One UvDriver belongs to one loop and serves any number
+   of multi handles on it; each of these is a UvMulti.
+
+   Order of use: uvdriver_new; uvdriver_add_multi; for each easy handle
+   uvdriver_prepare_easy, then curl_multi_add_handle followed by
+   uvdriver_transfers(+1); when it left the multi uvdriver_transfers(-1).
+   At the end curl_multi_cleanup, uvdriver_remove_multi, uvdriver_close. */
+#ifndef MULTISOCK_DRIVER_UV_H
+#define MULTISOCK_DRIVER_UV_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <uv.h>
+
+typedef struct UvDriver UvDriver;
+
+typedef struct UvMulti {
+  CURLM *handle;
+  UvDriver *driver;      /* NULL while not driven */
+  /* A transfer ended. Called after libcurl returned, so the handle may be
+     removed, others added. */
+  void (*done)(CURL *easy, CURLcode result, void *data);
+  /* libcurl refuses to go on with this multi: fail what is on it. */
+  void (*failed)(CURLMcode code, void *data);
+  /* Called before and after every entry into libcurl. */
+  void (*enter)(void *data);
+  void (*leave)(void *data);
+  void *data;
+  uint64_t deadline;     /* ms of uv_hrtime when its timer is due; 0: none */
+  bool kicked;           /* its timer is due at once */
+  struct UvMulti *next;
+} UvMulti;
+
+/* NULL when memory or libuv refuses. */
+UvDriver *uvdriver_new(uv_loop_t *loop);
+
+/* Every multi must have been removed. The memory is freed by the loop, in
+   the close callbacks: run it until uv_loop_close succeeds. */
+void uvdriver_close(UvDriver *driver);
+
+/* `multi` has handle, done, failed, enter, leave and data filled in. Sets
+   the multi's socket and timer callbacks. */
+CURLMcode uvdriver_add_multi(UvDriver *driver, UvMulti *multi);
+
+/* After curl_multi_cleanup, which still announces closed sockets. */
+void uvdriver_remove_multi(UvMulti *multi);
+
+/* Lets the driver open and close this handle's sockets, which makes the
+   deferred poll stop possible. Connections keep these callbacks for longer
+   than the easy handle lives: the driver must outlive the multi. */
+void uvdriver_prepare_easy(UvDriver *driver, CURL *easy);
+
+/* Counts transfers: while there are any the loop stays alive. */
+void uvdriver_transfers(UvDriver *driver, int change);
+
+/* Serves the timers that are due at once. To be called before the loop
+   would block; also done by the loop itself once per turn. */
+void uvdriver_flush(UvDriver *driver);
+
+/* Reads what finished on this multi; for a caller that drove it itself. */
+void uvdriver_drain(UvMulti *multi);
+
+/* How many sockets are watched now (idle ones included). */
+size_t uvdriver_watched(const UvDriver *driver);
+
+#endif

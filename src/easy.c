@@ -1,0 +1,454 @@
+/* Easy handles as Lua sees them: options, infos, the blocking perform, and
+   their life. What concerns the fetch path is easy_transfer.c's. */
+#include "easy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "callbacks.h"
+#include "error.h"
+#include "info.h"
+#include "multi.h"
+#include "options.h"
+#include "receiver.h"
+
+/* Weak table from the address of an Easy to its userdata, so that C finds
+   the Lua object without keeping it alive. */
+static const char registry_key;
+
+/* Slot of the value table in which a callback's error waits. */
+#define ERROR_SLOT "error"
+
+/* ---- Finding Lua objects ---- */
+
+Easy *easy_check(lua_State *L, int idx)
+{
+  Easy **box = luaL_checkudata(L, idx, EASY_TYPE);
+  if (*box == NULL)
+    luaL_argerror(L, idx, "easy handle is closed");
+  return *box;
+}
+
+void easy_push(lua_State *L, const Easy *easy)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_rawgetp(L, -1, easy);
+  lua_remove(L, -2);
+}
+
+void easy_push_values(lua_State *L, const Easy *easy)
+{
+  easy_push(L, easy);
+  if (lua_isnil(L, -1))
+    return;
+  compat_getuservalue(L, -1);
+  lua_remove(L, -2);
+}
+
+/* ---- News: a doubly linked list, so that leaving it is O(1) ---- */
+
+void easy_join_news(Easy *easy, News *news)
+{
+  if (easy->news != NULL)
+    return;
+  easy->news = news;
+  easy->news_next = NULL;
+  easy->news_previous = news->last;
+  if (news->last != NULL)
+    news->last->news_next = easy;
+  else
+    news->first = easy;
+  news->last = easy;
+}
+
+void easy_leave_news(Easy *easy)
+{
+  News *news = easy->news;
+  if (news == NULL)
+    return;
+  if (easy->news_previous != NULL)
+    easy->news_previous->news_next = easy->news_next;
+  else
+    news->first = easy->news_next;
+  if (easy->news_next != NULL)
+    easy->news_next->news_previous = easy->news_previous;
+  else
+    news->last = easy->news_previous;
+  easy->news = NULL;
+}
+
+/* ---- Errors of callbacks ---- */
+
+void easy_keep_error(lua_State *L, Easy *easy)
+{
+  easy->failed_in_lua = true;
+  easy_push_values(L, easy);
+  if (lua_istable(L, -1)) {
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, ERROR_SLOT);
+  }
+  lua_pop(L, 2);
+}
+
+void easy_push_error(lua_State *L, Easy *easy, CURLcode code)
+{
+  if (!easy->failed_in_lua) {
+    error_push_easy(L, easy, code);
+    return;
+  }
+  easy->failed_in_lua = false;
+  easy_push_values(L, easy);
+  lua_getfield(L, -1, ERROR_SLOT);
+  lua_pushnil(L);
+  lua_setfield(L, -3, ERROR_SLOT);
+  lua_remove(L, -2);
+}
+
+/* ---- Life ---- */
+
+void easy_set_basics(Easy *easy)
+{
+  CURL *handle = easy->handle;
+  /* These cannot fail on the versions that build, but QUICK_EXIT, which
+     7.86 and older do not know: there a cancel may wait for the resolver. */
+  (void)curl_easy_setopt(handle, CURLOPT_PRIVATE, easy);
+  (void)curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, easy->message);
+  (void)curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  (void)curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+#endif
+  easy->driver = NULL;
+}
+
+void easy_set_driver(Easy *easy, UvDriver *driver)
+{
+  if (easy->driver == driver)
+    return;
+  easy->driver = driver;
+  if (driver != NULL) {
+    uvdriver_prepare_easy(driver, easy->handle);
+    return;
+  }
+  /* Sockets of its own would outlive the driver. */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_OPENSOCKETFUNCTION, NULL);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_CLOSESOCKETFUNCTION, NULL);
+}
+
+void easy_destroy(Easy *easy)
+{
+  easy_leave_news(easy);
+  /* Cleaning up may call the header, debug and close callbacks. */
+  callbacks_silence(easy);
+  curl_easy_cleanup(easy->handle);
+  options_free_lists(easy);
+  receiver_free(easy->receiver);
+  free(easy);
+}
+
+/* Closes and collects: one function that never raises. A handle whose own
+   callback is running is only marked; whoever called libcurl ends it. */
+static int easy_gc(lua_State *L)
+{
+  Easy **box = luaL_checkudata(L, 1, EASY_TYPE);
+  Easy *easy = *box;
+  if (easy == NULL)
+    return 0;
+  *box = NULL;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, easy);
+  }
+  easy->orphan = true;
+  if (easy->multi != NULL && easy->multi->depth > 0) {
+    easy_leave_news(easy);
+    easy->multi->has_orphans = true;
+    return 0;                      /* multi_leave buries it */
+  }
+  if (easy->multi != NULL)
+    multi_detach(easy);
+  if (easy->depth == 0)
+    easy_destroy(easy);            /* else perform does */
+  return 0;
+}
+
+/*** Ends the transfer and frees the handle. May be called again, at any time,
+and in a callback of the handle itself, whose transfer then fails.
+@see curl_easy_cleanup(3) */
+static int easy_close(lua_State *L)
+{
+  return easy_gc(L);
+}
+
+/* Applies a table of options; false with an error object pushed. */
+static bool set_table(lua_State *L, Easy *easy, int self, int table)
+{
+  lua_pushnil(L);
+  while (lua_next(L, table) != 0) {
+    int value = lua_gettop(L);
+    if (!options_set(L, easy, self, value - 1, value))
+      return false;
+    lua_settop(L, value - 1);
+  }
+  return true;
+}
+
+/*** Makes an easy handle.
+@param options optional table of options by name
+@return core.Easy; or nil, err when libcurl refuses an option
+@raise on an unknown option or a value of the wrong type
+@see curl_easy_init(3) */
+int easy_new(lua_State *L)
+{
+  Easy **box;
+  Easy *easy;
+  int self;
+  if (!lua_isnoneornil(L, 1))
+    luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  box = compat_newuserdata(L, sizeof *box);
+  *box = NULL;
+  self = lua_gettop(L);
+  luaL_setmetatable(L, EASY_TYPE);
+  lua_newtable(L);
+  compat_setuservalue(L, self);
+  easy = calloc(1, sizeof *easy);
+  if (easy == NULL || (easy->handle = curl_easy_init()) == NULL) {
+    free(easy);
+    return luaL_error(L, "not enough memory");
+  }
+  easy->callbacks = callbacks_thread(L);
+  *box = easy;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_pushvalue(L, self);
+  lua_rawsetp(L, -2, easy);
+  lua_pop(L, 1);
+  easy_set_basics(easy);
+  if (lua_istable(L, 1) && !set_table(L, easy, self, 1)) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  lua_settop(L, self);
+  return 1;
+}
+
+/* ---- Methods ---- */
+
+/* A running transfer reads its lists and bodies at any time: replacing one
+   would free it under libcurl. */
+static Easy *check_settable(lua_State *L)
+{
+  Easy *easy = easy_check(L, 1);
+  if (easy->depth > 0 || (easy->in_multi && !easy->finished))
+    luaL_error(L, "setopt: the transfer is running");
+  return easy;
+}
+
+static int fail(lua_State *L)
+{
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/*** Sets options. What libcurl refuses is returned, not raised.
+@param name option, or a table of options and values
+@param value nil: back to the default
+@return self; or nil, err
+@raise on an unknown name, a wrong type, zero bytes or line breaks where they
+would change the request
+@see curl_easy_setopt(3) */
+static int easy_setopt(lua_State *L)
+{
+  Easy *easy = check_settable(L);
+  bool set;
+  if (lua_istable(L, 2)) {
+    lua_settop(L, 2);
+    set = set_table(L, easy, 1, 2);
+  }
+  else {
+    luaL_checkany(L, 3);
+    lua_settop(L, 3);
+    set = options_set(L, easy, 1, 2, 3);
+  }
+  if (!set)
+    return fail(L);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*** Sets an option back to its default.
+@return self; or nil, err */
+static int easy_unsetopt(lua_State *L)
+{
+  Easy *easy = check_settable(L);
+  lua_settop(L, 2);
+  lua_pushnil(L);
+  if (!options_set(L, easy, 1, 2, 3))
+    return fail(L);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*** What libcurl knows of the transfer.
+@param name info, such as "response_code" or "total_time"
+@return its value, nil where there is none; or nil, err when this libcurl
+lacks it
+@see curl_easy_getinfo(3) */
+static int easy_getinfo(lua_State *L)
+{
+  Easy *easy = easy_check(L, 1);
+  lua_settop(L, 2);
+  return info_push(L, easy, 2) ? 1 : fail(L);
+}
+
+/*** Runs the transfer to its end; nothing else runs meanwhile.
+@return true; or nil, err, where err is what a callback raised
+@see curl_easy_perform(3) */
+static int easy_perform(lua_State *L)
+{
+  Easy *easy = easy_check(L, 1);
+  CURLcode code;
+  if (easy->multi != NULL)
+    return luaL_error(L, "perform: the handle is in a multi");
+  if (easy->depth > 0)
+    return luaL_error(L, "perform: called in a callback of the handle");
+  easy_set_driver(easy, NULL);
+  easy->message[0] = '\0';
+  easy->failed_in_lua = false;
+  easy->depth++;
+  code = curl_easy_perform(easy->handle);
+  easy->depth--;
+  if (easy->orphan) {
+    easy_destroy(easy);
+    error_push_kind(L, "cancelled", "the handle was closed in a callback");
+    return fail(L);
+  }
+  if (code == CURLE_OK && !easy->failed_in_lua) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  easy_push_error(L, easy, code);
+  return fail(L);
+}
+
+/*** Sets all options back to their defaults; connections, the TLS session
+cache and cookies stay.
+@return self
+@raise while the handle is in a multi
+@see curl_easy_reset(3) */
+static int easy_reset(lua_State *L)
+{
+  Easy *easy = easy_check(L, 1);
+  if (easy->multi != NULL || easy->depth > 0)
+    return luaL_error(L, "reset: the transfer is running");
+  curl_easy_reset(easy->handle);
+  options_free_lists(easy);
+  lua_newtable(L);
+  compat_setuservalue(L, 1);
+  easy_set_basics(easy);
+  easy->failed_in_lua = false;
+  if (easy->receiver != NULL)
+    (void)receiver_attach(easy);   /* it has its memory already */
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*** Pauses or continues directions of a transfer.
+@param mask integer of core.PAUSE_RECV, PAUSE_SEND, PAUSE_ALL, PAUSE_CONT
+@return self; or nil, err
+@raise in a callback of its multi that is not one of its own
+@see curl_easy_pause(3) */
+static int easy_pause(lua_State *L)
+{
+  Easy *easy = easy_check(L, 1);
+  int mask = (int)luaL_checkinteger(L, 2);
+  CURLcode code;
+  Multi *multi = easy->multi;
+  if (multi != NULL && multi->depth > 0 && easy->depth == 0)
+    return luaL_error(L, "pause: called in a callback of this multi; do it "
+                      "after the driving call has returned");
+  if (multi != NULL)
+    multi_enter(multi);
+  code = curl_easy_pause(easy->handle, mask);
+  if (multi != NULL)
+    multi_leave(multi);
+  lua_settop(L, 1);
+  /* What was paused arrives inside that call, and may have closed it. */
+  (void)easy_check(L, 1);
+  if (code != CURLE_OK) {
+    error_push_easy(L, easy, code);
+    return fail(L);
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+static int easy_tostring(lua_State *L)
+{
+  Easy **box = luaL_checkudata(L, 1, EASY_TYPE);
+  if (*box == NULL) {
+    lua_pushstring(L, "multisock.easy (closed)");
+    return 1;
+  }
+  lua_pushfstring(L, "multisock.easy (%s) %p",
+                  (*box)->multi == NULL ? "idle"
+                                        : (*box)->finished ? "finished"
+                                                           : "in a multi",
+                  (void *)*box);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+  { "setopt", easy_setopt },     { "unsetopt", easy_unsetopt },
+  { "getinfo", easy_getinfo },   { "perform", easy_perform },
+  { "reset", easy_reset },       { "pause", easy_pause },
+  { "close", easy_close },       { NULL, NULL }
+};
+
+static const luaL_Reg metamethods[] = {
+  { "__gc", easy_gc },           { "__close", easy_gc },
+  { "__tostring", easy_tostring }, { NULL, NULL }
+};
+
+static void open_registry(lua_State *L)
+{
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushstring(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
+}
+
+/*** How many easy handles are alive, for leak checks.
+@return integer */
+int easy_count(lua_State *L)
+{
+  lua_Integer count = 0;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    count++;
+    lua_pop(L, 1);
+  }
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+void easy_open(lua_State *L)
+{
+  if (!luaL_newmetatable(L, EASY_TYPE)) {
+    lua_pop(L, 1);
+    return;
+  }
+  open_registry(L);
+  luaL_setfuncs(L, metamethods, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  luaL_setfuncs(L, easy_transfer_methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,85 @@
+/* One transfer: struct Easy, shared by the files that give it methods.
+   An Easy knows its multi only as a pointer to be told of; whatever touches
+   a multi handle is multi.c's. */
+#ifndef MULTISOCK_EASY_H
+#define MULTISOCK_EASY_H
+
+#include "compat.h"
+
+#define EASY_TYPE "multisock.easy"
+
+struct Multi;
+struct Receiver;
+
+/* A list that an option holds for as long as libcurl may read it. */
+typedef struct EasyList {
+  struct EasyList *next;
+  struct curl_slist *items;
+  CURLoption option;
+} EasyList;
+
+typedef struct Easy {
+  CURL *handle;
+  lua_State *callbacks;    /* the thread on which callbacks run */
+  struct Multi *multi;     /* what it is added to, or NULL */
+  struct UvDriver *driver; /* opens and closes its sockets, or NULL */
+  struct Easy *previous, *next;          /* among its multi's handles */
+  struct Easy *news_previous, *news_next;
+  struct News *news;       /* the list it is in now, or NULL */
+  struct Receiver *receiver;             /* NULL: the user's callbacks */
+  EasyList *lists;
+  int depth;               /* callbacks of this handle on the C stack */
+  CURLcode result;
+  bool finished;           /* libcurl has reported its end */
+  bool in_multi;           /* curl_multi_add_handle not yet undone */
+  bool reported;           /* its end was taken by info_read */
+  bool orphan;             /* its userdata is gone or closed */
+  bool failed_in_lua;      /* a callback raised: the error is kept */
+  char message[CURL_ERROR_SIZE];
+} Easy;
+
+/* Transfers with something to tell, oldest first. */
+typedef struct News {
+  Easy *first, *last;
+} News;
+
+/* The Easy at this index; raises when it is none or closed. */
+Easy *easy_check(lua_State *L, int idx);
+
+/* Pushes the userdata of an Easy, or nil when it was collected. */
+void easy_push(lua_State *L, const Easy *easy);
+
+/* Pushes the table of Lua values that an Easy needs, or nil. */
+void easy_push_values(lua_State *L, const Easy *easy);
+
+/* Sets what every handle of ours has, also after curl_easy_reset. */
+void easy_set_basics(Easy *easy);
+
+/* Lets this driver open and close the sockets; NULL: libcurl itself. */
+void easy_set_driver(Easy *easy, struct UvDriver *driver);
+
+void easy_join_news(Easy *easy, News *news);
+void easy_leave_news(Easy *easy);
+
+/* Frees all of it; it must not be in a multi or in a callback. */
+void easy_destroy(Easy *easy);
+
+/* Keeps the error value on top of the stack of L (popped) as the reason why
+   this transfer ends. */
+void easy_keep_error(lua_State *L, Easy *easy);
+
+/* Pushes the error of a finished transfer: the value that a callback
+   raised, or an error object. */
+void easy_push_error(lua_State *L, Easy *easy, CURLcode code);
+
+/* Every method that easy_transfer.c adds. */
+extern const luaL_Reg easy_transfer_methods[];
+extern const luaL_Reg easy_transfer_functions[];
+void easy_transfer_open(lua_State *L);
+
+int easy_new(lua_State *L);
+int easy_count(lua_State *L);
+void easy_open(lua_State *L);
+
+
+#endif

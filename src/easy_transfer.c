@@ -1,0 +1,519 @@
+/* The methods of easy handles that the fetch path uses, and nothing else:
+   transfer.lua is their only caller. A collected handle gathers headers and
+   body in C (receiver.c); Lua asks here what has come. */
+#include "error.h"
+#include "multi.h"
+#include "receiver.h"
+#include "url.h"
+
+#include <string.h>
+
+#define GUARD_TYPE "multisock.guard"
+
+static Receiver *receiver_check(lua_State *L, Easy **easy)
+{
+  *easy = easy_check(L, 1);
+  if ((*easy)->receiver == NULL)
+    luaL_error(L, "collect has not been called on this handle");
+  return (*easy)->receiver;
+}
+
+/*** Makes the handle gather its transfers in C. Callbacks for headers, body
+and upload cannot be set from then on.
+@return self */
+static int easy_collect(lua_State *L)
+{
+  Easy *easy = easy_check(L, 1);
+  if (easy->multi != NULL)
+    return luaL_error(L, "collect: the transfer is running");
+  if (!receiver_attach(easy))
+    return luaL_error(L, "not enough memory");
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*** Sets how the next transfer is gathered.
+@param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
+"chatty" "auth_rounds" "tell_connected" "sending" (booleans), see receiver.h
+@param value
+@return self */
+static int easy_gather(lua_State *L)
+{
+  static const char *const names[] = {
+    "high_water", "max_body", "max_headers", "buffering", "chatty",
+    "auth_rounds", "tell_connected", "sending", NULL
+  };
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
+  bool on = lua_toboolean(L, 3);
+  switch (luaL_checkoption(L, 2, NULL, names)) {
+  case 0: receiver->high_water = (size_t)luaL_checkinteger(L, 3); break;
+  case 1: receiver->max_body = luaL_checkinteger(L, 3); break;
+  case 2: receiver->max_headers = (size_t)luaL_checkinteger(L, 3); break;
+  case 3: receiver->buffering = on; break;
+  case 4: receiver->chatty = on; break;
+  case 5: receiver->auth_rounds = on; break;
+  case 6: receiver->tell_connected = on; break;
+  default: receiver->sending = on; break;
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*** Forgets what was gathered; the handle is ready for the next transfer. */
+static int easy_forget(lua_State *L)
+{
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
+  easy_leave_news(easy);
+  easy->finished = false;
+  easy->failed_in_lua = false;
+  receiver_reset(receiver);
+  return 0;
+}
+
+static void push_failure(lua_State *L, Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  easy_push_error(L, easy, easy->result);
+  if (receiver->excess == NULL || !lua_istable(L, -1))
+    return;
+  lua_pushstring(L, "too_large");
+  lua_setfield(L, -2, "kind");
+  lua_pushfstring(L, "the %s are larger than allowed (%s)", receiver->excess,
+                  receiver->excess[0] == 'b' ? "max_body" : "max_headers");
+  if (receiver->excess[0] == 'b') {
+    lua_pop(L, 1);
+    if (receiver->no_pause && !receiver->buffering)
+      lua_pushfstring(L, "the body was read too slowly: libcurl %s cannot "
+                      "pause HTTP/2; use http_version = \"1.1\" or a larger "
+                      "max_body",
+                      curl_version_info(CURLVERSION_NOW)->version);
+    else
+      lua_pushfstring(L, "the body is larger than max_body (%I bytes)",
+                      (LUAI_UACINT)receiver->max_body);
+  }
+  lua_setfield(L, -2, "message");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "retryable");
+}
+
+/* false; or status and, when asked for, whether all is there; or nil, err. */
+static int answer_push(lua_State *L, Easy *easy, bool with_done)
+{
+  Receiver *receiver = easy->receiver;
+  bool well = easy->finished && easy->result == CURLE_OK &&
+              !easy->failed_in_lua;
+  if (!receiver_answered(easy) && !easy->finished) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (!receiver_answered(easy) && !well) {
+    lua_pushnil(L);
+    push_failure(L, easy);
+    return 2;
+  }
+  /* Protocols without headers, such as file:, answer by ending. */
+  if (receiver->stage < STAGE_BODY)
+    receiver->stage = STAGE_BODY;
+  lua_pushinteger(L, receiver->status);
+  if (!with_done)
+    return 1;
+  lua_pushboolean(L, well);
+  return 2;
+}
+
+/*** What has become of the request.
+@return false while its answer is not there; status, done when the final
+headers are, with done true when the whole body arrived well too; or nil, err
+when it failed before them */
+static int easy_answer(lua_State *L)
+{
+  Easy *easy;
+  (void)receiver_check(L, &easy);
+  return answer_push(L, easy, true);
+}
+
+/*** Takes body bytes that have arrived.
+@param most bytes at most; nil: all
+@return string, or nil when nothing is there now; and whether the transfer
+was paused for the buffer to be emptied */
+static int easy_take(lua_State *L)
+{
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
+  size_t size = buffer_size(&receiver->body);
+  if (!lua_isnoneornil(L, 2)) {
+    lua_Integer most = luaL_checkinteger(L, 2);
+    luaL_argcheck(L, most > 0, 2, "must be positive");
+    if ((size_t)most < size)
+      size = (size_t)most;
+  }
+  if (size == 0)
+    lua_pushnil(L);
+  else {
+    lua_pushlstring(L, buffer_head(&receiver->body), size);
+    buffer_drop(&receiver->body, size);
+  }
+  lua_pushboolean(L, receiver->paused);
+  return 2;
+}
+
+/*** Whether no more can arrive.
+@return false while it can, true after a good end; or nil, err */
+static int easy_ended(lua_State *L)
+{
+  Easy *easy;
+  (void)receiver_check(L, &easy);
+  if (!easy->finished) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  if (easy->result == CURLE_OK && !easy->failed_in_lua) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  push_failure(L, easy);
+  return 2;
+}
+
+/*** Gives more of the upload.
+@param bytes string; nil: that was all
+@return count of bytes that wait to be sent */
+static int easy_feed(lua_State *L)
+{
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
+  receiver->hungry = false;
+  if (lua_isnoneornil(L, 2))
+    receiver->fed_all = true;
+  else {
+    size_t size;
+    const char *bytes = luaL_checklstring(L, 2, &size);
+    if (!buffer_append(&receiver->feed, bytes, size))
+      return luaL_error(L, "not enough memory");
+  }
+  lua_pushinteger(L, (lua_Integer)buffer_size(&receiver->feed));
+  return 1;
+}
+
+/*** The numbers that waiting needs, in one call.
+@return hungry (boolean: more upload is wanted), connected (boolean), bytes
+received, bytes sent, seconds of the loop's clock at the last sign of life,
+bytes buffered */
+static int easy_marks(lua_State *L)
+{
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
+  lua_pushboolean(L, receiver->hungry);
+  lua_pushboolean(L, receiver->connected);
+  lua_pushinteger(L, receiver->received);
+  lua_pushinteger(L, receiver->sent_bytes);
+  lua_pushnumber(L, (lua_Number)receiver->active_ms / 1000);
+  lua_pushinteger(L, (lua_Integer)buffer_size(&receiver->body));
+  return 6;
+}
+
+/*** Where the transfer is.
+@return "resolve" "connect" "tls" "send" "wait" or "receive" */
+static int easy_phase(lua_State *L)
+{
+  Easy *easy;
+  (void)receiver_check(L, &easy);
+  lua_pushstring(L, error_phase(easy));
+  return 1;
+}
+
+/* ---- Snapshots: what a response keeps when its handle goes back to the
+   pool. A string, because nothing is cheaper for the collector. ---- */
+
+typedef struct Snapshot {
+  curl_off_t dns, connect, tls, first_byte, total;       /* microseconds */
+  curl_off_t down, up;
+  long version, head_size, request_size, port, connects, status;
+  char ip[48];
+  size_t head, trailers;           /* bytes that follow */
+} Snapshot;
+
+static void snapshot_fill(Snapshot *shot, CURL *handle)
+{
+  const char *ip = NULL;
+  /* What libcurl does not know stays 0. */
+  (void)curl_easy_getinfo(handle, CURLINFO_NAMELOOKUP_TIME_T, &shot->dns);
+  (void)curl_easy_getinfo(handle, CURLINFO_CONNECT_TIME_T, &shot->connect);
+  (void)curl_easy_getinfo(handle, CURLINFO_APPCONNECT_TIME_T, &shot->tls);
+  (void)curl_easy_getinfo(handle, CURLINFO_STARTTRANSFER_TIME_T,
+                          &shot->first_byte);
+  (void)curl_easy_getinfo(handle, CURLINFO_TOTAL_TIME_T, &shot->total);
+  (void)curl_easy_getinfo(handle, CURLINFO_SIZE_DOWNLOAD_T, &shot->down);
+  (void)curl_easy_getinfo(handle, CURLINFO_SIZE_UPLOAD_T, &shot->up);
+  (void)curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &shot->version);
+  (void)curl_easy_getinfo(handle, CURLINFO_HEADER_SIZE, &shot->head_size);
+  (void)curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE,
+                          &shot->request_size);
+  (void)curl_easy_getinfo(handle, CURLINFO_PRIMARY_PORT, &shot->port);
+  (void)curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &shot->connects);
+  (void)curl_easy_getinfo(handle, CURLINFO_PRIMARY_IP, &ip);
+  if (ip != NULL && strlen(ip) < sizeof shot->ip)
+    memcpy(shot->ip, ip, strlen(ip));
+}
+
+static void snapshot_push(lua_State *L, Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  Snapshot shot;
+  luaL_Buffer bytes;
+  memset(&shot, 0, sizeof shot);
+  snapshot_fill(&shot, easy->handle);
+  shot.status = receiver->status;
+  shot.head = buffer_size(&receiver->head);
+  shot.trailers = buffer_size(&receiver->trailers);
+  luaL_buffinitsize(L, &bytes, sizeof shot + shot.head + shot.trailers);
+  luaL_addlstring(&bytes, (const char *)&shot, sizeof shot);
+  if (shot.head > 0)
+    luaL_addlstring(&bytes, buffer_head(&receiver->head), shot.head);
+  if (shot.trailers > 0)
+    luaL_addlstring(&bytes, buffer_head(&receiver->trailers),
+                    shot.trailers);
+  luaL_pushresult(&bytes);
+}
+
+/* Pushes body and snapshot, and forgets the transfer. */
+static void rest_push(lua_State *L, Easy *easy)
+{
+  Receiver *receiver = easy->receiver;
+  size_t size = buffer_size(&receiver->body);
+  lua_pushlstring(L, size > 0 ? buffer_head(&receiver->body) : "", size);
+  snapshot_push(L, easy);
+  easy_leave_news(easy);
+  easy->finished = false;
+  receiver_reset(receiver);
+}
+
+/* ---- The short way: most transfers are small, start with nothing but a URL,
+   and have ended by the time their headers are looked at. One call each to
+   start and to end one saves a third of what Lua does for a request. ---- */
+
+/*** Sets the URL and adds the transfer.
+@param easy core.Easy that is collected, and has all other options
+@param url core.Url, kept until the next one
+@return self; or nil, err */
+static int multi_start(lua_State *L)
+{
+  Easy *easy = easy_check(L, 2);
+  CURLcode code = curl_easy_setopt(easy->handle, CURLOPT_CURLU,
+                                   url_check(L, 3));
+  compat_getuservalue(L, 2);
+  lua_pushvalue(L, 3);
+  lua_rawseti(L, -2, CURLOPT_CURLU);
+  lua_settop(L, 2);
+  if (code != CURLE_OK) {
+    lua_pushnil(L);
+    error_push_easy(L, easy, code);
+    return 2;
+  }
+  return multi_add(L, multi_check_idle(L, 1, "start"), 1, easy, 2);
+}
+
+/*** What has become of the request, and all of it when it has ended well: the
+handle is then out of the multi, and ready for the next transfer.
+@param easy core.Easy
+@return false while its answer is not there; status when only the headers are;
+status, body, snapshot when it has ended well; or nil, err when it failed
+before its headers came */
+static int multi_conclude(lua_State *L)
+{
+  Multi *multi = multi_check_idle(L, 1, "conclude");
+  Easy *easy = easy_check(L, 2);
+  if (easy->receiver == NULL)
+    return luaL_error(L, "collect has not been called on this handle");
+  if (!easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
+      easy->receiver->stage < STAGE_BODY)
+    return answer_push(L, easy, false);
+  multi_remove(L, multi, 1, easy);
+  lua_pushinteger(L, easy->receiver->status);
+  rest_push(L, easy);
+  return 3;
+}
+
+/* ---- Guards: a response that is collected unread tells so. Tables have no
+   finalizers in Lua 5.1, so this is a userdata that the response holds. ---- */
+
+typedef struct Guard {
+  Easy *easy;
+  unsigned serial;         /* of the transfer: handles are used again */
+} Guard;
+
+/*** Makes a guard of the transfer that a handle runs now.
+@param easy core.Easy
+@return userdata */
+static int guard_new(lua_State *L)
+{
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
+  Guard *guard = compat_newuserdata(L, sizeof *guard);
+  guard->easy = easy;
+  guard->serial = receiver->serial;
+  luaL_setmetatable(L, GUARD_TYPE);
+  lua_newtable(L);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, 1);
+  compat_setuservalue(L, -2);
+  return 1;
+}
+
+/* Calls no Lua, and leaves libcurl alone: the handle may be in use. The loop
+   that drives it ends the transfer when it hands over its news. */
+static int guard_gc(lua_State *L)
+{
+  const Guard *guard = lua_touserdata(L, 1);
+  Easy *easy;
+  Easy **box;
+  compat_getuservalue(L, 1);
+  lua_rawgeti(L, -1, 1);
+  box = luaL_testudata(L, -1, EASY_TYPE);
+  easy = box != NULL ? *box : NULL;
+  if (easy != NULL && easy->multi != NULL && easy->receiver != NULL &&
+      easy->receiver->serial == guard->serial) {
+    easy->receiver->abandoned = true;
+    easy_join_news(easy, easy->multi->news);
+  }
+  return 0;
+}
+
+/*** Whether the response of this transfer was collected unread. */
+static int easy_abandoned(lua_State *L)
+{
+  Easy *easy;
+  lua_pushboolean(L, receiver_check(L, &easy)->abandoned);
+  return 1;
+}
+
+void easy_transfer_open(lua_State *L)
+{
+  if (luaL_newmetatable(L, GUARD_TYPE)) {
+    lua_pushcfunction(L, guard_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+}
+
+/*** Takes all that a good, finished transfer has left, and forgets it: one
+call for what is small enough to be here already.
+@return body, snapshot (both strings) */
+static int easy_finish(lua_State *L)
+{
+  Easy *easy;
+  (void)receiver_check(L, &easy);
+  rest_push(L, easy);
+  return 2;
+}
+
+/*** What is known of the transfer now, for core.snapshot.
+@return string */
+static int easy_snapshot(lua_State *L)
+{
+  Easy *easy;
+  (void)receiver_check(L, &easy);
+  snapshot_push(L, easy);
+  return 1;
+}
+
+static const char *version_name(long version)
+{
+  switch (version) {
+  case CURL_HTTP_VERSION_1_0: return "1.0";
+  case CURL_HTTP_VERSION_1_1: return "1.1";
+  case CURL_HTTP_VERSION_2_0: return "2";
+  case CURL_HTTP_VERSION_3: return "3";
+  default: return NULL;
+  }
+}
+
+static void set_seconds(lua_State *L, const char *name, curl_off_t us)
+{
+  lua_pushnumber(L, (lua_Number)us / 1e6);
+  lua_setfield(L, -2, name);
+}
+
+static void set_integer(lua_State *L, const char *name, lua_Integer value)
+{
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static void push_timings(lua_State *L, const Snapshot *shot)
+{
+  lua_createtable(L, 0, 6);
+  set_seconds(L, "dns", shot->dns);
+  set_seconds(L, "connect", shot->connect);
+  set_seconds(L, "tls", shot->tls);
+  set_seconds(L, "first_byte", shot->first_byte);
+  set_seconds(L, "total", shot->total);
+}
+
+static void push_sizes(lua_State *L, const Snapshot *shot)
+{
+  lua_createtable(L, 0, 4);
+  set_integer(L, "body", shot->down);
+  set_integer(L, "upload", shot->up);
+  set_integer(L, "headers", shot->head_size);
+  set_integer(L, "request", shot->request_size);
+}
+
+/*** Reads one field of a snapshot.
+@param snapshot string
+@param field "timings" (seconds), "sizes" (bytes), "http_version", "peer",
+"connects", "head" (the raw header block), "trailers" (raw)
+@return the value; nil where there is none */
+static int snapshot_read(lua_State *L)
+{
+  static const char *const fields[] = {
+    "timings", "sizes", "http_version", "peer", "connects", "head",
+    "trailers", NULL
+  };
+  size_t size;
+  const char *bytes = luaL_checklstring(L, 1, &size);
+  Snapshot shot;
+  luaL_argcheck(L, size >= sizeof shot, 1, "is no snapshot");
+  memcpy(&shot, bytes, sizeof shot);
+  luaL_argcheck(L, size - sizeof shot == shot.head + shot.trailers, 1,
+                "is no snapshot");
+  bytes += sizeof shot;
+  switch (luaL_checkoption(L, 2, NULL, fields)) {
+  case 0: push_timings(L, &shot); break;
+  case 1: push_sizes(L, &shot); break;
+  case 2: lua_pushstring(L, version_name(shot.version)); break;
+  case 3:
+    if (shot.ip[0] == '\0')
+      lua_pushnil(L);
+    else
+      lua_pushfstring(L, strchr(shot.ip, ':') ? "[%s]:%d" : "%s:%d", shot.ip,
+                      (int)shot.port);
+    break;
+  case 4: lua_pushinteger(L, shot.connects); break;
+  case 5: lua_pushlstring(L, bytes, shot.head); break;
+  default: lua_pushlstring(L, bytes + shot.head, shot.trailers); break;
+  }
+  return 1;
+}
+
+const luaL_Reg easy_transfer_methods[] = {
+  { "collect", easy_collect },   { "gather", easy_gather },
+  { "forget", easy_forget },     { "answer", easy_answer },
+  { "take", easy_take },         { "ended", easy_ended },
+  { "feed", easy_feed },         { "marks", easy_marks },
+  { "finish", easy_finish },     { "snapshot", easy_snapshot },
+  { "phase", easy_phase },       { "abandoned", easy_abandoned },
+  { NULL, NULL }
+};
+
+const luaL_Reg multi_transfer_methods[] = {
+  { "start", multi_start },      { "conclude", multi_conclude },
+  { NULL, NULL }
+};
+
+const luaL_Reg easy_transfer_functions[] = {
+  { "snapshot", snapshot_read }, { "guard", guard_new }, { NULL, NULL }
+};

@@ -1,0 +1,315 @@
+/* The one table from CURLcode to err.kind, and the error object itself.
+   Kinds of our own making (too_large, redirect, status, ...) are given by
+   the Lua layer through core.error. */
+#include "error.h"
+
+#include <string.h>
+
+#include "easy.h"
+#include "receiver.h"
+
+#define ERROR_TYPE "multisock.error"
+
+typedef struct CodeRow {
+  int code;
+  const char *name;
+  const char *kind;
+  bool retryable;        /* trying again, unchanged, may succeed */
+} CodeRow;
+
+#define ROW(name, kind, retryable) { CURLE_##name, "CURLE_" #name, \
+                                     kind, retryable }
+
+static const CodeRow rows[] = {
+  ROW(UNSUPPORTED_PROTOCOL, "policy", false),
+  ROW(FAILED_INIT, "curl", false),
+  ROW(URL_MALFORMAT, "url", false),
+  ROW(NOT_BUILT_IN, "curl", false),
+  ROW(COULDNT_RESOLVE_PROXY, "proxy", true),
+  ROW(COULDNT_RESOLVE_HOST, "resolve", true),
+  ROW(COULDNT_CONNECT, "connect", true),
+  ROW(WEIRD_SERVER_REPLY, "protocol", false),
+  ROW(REMOTE_ACCESS_DENIED, "curl", false),
+  ROW(FTP_ACCEPT_FAILED, "connect", true),
+  ROW(FTP_WEIRD_PASS_REPLY, "protocol", false),
+  ROW(FTP_ACCEPT_TIMEOUT, "timeout", true),
+  ROW(FTP_WEIRD_PASV_REPLY, "protocol", false),
+  ROW(FTP_WEIRD_227_FORMAT, "protocol", false),
+  ROW(FTP_CANT_GET_HOST, "resolve", true),
+  ROW(HTTP2, "protocol", true),
+  ROW(FTP_COULDNT_SET_TYPE, "curl", false),
+  ROW(PARTIAL_FILE, "closed", true),
+  ROW(FTP_COULDNT_RETR_FILE, "curl", false),
+  ROW(QUOTE_ERROR, "curl", false),
+  ROW(HTTP_RETURNED_ERROR, "status", false),
+  ROW(WRITE_ERROR, "curl", false),
+  ROW(UPLOAD_FAILED, "curl", false),
+  ROW(READ_ERROR, "io", false),
+  ROW(OUT_OF_MEMORY, "curl", false),
+  ROW(OPERATION_TIMEDOUT, "timeout", true),
+  ROW(FTP_PORT_FAILED, "curl", false),
+  ROW(FTP_COULDNT_USE_REST, "curl", false),
+  ROW(RANGE_ERROR, "protocol", false),
+  ROW(HTTP_POST_ERROR, "curl", false),
+  ROW(SSL_CONNECT_ERROR, "tls", false),
+  ROW(BAD_DOWNLOAD_RESUME, "io", false),
+  ROW(FILE_COULDNT_READ_FILE, "io", false),
+  ROW(LDAP_CANNOT_BIND, "curl", false),
+  ROW(LDAP_SEARCH_FAILED, "curl", false),
+  ROW(FUNCTION_NOT_FOUND, "curl", false),
+  ROW(ABORTED_BY_CALLBACK, "cancelled", false),
+  ROW(BAD_FUNCTION_ARGUMENT, "curl", false),
+  ROW(INTERFACE_FAILED, "connect", false),
+  ROW(TOO_MANY_REDIRECTS, "redirect", false),
+  ROW(UNKNOWN_OPTION, "curl", false),
+  ROW(SETOPT_OPTION_SYNTAX, "curl", false),
+  ROW(GOT_NOTHING, "closed", true),
+  ROW(SSL_ENGINE_NOTFOUND, "tls", false),
+  ROW(SSL_ENGINE_SETFAILED, "tls", false),
+  ROW(SEND_ERROR, "closed", true),
+  ROW(RECV_ERROR, "closed", true),
+  ROW(SSL_CERTPROBLEM, "tls", false),
+  ROW(SSL_CIPHER, "tls", false),
+  ROW(PEER_FAILED_VERIFICATION, "tls", false),
+  ROW(BAD_CONTENT_ENCODING, "protocol", false),
+  ROW(FILESIZE_EXCEEDED, "too_large", false),
+  ROW(USE_SSL_FAILED, "tls", false),
+  ROW(SEND_FAIL_REWIND, "io", false),
+  ROW(SSL_ENGINE_INITFAILED, "tls", false),
+  ROW(LOGIN_DENIED, "curl", false),
+  ROW(TFTP_NOTFOUND, "curl", false),
+  ROW(TFTP_PERM, "curl", false),
+  ROW(REMOTE_DISK_FULL, "curl", false),
+  ROW(TFTP_ILLEGAL, "curl", false),
+  ROW(TFTP_UNKNOWNID, "curl", false),
+  ROW(REMOTE_FILE_EXISTS, "curl", false),
+  ROW(TFTP_NOSUCHUSER, "curl", false),
+  ROW(SSL_CACERT_BADFILE, "tls", false),
+  ROW(REMOTE_FILE_NOT_FOUND, "curl", false),
+  ROW(SSH, "curl", false),
+  ROW(SSL_SHUTDOWN_FAILED, "tls", false),
+  ROW(AGAIN, "curl", true),
+  ROW(SSL_CRL_BADFILE, "tls", false),
+  ROW(SSL_ISSUER_ERROR, "tls", false),
+  ROW(FTP_PRET_FAILED, "curl", false),
+  ROW(RTSP_CSEQ_ERROR, "protocol", false),
+  ROW(RTSP_SESSION_ERROR, "protocol", false),
+  ROW(FTP_BAD_FILE_LIST, "protocol", false),
+  ROW(CHUNK_FAILED, "curl", false),
+  ROW(NO_CONNECTION_AVAILABLE, "connect", true),
+  ROW(SSL_PINNEDPUBKEYNOTMATCH, "tls", false),
+  ROW(SSL_INVALIDCERTSTATUS, "tls", false),
+  ROW(HTTP2_STREAM, "closed", true),
+  ROW(RECURSIVE_API_CALL, "curl", false),
+  ROW(AUTH_ERROR, "curl", false),
+  ROW(HTTP3, "protocol", true),
+  ROW(QUIC_CONNECT_ERROR, "connect", true),
+  ROW(PROXY, "proxy", true),
+  ROW(SSL_CLIENTCERT, "tls", false),
+#if LIBCURL_VERSION_NUM >= 0x075400
+  ROW(UNRECOVERABLE_POLL, "curl", false),
+#endif
+#if LIBCURL_VERSION_NUM >= 0x080600
+  ROW(TOO_LARGE, "too_large", false),
+#endif
+#if LIBCURL_VERSION_NUM >= 0x080900
+  ROW(ECH_REQUIRED, "tls", false),
+#endif
+};
+
+static const char *const phase_names[] = {
+  "queue", "resolve", "connect", "tls", "send", "wait", "receive"
+};
+
+static const CodeRow *row_find(CURLcode code)
+{
+  size_t i;
+  for (i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (rows[i].code == (int)code)
+      return &rows[i];
+  return NULL;
+}
+
+static void set_string(lua_State *L, const char *field, const char *value)
+{
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, field);
+}
+
+static curl_off_t info_time(CURL *handle, CURLINFO info)
+{
+  curl_off_t us = 0;
+  (void)curl_easy_getinfo(handle, info, &us);   /* stays 0 when unknown */
+  return us;
+}
+
+/* How far the transfer came, from libcurl's marks and the receiver's. */
+static Phase easy_phase(Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  if (receiver != NULL && receiver->stage != STAGE_START)
+    return PHASE_RECEIVE;
+  if (info_time(easy->handle, CURLINFO_STARTTRANSFER_TIME_T) > 0)
+    return PHASE_RECEIVE;
+  if (receiver != NULL && receiver->connected)
+    return receiver->sending && !receiver->sent ? PHASE_SEND : PHASE_WAIT;
+  if (info_time(easy->handle, CURLINFO_PRETRANSFER_TIME_T) > 0)
+    return PHASE_WAIT;
+  if (info_time(easy->handle, CURLINFO_CONNECT_TIME_T) > 0)
+    return PHASE_TLS;
+  if (info_time(easy->handle, CURLINFO_NAMELOOKUP_TIME_T) > 0)
+    return PHASE_CONNECT;
+  return PHASE_RESOLVE;
+}
+
+const char *error_phase(Easy *easy)
+{
+  return phase_names[easy_phase(easy)];
+}
+
+/* Where the code alone misleads: libcurl uses one code for what a user must
+   tell apart. */
+static const char *refine_kind(Easy *easy, const CodeRow *row, Phase phase)
+{
+  long os_error = 0;
+  switch (row->code) {
+  case CURLE_UNSUPPORTED_PROTOCOL:
+    /* "Received HTTP/0.9 when not allowed" arrives under this code. */
+    return phase >= PHASE_SEND ? "protocol" : "policy";
+  case CURLE_RECV_ERROR:
+    /* Both a reset connection and an invalid chunk. */
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_OS_ERRNO, &os_error);
+    if (phase == PHASE_TLS)
+      return "tls";
+    return strstr(easy->message, "hunk") != NULL ? "protocol" : "closed";
+  case CURLE_WEIRD_SERVER_REPLY:
+  case CURLE_HTTP2:
+    return "protocol";
+  case CURLE_COULDNT_CONNECT: {
+    long proxied = 0;
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_PROXY_ERROR, &proxied);
+    return proxied != 0 ? "proxy" : row->kind;
+  }
+  default:
+    return row->kind;
+  }
+}
+
+static void push_object(lua_State *L, const char *kind, const char *message)
+{
+  lua_createtable(L, 0, 8);
+  luaL_setmetatable(L, ERROR_TYPE);
+  set_string(L, "kind", kind);
+  set_string(L, "message", message);
+}
+
+void error_push_kind(lua_State *L, const char *kind, const char *message)
+{
+  push_object(L, kind, message);
+}
+
+void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
+{
+  const CodeRow *row = row_find(code);
+  const char *kind = row != NULL ? row->kind : "curl";
+  const char *message = curl_easy_strerror(code);
+  if (easy != NULL && easy->message[0] != '\0')
+    message = easy->message;
+  push_object(L, kind, message);
+  if (row != NULL) {
+    set_string(L, "code", row->name);
+    lua_pushboolean(L, row->retryable);
+    lua_setfield(L, -2, "retryable");
+  }
+  lua_pushinteger(L, (lua_Integer)code);
+  lua_setfield(L, -2, "number");
+  if (easy != NULL && easy->handle != NULL && row != NULL) {
+    Phase phase = easy_phase(easy);
+    set_string(L, "phase", phase_names[phase]);
+    set_string(L, "kind", refine_kind(easy, row, phase));
+  }
+}
+
+static void push_numbered(lua_State *L, const char *message, int number)
+{
+  push_object(L, "curl", message);
+  lua_pushinteger(L, number);
+  lua_setfield(L, -2, "number");
+}
+
+void error_push_multi(lua_State *L, CURLMcode code)
+{
+  push_numbered(L, curl_multi_strerror(code), (int)code);
+  if (code == CURLM_RECURSIVE_API_CALL)
+    set_string(L, "code", "CURLM_RECURSIVE_API_CALL");
+}
+
+void error_push_share(lua_State *L, CURLSHcode code)
+{
+  push_numbered(L, curl_share_strerror(code), (int)code);
+}
+
+void error_push_url(lua_State *L, CURLUcode code)
+{
+  push_numbered(L, curl_url_strerror(code), (int)code);
+  set_string(L, "kind", "url");
+}
+
+/* err -> "kind: message (code) [url]", one line. */
+static int error_tostring(lua_State *L)
+{
+  int top;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "kind");
+  lua_getfield(L, 1, "message");
+  lua_getfield(L, 1, "url");
+  top = lua_gettop(L);
+  lua_pushfstring(L, "%s: %s", luaL_optstring(L, 2, "curl"),
+                  luaL_optstring(L, 3, "unknown error"));
+  if (lua_type(L, 4) == LUA_TSTRING) {
+    lua_pushfstring(L, " [%s]", lua_tostring(L, 4));
+    lua_concat(L, 2);
+  }
+  lua_replace(L, top);
+  lua_settop(L, top);
+  return 1;
+}
+
+/*** Makes an error object of a table, and returns the table.
+@param fields table with at least `kind` and `message` (strings)
+@return the same table, with the metatable of error objects */
+int error_new(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  luaL_setmetatable(L, ERROR_TYPE);
+  return 1;
+}
+
+/*** The table from libcurl's codes to kinds, for documentation and tests.
+@return list of {number=, code=, kind=, retryable=} */
+int error_table(lua_State *L)
+{
+  size_t i;
+  lua_createtable(L, (int)(sizeof rows / sizeof *rows), 0);
+  for (i = 0; i < sizeof rows / sizeof *rows; i++) {
+    lua_createtable(L, 0, 4);
+    lua_pushinteger(L, rows[i].code);
+    lua_setfield(L, -2, "number");
+    set_string(L, "code", rows[i].name);
+    set_string(L, "kind", rows[i].kind);
+    lua_pushboolean(L, rows[i].retryable);
+    lua_setfield(L, -2, "retryable");
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  return 1;
+}
+
+void error_open(lua_State *L)
+{
+  luaL_newmetatable(L, ERROR_TYPE);
+  lua_pushcfunction(L, error_tostring);
+  lua_setfield(L, -2, "__tostring");
+  lua_pop(L, 1);
+}

@@ -1,0 +1,39 @@
+/* Error objects: what fails outside the program is returned as nil, err. */
+#ifndef MULTISOCK_ERROR_H
+#define MULTISOCK_ERROR_H
+
+#include "compat.h"
+
+struct Easy;
+
+/* Where a transfer was when it ended; the names are those of err.phase. */
+typedef enum Phase {
+  PHASE_QUEUE, PHASE_RESOLVE, PHASE_CONNECT, PHASE_TLS, PHASE_SEND,
+  PHASE_WAIT, PHASE_RECEIVE
+} Phase;
+
+/* Pushes the error object of a CURLcode. `easy` may be NULL: then nothing
+   but the code is known. */
+void error_push_easy(lua_State *L, struct Easy *easy, CURLcode code);
+
+/* Pushes an error object of kind "curl" for the other families of codes. */
+void error_push_multi(lua_State *L, CURLMcode code);
+void error_push_share(lua_State *L, CURLSHcode code);
+void error_push_url(lua_State *L, CURLUcode code);
+
+/* Pushes an error object of this kind; message as of lua_pushfstring. */
+void error_push_kind(lua_State *L, const char *kind, const char *message);
+
+/* The name of the phase that a transfer is in. */
+const char *error_phase(struct Easy *easy);
+
+/* core.error(fields): gives the table the metatable of error objects. */
+int error_new(lua_State *L);
+
+/* core.error_table(): the rows of the table below, for the documentation. */
+int error_table(lua_State *L);
+
+/* Creates the metatable. */
+void error_open(lua_State *L);
+
+#endif

@@ -1,0 +1,528 @@
+/* Multi handles: which easies they hold, what has ended, and who is told.
+   A multi pins the easies in it (its user value maps their address to the
+   userdata): dropping the variable never drops a running transfer. */
+#include "multi.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "callbacks.h"
+#include "error.h"
+#include "loop.h"
+#include "receiver.h"
+
+/* Idle connections that a pool keeps; libcurl's default shrinks with the
+   number of running transfers, and a shrinking pool opens and closes. */
+#define MAX_CONNECTS 20000L
+
+/* Weak table from the address of a Multi to its userdata. */
+static const char registry_key;
+
+Multi *multi_check(lua_State *L, int idx)
+{
+  Multi **box = luaL_checkudata(L, idx, MULTI_TYPE);
+  if (*box == NULL)
+    luaL_argerror(L, idx, "multi handle is closed");
+  return *box;
+}
+
+Multi *multi_check_idle(lua_State *L, int idx, const char *what)
+{
+  Multi *multi = multi_check(L, idx);
+  if (multi->depth > 0)
+    luaL_error(L, "%s: called in a callback of this multi; do it after the "
+               "driving call has returned", what);
+  return multi;
+}
+
+void multi_push_values(lua_State *L, const Multi *multi)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_rawgetp(L, -1, multi);
+  lua_remove(L, -2);
+  if (lua_isnil(L, -1))
+    return;
+  compat_getuservalue(L, -1);
+  lua_remove(L, -2);
+}
+
+/* ---- Entering libcurl ---- */
+
+void multi_enter(Multi *multi)
+{
+  multi->depth++;
+}
+
+/* Handles that were closed in a callback are taken out when the last call
+   has returned: libcurl would free them while it still uses them. */
+void multi_leave(Multi *multi)
+{
+  Easy *easy, *next;
+  if (--multi->depth > 0 || !multi->has_orphans)
+    return;
+  multi->has_orphans = false;
+  for (easy = multi->first; easy != NULL; easy = next) {
+    next = easy->next;
+    if (easy->orphan) {
+      multi_detach(easy);
+      easy_destroy(easy);
+    }
+  }
+}
+
+static void enter_driven(void *data)
+{
+  multi_enter(data);
+}
+
+static void leave_driven(void *data)
+{
+  multi_leave(data);
+}
+
+/* ---- Ends ---- */
+
+/* The values of the multi are on top of the stack. */
+static void unpin_from_loop(lua_State *L, const Multi *multi)
+{
+  lua_getfield(L, -1, "loop");
+  if (lua_isuserdata(L, -1)) {
+    compat_getuservalue(L, -1);
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, multi);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+static void take_out(Multi *multi, Easy *easy)
+{
+  if (!easy->in_multi)
+    return;
+  easy->in_multi = false;
+  multi->depth++;
+  /* Fails only for a handle that is not in it. */
+  (void)curl_multi_remove_handle(multi->handle, easy->handle);
+  multi->depth--;
+  if (multi->driven.driver != NULL)
+    uvdriver_transfers(multi->driven.driver, -1);
+}
+
+static void end(Multi *multi, Easy *easy, CURLcode result)
+{
+  easy->finished = true;
+  easy->result = result;
+  if (easy->receiver == NULL) {
+    easy_leave_news(easy);
+    easy_join_news(easy, &multi->finished);
+    return;
+  }
+  /* The fetch path wants its connection back in the pool at once. */
+  take_out(multi, easy);
+  easy_join_news(easy, multi->news);
+}
+
+void multi_done(CURL *handle, CURLcode result, void *data)
+{
+  Easy *easy = NULL;
+  (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
+  if (easy != NULL && !easy->orphan)
+    end(data, easy, result);
+}
+
+void multi_failed(CURLMcode code, void *data)
+{
+  Multi *multi = data;
+  Easy *easy;
+  if (code == CURLM_RECURSIVE_API_CALL || code == CURLM_BAD_SOCKET)
+    return;
+  multi->broken = code;
+  for (easy = multi->first; easy != NULL; easy = easy->next)
+    if (!easy->finished)
+      end(multi, easy, CURLE_FAILED_INIT);
+}
+
+/* Lua's side of it: what held the easy lets go of it, and with the last one
+   the loop lets go of the multi. Finds nothing when a collector is about to
+   take the multi itself. */
+static void unpin(const Multi *multi, const Easy *easy)
+{
+  lua_State *L = multi->callbacks;
+  if (!lua_checkstack(L, 8))
+    return;
+  multi_push_values(L, multi);
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, easy);
+    if (multi->loop != NULL && multi->added == 0)
+      unpin_from_loop(L, multi);
+  }
+  lua_pop(L, 1);
+}
+
+void multi_detach(Easy *easy)
+{
+  Multi *multi = easy->multi;
+  take_out(multi, easy);
+  easy_leave_news(easy);
+  if (easy->previous != NULL)
+    easy->previous->next = easy->next;
+  else
+    multi->first = easy->next;
+  if (easy->next != NULL)
+    easy->next->previous = easy->previous;
+  easy->previous = easy->next = NULL;
+  easy->multi = NULL;
+  multi->added--;
+  unpin(multi, easy);
+}
+
+void multi_shutdown(Multi *multi)
+{
+  *multi->box = NULL;
+  while (multi->first != NULL) {
+    Easy *easy = multi->first;
+    bool running = !easy->finished;
+    multi_detach(easy);
+    if (running) {
+      easy->finished = true;
+      easy->result = CURLE_ABORTED_BY_CALLBACK;
+    }
+    if (easy->orphan)
+      easy_destroy(easy);
+  }
+  multi->depth++;
+  (void)curl_multi_cleanup(multi->handle);   /* its only error: a bad handle */
+  multi->depth--;
+  uvdriver_remove_multi(&multi->driven);
+  if (multi->loop != NULL)
+    loop_forget(multi->loop, multi);
+  free(multi);
+}
+
+/* ---- Methods ---- */
+
+static int fail(lua_State *L)
+{
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+static void pin(lua_State *L, int self, const Easy *easy, int value)
+{
+  compat_getuservalue(L, self);
+  lua_pushvalue(L, value);
+  lua_rawsetp(L, -2, easy);
+  lua_pop(L, 1);
+}
+
+/* A loop keeps the multis that have transfers, as these keep their easies:
+   what runs is never collected. */
+static void pin_to_loop(lua_State *L, int self)
+{
+  compat_getuservalue(L, self);
+  lua_getfield(L, -1, "loop");
+  compat_getuservalue(L, -1);
+  lua_pushvalue(L, self);
+  lua_rawsetp(L, -2, multi_check(L, self));
+  lua_pop(L, 3);
+}
+
+static void join(Multi *multi, Easy *easy)
+{
+  easy->multi = multi;
+  easy->in_multi = true;
+  easy->finished = easy->reported = false;
+  easy->failed_in_lua = false;
+  easy->message[0] = '\0';
+  easy->previous = NULL;
+  easy->next = multi->first;
+  if (multi->first != NULL)
+    multi->first->previous = easy;
+  multi->first = easy;
+  multi->added++;
+}
+
+int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
+{
+  UvDriver *driver = multi->driven.driver;
+  CURLMcode code;
+  if (easy->multi != NULL || easy->depth > 0)
+    return luaL_error(L, "add_handle: the transfer is running");
+  if (multi->broken != CURLM_OK) {
+    error_push_multi(L, multi->broken);
+    return fail(L);
+  }
+  easy_set_driver(easy, driver);
+  pin(L, self, easy, idx);
+  join(multi, easy);
+  multi_enter(multi);
+  code = curl_multi_add_handle(multi->handle, easy->handle);
+  multi_leave(multi);
+  if (code != CURLM_OK) {
+    easy->in_multi = false;
+    multi_detach(easy);
+    error_push_multi(L, code);
+    return fail(L);
+  }
+  if (driver != NULL)
+    uvdriver_transfers(driver, 1);
+  if (multi->loop != NULL && multi->added == 1)
+    pin_to_loop(L, self);
+  if (multi->failed_in_lua)
+    multi_rethrow(L, multi, self);
+  lua_pushvalue(L, self);
+  return 1;
+}
+
+void multi_remove(lua_State *L, Multi *multi, int self, Easy *easy)
+{
+  if (easy->multi != multi)
+    return;
+  multi_enter(multi);
+  multi_detach(easy);
+  multi_leave(multi);
+  if (easy->orphan)
+    easy_destroy(easy);            /* its own debug function closed it */
+}
+
+/*** Adds a transfer; the next drive of the loop starts it.
+@param easy core.Easy, kept alive until it is removed
+@return self; or nil, err
+@raise when it is in a multi already, or in a callback
+@see curl_multi_add_handle(3) */
+static int multi_add_handle(lua_State *L)
+{
+  Multi *multi = multi_check_idle(L, 1, "add_handle");
+  return multi_add(L, multi, 1, easy_check(L, 2), 2);
+}
+
+/*** Takes a transfer out, whatever it is doing; its connection is closed when
+it was in the middle. Nothing happens when it is not in this multi.
+@param easy core.Easy
+@return self
+@raise in a callback of this multi
+@see curl_multi_remove_handle(3) */
+static int multi_remove_handle(lua_State *L)
+{
+  Multi *multi = multi_check_idle(L, 1, "remove_handle");
+  multi_remove(L, multi, 1, easy_check(L, 2));
+  if (multi->failed_in_lua)
+    multi_rethrow(L, multi, 1);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*** The next transfer that has ended. It stays in the multi until it is
+removed.
+@return easy, true; or easy, nil, err; or nil when none has ended
+@see curl_multi_info_read(3) */
+static int multi_info_read(lua_State *L)
+{
+  Multi *multi = multi_check(L, 1);
+  Easy *easy = multi->finished.first;
+  if (easy == NULL && multi->driven.driver == NULL && multi->depth == 0) {
+    /* Driven by the caller: nobody has read libcurl's messages yet. */
+    CURLMsg *message;
+    int left;
+    while ((message = curl_multi_info_read(multi->handle, &left)) != NULL)
+      multi_done(message->easy_handle, message->data.result, multi);
+    easy = multi->finished.first;
+  }
+  if (easy == NULL) {
+    lua_pushnil(L);
+    return 1;
+  }
+  easy_leave_news(easy);
+  easy->reported = true;
+  easy_push(L, easy);
+  if (easy->result == CURLE_OK && !easy->failed_in_lua) {
+    lua_pushboolean(L, 1);
+    return 2;
+  }
+  lua_pushnil(L);
+  easy_push_error(L, easy, easy->result);
+  return 3;
+}
+
+/*** Continues a transfer that a full buffer has paused, or that waited for
+more to send.
+@param easy core.Easy
+@return self */
+static int multi_resume(lua_State *L)
+{
+  Multi *multi = multi_check_idle(L, 1, "resume");
+  Easy *easy = easy_check(L, 2);
+  if (easy->multi == multi && easy->in_multi) {
+    if (easy->receiver != NULL)
+      easy->receiver->paused = false;
+    multi_enter(multi);
+    /* An error ends the transfer: its message tells. */
+    (void)curl_easy_pause(easy->handle, CURLPAUSE_CONT);
+    multi_leave(multi);
+  }
+  lua_settop(L, 1);
+  return 1;
+}
+
+int news_take(lua_State *L, News *news, int idx)
+{
+  lua_Integer count = 0;
+  while (news->first != NULL) {
+    Easy *easy = news->first;
+    easy_leave_news(easy);
+    easy_push(L, easy);
+    if (lua_isnil(L, -1))
+      lua_pop(L, 1);               /* collected: nobody waits for it */
+    else
+      lua_rawseti(L, idx, ++count);
+  }
+  return (int)count;
+}
+
+/*** Lets a libuv loop drive this multi.
+@param loop core.Loop
+@return self; or nil, err
+@raise when it is attached already or has transfers in it */
+static int multi_attach(lua_State *L)
+{
+  Multi *multi = multi_check_idle(L, 1, "attach");
+  Loop *loop = loop_check(L, 2);
+  CURLMcode code;
+  if (multi->loop != NULL)
+    return luaL_error(L, "attach: the multi has a loop already");
+  if (multi->added > 0)
+    return luaL_error(L, "attach: the multi has transfers in it");
+  multi->driven.handle = multi->handle;
+  multi->driven.done = multi_done;
+  multi->driven.failed = multi_failed;
+  multi->driven.enter = enter_driven;
+  multi->driven.leave = leave_driven;
+  multi->driven.data = multi;
+  code = uvdriver_add_multi(loop->driver, &multi->driven);
+  if (code != CURLM_OK) {
+    error_push_multi(L, code);
+    return fail(L);
+  }
+  multi->news = &loop->news;
+  loop_adopt(loop, multi);
+  compat_getuservalue(L, 1);
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "loop");
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* ---- Life ---- */
+
+static int multi_gc(lua_State *L)
+{
+  Multi **box = luaL_checkudata(L, 1, MULTI_TYPE);
+  Multi *multi = *box;
+  if (multi == NULL)
+    return 0;
+  if (multi->depth > 0)
+    return 0;                      /* pinned by the driving call: not freed */
+  multi_shutdown(multi);
+  return 0;
+}
+
+/*** Takes out all transfers, closes all connections, frees the handle. May be
+called again.
+@raise in a callback of this multi
+@see curl_multi_cleanup(3) */
+static int multi_close(lua_State *L)
+{
+  Multi **box = luaL_checkudata(L, 1, MULTI_TYPE);
+  if (*box != NULL && (*box)->depth > 0)
+    return luaL_error(L, "close: called in a callback of this multi");
+  return multi_gc(L);
+}
+
+static int multi_tostring(lua_State *L)
+{
+  Multi **box = luaL_checkudata(L, 1, MULTI_TYPE);
+  if (*box == NULL)
+    lua_pushstring(L, "multisock.multi (closed)");
+  else
+    lua_pushfstring(L, "multisock.multi (%d transfers) %p", (*box)->added,
+                    (void *)*box);
+  return 1;
+}
+
+/*** Makes a multi handle: a connection pool with transfers.
+@param options optional table as for multi:setopt
+@return core.Multi; or nil, err
+@see curl_multi_init(3) */
+int multi_new(lua_State *L)
+{
+  Multi **box;
+  Multi *multi;
+  if (!lua_isnoneornil(L, 1))
+    luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  box = compat_newuserdata(L, sizeof *box);
+  *box = NULL;
+  luaL_setmetatable(L, MULTI_TYPE);
+  lua_newtable(L);
+  compat_setuservalue(L, 2);
+  multi = calloc(1, sizeof *multi);
+  if (multi == NULL || (multi->handle = curl_multi_init()) == NULL) {
+    free(multi);
+    return luaL_error(L, "not enough memory");
+  }
+  multi->news = &multi->own_news;
+  multi->callbacks = callbacks_thread(L);
+  (void)curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, MAX_CONNECTS);
+  *box = multi;
+  multi->box = box;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_pushvalue(L, 2);
+  lua_rawsetp(L, -2, multi);
+  lua_pop(L, 1);
+  if (lua_istable(L, 1)) {
+    lua_getfield(L, 2, "setopt");
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 1);
+    lua_call(L, 2, 2);
+    if (lua_isnil(L, -2))
+      return 2;
+  }
+  lua_settop(L, 2);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+  { "add_handle", multi_add_handle },
+  { "remove_handle", multi_remove_handle },
+  { "info_read", multi_info_read }, { "resume", multi_resume },
+  { "attach", multi_attach },       { "close", multi_close },
+  { NULL, NULL }
+};
+
+static const luaL_Reg metamethods[] = {
+  { "__gc", multi_gc },             { "__close", multi_gc },
+  { "__tostring", multi_tostring }, { NULL, NULL }
+};
+
+void multi_open(lua_State *L)
+{
+  if (!luaL_newmetatable(L, MULTI_TYPE)) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushstring(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
+  luaL_setfuncs(L, metamethods, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  luaL_setfuncs(L, multi_lua_methods, 0);
+  luaL_setfuncs(L, multi_transfer_methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

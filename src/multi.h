@@ -1,0 +1,73 @@
+/* A connection pool and its transfers: struct Multi, shared by multi.c, which
+   does the work, and multi_lua.c, which speaks the agnostic interface. */
+#ifndef MULTISOCK_MULTI_H
+#define MULTISOCK_MULTI_H
+
+#include "driver_uv.h"
+#include "easy.h"
+
+#define MULTI_TYPE "multisock.multi"
+
+struct Loop;
+
+typedef struct Multi {
+  CURLM *handle;
+  struct Multi **box;      /* the userdata's pointer to it */
+  lua_State *callbacks;
+  UvMulti driven;          /* driven.driver is NULL while not attached */
+  struct Loop *loop;       /* what it is attached to, or NULL */
+  struct Multi *previous, *next;       /* among the loop's multis */
+  Easy *first;             /* every handle that was added */
+  bool has_orphans;        /* easies closed while a callback was running */
+  News own_news;
+  News *news;              /* where its transfers put their news */
+  News finished;           /* ended, not yet taken by info_read */
+  int depth;               /* calls into libcurl on the C stack */
+  int added;               /* handles in it, collected ones included */
+  bool failed_in_lua;      /* a socket or timer callback raised */
+  CURLMcode broken;        /* libcurl refused to go on, or CURLM_OK */
+} Multi;
+
+/* The Multi at this index; raises when it is none or closed. */
+Multi *multi_check(lua_State *L, int idx);
+
+/* Raises when a callback of this multi is on the stack. */
+Multi *multi_check_idle(lua_State *L, int idx, const char *what);
+
+/* Around every call into libcurl that concerns this multi. */
+void multi_enter(Multi *multi);
+void multi_leave(Multi *multi);
+
+/* Adds the easy at stack index `idx` to the multi at `self`; what add_handle
+   returns to Lua. */
+int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx);
+
+/* Takes it out again and lets go of its userdata. */
+void multi_remove(lua_State *L, Multi *multi, int self, Easy *easy);
+
+/* Takes an easy out, whatever it is doing. */
+void multi_detach(Easy *easy);
+
+/* Closes a multi for good; its easies are taken out first. */
+void multi_shutdown(Multi *multi);
+
+/* A transfer ended: what libcurl's message said. */
+void multi_done(CURL *handle, CURLcode result, void *data);
+void multi_failed(CURLMcode code, void *data);
+
+/* Pops all news into the table at `idx` as 1..n; returns n. */
+int news_take(lua_State *L, News *news, int idx);
+
+/* Pushes a table of Lua values that a Multi needs, or nil. */
+void multi_push_values(lua_State *L, const Multi *multi);
+
+/* Raises the error that a socket or timer callback of it kept. */
+void multi_rethrow(lua_State *L, Multi *multi, int self);
+
+extern const luaL_Reg multi_lua_methods[];      /* multi_lua.c */
+extern const luaL_Reg multi_transfer_methods[]; /* easy_transfer.c */
+
+int multi_new(lua_State *L);
+void multi_open(lua_State *L);
+
+#endif

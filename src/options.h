@@ -1,0 +1,19 @@
+/* Options of easy handles, asked of the running libcurl by name. */
+#ifndef MULTISOCK_OPTIONS_H
+#define MULTISOCK_OPTIONS_H
+
+#include "easy.h"
+
+/* Sets the option named at stack index `name` to the value at `value` (nil
+   or none: back to its default). `self` is the userdata. Pushes nothing and
+   returns true, or pushes an error object and returns false; misuse
+   raises. */
+bool options_set(lua_State *L, Easy *easy, int self, int name, int value);
+
+/* core.options(): every option of the running libcurl. */
+int options_list(lua_State *L);
+
+/* Frees the lists that options hold. */
+void options_free_lists(Easy *easy);
+
+#endif

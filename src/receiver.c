@@ -1,0 +1,277 @@
+/* See receiver.h. All callbacks here write C structs only. */
+#include "receiver.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <uv.h>
+
+#include "multi.h"
+
+#define HIGH_WATER (256 * 1024)
+#define MAX_HEADERS (300 * 1024)
+
+/* A declared length is believed up to here when room is made for it. */
+#define RESERVE_MOST (1024 * 1024)
+
+static void touch(Easy *easy)
+{
+  easy->receiver->active_ms = uv_hrtime() / 1000000;
+}
+
+static void tell(Easy *easy)
+{
+  if (easy->multi != NULL)
+    easy_join_news(easy, easy->multi->news);
+}
+
+/* ---- Headers ---- */
+
+static bool is_status_line(const char *line, size_t size)
+{
+  return size >= 9 && memcmp(line, "HTTP/", 5) == 0;
+}
+
+/* "HTTP/1.1 200 OK", "HTTP/2 200" */
+static int status_of(const char *line, size_t size)
+{
+  const char *space = memchr(line, ' ', size);
+  if (space == NULL || (size_t)(line + size - space) < 4)
+    return 0;
+  return (space[1] - '0') * 100 + (space[2] - '0') * 10 + (space[3] - '0');
+}
+
+static bool is_blank(const char *line, size_t size)
+{
+  return size == 0 || (size <= 2 && (line[0] == '\r' || line[0] == '\n'));
+}
+
+/* An authentication round is libcurl's own affair: its answer is another
+   header block. */
+static bool status_may_be_followed(const Receiver *receiver)
+{
+  return receiver->auth_rounds &&
+         (receiver->status == 401 || receiver->status == 407);
+}
+
+static void head_complete(Easy *easy)
+{
+  Receiver *receiver = easy->receiver;
+  if (receiver->status >= 100 && receiver->status < 200 &&
+      receiver->status != 101) {
+    buffer_clear(&receiver->head);
+    receiver->stage = STAGE_START;
+    return;
+  }
+  receiver->stage = STAGE_BODY;
+  if (!status_may_be_followed(receiver))
+    tell(easy);
+}
+
+static size_t on_header(char *line, size_t one, size_t size, void *data)
+{
+  Easy *easy = data;
+  Receiver *receiver = easy->receiver;
+  Buffer *block = &receiver->head;
+  (void)one;                       /* always 1 */
+  touch(easy);
+  if (is_status_line(line, size) && receiver->stage != STAGE_HEADERS) {
+    /* Also the next block of an authentication round. */
+    buffer_clear(block);
+    receiver->status = status_of(line, size);
+    receiver->stage = STAGE_HEADERS;
+  }
+  else if (receiver->stage >= STAGE_BODY) {
+    receiver->stage = STAGE_TRAILERS;
+    block = &receiver->trailers;
+  }
+  else if (receiver->stage == STAGE_START)
+    receiver->stage = STAGE_HEADERS;       /* protocols without a status */
+  if (buffer_size(block) + size > receiver->max_headers) {
+    receiver->excess = "headers";
+    return size + 1;
+  }
+  if (!buffer_append(block, line, size))
+    return size + 1;
+  if (receiver->stage == STAGE_HEADERS && is_blank(line, size))
+    head_complete(easy);
+  return size;
+}
+
+bool receiver_answered(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  if (receiver->stage < STAGE_BODY)
+    return false;
+  return !status_may_be_followed(receiver) || easy->finished ||
+         receiver->received > 0;
+}
+
+/* ---- Body ---- */
+
+/* Streams of HTTP/2 that are paused may end early, with no error, before
+   libcurl 8.4 (curl#11982). */
+static bool pause_is_unsafe(Easy *easy)
+{
+  long version = 0;
+  if (compat_curl_version() >= 0x080400)
+    return false;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
+  return version == CURL_HTTP_VERSION_2_0;
+}
+
+static void body_begins(Easy *easy)
+{
+  Receiver *receiver = easy->receiver;
+  curl_off_t length = -1;
+  receiver->no_pause = pause_is_unsafe(easy);
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+                          &length);
+  if (length > 0 && length <= RESERVE_MOST &&
+      (receiver->buffering || (size_t)length <= receiver->high_water))
+    (void)buffer_reserve(&receiver->body, (size_t)length);  /* only a hint */
+}
+
+static bool passes_cap(const Receiver *receiver, size_t size)
+{
+  if (receiver->max_body == 0)
+    return false;
+  if (receiver->buffering)
+    return receiver->received + (curl_off_t)size > receiver->max_body;
+  /* Not paused, so bounded: what nobody reads may not grow for ever. */
+  return receiver->no_pause && (curl_off_t)(buffer_size(&receiver->body) +
+                                            size) > receiver->max_body;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t size, void *data)
+{
+  Easy *easy = data;
+  Receiver *receiver = easy->receiver;
+  Buffer *body = &receiver->body;
+  (void)one;
+  if (!receiver->buffering && !receiver->no_pause &&
+      buffer_size(body) > 0 &&
+      buffer_size(body) + size > receiver->high_water) {
+    receiver->paused = true;
+    tell(easy);
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  touch(easy);
+  if (receiver->received == 0)
+    body_begins(easy);
+  if (passes_cap(receiver, size)) {
+    receiver->excess = "body";
+    return size + 1;
+  }
+  if (!buffer_append(body, bytes, size))
+    return size + 1;
+  receiver->received += (curl_off_t)size;
+  if (!receiver->buffering || receiver->chatty)
+    tell(easy);
+  return size;
+}
+
+/* ---- Upload ---- */
+
+static size_t on_feed(char *bytes, size_t one, size_t room, void *data)
+{
+  Easy *easy = data;
+  Receiver *receiver = easy->receiver;
+  size_t size = buffer_size(&receiver->feed);
+  (void)one;
+  touch(easy);
+  if (size > room)
+    size = room;
+  if (size > 0) {
+    memcpy(bytes, buffer_head(&receiver->feed), size);
+    buffer_drop(&receiver->feed, size);
+    receiver->sent_bytes += (curl_off_t)size;
+    if (receiver->chatty)
+      tell(easy);
+    return size;
+  }
+  if (receiver->fed_all) {
+    receiver->sent = true;
+    return 0;
+  }
+  receiver->hungry = true;
+  tell(easy);
+  return CURL_READFUNC_PAUSE;
+}
+
+/* The connection is there, new or reused, and the request goes out next. */
+static int on_connected(void *data, char *peer, char *local, int peer_port,
+                        int local_port)
+{
+  Easy *easy = data;
+  (void)peer;
+  (void)local;
+  (void)peer_port;
+  (void)local_port;
+  easy->receiver->connected = true;
+  touch(easy);
+  if (easy->receiver->tell_connected)
+    tell(easy);
+  return CURL_PREREQFUNC_OK;
+}
+
+/* ---- Life ---- */
+
+void receiver_install(Easy *easy)
+{
+  CURL *handle = easy->handle;
+  /* Setting a callback and its data cannot fail. */
+  (void)curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  (void)curl_easy_setopt(handle, CURLOPT_HEADERDATA, easy);
+  (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+  (void)curl_easy_setopt(handle, CURLOPT_WRITEDATA, easy);
+  (void)curl_easy_setopt(handle, CURLOPT_READFUNCTION, on_feed);
+  (void)curl_easy_setopt(handle, CURLOPT_READDATA, easy);
+  (void)curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, on_connected);
+  (void)curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
+  (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+}
+
+void receiver_reset(Receiver *receiver)
+{
+  Receiver fresh;
+  memset(&fresh, 0, sizeof fresh);
+  fresh.head = receiver->head;
+  fresh.body = receiver->body;
+  fresh.trailers = receiver->trailers;
+  fresh.feed = receiver->feed;
+  fresh.high_water = receiver->high_water;
+  fresh.max_headers = receiver->max_headers;
+  fresh.max_body = receiver->max_body;
+  fresh.serial = receiver->serial + 1;
+  *receiver = fresh;
+  buffer_clear(&receiver->head);
+  buffer_clear(&receiver->body);
+  buffer_clear(&receiver->trailers);
+  buffer_clear(&receiver->feed);
+}
+
+bool receiver_attach(Easy *easy)
+{
+  if (easy->receiver == NULL)
+    easy->receiver = calloc(1, sizeof *easy->receiver);
+  if (easy->receiver == NULL)
+    return false;
+  receiver_reset(easy->receiver);
+  easy->receiver->high_water = HIGH_WATER;
+  easy->receiver->max_headers = MAX_HEADERS;
+  easy->receiver->max_body = 0;
+  receiver_install(easy);
+  return true;
+}
+
+void receiver_free(Receiver *receiver)
+{
+  if (receiver == NULL)
+    return;
+  buffer_free(&receiver->head);
+  buffer_free(&receiver->body);
+  buffer_free(&receiver->trailers);
+  buffer_free(&receiver->feed);
+  free(receiver);
+}

@@ -1,0 +1,60 @@
+/* The fetch path's callbacks: header and body bytes land in C buffers, the
+   upload is read from one, and the transfer is marked as having news. No
+   Lua runs here. Used by easy_transfer.c. */
+#ifndef MULTISOCK_RECEIVER_H
+#define MULTISOCK_RECEIVER_H
+
+#include "buffer.h"
+#include "easy.h"
+
+typedef enum Stage {
+  STAGE_START,             /* no final header block yet */
+  STAGE_HEADERS,           /* within a header block */
+  STAGE_BODY,              /* the final block is complete */
+  STAGE_TRAILERS
+} Stage;
+
+typedef struct Receiver {
+  Buffer head;             /* the last header block, raw */
+  Buffer body;             /* decoded bytes that nobody took yet */
+  Buffer trailers;
+  Buffer feed;             /* upload bytes that libcurl did not take yet */
+  curl_off_t received;     /* decoded bytes so far */
+  curl_off_t max_body;     /* bytes; 0: none */
+  curl_off_t sent_bytes;   /* upload bytes that libcurl took */
+  size_t high_water;       /* pause above this many bytes in `body` */
+  size_t max_headers;
+  unsigned serial;         /* counts its transfers: a guard is for one */
+  uint64_t active_ms;      /* uv_hrtime's clock at the last sign of life */
+  int status;
+  Stage stage;
+  bool connected;          /* the connection is there: sending begins */
+  bool buffering;          /* wanted whole: no pause, no news per chunk */
+  bool no_pause;           /* HTTP/2 before 8.4 loses data when paused */
+  bool chatty;             /* news for every piece, for progress */
+  bool paused;             /* the write callback has paused it */
+  bool sending;            /* has an upload that is fed */
+  bool sent;               /* the upload was read to its end */
+  bool hungry;             /* libcurl waits for more to send */
+  bool fed_all;            /* no more will come */
+  bool auth_rounds;        /* a 401 or 407 may be followed by another */
+  bool tell_connected;     /* connecting is news */
+  bool abandoned;          /* its response was collected unread */
+  const char *excess;      /* "body", "headers": which cap was passed */
+} Receiver;
+
+/* Makes this handle collect into a receiver; false: out of memory. */
+bool receiver_attach(Easy *easy);
+
+/* Ready for the next transfer: buffers and marks empty, limits as they are. */
+void receiver_reset(Receiver *receiver);
+
+/* Installs the callbacks; needed again after curl_easy_reset. */
+void receiver_install(Easy *easy);
+
+void receiver_free(Receiver *receiver);
+
+/* Whether the final status and headers may be handed over. */
+bool receiver_answered(const Easy *easy);
+
+#endif

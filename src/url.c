@@ -1,0 +1,213 @@
+/* core.url: libcurl's URL API. Also used by the fetch path, which parses
+   each URL once and hands the result to libcurl (CURLOPT_CURLU). */
+#include "url.h"
+
+#include <string.h>
+
+#include "error.h"
+
+#define URL_TYPE "multisock.url"
+
+CURLU *url_check(lua_State *L, int idx)
+{
+  CURLU **box = luaL_checkudata(L, idx, URL_TYPE);
+  if (*box == NULL)
+    luaL_argerror(L, idx, "url is closed");
+  return *box;
+}
+
+static const char *const part_names[] = {
+  "url", "scheme", "user", "password", "options", "host", "port", "path",
+  "query", "fragment", "zoneid", NULL
+};
+
+static const CURLUPart parts[] = {
+  CURLUPART_URL, CURLUPART_SCHEME, CURLUPART_USER, CURLUPART_PASSWORD,
+  CURLUPART_OPTIONS, CURLUPART_HOST, CURLUPART_PORT, CURLUPART_PATH,
+  CURLUPART_QUERY, CURLUPART_FRAGMENT, CURLUPART_ZONEID
+};
+
+typedef struct FlagRow {
+  const char *name;
+  unsigned int bit;
+} FlagRow;
+
+/* Numbers, because a header may be older than the libcurl that runs. */
+static const FlagRow flags[] = {
+  { "default_port", 1 << 0 },       { "no_default_port", 1 << 1 },
+  { "default_scheme", 1 << 2 },     { "non_support_scheme", 1 << 3 },
+  { "path_as_is", 1 << 4 },         { "disallow_user", 1 << 5 },
+  { "urldecode", 1 << 6 },          { "urlencode", 1 << 7 },
+  { "appendquery", 1 << 8 },        { "guess_scheme", 1 << 9 },
+  { "no_authority", 1 << 10 },      { "allow_space", 1 << 11 },
+  { "punycode", 1 << 12 },          { "puny2idn", 1 << 13 },
+  { "get_empty", 1 << 14 },         { "no_guess_scheme", 1 << 15 },
+};
+
+/* A list of flag names, or nothing. */
+static unsigned int check_flags(lua_State *L, int idx)
+{
+  unsigned int bits = 0;
+  lua_Integer i, count;
+  if (lua_isnoneornil(L, idx))
+    return 0;
+  luaL_checktype(L, idx, LUA_TTABLE);
+  count = (lua_Integer)lua_rawlen(L, idx);
+  for (i = 1; i <= count; i++) {
+    const char *name;
+    size_t row;
+    lua_rawgeti(L, idx, i);
+    name = lua_tostring(L, -1);
+    for (row = 0; row < sizeof flags / sizeof *flags; row++)
+      if (name != NULL && strcmp(flags[row].name, name) == 0)
+        break;
+    if (row == sizeof flags / sizeof *flags)
+      luaL_error(L, "unknown url flag '%s'", luaL_tolstring(L, -1, NULL));
+    bits |= flags[row].bit;
+    lua_pop(L, 1);
+  }
+  return bits;
+}
+
+static int fail(lua_State *L, CURLUcode code)
+{
+  lua_pushnil(L);
+  error_push_url(L, code);
+  return 2;
+}
+
+static CURLU **push_box(lua_State *L)
+{
+  CURLU **box = compat_newuserdata(L, sizeof *box);
+  *box = NULL;
+  luaL_setmetatable(L, URL_TYPE);
+  return box;
+}
+
+static const char *check_text(lua_State *L, int idx)
+{
+  size_t size;
+  const char *text = luaL_checklstring(L, idx, &size);
+  luaL_argcheck(L, strlen(text) == size, idx, "has a zero byte");
+  return text;
+}
+
+/*** Parses a URL.
+@param text optional string
+@param flags optional list of names, such as "default_scheme"
+@return core.Url; or nil, err of kind "url"
+@see curl_url_set(3) */
+int url_new(lua_State *L)
+{
+  const char *text = lua_isnoneornil(L, 1) ? NULL : check_text(L, 1);
+  unsigned int bits = check_flags(L, 2);
+  CURLU **box = push_box(L);
+  *box = curl_url();
+  if (*box == NULL)
+    return luaL_error(L, "not enough memory");
+  if (text != NULL) {
+    CURLUcode code = curl_url_set(*box, CURLUPART_URL, text, bits);
+    if (code != CURLUE_OK)
+      return fail(L, code);
+  }
+  return 1;
+}
+
+/*** One part of the URL.
+@param part "url" "scheme" "user" "password" "options" "host" "port" "path"
+"query" "fragment" "zoneid"
+@param flags optional list of names
+@return string, nil when the URL has no such part; or nil, err
+@see curl_url_get(3) */
+static int url_get(lua_State *L)
+{
+  CURLU *url = url_check(L, 1);
+  int part = luaL_checkoption(L, 2, "url", part_names);
+  unsigned int bits = check_flags(L, 3);
+  char *text = NULL;
+  CURLUcode code = curl_url_get(url, parts[part], &text, bits);
+  if (code >= CURLUE_NO_SCHEME && code <= CURLUE_NO_FRAGMENT) {
+    lua_pushnil(L);
+    return 1;
+  }
+  if (code != CURLUE_OK)
+    return fail(L, code);
+  lua_pushstring(L, text);
+  curl_free(text);
+  return 1;
+}
+
+/*** Sets one part; setting "url" to a relative one resolves it.
+@param part as for get
+@param value string; nil removes the part
+@param flags optional list of names
+@return self; or nil, err
+@see curl_url_set(3) */
+static int url_set(lua_State *L)
+{
+  CURLU *url = url_check(L, 1);
+  int part = luaL_checkoption(L, 2, NULL, part_names);
+  const char *text = lua_isnoneornil(L, 3) ? NULL : check_text(L, 3);
+  CURLUcode code = curl_url_set(url, parts[part], text, check_flags(L, 4));
+  if (code != CURLUE_OK)
+    return fail(L, code);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*** A copy that changes on its own.
+@return core.Url
+@see curl_url_dup(3) */
+static int url_dup(lua_State *L)
+{
+  CURLU *url = url_check(L, 1);
+  CURLU **box = push_box(L);
+  *box = curl_url_dup(url);
+  if (*box == NULL)
+    return luaL_error(L, "not enough memory");
+  return 1;
+}
+
+static int url_gc(lua_State *L)
+{
+  CURLU **box = luaL_checkudata(L, 1, URL_TYPE);
+  curl_url_cleanup(*box);
+  *box = NULL;
+  return 0;
+}
+
+static int url_tostring(lua_State *L)
+{
+  CURLU **box = luaL_checkudata(L, 1, URL_TYPE);
+  char *text = NULL;
+  if (*box == NULL || curl_url_get(*box, CURLUPART_URL, &text, 0) != CURLUE_OK)
+    lua_pushstring(L, *box == NULL ? "multisock.url (closed)"
+                                   : "multisock.url (incomplete)");
+  else
+    lua_pushstring(L, text);
+  curl_free(text);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+  { "get", url_get },             { "set", url_set },
+  { "dup", url_dup },             { NULL, NULL }
+};
+
+static const luaL_Reg metamethods[] = {
+  { "__gc", url_gc },             { "__tostring", url_tostring },
+  { NULL, NULL }
+};
+
+void url_open(lua_State *L)
+{
+  if (!luaL_newmetatable(L, URL_TYPE)) {
+    lua_pop(L, 1);
+    return;
+  }
+  luaL_setfuncs(L, metamethods, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
