@@ -70,7 +70,8 @@ static void refuse_result(lua_State *L, Easy *easy, const char *name,
                           const char *expected)
 {
   lua_pushfstring(L, "%s returned %s: %s expected", name,
-                  luaL_typename(L, -1), expected);
+                  luaL_tolstring(L, -1, NULL), expected);
+  lua_remove(L, -2);
   easy_keep_error(L, easy);
   lua_pop(L, 1);
 }
@@ -116,6 +117,11 @@ static size_t on_header(char *bytes, size_t one, size_t size, void *data)
                     one * size);
 }
 
+static bool is_number(lua_State *L, lua_Integer number)
+{
+  return lua_isinteger(L, -1) && lua_tointeger(L, -1) == number;
+}
+
 static size_t on_read(char *bytes, size_t one, size_t room, void *data)
 {
   Easy *easy = data;
@@ -129,15 +135,21 @@ static size_t on_read(char *bytes, size_t one, size_t room, void *data)
   if (lua_type(L, -1) == LUA_TSTRING) {
     const char *chunk = lua_tolstring(L, -1, &size);
     if (size > one * room) {
-      refuse_result(L, easy, "readfunction", "no more than was asked for");
+      lua_pushfstring(L, "readfunction returned %I bytes, %I were asked for",
+                      (LUAI_UACINT)size, (LUAI_UACINT)(one * room));
+      easy_keep_error(L, easy);
+      lua_pop(L, 1);
       return CURL_READFUNC_ABORT;
     }
     memcpy(bytes, chunk, size);
   }
-  else if (lua_isinteger(L, -1))
-    size = (size_t)lua_tointeger(L, -1);      /* READFUNC_PAUSE or _ABORT */
+  else if (is_number(L, CURL_READFUNC_PAUSE) ||
+           is_number(L, CURL_READFUNC_ABORT))
+    size = (size_t)lua_tointeger(L, -1);
   else if (!lua_isnil(L, -1)) {
-    refuse_result(L, easy, "readfunction", "string or nil");
+    /* Another number would send what the buffer held before. */
+    refuse_result(L, easy, "readfunction",
+                  "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
     return CURL_READFUNC_ABORT;
   }
   lua_pop(L, 1);
@@ -192,8 +204,10 @@ static int on_debug(CURL *handle, curl_infotype type, char *bytes,
   Easy *easy = data;
   lua_State *L;
   (void)handle;                    /* may be one of libcurl's own */
+  if (type >= CURLINFO_END)
+    return 0;
   L = begin(easy, CURLOPT_DEBUGFUNCTION);
-  if (L == NULL || type >= CURLINFO_END)
+  if (L == NULL)
     return 0;
   lua_pushstring(L, names[type]);
   lua_pushlstring(L, bytes, size);
@@ -281,12 +295,13 @@ static size_t read_nothing(char *bytes, size_t one, size_t size, void *data)
   return 0;
 }
 
-CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id)
+CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id,
+                         const char *name)
 {
   const CallbackRow *row = row_find(id);
   CURL *handle = easy->handle;
   if (row == NULL)
-    return curl_easy_setopt(handle, id, NULL);
+    luaL_error(L, "option '%s' is not offered yet", name);
   lua_pushnil(L);
   keep(L, self, id, lua_gettop(L));
   lua_pop(L, 1);
@@ -299,6 +314,9 @@ CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id)
     (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
     return curl_easy_setopt(handle, id, NULL);
   default:
+    /* The data too: headers with data but without a function would go to the
+       write function. */
+    (void)curl_easy_setopt(handle, row->data, NULL);
     return curl_easy_setopt(handle, id, NULL);
   }
 }
@@ -313,4 +331,6 @@ void callbacks_silence(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, drop_bytes);
   (void)curl_easy_setopt(handle, CURLOPT_READFUNCTION, read_nothing);
   (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
+  /* Without a debug function libcurl would talk to stderr. */
+  (void)curl_easy_setopt(handle, CURLOPT_VERBOSE, 0L);
 }

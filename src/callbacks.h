@@ -8,7 +8,8 @@
    `value`; raises when it is none, or when the option is not offered. */
 CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
                        const char *name, int value);
-CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id);
+CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id,
+                         const char *name);
 
 /* Whether a collected transfer needs this callback for itself. */
 bool callbacks_is_received(CURLoption id);

@@ -132,6 +132,7 @@ static const luaL_Reg functions[] = {
   { "easy", easy_new },           { "multi", multi_new },
   { "loop", loop_new },           { "url", url_new },
   { "error", error_new },         { "error_table", error_table },
+  { "error_refinements", error_refinements },
   { "options", options_list },    { "infos", info_list },
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },

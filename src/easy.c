@@ -349,7 +349,7 @@ static int easy_reset(lua_State *L)
   lua_newtable(L);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
-  easy->failed_in_lua = false;
+  easy->failed_in_lua = easy->worn = false;
   if (easy->receiver != NULL)
     (void)receiver_attach(easy);   /* it has its memory already */
   lua_settop(L, 1);
@@ -364,9 +364,9 @@ static int easy_reset(lua_State *L)
 static int easy_pause(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
+  Multi *multi = easy->multi;
   int mask = (int)luaL_checkinteger(L, 2);
   CURLcode code;
-  Multi *multi = easy->multi;
   if (multi != NULL && multi->depth > 0 && easy->depth == 0)
     return luaL_error(L, "pause: called in a callback of this multi; do it "
                       "after the driving call has returned");
@@ -378,12 +378,10 @@ static int easy_pause(lua_State *L)
   lua_settop(L, 1);
   /* What was paused arrives inside that call, and may have closed it. */
   (void)easy_check(L, 1);
-  if (code != CURLE_OK) {
-    error_push_easy(L, easy, code);
-    return fail(L);
-  }
-  lua_settop(L, 1);
-  return 1;
+  if (code == CURLE_OK)
+    return 1;
+  error_push_easy(L, easy, code);
+  return fail(L);
 }
 
 static int easy_tostring(lua_State *L)

@@ -34,14 +34,15 @@ static int easy_collect(lua_State *L)
 
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
-"chatty" "auth_rounds" "tell_connected" "sending" (booleans), see receiver.h
+"chatty" "auth_rounds" "tell_connected" "sending" "proxied" (booleans), see
+receiver.h
 @param value
 @return self */
 static int easy_gather(lua_State *L)
 {
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
-    "auth_rounds", "tell_connected", "sending", NULL
+    "auth_rounds", "tell_connected", "sending", "proxied", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -54,7 +55,8 @@ static int easy_gather(lua_State *L)
   case 4: receiver->chatty = on; break;
   case 5: receiver->auth_rounds = on; break;
   case 6: receiver->tell_connected = on; break;
-  default: receiver->sending = on; break;
+  case 7: receiver->sending = on; break;
+  default: receiver->proxied = on; break;
   }
   lua_settop(L, 1);
   return 1;
@@ -78,8 +80,6 @@ static void push_failure(lua_State *L, Easy *easy)
   easy_push_error(L, easy, easy->result);
   if (receiver->excess == NULL || !lua_istable(L, -1))
     return;
-  lua_pushstring(L, "too_large");
-  lua_setfield(L, -2, "kind");
   lua_pushfstring(L, "the %s are larger than allowed (%s)", receiver->excess,
                   receiver->excess[0] == 'b' ? "max_body" : "max_headers");
   if (receiver->excess[0] == 'b') {
@@ -331,7 +331,7 @@ static int multi_conclude(lua_State *L)
   if (!easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
       easy->receiver->stage < STAGE_BODY)
     return answer_push(L, easy, false);
-  multi_remove(L, multi, 1, easy);
+  multi_remove(multi, easy);
   lua_pushinteger(L, easy->receiver->status);
   rest_push(L, easy);
   return 3;
@@ -380,6 +380,15 @@ static int guard_gc(lua_State *L)
     easy_join_news(easy, easy->multi->news);
   }
   return 0;
+}
+
+/*** Whether the handle must be reset before its next transfer: libcurl counts
+over all transfers of a handle how often it met a stale connection, and gives
+up at the fifth. */
+static int easy_worn(lua_State *L)
+{
+  lua_pushboolean(L, easy_check(L, 1)->worn);
+  return 1;
 }
 
 /*** Whether the response of this transfer was collected unread. */
@@ -506,6 +515,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "feed", easy_feed },         { "marks", easy_marks },
   { "finish", easy_finish },     { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
+  { "worn", easy_worn },
   { NULL, NULL }
 };
 

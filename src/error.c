@@ -106,15 +106,10 @@ static const CodeRow rows[] = {
   ROW(QUIC_CONNECT_ERROR, "connect", true),
   ROW(PROXY, "proxy", true),
   ROW(SSL_CLIENTCERT, "tls", false),
-#if LIBCURL_VERSION_NUM >= 0x075400
-  ROW(UNRECOVERABLE_POLL, "curl", false),
-#endif
-#if LIBCURL_VERSION_NUM >= 0x080600
-  ROW(TOO_LARGE, "too_large", false),
-#endif
-#if LIBCURL_VERSION_NUM >= 0x080900
-  ROW(ECH_REQUIRED, "tls", false),
-#endif
+  /* Newer than the oldest header: by number. */
+  { 99, "CURLE_UNRECOVERABLE_POLL", "curl", false },
+  { 100, "CURLE_TOO_LARGE", "too_large", false },
+  { 101, "CURLE_ECH_REQUIRED", "tls", false },
 };
 
 static const char *const phase_names[] = {
@@ -143,19 +138,29 @@ static curl_off_t info_time(CURL *handle, CURLINFO info)
   return us;
 }
 
+/* libcurl 7.88 marks the time of a connect only when TLS is done too; the
+   local end of the socket is known as soon as TCP is. */
+static bool is_connected(CURL *handle)
+{
+  long port = 0;
+  (void)curl_easy_getinfo(handle, CURLINFO_LOCAL_PORT, &port);
+  return port > 0 || info_time(handle, CURLINFO_CONNECT_TIME_T) > 0;
+}
+
 /* How far the transfer came, from libcurl's marks and the receiver's. */
 static Phase easy_phase(Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   if (receiver != NULL && receiver->stage != STAGE_START)
     return PHASE_RECEIVE;
-  if (info_time(easy->handle, CURLINFO_STARTTRANSFER_TIME_T) > 0)
-    return PHASE_RECEIVE;
   if (receiver != NULL && receiver->connected)
     return receiver->sending && !receiver->sent ? PHASE_SEND : PHASE_WAIT;
+  /* libcurl counts "100 Continue" as a start. */
+  if (info_time(easy->handle, CURLINFO_STARTTRANSFER_TIME_T) > 0)
+    return PHASE_RECEIVE;
   if (info_time(easy->handle, CURLINFO_PRETRANSFER_TIME_T) > 0)
     return PHASE_WAIT;
-  if (info_time(easy->handle, CURLINFO_CONNECT_TIME_T) > 0)
+  if (is_connected(easy->handle))
     return PHASE_TLS;
   if (info_time(easy->handle, CURLINFO_NAMELOOKUP_TIME_T) > 0)
     return PHASE_CONNECT;
@@ -167,32 +172,100 @@ const char *error_phase(Easy *easy)
   return phase_names[easy_phase(easy)];
 }
 
-/* Where the code alone misleads: libcurl uses one code for what a user must
-   tell apart. */
+/* ---- Where the code alone misleads: libcurl uses one code for what a user
+   must tell apart. The first row that applies decides. ---- */
+
+/* Not every answer: a redirect to a protocol that is not allowed has the same
+   code, and comes after an answer too. */
+static bool no_http(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return strstr(easy->message, "HTTP/0.9") != NULL;
+}
+
+static bool in_tls(Easy *easy, Phase phase)
+{
+  (void)easy;
+  return phase == PHASE_TLS;
+}
+
+static bool proxy_refused(Easy *easy, Phase phase)
+{
+  long status = 0;
+  (void)phase;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status >= 300;
+}
+
+static bool by_proxy(Easy *easy, Phase phase)
+{
+  long reason = 0;
+  (void)phase;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_PROXY_ERROR, &reason);
+  return reason != 0 || (easy->receiver != NULL && easy->receiver->proxied);
+}
+
+/* libcurl before 8.0 has no code of its own for an invalid chunk. */
+static bool in_chunk(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return strstr(easy->message, "hunk") != NULL;
+}
+
+static bool over_cap(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return easy->receiver != NULL && easy->receiver->excess != NULL;
+}
+
+static const struct Refinement {
+  int code;
+  const char *name, *when;
+  bool (*applies)(Easy *easy, Phase phase);
+  const char *kind;
+} refinements[] = {
+#define WHEN(name, when, applies, kind) { CURLE_##name, "CURLE_" #name, \
+                                          when, applies, kind }
+  WHEN(UNSUPPORTED_PROTOCOL, "the answer is no HTTP", no_http, "protocol"),
+  WHEN(RECV_ERROR, "the phase is tls", in_tls, "tls"),
+  WHEN(RECV_ERROR, "the proxy refused CONNECT", proxy_refused, "proxy"),
+  WHEN(RECV_ERROR, "a chunk is invalid", in_chunk, "protocol"),
+  WHEN(COULDNT_CONNECT, "the connection was one to a proxy", by_proxy,
+       "proxy"),
+  WHEN(WRITE_ERROR, "max_body or max_headers was passed", over_cap,
+       "too_large"),
+#undef WHEN
+};
+
+#define REFINEMENTS (sizeof refinements / sizeof *refinements)
+
 static const char *refine_kind(Easy *easy, const CodeRow *row, Phase phase)
 {
-  long os_error = 0;
-  switch (row->code) {
-  case CURLE_UNSUPPORTED_PROTOCOL:
-    /* "Received HTTP/0.9 when not allowed" arrives under this code. */
-    return phase >= PHASE_SEND ? "protocol" : "policy";
-  case CURLE_RECV_ERROR:
-    /* Both a reset connection and an invalid chunk. */
-    (void)curl_easy_getinfo(easy->handle, CURLINFO_OS_ERRNO, &os_error);
-    if (phase == PHASE_TLS)
-      return "tls";
-    return strstr(easy->message, "hunk") != NULL ? "protocol" : "closed";
-  case CURLE_WEIRD_SERVER_REPLY:
-  case CURLE_HTTP2:
-    return "protocol";
-  case CURLE_COULDNT_CONNECT: {
-    long proxied = 0;
-    (void)curl_easy_getinfo(easy->handle, CURLINFO_PROXY_ERROR, &proxied);
-    return proxied != 0 ? "proxy" : row->kind;
+  size_t i;
+  for (i = 0; i < REFINEMENTS; i++)
+    if (refinements[i].code == row->code &&
+        refinements[i].applies(easy, phase))
+      return refinements[i].kind;
+  return row->kind;
+}
+
+/*** Where phase and own flags decide, for documentation.
+@return list of {code, when, kind} */
+int error_refinements(lua_State *L)
+{
+  size_t i;
+  lua_createtable(L, (int)REFINEMENTS, 0);
+  for (i = 0; i < REFINEMENTS; i++) {
+    lua_createtable(L, 3, 0);
+    lua_pushstring(L, refinements[i].name);
+    lua_rawseti(L, -2, 1);
+    lua_pushstring(L, refinements[i].when);
+    lua_rawseti(L, -2, 2);
+    lua_pushstring(L, refinements[i].kind);
+    lua_rawseti(L, -2, 3);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
-  default:
-    return row->kind;
-  }
+  return 1;
 }
 
 static void push_object(lua_State *L, const char *kind, const char *message)
@@ -255,24 +328,27 @@ void error_push_url(lua_State *L, CURLUcode code)
   set_string(L, "kind", "url");
 }
 
-/* err -> "kind: message (code) [url]", one line. */
+/* A field as text, whatever a program has put there. */
+static const char *field_text(lua_State *L, const char *field,
+                              const char *missing)
+{
+  if (lua_getfield(L, 1, field) == LUA_TNIL)
+    return missing;
+  return luaL_tolstring(L, -1, NULL);
+}
+
+/* err -> "kind: message [url]", one line. */
 static int error_tostring(lua_State *L)
 {
-  int top;
+  const char *kind, *message, *url;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  lua_getfield(L, 1, "kind");
-  lua_getfield(L, 1, "message");
-  lua_getfield(L, 1, "url");
-  top = lua_gettop(L);
-  lua_pushfstring(L, "%s: %s", luaL_optstring(L, 2, "curl"),
-                  luaL_optstring(L, 3, "unknown error"));
-  if (lua_type(L, 4) == LUA_TSTRING) {
-    lua_pushfstring(L, " [%s]", lua_tostring(L, 4));
-    lua_concat(L, 2);
-  }
-  lua_replace(L, top);
-  lua_settop(L, top);
+  kind = field_text(L, "kind", "curl");
+  message = field_text(L, "message", "unknown error");
+  url = field_text(L, "url", NULL);
+  lua_pushfstring(L, url != NULL ? "%s: %s [%s]" : "%s: %s", kind, message,
+                  url);
+  luaL_gsub(L, lua_tostring(L, -1), "\n", " ");
   return 1;
 }
 

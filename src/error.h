@@ -32,6 +32,7 @@ int error_new(lua_State *L);
 
 /* core.error_table(): the rows of the table below, for the documentation. */
 int error_table(lua_State *L);
+int error_refinements(lua_State *L);
 
 /* Creates the metatable. */
 void error_open(lua_State *L);

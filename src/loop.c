@@ -121,7 +121,6 @@ static int loop_step(lua_State *L)
 {
   Loop *loop = loop_check(L, 1);
   uv_run_mode mode = UV_RUN_ONCE;
-  int alive;
   if (loop->depth > 0)
     return luaL_error(L, "step: the loop is running");
   if (!lua_isnoneornil(L, 2)) {
@@ -140,11 +139,11 @@ static int loop_step(lua_State *L)
   /* What was flushed may already be news: then do not wait for more. */
   if (loop->news.first != NULL)
     mode = UV_RUN_NOWAIT;
-  alive = uv_run(&loop->uv, mode);
+  (void)uv_run(&loop->uv, mode);
   loop->depth--;
   if (mode != UV_RUN_NOWAIT || uv_is_active((uv_handle_t *)&loop->alarm))
     (void)uv_timer_stop(&loop->alarm);
-  lua_pushboolean(L, alive);
+  lua_pushboolean(L, uv_loop_alive(&loop->uv));
   return 1;
 }
 
@@ -184,11 +183,20 @@ static int loop_counts(lua_State *L)
 
 /* ---- Life ---- */
 
+/* Also while add_handle or pause of one of its multis is on the stack. */
+static bool is_running(const Loop *loop)
+{
+  const Multi *multi = loop->multis;
+  while (multi != NULL && multi->depth == 0)
+    multi = multi->next;
+  return loop->depth > 0 || multi != NULL;
+}
+
 static int loop_gc(lua_State *L)
 {
   Loop **box = luaL_checkudata(L, 1, LOOP_TYPE);
   Loop *loop = *box;
-  if (loop == NULL || loop->depth > 0)
+  if (loop == NULL || is_running(loop))
     return 0;
   lua_settop(L, 1);
   lua_pushboolean(L, 0);
@@ -210,7 +218,7 @@ again.
 static int loop_close(lua_State *L)
 {
   Loop **box = luaL_checkudata(L, 1, LOOP_TYPE);
-  if (*box != NULL && (*box)->depth > 0)
+  if (*box != NULL && is_running(*box))
     return luaL_error(L, "close: the loop is running");
   return loop_gc(L);
 }

@@ -276,7 +276,7 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
   return 1;
 }
 
-void multi_remove(lua_State *L, Multi *multi, int self, Easy *easy)
+void multi_remove(Multi *multi, Easy *easy)
 {
   if (easy->multi != multi)
     return;
@@ -307,7 +307,7 @@ it was in the middle. Nothing happens when it is not in this multi.
 static int multi_remove_handle(lua_State *L)
 {
   Multi *multi = multi_check_idle(L, 1, "remove_handle");
-  multi_remove(L, multi, 1, easy_check(L, 2));
+  multi_remove(multi, easy_check(L, 2));
   if (multi->failed_in_lua)
     multi_rethrow(L, multi, 1);
   lua_settop(L, 1);
@@ -430,14 +430,19 @@ static int multi_gc(lua_State *L)
 
 /*** Takes out all transfers, closes all connections, frees the handle. May be
 called again.
-@raise in a callback of this multi
+@raise in a callback of this multi; what its socket callback raised meanwhile
 @see curl_multi_cleanup(3) */
 static int multi_close(lua_State *L)
 {
   Multi **box = luaL_checkudata(L, 1, MULTI_TYPE);
-  if (*box != NULL && (*box)->depth > 0)
+  if (*box == NULL)
+    return 0;
+  if ((*box)->depth > 0)
     return luaL_error(L, "close: called in a callback of this multi");
-  return multi_gc(L);
+  (void)multi_gc(L);
+  compat_getuservalue(L, 1);
+  lua_getfield(L, -1, "error");
+  return lua_isnil(L, -1) ? 0 : lua_error(L);
 }
 
 static int multi_tostring(lua_State *L)

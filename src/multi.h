@@ -43,7 +43,7 @@ void multi_leave(Multi *multi);
 int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx);
 
 /* Takes it out again and lets go of its userdata. */
-void multi_remove(lua_State *L, Multi *multi, int self, Easy *easy);
+void multi_remove(Multi *multi, Easy *easy);
 
 /* Takes an easy out, whatever it is doing. */
 void multi_detach(Easy *easy);

@@ -11,30 +11,10 @@
 #include "error.h"
 #include "url.h"
 
-/* libcurl sends these as they are: a line break in one would let its author
-   write headers, or a second request. */
-static bool is_sent_raw(CURLoption id)
-{
-  switch (id) {
-  case CURLOPT_URL:
-  case CURLOPT_CUSTOMREQUEST:
-  case CURLOPT_USERAGENT:
-  case CURLOPT_REFERER:
-  case CURLOPT_RANGE:
-  case CURLOPT_COOKIE:
-  case CURLOPT_HTTPHEADER:
-  case CURLOPT_PROXYHEADER:
-  case CURLOPT_ACCEPT_ENCODING:
-  case CURLOPT_REQUEST_TARGET:
-  case CURLOPT_XOAUTH2_BEARER:
-    return true;
-  default:
-    return false;
-  }
-}
-
-static const char *check_text(lua_State *L, int idx, const char *name,
-                              CURLoption id)
+/* libcurl sends most texts as they are, in one protocol or another: a line
+   break would let the author of a value write headers, or a second request.
+   No option needs one. */
+static const char *check_text(lua_State *L, int idx, const char *name)
 {
   size_t size;
   const char *text;
@@ -44,7 +24,7 @@ static const char *check_text(lua_State *L, int idx, const char *name,
   text = lua_tolstring(L, idx, &size);
   if (strlen(text) != size)
     luaL_error(L, "option '%s': the value has a zero byte", name);
-  if (is_sent_raw(id) && strpbrk(text, "\r\n") != NULL)
+  if (strpbrk(text, "\r\n") != NULL)
     luaL_error(L, "option '%s': the value has a line break", name);
   return text;
 }
@@ -96,22 +76,33 @@ void options_free_lists(Easy *easy)
     list_remove(easy, easy->lists->option);
 }
 
+/* Raises unless it is a list of texts; returns how many. */
+static lua_Integer check_list(lua_State *L, int idx, const char *name)
+{
+  lua_Integer count, pairs = 0;
+  if (!lua_istable(L, idx))
+    luaL_error(L, "option '%s': list of strings expected, got %s", name,
+               luaL_typename(L, idx));
+  count = (lua_Integer)lua_rawlen(L, idx);
+  lua_pushnil(L);
+  while (lua_next(L, idx) != 0) {
+    pairs++;
+    check_text(L, -1, name);
+    lua_pop(L, 1);
+  }
+  if (pairs != count)
+    luaL_error(L, "option '%s': list of strings expected, got a table with "
+               "other keys", name);
+  return count;
+}
+
 static CURLcode set_list(lua_State *L, Easy *easy, CURLoption id,
                          const char *name, int value)
 {
   EasyList *list;
   lua_Integer i, count;
   CURLcode code;
-  if (!lua_istable(L, value))
-    luaL_error(L, "option '%s': list of strings expected, got %s", name,
-               luaL_typename(L, value));
-  /* All checks first: they raise. */
-  count = (lua_Integer)lua_rawlen(L, value);
-  for (i = 1; i <= count; i++) {
-    lua_rawgeti(L, value, i);
-    check_text(L, -1, name, id);
-    lua_pop(L, 1);
-  }
+  count = check_list(L, value, name);
   list = calloc(1, sizeof *list);
   if (list == NULL)
     return CURLE_OUT_OF_MEMORY;
@@ -129,10 +120,54 @@ static CURLcode set_list(lua_State *L, Easy *easy, CURLoption id,
     list->items = longer;
   }
   code = curl_easy_setopt(easy->handle, id, list->items);
+  if (code != CURLE_OK) {
+    curl_slist_free_all(list->items);
+    free(list);
+    return code;
+  }
   list_remove(easy, id);           /* libcurl has let go of the old one */
   list->next = easy->lists;
   easy->lists = list;
-  return code;
+  return CURLE_OK;
+}
+
+/* ---- Values that libcurl points into ---- */
+
+/* Keeps a Lua value for as long as the option points into it. */
+static void anchor(lua_State *L, int self, CURLoption id, int value)
+{
+  compat_getuservalue(L, self);
+  lua_pushvalue(L, value);
+  lua_rawseti(L, -2, (lua_Integer)id);
+  lua_pop(L, 1);
+}
+
+static void release(lua_State *L, int self, CURLoption id)
+{
+  lua_pushnil(L);
+  anchor(L, self, id, lua_gettop(L));
+  lua_pop(L, 1);
+}
+
+/* Bytes of the body that postfields has set; -1: there is none. */
+static lua_Integer body_size(lua_State *L, int self)
+{
+  lua_Integer size = -1;
+  compat_getuservalue(L, self);
+  if (lua_rawgeti(L, -1, CURLOPT_POSTFIELDS) == LUA_TSTRING)
+    size = (lua_Integer)lua_rawlen(L, -1);
+  lua_pop(L, 2);
+  return size;
+}
+
+/* libcurl would send what lies behind a body that is shorter. */
+static void check_body_size(lua_State *L, int self, const char *name,
+                            lua_Integer size)
+{
+  lua_Integer most = body_size(L, self);
+  if (most >= 0 && (size < 0 || size > most))
+    luaL_error(L, "option '%s': %I is out of range, the body has %I bytes",
+               name, (LUAI_UACINT)size, (LUAI_UACINT)most);
 }
 
 /* ---- The other types ---- */
@@ -147,13 +182,25 @@ static long clamp_buffer_size(long size)
   return size;
 }
 
-static CURLcode set_long(lua_State *L, Easy *easy, CURLoption id,
+static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
                          const char *name, int value)
 {
   long number = (long)check_integer(L, value, name, LONG_MIN, LONG_MAX);
+  if (id == CURLOPT_POSTFIELDSIZE)
+    check_body_size(L, self, name, number);
   if (id == CURLOPT_BUFFERSIZE)
     number = clamp_buffer_size(number);
   return curl_easy_setopt(easy->handle, id, number);
+}
+
+static CURLcode set_off_t(lua_State *L, Easy *easy, int self, CURLoption id,
+                          const char *name, int value)
+{
+  lua_Integer number = check_integer(L, value, name, LUA_MININTEGER,
+                                     LUA_MAXINTEGER);
+  if (id == CURLOPT_POSTFIELDSIZE_LARGE)
+    check_body_size(L, self, name, number);
+  return curl_easy_setopt(easy->handle, id, (curl_off_t)number);
 }
 
 static CURLcode set_blob(lua_State *L, Easy *easy, CURLoption id,
@@ -170,15 +217,6 @@ static CURLcode set_blob(lua_State *L, Easy *easy, CURLoption id,
   return curl_easy_setopt(easy->handle, id, &blob);
 }
 
-/* Keeps a Lua value for as long as the option points into it. */
-static void anchor(lua_State *L, int self, CURLoption id, int value)
-{
-  compat_getuservalue(L, self);
-  lua_pushvalue(L, value);
-  lua_rawseti(L, -2, (lua_Integer)id);
-  lua_pop(L, 1);
-}
-
 /* libcurl reads the body where Lua keeps it: no copy, zero bytes allowed. */
 static CURLcode set_postfields(lua_State *L, Easy *easy, int self,
                                const char *name, int value)
@@ -190,34 +228,80 @@ static CURLcode set_postfields(lua_State *L, Easy *easy, int self,
     luaL_error(L, "option '%s': string expected, got %s", name,
                luaL_typename(L, value));
   bytes = lua_tolstring(L, value, &size);
+  anchor(L, self, CURLOPT_POSTFIELDS, value);
   code = curl_easy_setopt(easy->handle, CURLOPT_POSTFIELDSIZE_LARGE,
                           (curl_off_t)size);
   if (code == CURLE_OK)
     code = curl_easy_setopt(easy->handle, CURLOPT_POSTFIELDS, bytes);
-  anchor(L, self, CURLOPT_POSTFIELDS, value);
   return code;
+}
+
+/* Without a body the request is a GET again. libcurl makes it a POST even
+   when it is told that there is none, so it is only told of one there was. */
+static CURLcode unset_postfields(lua_State *L, Easy *easy, int self)
+{
+  CURL *handle = easy->handle;
+  CURLcode code;
+  if (body_size(L, self) < 0)
+    return CURLE_OK;
+  code = curl_easy_setopt(handle, CURLOPT_POSTFIELDS, NULL);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t)-1);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(handle, CURLOPT_POST, 0L);
+  release(L, self, CURLOPT_POSTFIELDS);
+  return code;
+}
+
+static CURLcode unset_object(lua_State *L, Easy *easy, int self,
+                             const struct curl_easyoption *option)
+{
+  CURLcode code;
+  switch (option->id) {
+  case CURLOPT_POSTFIELDS:
+  case CURLOPT_COPYPOSTFIELDS:
+    return unset_postfields(L, easy, self);
+  case CURLOPT_CURLU:
+    code = curl_easy_setopt(easy->handle, option->id, NULL);
+    release(L, self, option->id);
+    return code;
+  default:
+    return luaL_error(L, "option '%s' is managed by multisock",
+                      option->name), 0;
+  }
 }
 
 static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
                            const char *name, int value)
 {
-  CURLcode code;
+  CURLU *url;
   switch (id) {
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
     return set_postfields(L, easy, self, name, value);
   case CURLOPT_CURLU:
-    code = curl_easy_setopt(easy->handle, id, url_check(L, value));
+    url = url_check(L, value);
     anchor(L, self, id, value);
-    return code;
+    return curl_easy_setopt(easy->handle, id, url);
   default:
     return luaL_error(L, "option '%s' is managed by multisock", name), 0;
   }
 }
 
+/* By number: deprecated, or younger than a header may be. */
+#define OPTION_PROTOCOLS 181
+#define OPTION_REDIR_PROTOCOLS 182
+#define OPTION_PROTOCOLS_STR 10318
+#define OPTION_REDIR_PROTOCOLS_STR 10319
+#define OPTION_CA_CACHE_TIMEOUT 321
+#define OPTION_QUICK_EXIT 322
+#define OPTION_TCP_KEEPCNT 326
+#define OPTION_UPLOAD_FLAGS 328
+
 /* Longs whose default in libcurl, or in easy_set_basics, is not 0. */
 static const struct {
-  CURLoption id;
+  int id;
   long value;
 } long_defaults[] = {
   { CURLOPT_SSL_VERIFYPEER, 1 },          { CURLOPT_SSL_VERIFYHOST, 2 },
@@ -234,6 +318,14 @@ static const struct {
   { CURLOPT_TCP_KEEPINTVL, 60 },          { CURLOPT_FTP_USE_EPSV, 1 },
   { CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, 200 }, { CURLOPT_FTP_USE_EPRT, 1 },
   { CURLOPT_FTP_SKIP_PASV_IP, 1 },        { CURLOPT_SSH_AUTH_TYPES, -1 },
+  { CURLOPT_HEADEROPT, CURLHEADER_SEPARATE }, { CURLOPT_STREAM_WEIGHT, 16 },
+  { CURLOPT_MAXCONNECTS, 5 },             { CURLOPT_TFTP_BLKSIZE, 512 },
+  { CURLOPT_RTSP_REQUEST, CURL_RTSPREQ_OPTIONS },
+  { CURLOPT_RTSP_CLIENT_CSEQ, 1 },        { OPTION_PROTOCOLS, -1 },
+  { OPTION_REDIR_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS |
+                              CURLPROTO_FTP | CURLPROTO_FTPS },
+  { OPTION_QUICK_EXIT, 1 },               { OPTION_CA_CACHE_TIMEOUT, 86400 },
+  { OPTION_TCP_KEEPCNT, 9 },              { OPTION_UPLOAD_FLAGS, 16 },
   { CURLOPT_NEW_FILE_PERMS, 0644 },       { CURLOPT_HTTPAUTH, 1 },
   { CURLOPT_NEW_DIRECTORY_PERMS, 0755 },  { CURLOPT_PROXYAUTH, 1 },
   { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS },
@@ -244,10 +336,49 @@ static const struct {
 static long long_default(CURLoption id)
 {
   size_t i;
+  if (id == CURLOPT_MAXREDIRS &&
+      curl_version_info(CURLVERSION_NOW)->version_num >= 0x080300)
+    return 30;
   for (i = 0; i < sizeof long_defaults / sizeof *long_defaults; i++)
-    if (long_defaults[i].id == id)
+    if (long_defaults[i].id == (int)id)
       return long_defaults[i].value;
   return 0;
+}
+
+/* What libcurl has before anything is set: for most NULL. */
+static const char *string_default(CURLoption id)
+{
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  switch ((int)id) {
+  case CURLOPT_CAINFO:
+  case CURLOPT_PROXY_CAINFO:
+    return info->cainfo;
+  case CURLOPT_CAPATH:
+  case CURLOPT_PROXY_CAPATH:
+    return info->capath;
+  case OPTION_PROTOCOLS_STR:
+    return "all";
+  case OPTION_REDIR_PROTOCOLS_STR:
+    return "http,https,ftp,ftps";
+  default:
+    return NULL;
+  }
+}
+
+static CURLcode unset_long(lua_State *L, Easy *easy, int self, CURLoption id)
+{
+  long number = long_default(id);
+  if (id == CURLOPT_POSTFIELDSIZE)
+    number = (long)body_size(L, self);
+  return curl_easy_setopt(easy->handle, id, number);
+}
+
+static CURLcode unset_off_t(lua_State *L, Easy *easy, int self, CURLoption id)
+{
+  curl_off_t number = id == CURLOPT_INFILESIZE_LARGE ? -1 : 0;
+  if (id == CURLOPT_POSTFIELDSIZE_LARGE)
+    number = body_size(L, self);
+  return curl_easy_setopt(easy->handle, id, number);
 }
 
 static CURLcode unset(lua_State *L, Easy *easy, int self,
@@ -259,13 +390,11 @@ static CURLcode unset(lua_State *L, Easy *easy, int self,
   switch (option->type) {
   case CURLOT_LONG:
   case CURLOT_VALUES:
-    return curl_easy_setopt(handle, id, long_default(id));
+    return unset_long(L, easy, self, id);
   case CURLOT_OFF_T:
-    return curl_easy_setopt(handle, id, (curl_off_t)
-                            (id == CURLOPT_INFILESIZE_LARGE ||
-                             id == CURLOPT_POSTFIELDSIZE_LARGE ? -1 : 0));
+    return unset_off_t(L, easy, self, id);
   case CURLOT_FUNCTION:
-    return callbacks_unset(L, easy, self, id);
+    return callbacks_unset(L, easy, self, id, option->name);
   case CURLOT_SLIST:
     code = curl_easy_setopt(handle, id, NULL);
     list_remove(easy, id);
@@ -273,13 +402,12 @@ static CURLcode unset(lua_State *L, Easy *easy, int self,
   case CURLOT_CBPTR:
     return luaL_error(L, "option '%s' is managed by multisock",
                       option->name), 0;
+  case CURLOT_OBJECT:
+    return unset_object(L, easy, self, option);
+  case CURLOT_STRING:
+    return curl_easy_setopt(handle, id, string_default(id));
   default:
-    code = curl_easy_setopt(handle, id, NULL);
-    compat_getuservalue(L, self);
-    lua_pushnil(L);
-    lua_rawseti(L, -2, (lua_Integer)id);
-    lua_pop(L, 1);
-    return code;
+    return curl_easy_setopt(handle, id, NULL);
   }
 }
 
@@ -290,14 +418,12 @@ static CURLcode set_value(lua_State *L, Easy *easy, int self,
   switch (option->type) {
   case CURLOT_LONG:
   case CURLOT_VALUES:
-    return set_long(L, easy, option->id, name, value);
+    return set_long(L, easy, self, option->id, name, value);
   case CURLOT_OFF_T:
-    return curl_easy_setopt(easy->handle, option->id, (curl_off_t)
-                            check_integer(L, value, name, LUA_MININTEGER,
-                                          LUA_MAXINTEGER));
+    return set_off_t(L, easy, self, option->id, name, value);
   case CURLOT_STRING:
     return curl_easy_setopt(easy->handle, option->id,
-                            check_text(L, value, name, option->id));
+                            check_text(L, value, name));
   case CURLOT_SLIST:
     return set_list(L, easy, option->id, name, value);
   case CURLOT_BLOB:

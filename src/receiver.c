@@ -208,6 +208,8 @@ static int on_connected(void *data, char *peer, char *local, int peer_port,
   (void)local;
   (void)peer_port;
   (void)local_port;
+  /* A second time within a transfer: the first connection was stale. */
+  easy->worn = easy->worn || easy->receiver->connected;
   easy->receiver->connected = true;
   touch(easy);
   if (easy->receiver->tell_connected)
@@ -243,6 +245,7 @@ void receiver_reset(Receiver *receiver)
   fresh.high_water = receiver->high_water;
   fresh.max_headers = receiver->max_headers;
   fresh.max_body = receiver->max_body;
+  fresh.proxied = receiver->proxied;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
   buffer_clear(&receiver->head);
@@ -261,6 +264,7 @@ bool receiver_attach(Easy *easy)
   easy->receiver->high_water = HIGH_WATER;
   easy->receiver->max_headers = MAX_HEADERS;
   easy->receiver->max_body = 0;
+  easy->receiver->proxied = false;
   receiver_install(easy);
   return true;
 }

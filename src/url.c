@@ -8,12 +8,17 @@
 
 #define URL_TYPE "multisock.url"
 
+typedef struct Url {
+  CURLU *handle;
+  bool closed;             /* freed by the collector: an easy may read it */
+} Url;
+
 CURLU *url_check(lua_State *L, int idx)
 {
-  CURLU **box = luaL_checkudata(L, idx, URL_TYPE);
-  if (*box == NULL)
+  Url *url = luaL_checkudata(L, idx, URL_TYPE);
+  if (url->handle == NULL || url->closed)
     luaL_argerror(L, idx, "url is closed");
-  return *box;
+  return url->handle;
 }
 
 static const char *const part_names[] = {
@@ -76,20 +81,27 @@ static int fail(lua_State *L, CURLUcode code)
   return 2;
 }
 
-static CURLU **push_box(lua_State *L)
+static Url *push_url(lua_State *L)
 {
-  CURLU **box = compat_newuserdata(L, sizeof *box);
-  *box = NULL;
+  Url *url = compat_newuserdata(L, sizeof *url);
+  url->handle = NULL;
+  url->closed = false;
   luaL_setmetatable(L, URL_TYPE);
-  return box;
+  return url;
 }
 
-static const char *check_text(lua_State *L, int idx)
+/* libcurl takes most parts as they are, and sends them so: what would end the
+   line of the request is no URL, unless it is to be encoded. */
+static CURLUcode set_part(lua_State *L, CURLU *handle, CURLUPart part,
+                          int idx, unsigned int bits)
 {
   size_t size;
   const char *text = luaL_checklstring(L, idx, &size);
-  luaL_argcheck(L, strlen(text) == size, idx, "has a zero byte");
-  return text;
+  if (strlen(text) != size)
+    return CURLUE_MALFORMED_INPUT;
+  if (!(bits & CURLU_URLENCODE) && strpbrk(text, "\r\n") != NULL)
+    return CURLUE_MALFORMED_INPUT;
+  return curl_url_set(handle, part, text, bits);
 }
 
 /*** Parses a URL.
@@ -99,14 +111,15 @@ static const char *check_text(lua_State *L, int idx)
 @see curl_url_set(3) */
 int url_new(lua_State *L)
 {
-  const char *text = lua_isnoneornil(L, 1) ? NULL : check_text(L, 1);
   unsigned int bits = check_flags(L, 2);
-  CURLU **box = push_box(L);
-  *box = curl_url();
-  if (*box == NULL)
+  Url *url;
+  lua_settop(L, 2);
+  url = push_url(L);
+  url->handle = curl_url();
+  if (url->handle == NULL)
     return luaL_error(L, "not enough memory");
-  if (text != NULL) {
-    CURLUcode code = curl_url_set(*box, CURLUPART_URL, text, bits);
+  if (!lua_isnoneornil(L, 1)) {
+    CURLUcode code = set_part(L, url->handle, CURLUPART_URL, 1, bits);
     if (code != CURLUE_OK)
       return fail(L, code);
   }
@@ -126,7 +139,8 @@ static int url_get(lua_State *L)
   unsigned int bits = check_flags(L, 3);
   char *text = NULL;
   CURLUcode code = curl_url_get(url, parts[part], &text, bits);
-  if (code >= CURLUE_NO_SCHEME && code <= CURLUE_NO_FRAGMENT) {
+  if ((code >= CURLUE_NO_SCHEME && code <= CURLUE_NO_FRAGMENT) ||
+      code == CURLUE_NO_ZONEID) {
     lua_pushnil(L);
     return 1;
   }
@@ -147,8 +161,10 @@ static int url_set(lua_State *L)
 {
   CURLU *url = url_check(L, 1);
   int part = luaL_checkoption(L, 2, NULL, part_names);
-  const char *text = lua_isnoneornil(L, 3) ? NULL : check_text(L, 3);
-  CURLUcode code = curl_url_set(url, parts[part], text, check_flags(L, 4));
+  unsigned int bits = check_flags(L, 4);
+  CURLUcode code = lua_isnoneornil(L, 3)
+                     ? curl_url_set(url, parts[part], NULL, bits)
+                     : set_part(L, url, parts[part], 3, bits);
   if (code != CURLUE_OK)
     return fail(L, code);
   lua_settop(L, 1);
@@ -160,29 +176,39 @@ static int url_set(lua_State *L)
 @see curl_url_dup(3) */
 static int url_dup(lua_State *L)
 {
-  CURLU *url = url_check(L, 1);
-  CURLU **box = push_box(L);
-  *box = curl_url_dup(url);
-  if (*box == NULL)
+  CURLU *original = url_check(L, 1);
+  Url *url = push_url(L);
+  url->handle = curl_url_dup(original);
+  if (url->handle == NULL)
     return luaL_error(L, "not enough memory");
   return 1;
 }
 
 static int url_gc(lua_State *L)
 {
-  CURLU **box = luaL_checkudata(L, 1, URL_TYPE);
-  curl_url_cleanup(*box);
-  *box = NULL;
+  Url *url = luaL_checkudata(L, 1, URL_TYPE);
+  curl_url_cleanup(url->handle);
+  url->handle = NULL;
+  return 0;
+}
+
+/*** Ends the use of this object. May be called again. A transfer that was
+given the URL keeps it. */
+static int url_close(lua_State *L)
+{
+  Url *url = luaL_checkudata(L, 1, URL_TYPE);
+  url->closed = true;
   return 0;
 }
 
 static int url_tostring(lua_State *L)
 {
-  CURLU **box = luaL_checkudata(L, 1, URL_TYPE);
+  Url *url = luaL_checkudata(L, 1, URL_TYPE);
   char *text = NULL;
-  if (*box == NULL || curl_url_get(*box, CURLUPART_URL, &text, 0) != CURLUE_OK)
-    lua_pushstring(L, *box == NULL ? "multisock.url (closed)"
-                                   : "multisock.url (incomplete)");
+  if (url->handle == NULL || url->closed)
+    lua_pushstring(L, "multisock.url (closed)");
+  else if (curl_url_get(url->handle, CURLUPART_URL, &text, 0) != CURLUE_OK)
+    lua_pushstring(L, "multisock.url (incomplete)");
   else
     lua_pushstring(L, text);
   curl_free(text);
@@ -191,12 +217,13 @@ static int url_tostring(lua_State *L)
 
 static const luaL_Reg methods[] = {
   { "get", url_get },             { "set", url_set },
-  { "dup", url_dup },             { NULL, NULL }
+  { "dup", url_dup },             { "close", url_close },
+  { NULL, NULL }
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", url_gc },             { "__tostring", url_tostring },
-  { NULL, NULL }
+  { "__gc", url_gc },             { "__close", url_close },
+  { "__tostring", url_tostring }, { NULL, NULL }
 };
 
 void url_open(lua_State *L)

@@ -66,7 +66,15 @@ local function feed(budget)
   end
 end
 
-local function count(host, change)
+-- Counts the connections of a host: of HTTP/1 one for each transfer, and while
+-- the version is not known that is what it may come to.
+local function recount(host)
+  local counted = host.connections
+  if host.version ~= "h2" and host.active > counted then
+    counted = host.active
+  end
+  local change = counted - host.counted
+  host.counted = counted
   host.budget.total = host.budget.total + change
   process.total = process.total + change
 end
@@ -110,6 +118,7 @@ function admission.new_host(limits, known)
     streams = limits.streams or STREAMS,
     version = known and "h1" or nil,
     active = 0,       -- transfers admitted
+    counted = 0,      -- connections that the budgets know of
     connections = 0,  -- of HTTP/2, or of a host whose version is not known
     scouts = 0,       -- of those connections, how many are being opened
     scouts_most = 1,
@@ -127,27 +136,25 @@ end
 -- that alone stands in the way, the third says that the transfer is to open a
 -- connection for others.
 function Host:take()
-  local scout = false
-  if self.version == "h1" then
-    local budget = exhausted(self)
-    if self.active >= self.limit or budget then
-      return false, self.active < self.limit and budget or nil
-    end
-    count(self, 1)
-  elseif self.active >= capacity(self) then
-    if self.scouts >= self.scouts_most or self.connections >= self.limit then
-      return false
-    end
+  local version = self.version
+  local scout = version ~= "h1" and self.active >= capacity(self)
+  if version ~= "h2" and self.active >= self.limit then
+    return false
+  elseif scout and (self.scouts >= self.scouts_most or self.connections >= self.limit
+    or version == nil and self.connections > self.scouts) then
+    return false
+  elseif scout or version ~= "h2" then
     local budget = exhausted(self)
     if budget then
       return false, budget
     end
-    count(self, 1)
+  end
+  if scout then
     self.connections = self.connections + 1
     self.scouts = self.scouts + 1
-    scout = true
   end
   self.active = self.active + 1
+  recount(self)
   return true, nil, scout
 end
 
@@ -223,12 +230,6 @@ function admission.enter(host, deadline, timeout_error)
   return true, entry.scout
 end
 
--- A scout did not get its connection, or did not need one.
-local function forget_scout(host)
-  host.connections = host.connections - 1
-  count(host, -1)
-end
-
 --- The scout's connection stands: its name is resolved, TLS is done.
 -- @param multiplexes boolean whether it may turn out to be HTTP/2
 -- @param reused boolean whether it was there before
@@ -239,7 +240,8 @@ function Host:connected(multiplexes, reused)
   self.scouts = self.scouts - 1
   self.scouts_most = 1
   if reused and self.connections > 1 then
-    forget_scout(self)
+    self.connections = self.connections - 1
+    recount(self)
   end
   if multiplexes then
     self:pump()
@@ -256,14 +258,12 @@ function Host:learn(http_version)
   end
   self.scouts = 0
   if version == "h1" then
-    -- Each transfer has its own connection after all.
-    count(self, self.active - self.connections)
-    self.connections = 0
-  elseif self.version == "h1" then
+    self.connections = 0            -- each transfer has its own
+  elseif self.connections == 0 then
     self.connections = math.min(self.active, 1)
-    count(self, self.connections - self.active)
   end
   self.version = version
+  recount(self)
   self:pump()
   feed_all(self)
 end
@@ -272,23 +272,21 @@ end
 -- before its connection stood
 function Host:leave(scout)
   self.active = self.active - 1
-  if self.version == "h1" then
-    count(self, -1)
-  else
+  if self.version ~= "h1" then
     if scout and self.scouts > 0 then
       self.scouts = self.scouts - 1
-      forget_scout(self)
+      self.connections = self.connections - 1
       -- A host that does not answer may not keep all others waiting for one
       -- connect timeout after the other.
       self.scouts_most = math.min(self.scouts_most * 2, MOST_SCOUTS)
     end
     if self.active == 0 then
       -- Which of its connections are still alive is not known: ask again.
-      count(self, -self.connections)
       self.connections = 0
       self.scouts = 0
     end
   end
+  recount(self)
   if self.budget.first <= self.budget.last or process.first <= process.last then
     feed_all(self)
   end

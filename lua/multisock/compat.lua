@@ -21,6 +21,26 @@ end
 -- A coroutine that failed does not run its to-be-closed variables by itself.
 compat.close_coroutine = coroutine.close or function() end
 
+-- Whether a coroutine may suspend inside pcall: not in PUC Lua 5.1.
+compat.yields_in_pcall = coroutine.wrap(function()
+  pcall(coroutine.yield, true)
+  return false
+end)()
+
+--- Something that calls `fn(argument)` when it is collected, at the latest when
+-- the state is closed. `fn` may not fail, wait, or call what may.
+function compat.finalizer(fn, argument)
+  local function collected()
+    fn(argument)
+  end
+  if newproxy then -- luacheck: ignore 113
+    local proxy = newproxy(true) -- luacheck: ignore 113
+    getmetatable(proxy).__gc = collected
+    return proxy
+  end
+  return setmetatable({}, { __gc = collected })
+end
+
 function compat.is_integer(value)
   return type(value) == "number" and value % 1 == 0
 end

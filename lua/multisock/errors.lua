@@ -33,8 +33,13 @@ function errors.new(kind, message, fields)
   return core.error(err)
 end
 
+--- @param reason? string, or an error object (of one that cancelled, its reason)
 function errors.cancelled(reason)
-  return errors.new("cancelled", reason and tostring(reason) or "cancelled", { reason = reason })
+  local message = reason == nil and "cancelled" or tostring(reason)
+  if errors.is(reason, "cancelled") then
+    message, reason = reason.message, reason.reason
+  end
+  return errors.new("cancelled", message, { reason = reason })
 end
 
 --- Whether this value is an error object of this kind (any kind when nil).
@@ -47,7 +52,15 @@ errors.metatable = getmetatable(core.error({ kind = "curl", message = "" }))
 
 --- A URL without user name and password, fit for messages and logs.
 function errors.redact_url(url)
-  return (url:gsub("^(%w[%w+.-]*://)[^/?#]*@", "%1"))
+  return (url:gsub("^(%a[%w+.-]*:/+)[^/?#]*@", "%1"))
+end
+
+--- The same of text that is no valid URL: where its user name and password end
+-- is anybody's guess, so all goes that could belong to them.
+function errors.redact_text(text)
+  local scheme, rest = text:match("^(%a[%w+.-]*:[/\\]+)(.*)$")
+  rest = (rest or text):gsub("^.*@", "")
+  return (((scheme or "") .. rest):gsub("%c", "?"))
 end
 
 return errors

@@ -7,9 +7,16 @@ local methods = {}
 -- RFC 9110 token characters.
 local NOT_TOKEN = "[^%w!#$%%&'*+%-.^_`|~]"
 
+local function check_name(what, name)
+  if type(name) ~= "string" then
+    error(("%s: name: string expected, got %s"):format(what, type(name)), 3)
+  end
+end
+
 --- The first value of a field, whatever its case.
 -- @param name string @return string or nil
 function methods:get(name)
+  check_name("get", name)
   local all = self._index[name:lower()]
   return all and all[1]
 end
@@ -17,6 +24,7 @@ end
 --- All values of a field, in the order of arrival.
 -- @param name string @return list, empty when there are none
 function methods:get_all(name)
+  check_name("get_all", name)
   local all = self._index[name:lower()]
   local copy = {}
   for i = 1, all and #all or 0 do
@@ -88,9 +96,11 @@ end
 function headers.parse(block)
   local fields = headers.new()
   local reason
-  for line in block:gmatch("[^\r\n]+") do
+  for line in block:gmatch("[^\n]+") do
+    -- A "\r" elsewhere does not end a line: it would make a field of a value.
+    line = line:gsub("\r+$", "")
     if line:find("^HTTP/") then
-      reason = line:match("^%S+%s+%d+%s+(.+)$")
+      reason = line:match("^%S+%s+%d+%s+(%S.-)%s*$")
     elseif line:find("^[ \t]") then
       local list = fields._list
       local last = list[#list]
@@ -100,8 +110,8 @@ function headers.parse(block)
         all[#all] = last[2]
       end
     else
-      local name, value = line:match("^([^:]+):%s*(.-)%s*$")
-      if name then
+      local name, value = line:match("^([^:]-)%s*:%s*(.-)%s*$")
+      if name and name ~= "" then
         fields:add(name, value)
       end
     end
@@ -193,8 +203,8 @@ function headers.to_lines(list)
   local lines = {}
   for i = 1, #list do
     local name, value = list[i][1], list[i][2]
-    -- "Name:" would remove the field.
-    lines[i] = value == "" and name .. ";" or name .. ": " .. value
+    -- "Name:" would remove the field, with or without spaces behind.
+    lines[i] = not value:find("%S") and name .. ";" or name .. ": " .. value
   end
   return lines
 end

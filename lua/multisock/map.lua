@@ -1,4 +1,5 @@
 -- Bounded parallel work over a list or an iterator: ms.map and ms.each.
+local compat = require("multisock.compat")
 local scheduler = require("multisock.scheduler")
 local new_queue = require("multisock.queue")
 
@@ -6,8 +7,11 @@ local map = {}
 
 local OPTIONS = { concurrency = true, on_error = true, progress = true }
 
+local function bad_option(what, name, expected, value)
+  error(("%s: option '%s': %s expected, got %s"):format(what, name, expected, tostring(value)), 4)
+end
+
 local function check_options(what, options)
-  options = options or {}
   if type(options) ~= "table" then
     error(what .. ": table of options expected, got " .. type(options), 3)
   end
@@ -16,43 +20,45 @@ local function check_options(what, options)
       error(("%s: unknown option %q"):format(what, tostring(name)), 3)
     end
   end
-  local concurrency = options.concurrency or 64
-  if type(concurrency) ~= "number" or concurrency < 1 then
-    error(("%s: option 'concurrency': integer of 1 or more expected, got %s"):format(what,
-      tostring(concurrency)), 3)
+  local concurrency = options.concurrency
+  if concurrency ~= nil and concurrency ~= math.huge
+    and (not compat.is_integer(concurrency) or concurrency < 1) then
+    bad_option(what, "concurrency", "integer of 1 or more", concurrency)
   end
   if options.on_error ~= nil and options.on_error ~= "stop" and options.on_error ~= "continue" then
-    error(("%s: option 'on_error': \"stop\" or \"continue\" expected, got %s"):format(what,
-      tostring(options.on_error)), 3)
+    bad_option(what, "on_error", '"stop" or "continue"', options.on_error)
   end
-  return options, concurrency
+  if options.progress ~= nil and type(options.progress) ~= "function" then
+    bad_option(what, "progress", "function", options.progress)
+  end
+  return options
 end
 
--- A function that gives i, item, and nil at the end.
+-- A function that gives i, item, and nil at the end; and for a list, its length.
 local function source(what, items)
-  if type(items) == "table" and getmetatable(items) == nil or type(items) == "table"
-    and #items > 0 then
-    local i = 0
+  local kind, metatable = type(items), getmetatable(items)
+  local i = 0
+  if kind == "function" or type(metatable) == "table" and metatable.__call then
     return function()
+      local item = items()
+      if item ~= nil then
+        i = i + 1
+        return i, item
+      end
+    end
+  elseif kind ~= "table" then
+    error(what .. ": list or iterator expected, got " .. kind, 3)
+  end
+  -- The results of another map have holes, and say how long they are.
+  local count = compat.is_integer(items.n) and items.n or #items
+  return function()
+    while i < count do
       i = i + 1
       if items[i] ~= nil then
         return i, items[i]
       end
     end
-  end
-  local callable = type(items) == "function"
-    or type(items) == "table" and getmetatable(items) and getmetatable(items).__call
-  if not callable then
-    error(what .. ": list or iterator expected, got " .. type(items), 3)
-  end
-  local i = 0
-  return function()
-    local item = items()
-    if item ~= nil then
-      i = i + 1
-      return i, item
-    end
-  end
+  end, count
 end
 
 -- Without a function the items are URLs, and the results responses whose body
@@ -77,121 +83,158 @@ local function arguments(what, fn, options)
   if fn ~= nil and type(fn) ~= "function" then
     error(("%s: function expected, got %s"):format(what, type(fn)), 3)
   end
-  local concurrency
-  options, concurrency = check_options(what, options)
-  return fn or fetch_whole, options, concurrency
+  return fn or fetch_whole, check_options(what, options or {})
 end
 
--- Runs fn over all items in `concurrency` tasks of the group; `done(i, value,
--- err)` takes each result and returns true to stop.
-local function work(group, next_item, fn, concurrency, done)
-  local stopped = false
-  local active = 0
-  local function worker()
-    while not stopped do
-      local i, item = next_item()
-      if i == nil then
-        stopped = true
-        break
-      end
-      local value, err = fn(item, i)
-      if done(i, value, err) then
-        stopped = true
-        group:cancel("map: stopped at an error")
-        break
-      end
+-- An iterator may wait, as the lines of a response do, so one task at a time
+-- asks it, and nobody after its end.
+local function one_at_a_time(next_item)
+  local turn = new_queue(1)
+  local ended = false
+  turn:put(true)
+  return function()
+    turn:get()
+    local i, item
+    if not ended then
+      i, item = next_item()
+      ended = i == nil
     end
-    active = active - 1
-  end
-  -- Workers are started as they are needed: a short list needs few. A list
-  -- tells its end by itself; an iterator is asked by the workers.
-  return function(count)
-    for _ = 1, math.min(count, concurrency) do
-      active = active + 1
-      group:spawn(worker)
-    end
+    -- When next_item raises the group ends: nobody waits for this.
+    turn:put(true)
+    return i, item
   end
 end
 
-local function item_count(items, concurrency)
-  return type(items) == "table" and getmetatable(items) == nil and #items or concurrency
+-- Runs fn over all items in tasks of a group; `done(i, value, err)` takes each
+-- result and returns true to stop.
+local function work(next_item, fn, options, done)
+  local concurrency = options.concurrency or 64
+  local stop_at_error = options.on_error == "stop"
+  scheduler.group(function(group)
+    local stopped = false
+    local function worker(i, item)
+      while i and not stopped do
+        local value, err = fn(item, i)
+        if stopped then
+          return
+        end
+        done(i, value, err)
+        if stop_at_error and value == nil and err ~= nil then
+          stopped = true
+          group:cancel("map: stopped at an error")
+          return
+        end
+        i, item = next_item()
+      end
+    end
+    -- A worker is started for an item, so a short list needs few.
+    group:spawn(function()
+      local count = 0
+      while count < concurrency and not stopped do
+        local i, item = next_item()
+        if i == nil then
+          break
+        end
+        count = count + 1
+        group:spawn(worker, i, item)
+      end
+    end)
+  end)
 end
 
 --- Calls fn for every item, many at a time.
--- @param items list or iterator function
+-- @param items list, or a function that returns the next item; nil ends it. In
+-- a list with `n` (the results of a map) items that are nil are left out
 -- @param fn? function(item, i) -> value; or nil, err. Without it the items are
 -- URLs and the results responses, body read
 -- @param options? {concurrency = 64, on_error = "continue" or "stop",
--- progress = function(done, total)}
+-- progress = function(done, total)}: total is nil for an iterator
 -- @return results, errors: by the item's index; results.n is the count
 -- @raise what fn raised, after the rest was cancelled
 function map.map(items, fn, options)
-  local concurrency
-  fn, options, concurrency = arguments("map", fn, options)
-  local next_item = source("map", items)
-  local results, errors_ = { n = 0 }, {}
-  local total = type(items) == "table" and #items or nil
+  fn, options = arguments("map", fn, options)
+  local next_item, total = source("map", items)
+  if total == nil then
+    next_item = one_at_a_time(next_item)
+  end
+  local results, errors_ = { n = total or 0 }, {}
   local finished = 0
-  scheduler.group(function(group)
-    work(group, function()
-      local i, item = next_item()
-      if i and i > results.n then
-        results.n = i
-      end
-      return i, item
-    end, fn, concurrency, function(i, value, err)
-      results[i] = value
-      if value == nil then
-        errors_[i] = err
-      end
-      finished = finished + 1
-      if options.progress then
-        options.progress(finished, total)
-      end
-      return options.on_error == "stop" and value == nil and err ~= nil
-    end)(item_count(items, concurrency))
+  local function next_counted()
+    local i, item = next_item()
+    if i and i > results.n then
+      results.n = i
+    end
+    return i, item
+  end
+  work(next_counted, fn, options, function(i, value, err)
+    results[i] = value
+    if value == nil then
+      errors_[i] = err
+    end
+    finished = finished + 1
+    if options.progress then
+      options.progress(finished, total)
+    end
   end)
   return results, errors_
+end
+
+local Each = { __name = "multisock.each" }
+Each.__index = Each
+
+--- Cancels what still runs. May be called again.
+function Each:close()
+  if self.closed then
+    return
+  end
+  self.closed = true
+  self.task:cancel("each: left early")
+  scheduler.forgo(self.task)
+end
+
+Each.__close = Each.close
+
+function Each:__call()
+  if self.closed then
+    return nil
+  end
+  local entry = self.arrived:get()
+  if entry then
+    return entry[1], entry[2], entry[3]
+  end
+  self.task:await()                 -- raises what fn raised
+end
+
+function Each:__tostring()
+  return ("multisock.each (%s)"):format(self.closed and "closed" or self.task:status())
 end
 
 --- The same, in order of arrival: `for i, value, err in ms.each(...)`. Leaving
 -- the loop early cancels what still runs (by `break` in Lua 5.4; elsewhere call
 -- :close() on the first value that `each` returns).
 function map.each(items, fn, options)
-  local concurrency
-  fn, options, concurrency = arguments("each", fn, options)
-  local next_item = source("each", items)
+  fn, options = arguments("each", fn, options)
+  local next_item, total = source("each", items)
+  if total == nil then
+    next_item = one_at_a_time(next_item)
+  end
+  scheduler.waiter()                -- raises where the loop below could not wait
   -- Bounded, so that a slow loop body slows the work down.
-  local arrived = new_queue(math.max(1, concurrency))
-  local task = scheduler.spawn(function()
-    scheduler.group(function(group)
-      work(group, next_item, fn, concurrency, function(i, value, err)
-        arrived:put({ i, value, err })
-        return options.on_error == "stop" and value == nil and err ~= nil
-      end)(item_count(items, concurrency))
+  local arrived = new_queue(options.concurrency or 64)
+  local finished = 0
+  local task = scheduler.spawn_apart(function()
+    work(next_item, fn, options, function(i, value, err)
+      arrived:put({ i, value, err })
+      finished = finished + 1
+      if options.progress then
+        options.progress(finished, total)
+      end
     end)
   end)
-  task:on_done(function()
+  scheduler.when_done(task, function()
     arrived:close()
   end)
-  local iterator = setmetatable({}, {
-    __name = "multisock.each",
-    __call = function()
-      local entry = arrived:get()
-      if entry then
-        return entry[1], entry[2], entry[3]
-      end
-      task:await()                  -- raises what fn raised
-    end,
-    __index = {
-      close = function()
-        task:cancel("each: left early")
-      end,
-    },
-    __close = function()
-      task:cancel("each: left early")
-    end,
-  })
+  local iterator = setmetatable({ task = task, arrived = arrived }, Each)
   return iterator, nil, nil, iterator
 end
 

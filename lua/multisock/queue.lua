@@ -1,29 +1,53 @@
 -- A queue between tasks.
+local compat = require("multisock.compat")
 local scheduler = require("multisock.scheduler")
 
 local Queue = { __name = "multisock.queue" }
 Queue.__index = Queue
 
--- Waits until `ready(self)` or closed; tasks wait in order.
-local function wait(self, list, ready)
-  local who = scheduler.waiter()
-  while not ready(self) and not self.closed do
-    list[#list + 1] = who
-    local err = scheduler.park(who)
-    for i = #list, 1, -1 do
-      if list[i] == who then
-        table.remove(list, i)
-      end
+-- Tasks that wait, in order: [first..last], false where one gave up.
+local function new_line()
+  return { first = 1, last = 0 }
+end
+
+local function head(line)
+  while line.first <= line.last do
+    local who = line[line.first]
+    if who then
+      return who
     end
-    if err then
-      error(err, 0)
-    end
+    line[line.first] = nil
+    line.first = line.first + 1
+  end
+  line.first, line.last = 1, 0
+end
+
+local function wake_head(line)
+  local who = head(line)
+  if who then
+    scheduler.wake(who)
   end
 end
 
-local function wake_first(list)
-  if list[1] then
-    scheduler.wake(list[1])
+-- Waits for its turn: until nobody is before it and `ready(self)`, or closed.
+local function wait(self, line, ready)
+  if self.closed or head(line) == nil and ready(self) then
+    return
+  end
+  local who = scheduler.waiter()
+  local at = line.last + 1
+  line[at], line.last = who, at
+  local err
+  repeat
+    err = scheduler.park(who)
+  until err or self.closed or head(line) == who and ready(self)
+  line[at] = false
+  if err then
+    -- Had it been woken, then another can have what it leaves.
+    if ready(self) then
+      wake_head(line)
+    end
+    error(err, 0)
   end
 end
 
@@ -49,7 +73,10 @@ function Queue:put(value)
   self.last = self.last + 1
   self.values[self.last] = value
   self.count = self.count + 1
-  wake_first(self.getters)
+  wake_head(self.getters)
+  if has_room(self) then
+    wake_head(self.putters)
+  end
 end
 
 --- Takes the oldest value; waits while the queue is empty.
@@ -63,9 +90,9 @@ function Queue:get()
   self.values[self.first] = nil
   self.first = self.first + 1
   self.count = self.count - 1
-  wake_first(self.putters)
-  if self.count > 0 then
-    wake_first(self.getters)
+  wake_head(self.putters)
+  if has_values(self) then
+    wake_head(self.getters)
   end
   return value
 end
@@ -73,9 +100,11 @@ end
 --- No more can be put; what is in it can still be taken. May be called again.
 function Queue:close()
   self.closed = true
-  for _, list in ipairs({ self.getters, self.putters }) do
-    for i = 1, #list do
-      scheduler.wake(list[i])
+  for _, line in ipairs({ self.getters, self.putters }) do
+    for i = line.first, line.last do
+      if line[i] then
+        scheduler.wake(line[i])
+      end
     end
   end
 end
@@ -98,11 +127,12 @@ end
 --- Makes a queue.
 -- @param capacity? values at most; nil: no bound
 return function(capacity)
-  if capacity ~= nil and (type(capacity) ~= "number" or capacity < 1) then
-    error("queue: capacity of 1 or more expected, got " .. tostring(capacity), 2)
+  if capacity ~= nil and capacity ~= math.huge
+    and (not compat.is_integer(capacity) or capacity < 1) then
+    error("queue: integer of 1 or more expected, got " .. tostring(capacity), 2)
   end
   return setmetatable({
     capacity = capacity or math.huge, values = {}, first = 1, last = 0, count = 0,
-    getters = {}, putters = {},
+    getters = new_line(), putters = new_line(),
   }, Queue)
 end

@@ -90,9 +90,35 @@ end
 
 local BODY_OPTIONS = { "body", "json", "form" }
 
+-- Methods are case-sensitive; these are mistyped in lower case only.
+local STANDARD = {
+  GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
+}
+
+local function normal_method(method)
+  local upper = method:upper()
+  return STANDARD[upper] and upper or method
+end
+
+-- A length that the user gives is libcurl's to know, or it would send chunks
+-- beside it; a wrong one would leave the server waiting, or with a rest.
+local function check_length(body, list)
+  local given = headers.find(list, "Content-Length")
+  if given == nil then
+    return
+  end
+  local length = given:find("^%d+$") and tonumber(given)
+  local actual = body.bytes and #body.bytes or body.size or length
+  if length == nil or length ~= actual then
+    error(("headers: Content-Length is %s, but the body has %s bytes"):format(given,
+      tostring(actual or "unknown")), 0)
+  end
+  body.size = actual
+end
+
 -- The body and the content type that goes with it.
 local function choose_body(given)
-  local chosen
+  local chosen, body, content_type
   for _, name in ipairs(BODY_OPTIONS) do
     if given[name] ~= nil then
       if chosen then
@@ -101,18 +127,22 @@ local function choose_body(given)
       chosen = name
     end
   end
-  if chosen == "json" then
+  if chosen == nil then
+    return nil
+  elseif chosen == "json" then
     local ok, encoded = pcall(request.json().encode, given.json)
     if not ok then
       error("option 'json': " .. tostring(encoded), 0)
     end
-    return { bytes = encoded }, "application/json"
+    body, content_type = { bytes = encoded }, "application/json"
   elseif chosen == "form" then
-    return { bytes = targets.encode_form("form", given.form) },
+    body, content_type = { bytes = targets.encode_form("form", given.form) },
       "application/x-www-form-urlencoded"
-  elseif chosen then
-    return make_body(given.body), "application/octet-stream"
+  else
+    body, content_type = make_body(given.body), "application/octet-stream"
   end
+  check_length(body, given.headers)
+  return body, content_type
 end
 
 ---- Requests ----------------------------------------------------------------
@@ -137,9 +167,9 @@ function request.check_target(given, target)
 end
 
 local function fill_from_options(self, base, options, level)
-  local given = settings.derive(base, options, level + 1)
+  local given = options and settings.derive(base, options, level + 1) or base
   self.settings = given
-  self.method = given.method or self.method
+  local method = given.method and normal_method(given.method) or self.method
   self.headers = given.headers
   self.meta = given.meta
   local ok, body, content_type = pcall(choose_body, given)
@@ -151,15 +181,21 @@ local function fill_from_options(self, base, options, level)
     if not headers.find(self.headers, "Content-Type") then
       self.headers = headers.merge(self.headers, { { "Content-Type", content_type } })
     end
-    if not given.method and self.method == "GET" then
-      self.method = "POST"
+    if method == "HEAD" then
+      error("a HEAD request cannot have a body", level + 1)
     end
   end
+  if body and method == "GET" and given.method == nil then
+    method = "POST"
+  end
+  self.method = method
   return given
 end
 
 --- Makes a request.
--- @param client @param method string @param url string @param options? table
+-- @param client @param method string; a GET with a body becomes a POST, unless
+-- the option `method` says GET
+-- @param url string @param options? table
 -- @return request; or nil, err (kind "url" or "policy")
 -- @raise on misuse
 function request.new(client, method, url, options, level)
@@ -169,7 +205,7 @@ function request.new(client, method, url, options, level)
   end
   local given = client.settings
   local self = setmetatable({ client = client, method = method, settings = given }, Request)
-  if options ~= nil then
+  if options ~= nil or given.fills_request then
     given = fill_from_options(self, given, options, level)
     if given.query then
       local ok, text = pcall(targets.add_query, url, given.query)

@@ -6,6 +6,11 @@ local headers = require("multisock.headers")
 local request = require("multisock.request")
 local transfer = require("multisock.transfer")
 
+-- A piece of the body at most, unless asked for another size: HTTP/2 that cannot
+-- be paused comes in bursts of megabytes, which as strings would be as much
+-- garbage.
+local MOST = 64 * 1024
+
 local Response = { __name = "multisock.response" }
 local methods = {}
 local computed = {}
@@ -46,7 +51,7 @@ end
 
 function computed:timings()
   local timings = core.snapshot(snapshot(self), "timings")
-  timings.queue = self._queue_time
+  timings.queue = self._queue_time or 0
   return timings
 end
 
@@ -106,6 +111,14 @@ local function used(self)
     { url = self.url }))
 end
 
+-- Two readers would each get a part of the body.
+local function begin_read(self)
+  if self._reading and not self._transfer.released then
+    error("another task reads this response already", 3)
+  end
+  self._reading = true
+end
+
 --- The whole body; it is kept, so this may be called again.
 -- @return string; or nil, err (kind "timeout", "closed", "too_large", ...)
 function methods:text()
@@ -117,7 +130,9 @@ function methods:text()
     return nil, used(self)
   end
   if self._body == nil then
+    begin_read(self)
     local body, err = self._transfer:read_all()
+    self._reading = nil
     if body == nil then
       self._failure = body_error(self, err)
       return nil, err
@@ -170,7 +185,9 @@ function methods:read(most)
   if self._body then
     return read_kept(self, most)
   end
-  local chunk, err = self._transfer:read(most)
+  begin_read(self)
+  local chunk, err = self._transfer:read(most or MOST)
+  self._reading = nil
   if err then
     self._failure = body_error(self, err)
   end

@@ -28,16 +28,142 @@ local current
 local main = {}
 local driving = false
 
+-- What `current` is while a function given to on_done or on_error runs: what
+-- that spawns belongs to `scope`, and it may not wait.
+local callback = { co = false }
+
 -- Cancelling resumes at once; nested deeper than this it is left to the queue,
 -- because each level takes room on the C stack.
-local MAX_NESTING = 40
+local MAX_NESTING = 16
 local nesting = 0
 
-local on_error
 local news, handle_news = {}, nil
 
--- Tasks of a host loop or the main chunk, outside any run.
+-- The scope of tasks of a host loop or the main chunk, outside any run.
 local outside = { children = {}, count = 0 }
+
+---- Errors that nobody awaited -------------------------------------------------
+
+-- Each is a record {err, traceback, observed} in the list `unobserved` of its
+-- scope, which goes over to `outside` when the scope ends. There it is told to
+-- on_error or raised. A task that is collected before can never be awaited, so
+-- on_error is told at once.
+local on_error
+local collected, collected_count = {}, 0
+
+local function note_collected(record)
+  if not record.observed then
+    collected_count = collected_count + 1
+    collected[collected_count] = record
+  end
+end
+
+local function add_record(scope, record)
+  if scope.ended then
+    scope = outside
+  end
+  local list = scope.unobserved
+  if list == nil then
+    list = { stale = 0 }
+    scope.unobserved = list
+  end
+  list[#list + 1] = record
+  record.list = list
+end
+
+local function report(task)
+  local record = { err = task.results[1], traceback = task.traceback }
+  task.record = record
+  task.collected = compat.finalizer(note_collected, record)
+  add_record(task.scope, record)
+end
+
+-- Somebody got the result. Of a long list the records that are settled so are
+-- dropped now and then.
+local function observe(task)
+  task.observed = true
+  local record = task.record
+  if record == nil or record.observed then
+    return
+  end
+  record.observed = true
+  local list = record.list
+  list.stale = list.stale + 1
+  if list.stale > 16 and list.stale * 2 > #list then
+    local kept, size = 0, #list
+    for i = 1, size do
+      local entry = list[i]
+      list[i] = nil
+      if not entry.observed then
+        kept = kept + 1
+        list[kept] = entry
+      end
+    end
+    list.stale = 0
+  end
+end
+
+-- Calls a function of the user's that is no task.
+local function call_back(scope, fn, ...)
+  local previous, previous_scope = current, callback.scope
+  current, callback.scope = callback, scope
+  local ok, err = pcall(fn, ...)
+  current, callback.scope = previous, previous_scope
+  return ok, err
+end
+
+local function tell(record)
+  record.observed = true
+  if on_error == nil then
+    error(record.err, 0)
+  end
+  local ok, err = call_back(outside, on_error, record.err, record.traceback)
+  if not ok then
+    error(err, 0)
+  end
+end
+
+local function tell_collected()
+  while on_error and collected_count > 0 do
+    local record = collected[collected_count]
+    collected[collected_count] = nil
+    collected_count = collected_count - 1
+    if not record.observed then
+      tell(record)
+    end
+  end
+end
+
+-- Tells on_error of all, or raises the first.
+local function tell_unobserved()
+  local list = outside.unobserved
+  if list == nil then
+    return
+  end
+  outside.unobserved = nil
+  for i = 1, #list do
+    if not list[i].observed then
+      local ok, err = pcall(tell, list[i])
+      if not ok then
+        for j = i + 1, #list do
+          add_record(outside, list[j])
+        end
+        error(err, 0)
+      end
+    end
+  end
+end
+
+-- Nothing may be waiting in vain when the program ends without another run.
+scheduler.at_exit = compat.finalizer(function()
+  local list = outside.unobserved
+  for i = 1, list and #list or 0 do
+    if not list[i].observed then
+      io.stderr:write("multisock: a task failed and nobody awaited it: ", tostring(list[i].err),
+        "\n", list[i].traceback or "", list[i].traceback and "\n" or "")
+    end
+  end
+end)
 
 ---- Running tasks ----------------------------------------------------------
 
@@ -60,37 +186,58 @@ scheduler.wake = wake
 
 local child_ended -- below: what its scope does about it
 
-local function call_on_done(task, fn)
-  local ok, err = pcall(fn, task.ok, unpack(task.results, 1, task.results.n))
+local function call_on_done(task, scope, fn)
+  local ok, err = call_back(scope, fn, task.ok, unpack(task.results, 1, task.results.n))
   if not ok then
-    outside.unobserved = outside.unobserved or {}
-    table.insert(outside.unobserved, { results = { err, n = 1 } })
+    add_record(scope, { err = err })
   end
 end
 
-local function finish(task, ok, ...)
-  task.ok = ok
-  task.results = pack(...)
+-- The body has ended, its result is there.
+local function finish(task)
   task.done = true
+  if task.cancelled and (task.ok or not errors.is(task.results[1], "cancelled")) then
+    -- It got over being cancelled, or failed for another reason while at it.
+    task.cancelled = nil
+  end
   local waiters = task.waiters
   if waiters then
     task.waiters = nil
     for i = 1, #waiters do
-      wake(waiters[i])
+      if waiters[i] then
+        wake(waiters[i])
+      end
     end
   end
   local callbacks = task.callbacks
   if callbacks then
     task.callbacks = nil
     for i = 1, #callbacks do
-      call_on_done(task, callbacks[i])
+      call_on_done(task, task.scope, callbacks[i])
     end
   end
   child_ended(task.scope, task)
 end
 
-local function run_body(task, fn, ...)
-  finish(task, true, fn(...))
+local function settle(task, ok, ...)
+  task.ok = ok
+  task.results = pack(...)
+end
+
+-- Called where the error was raised: the stack is still there.
+local function keep_traceback(err)
+  if current and not errors.is(err, "cancelled") then
+    current.traceback = debug.traceback(nil, 2)
+  end
+  return err
+end
+
+-- Where Lua can suspend inside xpcall the to-be-closed variables of a body
+-- that fails are closed in its coroutine, so that they may wait, too.
+local run_body = compat.yields_in_pcall and function(task, fn, ...)
+  settle(task, xpcall(fn, keep_traceback, ...))
+end or function(task, fn, ...)
+  settle(task, true, fn(...))
 end
 
 local function run_task(task)
@@ -104,21 +251,24 @@ local function run_task(task)
   else
     co = create(run_body)
     task.co = co
-    local args = task.args
+    local fn, args = task.fn, task.args
+    task.fn, task.args = nil, nil
     if args then
-      task.args = nil
-      ok, err = resume(co, task, task.fn, unpack(args, 1, args.n))
+      ok, err = resume(co, task, fn, unpack(args, 1, args.n))
     else
-      ok, err = resume(co, task, task.fn)
+      ok, err = resume(co, task, fn)
     end
   end
   nesting = nesting - 1
   current = previous
   if not ok then
-    task.traceback = debug.traceback(co)
+    task.traceback = task.traceback or debug.traceback(co)
     compat.close_coroutine(co)
-    finish(task, false, err)
-  elseif not task.done and not task.parked then
+    settle(task, false, err)
+  end
+  if task.results then
+    finish(task)
+  elseif not task.parked then
     -- It yielded by itself: let the others run, then go on.
     enqueue(task)
   end
@@ -138,6 +288,9 @@ local function waiter()
       error(WHERE .. "a C function is on the stack (sort, gsub, a metamethod); fetch before it, "
         .. "or outside of it", 0)
     end
+  end
+  if current == callback then
+    error(WHERE .. "this is a callback; start a task with ms.spawn(fn)", 0)
   end
   if running_coroutine() ~= nil then
     error(WHERE .. "this coroutine is not a task. Start it with ms.spawn(fn), or call it from "
@@ -244,39 +397,6 @@ local function run_timers()
   end
 end
 
-local function raise_unobserved(scope)
-  local list = scope.unobserved
-  if list == nil then
-    return
-  end
-  scope.unobserved = nil
-  for i = 1, #list do
-    local task = list[i]
-    if not task.observed then
-      local err = task.results[1]
-      if on_error == nil then
-        for j = i + 1, #list do
-          scope.unobserved = scope.unobserved or {}
-          table.insert(scope.unobserved, list[j])
-        end
-        error(err, 0)
-      end
-      on_error(err, task)
-    end
-  end
-end
-
--- What a scope leaves unobserved is raised where the loop was started.
-local function hand_over_unobserved(scope)
-  local list = scope.unobserved
-  if list then
-    outside.unobserved = outside.unobserved or {}
-    for i = 1, #list do
-      table.insert(outside.unobserved, list[i])
-    end
-  end
-end
-
 -- One turn. False when nothing is left that could ever happen.
 local function turn(timeout)
   run_ready()
@@ -295,13 +415,13 @@ local function turn(timeout)
     handle_news(news, count)
   end
   run_timers()
+  if collected_count > 0 then
+    tell_collected()
+  end
   return alive or count > 0 or ready_first <= ready_last or timers.next_deadline() ~= nil
 end
 
-local function deadlock()
-  raise_unobserved(outside)
-  error("deadlock: every task waits for another, and no transfer or timer is left", 0)
-end
+local DEADLOCK = "deadlock: every task waits for another, and no transfer or timer is left"
 
 function drive(finished)
   if driving then
@@ -312,13 +432,15 @@ function drive(finished)
   local ok, err = pcall(function()
     while not finished() do
       if not turn() and not finished() then
-        deadlock()
+        error(DEADLOCK, 0)
       end
     end
   end)
   loop.interruptible(false)
   driving = false
   if not ok then
+    -- Ctrl-C may have come anywhere.
+    current, nesting = nil, 0
     error(err, 0)
   end
 end
@@ -329,13 +451,20 @@ function scheduler.step(timeout)
   if driving or current then
     error("step: the loop is running", 2)
   end
+  if timeout ~= nil and type(timeout) ~= "number" then
+    error("step: seconds expected, got " .. type(timeout), 2)
+  end
+  if ready_first <= ready_last then
+    timeout = 0                     -- there is something to do
+  end
   driving = true
   local ok, err = pcall(turn, timeout or 0)
   driving = false
   if not ok then
+    current, nesting = nil, 0
     error(err, 0)
   end
-  raise_unobserved(outside)
+  tell_unobserved()
 end
 
 --- Seconds until the next timer, nil when there is none.
@@ -358,10 +487,13 @@ local function new_scope(policy)
   return { children = {}, count = 0, policy = policy }
 end
 
-local function spawn_in(scope, fn, ...)
+local function check_function(what, fn)
   if type(fn) ~= "function" then
-    error("function expected, got " .. type(fn), 3)
+    error(("%s: function expected, got %s"):format(what, type(fn)), 3)
   end
+end
+
+local function spawn_in(scope, fn, ...)
   local task = setmetatable({ fn = fn, scope = scope }, Task)
   if select("#", ...) > 0 then
     task.args = pack(...)
@@ -389,16 +521,20 @@ local function cancel_children(scope, reason, except)
   end
 end
 
+local function is_failure(task)
+  return not task.ok and not task.cancelled
+end
+
 function child_ended(scope, task)
   scope.children[task] = nil
   scope.count = scope.count - 1
-  if not task.ok and not task.cancelled then
-    if scope.policy == "group" and scope.failed == nil then
+  if is_failure(task) then
+    if scope.policy == "group" and not task.apart and scope.failed == nil then
       scope.failed = task
+      observe(task)
       cancel_children(scope, "another task of the group failed")
-    elseif not task.observed and scope.policy ~= "group" then
-      scope.unobserved = scope.unobserved or {}
-      table.insert(scope.unobserved, task)
+    elseif not task.observed and (task.receivers or 0) == 0 and task ~= scope.body then
+      report(task)
     end
   end
   if scope.count == 0 and scope.owner then
@@ -408,18 +544,41 @@ end
 
 -- Waits until all tasks of the scope have ended. When the waiting task is
 -- cancelled they are, and the error is returned after they have ended.
-local function wait_children(scope)
-  local who = waiter()
+local function wait_children(scope, who)
   local cancelled
   scope.owner = who
   while scope.count > 0 do
     local err = park(who)
-    if err and not cancelled then
-      cancelled = err
+    if err then
+      if cancelled and who == main then
+        break                       -- they do not end: another deadlock, another Ctrl-C
+      end
+      cancelled = cancelled or err
       cancel_children(scope, err)
     end
   end
+  scope.owner = nil
   return cancelled
+end
+
+-- Nothing can be spawned in it any more. What it leaves unobserved is told
+-- where the loop was started, and so is how its body failed when something else
+-- is raised.
+local function end_scope(scope, other_is_raised)
+  local body = scope.body
+  scope.ended = true
+  local list = scope.unobserved
+  if list then
+    scope.unobserved = nil
+    for i = 1, #list do
+      if not list[i].observed then
+        add_record(outside, list[i])
+      end
+    end
+  end
+  if body and other_is_raised and body.done and is_failure(body) then
+    report(body)
+  end
 end
 
 local function body_results(body)
@@ -430,14 +589,16 @@ local function body_results(body)
 end
 
 --- Runs the loop until `fn` and all that it spawned have ended.
--- @return fn's results @raise what fn raised
+-- @return fn's results @raise what fn raised; or else what a task raised that
+-- nobody awaited, unless there is an on_error
 function scheduler.run(fn, ...)
   if driving or current then -- also when called in a coroutine of a host
     error("run: the loop is running already; call the function, or ms.spawn it", 2)
   end
+  check_function("run", fn)
   local scope = new_scope("run")
   local body = spawn_in(scope, fn, ...)
-  body.observed = true
+  scope.body = body
   local function finished()
     return scope.count == 0
   end
@@ -446,30 +607,51 @@ function scheduler.run(fn, ...)
     -- Ctrl-C, or a deadlock: end what runs, cleanly.
     cancel_children(scope, err)
     pcall(drive, finished)
+  end
+  end_scope(scope, not ok)
+  if on_error or ok and body.ok or err == DEADLOCK then
+    tell_unobserved()
+  end
+  if not ok then
     error(err, 0)
   end
-  hand_over_unobserved(scope)
-  if body.ok then
-    raise_unobserved(outside)
-  end
   return body_results(body)
+end
+
+local Group = { __name = "multisock.group" }
+Group.__index = Group
+
+--- Starts a task in the group.
+-- @return task
+function Group:spawn(fn, ...)
+  check_function("group:spawn", fn)
+  if self.scope.ended then
+    error("group:spawn: the group has ended", 2)
+  end
+  return spawn_in(self.scope, fn, ...)
+end
+
+--- Cancels every task of the group but the one that calls.
+function Group:cancel(reason)
+  cancel_children(self.scope, reason or "the group was cancelled", current)
+end
+
+function Group:__tostring()
+  return ("multisock.group (%s)"):format(self.scope.ended and "ended"
+    or self.scope.count .. " tasks")
 end
 
 --- Structured concurrency: returns when every child has ended; the first
 -- failure cancels the others and is raised.
 -- @param fn function(group): group:spawn(f, ...)
+-- @return fn's results
 function scheduler.group(fn)
+  check_function("group", fn)
+  local who = waiter()
   local scope = new_scope("group")
-  local group = {
-    spawn = function(_, child, ...)
-      return spawn_in(scope, child, ...)
-    end,
-    cancel = function(_, reason)
-      cancel_children(scope, reason or "the group was cancelled", current)
-    end,
-  }
-  local body = spawn_in(scope, fn, group)
-  local cancelled = wait_children(scope)
+  local body = spawn_in(scope, fn, setmetatable({ scope = scope }, Group))
+  local cancelled = wait_children(scope, who)
+  end_scope(scope)
   if scope.failed then
     return body_results(scope.failed)
   end
@@ -485,17 +667,19 @@ function scheduler.with_timeout(seconds, fn, ...)
   if type(seconds) ~= "number" or seconds ~= seconds then
     error("with_timeout: seconds expected, got " .. tostring(seconds), 2)
   end
+  check_function("with_timeout", fn)
+  local who = waiter()
   local scope = new_scope("timeout")
   local timed_out
   local body = spawn_in(scope, fn, ...)
-  body.observed = true
+  scope.body = body
   local entry = scheduler.at(now() + seconds, function()
     timed_out = errors.new("timeout", ("not done after %g s"):format(seconds), { retryable = true })
     cancel_children(scope, timed_out)
   end)
-  local cancelled = wait_children(scope)
+  local cancelled = wait_children(scope, who)
   timers.cancel(entry)
-  hand_over_unobserved(scope)
+  end_scope(scope, cancelled or timed_out)
   if cancelled then
     error(cancelled, 0)
   end
@@ -510,12 +694,32 @@ end
 --- Starts a task at the next turn.
 -- @return task
 function scheduler.spawn(fn, ...)
-  local inside = current ~= nil and current.co == running_coroutine()
-  return spawn_in(inside and current.scope or outside, fn, ...)
+  check_function("spawn", fn)
+  return spawn_in(current and current.scope or outside, fn, ...)
 end
 
---- The function that gets errors of tasks that nobody awaited; nil: they are
--- raised from ms.run and ms.step.
+--- The same, for a task whose failure does not fail the group it is in: who
+-- spawned it awaits it in the end, or says `forgo`.
+function scheduler.spawn_apart(fn, ...)
+  local task = spawn_in(current and current.scope or outside, fn, ...)
+  task.apart = true
+  task.receivers = 1
+  return task
+end
+
+--- Who meant to await the task will not: its error is nobody's.
+function scheduler.forgo(task)
+  task.receivers = task.receivers - 1
+  if task.done and task.receivers == 0 and is_failure(task) and not task.observed
+    and task.record == nil then
+    report(task)
+  end
+end
+
+--- The function that gets errors of tasks that nobody awaited, and their
+-- tracebacks: when the task was collected, or when its run has ended. nil: they
+-- are raised from ms.run and ms.step.
+-- @param fn function(err, traceback) or nil
 function scheduler.on_error(fn)
   if fn ~= nil and type(fn) ~= "function" then
     error("on_error: function expected, got " .. type(fn), 2)
@@ -523,23 +727,44 @@ function scheduler.on_error(fn)
   on_error = fn
 end
 
-local function wait_done(task)
-  task.observed = true
-  if task.done then
-    return
-  end
-  local who = waiter()
-  if who == task then
-    error("a task cannot wait for itself", 0)
-  end
-  task.waiters = task.waiters or {}
-  table.insert(task.waiters, who)
-  while not task.done do
-    local err = park(who)
-    if err then
-      error(err, 0)
+-- Who awaits was cancelled: it gets nothing.
+local function give_up(task, waiters, at)
+  scheduler.forgo(task)
+  if not task.done then
+    waiters[at] = false
+    for i = #waiters, 1, -1 do
+      if waiters[i] then
+        break
+      end
+      waiters[i] = nil
     end
   end
+end
+
+local function wait_done(task)
+  if not task.done then
+    local who = waiter()
+    if who == task then
+      error("a task cannot wait for itself", 0)
+    end
+    local waiters = task.waiters
+    if waiters == nil then
+      waiters = {}
+      task.waiters = waiters
+    end
+    local at = #waiters + 1
+    waiters[at] = who
+    task.receivers = (task.receivers or 0) + 1
+    while not task.done do
+      local err = park(who)
+      if err then
+        give_up(task, waiters, at)
+        error(err, 0)
+      end
+    end
+    task.receivers = task.receivers - 1
+  end
+  observe(task)
 end
 
 --- Waits for the task. @return its results @raise what it raised
@@ -557,16 +782,18 @@ end
 
 --- Ends the task now, unless its cleanup waits: what it waits for raises an
 -- error of kind "cancelled", once.
--- @param reason? string, or the error object to raise
+-- @param reason? string, or an error object that says why
 -- @return true; false when it had ended already
 function Task:cancel(reason)
   if self.done then
     return false
   end
-  local err = errors.is(reason) and reason or errors.cancelled(reason)
+  -- Each task gets an object of its own: what it waits for adds to it.
+  local err = errors.cancelled(reason)
   self.cancelled = true
   if self.co == nil then
-    finish(self, false, err)
+    settle(self, false, err)
+    finish(self)
     return true
   end
   if self == current and self.co == running_coroutine() then
@@ -601,14 +828,20 @@ function Task:on_done(fn)
   if type(fn) ~= "function" then
     error("on_done: function expected, got " .. type(fn), 2)
   end
-  self.observed = true
+  observe(self)
   if self.done then
-    call_on_done(self, fn)
+    call_on_done(self, current and current.scope or outside, fn)
   else
     self.callbacks = self.callbacks or {}
     table.insert(self.callbacks, fn)
   end
   return self
+end
+
+--- The same, without being who awaits it.
+function scheduler.when_done(task, fn)
+  task.callbacks = task.callbacks or {}
+  table.insert(task.callbacks, fn)
 end
 
 function Task:__tostring()

@@ -10,7 +10,15 @@ local curl_number = core.version().curl_number
 
 ---- Checks: (name, value) -> value, or raise at level 0 -----------------------
 
+-- What must not stand in a message.
+local SECRET = { "^auth", "^proxy", "password" }
+
 local function expected(name, what, value)
+  for _, pattern in ipairs(SECRET) do
+    if name:find(pattern) then
+      error(("option '%s': %s expected, got a %s (not shown)"):format(name, what, type(value)), 0)
+    end
+  end
   error(("option '%s': %s expected, got %s"):format(name, what,
     type(value) == "string" and ("%q"):format(value) or tostring(value)), 0)
 end
@@ -172,7 +180,8 @@ settings.defaults = {
   headers = {},
   redirect = "follow",
   max_redirects = 10,
-  timeout = { connect = 30, idle = 60 },
+  -- What is an own field was asked for, which `idle` of a stream has to be.
+  timeout = setmetatable({}, { __index = { connect = 30, idle = 60 } }),
   max_body = 64 * 1024 * 1024,
   decompress = true,
   trust_env = true,
@@ -182,6 +191,9 @@ settings.defaults = {
     "X-Access-Token", "X-Csrf-Token", "X-Amz-Security-Token", "Api-Key", "Private-Token",
   }),
 }
+
+-- What a request is filled from, beside what its handle is set up from.
+local REQUEST_ONLY = { "method", "query", "body", "json", "form", "meta" }
 
 --- Checks options and lays them over `base`: what is not named is the base's.
 -- @raise naming the option and its value, at `level`
@@ -202,11 +214,22 @@ function settings.derive(base, options, level)
     end
     derived[name] = checked
   end
+  for _, name in ipairs(REQUEST_ONLY) do
+    if derived[name] ~= nil then
+      -- A client's default that even a request without options has to look at.
+      derived.fills_request = true
+    end
+  end
   if derived.headers then
     derived.headers = headers.merge(base.headers, derived.headers)
   end
   if derived.timeout then
-    derived.timeout = setmetatable(derived.timeout, { __index = base.timeout })
+    for name, value in pairs(base.timeout) do
+      if derived.timeout[name] == nil then
+        derived.timeout[name] = value
+      end
+    end
+    setmetatable(derived.timeout, getmetatable(base.timeout))
   end
   return setmetatable(derived, { __index = base })
 end
@@ -295,6 +318,9 @@ local function set_proxy(set, given)
   end
 end
 
+-- libcurl takes milliseconds as a long, which has 32 bits on some systems.
+local MAX_MS = 2 ^ 31 - 1
+
 --- Puts settings on a handle that is fresh from core.easy or reset.
 -- @return true; or nil, err when libcurl refuses one
 function settings.apply(easy, given)
@@ -308,12 +334,14 @@ function settings.apply(easy, given)
     end
   end
   set("accept_encoding", given.decompress and "" or nil)
-  set("connecttimeout_ms", math.max(1, math.floor(given.timeout.connect * 1000)))
+  local connect_ms = math.min(given.timeout.connect * 1000, MAX_MS)
+  set("connecttimeout_ms", math.max(1, math.floor(connect_ms)))
   -- A server that ignores "Expect: 100-continue" costs this long.
   set("expect_100_timeout_ms", 200)
   set("http_version", HTTP_VERSION[given.http_version])
   set_protocols(set, given.protocols)
   set_proxy(set, given)
+  easy:gather("proxied", given.proxy ~= nil and given.proxy ~= false)
   set_tls(set, given.tls or {})
   set_auth(set, given.auth or {})
   set("resolve", given.resolve)

@@ -15,23 +15,23 @@ local function is_numeric(host)
 end
 
 local function url_error(err, text)
-  err.url = errors.redact_url(text)
+  err.url = errors.redact_text(text)
   err.kind = "url"
   err.retryable = false
   return err
 end
 
 local function describe(url, text)
-  local scheme, host = url:get("scheme"), url:get("host")
+  local scheme, host = url:get("scheme"), (url:get("host") or ""):lower()
   local port = url:get("port", { "default_port", "non_support_scheme" }) or "0"
   return {
     url = url,
     text = text,
     scheme = scheme,
-    host = host or "",
-    origin = scheme .. "://" .. (host or "") .. ":" .. port,
-    numeric = host == nil or host == "localhost" or is_numeric(host),
-    has_user = url:get("user") ~= nil,
+    host = host,
+    origin = scheme .. "://" .. host .. ":" .. port,
+    numeric = host == "" or host == "localhost" or is_numeric(host),
+    has_user = url:get("user") ~= nil or url:get("password") ~= nil,
   }
 end
 
@@ -46,6 +46,9 @@ function targets.get(text)
   if target == nil then
     local url, err = core.url(text, { "non_support_scheme" })
     if url == nil then
+      if not text:find("^%a[%w+.-]*:") then
+        err.message = "the URL has no scheme, such as https://"
+      end
       return nil, url_error(err, text)
     end
     target = describe(url, text)
@@ -67,7 +70,14 @@ end
 -- @return target; or nil, err
 function targets.resolve(base, reference)
   local url = base.url:dup()
-  local ok, err = url:set("url", reference, { "non_support_scheme", "urlencode" })
+  reference = reference:match("^%s*(.-)%s*$")
+  local ok, err
+  if reference == "" or reference:find("^#") then
+    -- libcurl would take the last part of the path away.
+    ok, err = url:set("fragment", reference:match("^#(.+)"), { "urlencode" })
+  else
+    ok, err = url:set("url", reference, { "non_support_scheme", "urlencode" })
+  end
   if not ok then
     return nil, url_error(err, reference)
   end

@@ -68,7 +68,7 @@ local function take_easy(client, request, plain)
     easy = core.easy():collect()
   else
     idle[#idle] = nil
-    if plain and client.prepared[easy] then
+    if plain and client.prepared[easy] and not easy:worn() then
       return easy
     end
     easy:reset()
@@ -142,8 +142,22 @@ function Transfer:release()
     self.client.multi:remove_handle(easy)
   end
   easy:forget()
-  release_easy(self.client, easy)
+  if self.settings.doh_url then
+    easy:close()                    -- its name lookups would go on otherwise
+  else
+    release_easy(self.client, easy)
+  end
   self:leave()
+end
+
+-- Nothing more is wanted of the upload, whatever it waits for.
+local function stop_upload(self)
+  local task = self.uploader
+  self.stopped = true
+  if task then
+    self.uploader = nil
+    task:cancel("the transfer has ended")
+  end
 end
 
 -- Gives back the place, at the end of the transfer: its body may wait for a
@@ -151,6 +165,7 @@ end
 function Transfer:leave()
   if not self.left then
     self.left = true
+    stop_upload(self)
     self.host:leave(self.scout)
   end
 end
@@ -173,6 +188,9 @@ function Transfer:stray_news()
     return
   end
   self:tell()
+  if self.easy:ended() ~= false then
+    self:leave()
+  end
 end
 
 -- Passes on what is news for others than the reader.
@@ -204,7 +222,7 @@ local function run_upload(self)
   while not self.stopped do
     if easy:marks() then
       local ok, chunk = pcall(self.read_upload)
-      if self.stopped then
+      if self.stopped or self.client.closed then
         return
       elseif not ok then
         self.uploader, self.raised = nil, { chunk }
@@ -225,16 +243,6 @@ local function run_upload(self)
   end
 end
 
--- Nothing more is wanted of it, whatever it waits for.
-local function stop_upload(self)
-  local task = self.uploader
-  self.stopped = true
-  if task then
-    self.uploader = nil
-    task:cancel("the transfer has ended")
-  end
-end
-
 local function call_progress(self, last)
   local time = now()
   if not last and time - (self.progress_at or 0) < PROGRESS_INTERVAL then
@@ -242,7 +250,8 @@ local function call_progress(self, last)
   end
   self.progress_at = time
   local easy = self.easy
-  local _, _, down, up = easy:marks()
+  -- As the totals are: before decoding.
+  local down, up = easy:getinfo("size_download_t"), easy:getinfo("size_upload_t")
   local total = easy:getinfo("content_length_download_t")
   local up_total = easy:getinfo("content_length_upload_t")
   local elapsed = time - self.started
@@ -451,8 +460,9 @@ end
 -- The host of a request, as admission knows it.
 local function find_host(request)
   local client, target, given = request.client, request.target, request.settings
-  local key = target.origin
-  if given ~= client.settings then
+  local key, usual = target.origin, client.settings
+  if given ~= usual and (given.http_version ~= usual.http_version or given.proxy ~= usual.proxy
+    or given.unix_socket ~= usual.unix_socket) then
     -- What leads to another connection is another host.
     key = ("%s|%s|%s|%s"):format(key, tostring(given.http_version), tostring(given.proxy),
       tostring(given.unix_socket))
@@ -547,7 +557,8 @@ local function start_plain(request, client, host, who)
   if easy == nil then
     return refuse(request, host, nil, err, misuse)
   end
-  local multi, ok = client.multi, nil
+  local multi = client.multi
+  local ok
   ok, err = multi:start(easy, request.target.url)
   if not ok then
     easy:close()

@@ -65,14 +65,16 @@ local function publish(job, folder, note)
   if not is_unchanged(job) then
     return io_error(job.part .. ": another program has changed this file")
   end
-  local part = job.part
-  if names.exists(job.path) then
+  if names.exists(job.path) then    -- it was not when the name was claimed
     job.path = folder:claim(job.wanted)
-    note(("%s appeared meanwhile: saved as %s"):format(folder.prefix .. job.wanted, job.path))
   end
-  local ok, message = os.rename(part, job.path)
+  local ok, message = os.rename(job.part, job.path)
   if not ok then
     return io_error(message)
+  end
+  local wanted = folder.prefix .. job.wanted
+  if job.path ~= wanted then
+    note(("%s is taken: saved as %s"):format(wanted, job.path))
   end
   return true
 end
@@ -101,9 +103,6 @@ end
 function download.run(client, folder, job, note)
   job.wanted = names.from_url(job.url)
   job.path, job.part = folder:claim(job.wanted)
-  if job.path ~= folder.prefix .. job.wanted then
-    note(("%s is taken: saved as %s"):format(folder.prefix .. job.wanted, job.path))
-  end
   local response, err = client:get(job.url)
   if response == nil then
     if err.response then

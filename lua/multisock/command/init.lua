@@ -63,7 +63,7 @@ local function version(argv)
   local is = require("multisock").version()
   return command.say(table.concat({
     "multisock " .. is.multisock,
-    "Lua       " .. is.lua,
+    "Lua       " .. is.lua:gsub("^Lua ", ""),
     "libcurl   " .. is.curl,
     "TLS       " .. (is.ssl or "none"),
     "libuv     " .. is.uv,

@@ -74,7 +74,7 @@ local function file_line(job, rate, columns)
   local tail = compose({
     percent = right(percent and percent .. "%" or "-", 4),
     bytes = right(size, 11),
-    rate = right(text.short_size(rate) .. "/s", 7),
+    rate = right(job.status and text.short_size(rate) .. "/s" or "-", 7),
     eta = right(eta(known and job.total - job.size, rate), 5),
   }, columns)
   return text.fit(text.clean(job.wanted or job.url, "?"), columns - #tail) .. tail
@@ -122,7 +122,7 @@ Display.__index = Display
 function Display:rate(key, time, bytes)
   local meter = self.meters[key]
   if meter == nil then
-    meter = progress.meter(time, bytes)
+    meter = progress.meter(key.started, 0)
     self.meters[key] = meter
   end
   return meter:sample(time, bytes)
@@ -181,7 +181,9 @@ end
 local NO_WRAP, WRAP = "\27[?7l", "\27[?7h"
 local CLEAR_LINE, CLEAR_BELOW = "\27[K", "\27[J"
 
--- Back to the first column of the first line that was drawn.
+-- Back to the first column of the first line that was drawn. The cursor rests
+-- in the first column of the last one: there the "^C" that a terminal shows
+-- fits, and is cleared with the rest.
 function Display:home()
   return "\r" .. (self.drawn > 1 and ("\27[%dA"):format(self.drawn - 1) or "")
 end
@@ -194,8 +196,8 @@ function Display:draw(time)
   end
   -- The last column stays free: terminals differ in what they do there.
   local lines = self:lines(time, math.max(1, self.columns - 1), self.rows)
-  local frame = self:home() .. NO_WRAP .. table.concat(lines, CLEAR_LINE .. "\n")
-    .. CLEAR_LINE .. CLEAR_BELOW .. WRAP
+  local frame = self:home() .. NO_WRAP .. table.concat(lines, CLEAR_LINE .. "\r\n")
+    .. CLEAR_LINE .. CLEAR_BELOW .. WRAP .. "\r"
   self.drawn = #lines
   self.write(frame)
 end
@@ -209,9 +211,9 @@ function Display:clear()
 end
 
 --- Makes a display.
--- @param run table: count (files), done, failed, done_bytes, lost_bytes (of
--- those that failed), active (list of {wanted, url, size, total, status});
--- gets `bytes`
+-- @param run table: started, count (files), done, failed, done_bytes,
+-- lost_bytes (of those that failed), active (list of {started, wanted, url,
+-- size, total, status}); gets `bytes`
 -- @param write function(string) @param size function() -> columns, rows
 function progress.new(run, write, size)
   return setmetatable({

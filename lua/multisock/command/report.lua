@@ -8,6 +8,9 @@ local report = {}
 -- Notes that are printed at most: a long list of duplicates is one cause.
 local MOST_NOTES = 20
 
+-- Columns up to which URLs are padded: one long URL must not widen every line.
+local WIDEST_URL = 48
+
 local function shown_url(job)
   return text.clean(errors.redact_url(job.url), "?")
 end
@@ -22,26 +25,28 @@ function report.reason(job)
 end
 
 --- What was done, in one line.
--- @param run table: count, done, failed, done_bytes; interrupted, a boolean
--- @param unfinished files that were begun and cut off
-function report.summary(run, seconds, unfinished)
-  local parts = {}
+-- @param run table: count, done, failed, done_bytes, active (what was cut
+-- off), interrupted (boolean)
+function report.summary(run, seconds)
+  local bytes = run.done_bytes
+  for _, job in ipairs(run.active) do
+    bytes = bytes + job.size
+  end
+  local line = run.done == 1 and "1 file" or ("%d files"):format(run.done)
   if run.interrupted then
-    parts[1] = ("interrupted: %d of %d files"):format(run.done, run.count)
-  else
-    parts[1] = run.done == 1 and "1 file" or ("%d files"):format(run.done)
+    line = ("interrupted: %d of %d files"):format(run.done, run.count)
   end
-  local rate = seconds > 0 and run.done_bytes / seconds or 0
-  local amount = ("%s in %.1f s (%s/s)"):format(text.size(run.done_bytes), seconds,
-    text.size(rate))
-  parts[#parts + 1] = amount
+  line = ("%s, %s in %.1f s"):format(line, text.size(bytes), seconds)
+  if bytes > 0 and seconds > 0 then
+    line = ("%s (%s/s)"):format(line, text.size(bytes / seconds))
+  end
   if run.failed > 0 then
-    parts[#parts + 1] = ("%d failed"):format(run.failed)
+    line = ("%s, %d failed"):format(line, run.failed)
   end
-  if unfinished > 0 then
-    parts[#parts + 1] = ("%d unfinished"):format(unfinished)
+  if #run.active > 0 then
+    line = ("%s, %d unfinished"):format(line, #run.active)
   end
-  return table.concat(parts, ", ") .. "\n"
+  return line .. "\n"
 end
 
 --- What users should know of names and files that were there before.
@@ -66,16 +71,15 @@ function report.failures(jobs)
   for i, job in ipairs(jobs) do
     rows[i + 1] = { job.err.kind or "error", shown_url(job), report.reason(job) }
   end
-  local widths = { 0, 0 }
+  local kind_width, url_width = 0, 0
   for _, row in ipairs(rows) do
-    for i = 1, 2 do
-      widths[i] = math.max(widths[i], text.width(row[i]))
-    end
+    kind_width = math.max(kind_width, text.width(row[1]))
+    url_width = math.min(WIDEST_URL, math.max(url_width, text.width(row[2])))
   end
   local lines = { ("failed: %d\n"):format(#jobs) }
   for i, row in ipairs(rows) do
-    lines[i + 1] = ("%s  %s  %s\n"):format(text.fit(row[1], widths[1]),
-      text.fit(row[2], widths[2]), row[3])
+    lines[i + 1] = ("%s  %s  %s\n"):format(text.pad(row[1], kind_width),
+      text.pad(row[2], url_width), row[3])
   end
   return table.concat(lines)
 end

@@ -110,6 +110,11 @@ function text.width(s)
   return total
 end
 
+--- The text, padded to `width` columns.
+function text.pad(s, width)
+  return s .. (" "):rep(width - text.width(s))
+end
+
 local DOTS = "..."
 
 --- The text in exactly `width` columns: cut in the middle, or padded.
@@ -175,7 +180,7 @@ end
 
 --- Seconds in at most 5 columns: "0:07", "59:59", "1h02m", "3d04h".
 function text.duration(seconds)
-  if not (seconds < 100 * 86400 - 1) then
+  if seconds > 99 * 86400 then
     return ">99d"
   end
   local whole = math.ceil(seconds)

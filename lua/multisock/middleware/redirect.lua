@@ -2,10 +2,12 @@
 -- headers but two for a foreign origin, and has no history.
 local errors = require("multisock.errors")
 local request_module = require("multisock.request")
+local scheduler = require("multisock.scheduler")
 local targets = require("multisock.targets")
 
 -- What is read of a redirect's own body to keep its connection.
 local DRAIN_MOST = 64 * 1024
+local DRAIN_SECONDS = 1
 
 local function is_redirect(status)
   return status == 301 or status == 302 or status == 303 or status == 307 or status == 308
@@ -23,11 +25,34 @@ local BODY_HEADERS = {
   ["content-language"] = true, ["content-location"] = true, ["transfer-encoding"] = true,
 }
 
+-- What names the host that the user asked, not the one asked now.
+local HOST = { host = true }
+
 local function without(list, names)
   local kept = {}
   for i = 1, #list do
     if not names[list[i][1]:lower()] then
       kept[#kept + 1] = list[i]
+    end
+  end
+  return kept
+end
+
+-- libcurl's own options that say who the user is.
+local IDENTITY = {}
+for _, name in ipairs({
+  "userpwd", "username", "password", "login_options", "httpauth", "xoauth2_bearer", "aws_sigv4",
+  "netrc", "netrc_file", "cookie", "cookielist", "cookiefile", "sslcert", "sslcert_blob", "sslkey",
+  "sslkey_blob", "keypasswd", "tlsauth_username", "tlsauth_password", "httpheader",
+}) do
+  IDENTITY[name] = true
+end
+
+local function stranger_options(given)
+  local kept = {}
+  for name, value in pairs(given) do
+    if not IDENTITY[tostring(name):lower()] then
+      kept[name] = value
     end
   end
   return kept
@@ -44,7 +69,9 @@ local function stranger_settings(given)
       end
     end
   end
-  return setmetatable({ auth = false, tls = tls }, { __index = given })
+  return setmetatable({
+    auth = false, tls = tls, curl = given.curl and stranger_options(given.curl),
+  }, { __index = given })
 end
 
 local function becomes_get(status, method)
@@ -67,57 +94,77 @@ local function next_request(request, response, target)
     hop.body.rewind()
   end
   if target.origin ~= request.target.origin then
-    hop.headers = without(hop.headers, request.settings.sensitive_headers)
+    hop.headers = without(without(hop.headers, request.settings.sensitive_headers), HOST)
     hop.settings = stranger_settings(request.settings)
+  end
+  return hop
+end
+
+-- Reads what is left of a redirect's body, so that the connection can be used
+-- again, unless it is long or slow: then the connection is dropped.
+local function drain(response)
+  if response._body == nil then
+    scheduler.with_timeout(DRAIN_SECONDS, response.discard, response, DRAIN_MOST)
+    response:close()
+  end
+end
+
+-- Where a response sends the request: a new request; false: nowhere; or nil, err.
+local function follow(request, response, count)
+  local given = request.settings
+  local location = response.headers:get("location")
+  if location == nil then
+    return false
+  elseif given.redirect == "error" then
+    return refuse(response, "the server redirects, and redirect = \"error\"")
+  elseif count >= given.max_redirects then
+    return refuse(response, ("more than %d redirects"):format(given.max_redirects))
+  end
+  local target, err = targets.resolve(request.target, location)
+  if target == nil then
+    return refuse(response, "the server redirects to an invalid URL: " .. err.message)
+  end
+  local allowed
+  allowed, err = request_module.check_target(given, target)
+  if not allowed then
+    response:close()
+    err.response = response
+    return nil, err
+  end
+  local hop
+  hop, err = next_request(request, response, target)
+  if hop == nil then
+    return refuse(response, err)
   end
   return hop
 end
 
 return function(request, next)
   local response, err = next(request)
-  if response == nil or not is_redirect(response.status) then
+  if response == nil or not is_redirect(response.status)
+    or request.settings.redirect == "manual" then
     return response, err
   end
-  local given = request.settings
-  if given.redirect == "manual" then
-    return response
-  end
   local history = {}
-  while true do
-    local location = response.headers:get("location")
-    if location == nil then
-      return response
-    elseif given.redirect == "error" then
-      return refuse(response, "the server redirects, and redirect = \"error\"")
-    elseif #history >= given.max_redirects then
-      return refuse(response, ("more than %d redirects"):format(given.max_redirects))
-    end
-    local target, allowed, hop
-    target, err = targets.resolve(request.target, location)
-    if target == nil then
-      return refuse(response, "the server redirects to an invalid URL: " .. err.message)
-    end
-    allowed, err = request_module.check_target(given, target)
-    if not allowed then
-      response:close()
-      return nil, err
-    end
-    hop, err = next_request(request, response, target)
+  repeat
+    local hop
+    hop, err = follow(request, response, #history)
     if hop == nil then
-      return refuse(response, err)
+      return nil, err
+    elseif hop == false then
+      break
     end
-    response:discard(DRAIN_MOST)
+    drain(response)
     history[#history + 1] = response
     request = hop
     response, err = next(request)
     if response == nil then
       return nil, err
     end
-    if not is_redirect(response.status) then
-      break
-    end
+  until not is_redirect(response.status)
+  if #history > 0 then
+    response.history = history
+    response.redirected = true
   end
-  response.history = history
-  response.redirected = true
   return response
 end

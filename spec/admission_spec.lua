@@ -1,0 +1,266 @@
+-- admission.lua: how many at once, who next, and what a host that does not
+-- answer costs. Counted at the server wherever there is one.
+local helper = require("spec.helper")
+local probe = require("spec.support.probe")
+local servers = require("spec.support.servers")
+local admission = require("multisock.admission")
+local ms = require("multisock")
+
+describe("admission", function()
+  local hostile, secure, nginx
+
+  setup(function()
+    hostile, secure, nginx = servers.hostile(), servers.hostile({ tls = true }), servers.nginx()
+  end)
+  teardown(function()
+    hostile.stop()
+    secure.stop()
+    nginx.stop()
+  end)
+  after_each(helper.check_leaks)
+
+  -- Fetches `count` late answers at once; the most that the server saw.
+  local function peak(server, client, count, options)
+    probe.reset(server)
+    ms.group(function(group)
+      for i = 1, count do
+        group:spawn(function()
+          local url = server.url("/late?delay=0.05&body=" .. i)
+          -- Some with options of their own: the limit is for all.
+          local response = ms.assert(client:get(url, i % 2 == 0 and options or nil))
+          assert.equal(tostring(i), response:text())
+        end)
+      end
+    end)
+    local seen = probe.stats(server)
+    assert.equal(count, seen.paths["/late"])
+    return seen.peak - 1            -- the one that asked for the reset
+  end
+
+  it("bounds the connections to a host", helper.task(function()
+    for _, limit in ipairs({ 1, 7 }) do
+      local client <close> = ms.client({ limits = { host_connections = limit } })
+      assert.equal(limit, peak(hostile, client, 30, { headers = { a = "b" } }))
+    end
+    local client <close> = ms.client({ limits = { host_connections = 5 },
+      tls = { ca = secure.ca } })
+    assert.is_true(peak(secure, client, 20) <= 5)
+  end, 20))
+
+  it("bounds the connections of a client", helper.task(function()
+    local client = ms.client({ limits = { connections = 6 } })
+    assert.equal(6, peak(hostile, client, 30))
+    client:close()
+    -- Two hosts share them.
+    probe.reset(hostile)
+    client = ms.client({ limits = { connections = 6 } })
+    ms.group(function(group)
+      for i = 1, 20 do
+        group:spawn(function()
+          local host = i % 2 == 0 and "127.0.0.1" or "localhost"
+          ms.assert(client:get(("http://%s:%d/late?delay=0.05"):format(host, hostile.port)))
+        end)
+      end
+    end)
+    assert.is_true(probe.stats(hostile).peak - 1 <= 6)
+    client:close()
+  end))
+
+  it("lets one full host not hold up another", helper.task(function()
+    local client <close> = ms.client({ limits = { host_connections = 2 } })
+    local stuck = {}
+    for i = 1, 20 do
+      stuck[i] = ms.spawn(function()
+        return client:get(hostile.url("/stall"))
+      end)
+    end
+    ms.sleep(0.05)
+    local started = ms.now()
+    for i = 1, 5 do
+      assert.equal("body-" .. i, ms.assert(client:get(nginx.url("/file/" .. i))):text())
+    end
+    assert.is_true(ms.now() - started < helper.seconds(1))
+    for _, task in ipairs(stuck) do
+      task:cancel()
+    end
+  end))
+
+  it("lets hosts take turns when the connections of all are few", helper.task(function()
+    local client <close> = ms.client({ limits = { connections = 2 } })
+    local order = {}
+    ms.group(function(group)
+      for i = 1, 40 do
+        group:spawn(function()
+          ms.assert(client:get(hostile.url("/late?delay=0.01"))):text()
+          order[#order + 1] = i
+        end)
+      end
+      for i = 41, 45 do
+        group:spawn(function()
+          ms.assert(client:get(nginx.url("/1k"))):text()
+          order[#order + 1] = i
+        end)
+      end
+    end)
+    local last
+    for at, i in ipairs(order) do
+      last = i > 40 and at or last
+    end
+    assert.equal(45, #order)
+    assert.is_true(last < 25, "the second host waited for the first: " .. last)
+  end))
+
+  it("serves the queue in order", helper.task(function()
+    local client <close> = ms.client({ limits = { host_connections = 1 } })
+    local order = {}
+    ms.group(function(group)
+      for i = 1, 20 do
+        group:spawn(function()
+          ms.assert(client:get(hostile.url("/bytes?n=" .. i)))
+          order[i] = #order == i - 1
+        end)
+      end
+    end)
+    for i = 1, 20 do
+      assert.is_true(order[i])
+    end
+  end))
+
+  it("skips those who gave up in the queue", helper.task(function()
+    local client <close> = ms.client({ limits = { host_connections = 1 } })
+    local response = ms.assert(client:get(hostile.url("/stall-body")))
+    local tasks = {}
+    for i = 1, 10 do
+      tasks[i] = ms.spawn(function()
+        return ms.assert(client:get(hostile.url("/bytes?n=" .. i))):text()
+      end)
+    end
+    ms.sleep(0.02)
+    for i = 1, 9, 2 do
+      tasks[i]:cancel()
+    end
+    local _, err = client:get(hostile.url("/bytes"), { timeout = { queue = 0.05 } })
+    assert.equal("timeout", err.kind)
+    assert.equal("queue", err.phase)
+    response:close()
+    for i = 2, 10, 2 do
+      assert.equal(servers.bytes(i), tasks[i]:await())
+    end
+  end))
+
+  it("opens a few HTTP/2 connections for a thousand streams", helper.task(function()
+    local client <close> = ms.client({ tls = { ca = nginx.ca } })
+    ms.group(function(group)
+      for i = 1, 1000 do
+        group:spawn(function()
+          local response = ms.assert(client:get(nginx.tls_url("/file/adm-" .. i)))
+          assert.equal("body-adm-" .. i, response:text())
+        end)
+      end
+    end)
+    local connections, count = {}, 0
+    for _, line in ipairs(nginx.log("^/file/adm%-", 1000)) do
+      assert.equal("HTTP/2.0", line.protocol)
+      if not connections[line.connection] then
+        connections[line.connection] = true
+        count = count + 1
+      end
+    end
+    assert.is_true(count <= 10, count .. " connections")
+  end, 30))
+
+  it("keeps to the limit of HTTP/2 connections and of their streams", helper.task(function()
+    local client <close> = ms.client({ tls = { ca = nginx.ca },
+      limits = { host_connections = 1, streams = 10 } })
+    ms.group(function(group)
+      for i = 1, 100 do
+        group:spawn(function()
+          ms.assert(client:get(nginx.tls_url("/file/one-" .. i)))
+        end)
+      end
+    end)
+    local lines = nginx.log("^/file/one%-", 100)
+    for _, line in ipairs(lines) do
+      assert.equal(lines[1].connection, line.connection)
+    end
+  end))
+
+  it("does not wait for one connect timeout after the other", helper.task(function()
+    local hole = probe.blackhole()
+    local client <close> = ms.client({ timeout = { connect = helper.seconds(0.2) } })
+    local started = ms.now()
+    local failed = 0
+    ms.group(function(group)
+      for _ = 1, 30 do
+        group:spawn(function()
+          local _, err = client:get("https://localhost:" .. hole.port .. "/")
+          assert.equal("timeout", err.kind)
+          failed = failed + 1
+        end)
+      end
+    end)
+    hole.stop()
+    assert.equal(30, failed)
+    -- 1, 2, 4, 8, 15 at a time.
+    assert.is_true(ms.now() - started < helper.seconds(0.2) * 8)
+  end, 20))
+
+  it("goes on when the scout is cancelled", helper.task(function()
+    local client <close> = ms.client({ tls = { ca = secure.ca } })
+    local scout = ms.spawn(function()
+      return client:get(secure.url("/stall"))
+    end)
+    local other = ms.spawn(function()
+      return ms.assert(client:get(secure.url("/bytes?n=5"))):text()
+    end)
+    ms.sleep(0)
+    scout:cancel()
+    assert.equal(servers.bytes(5), other:await())
+  end))
+
+  it("forgets nothing when hosts come and go", function()
+    local limits = { budget = admission.new_budget(3), host_connections = 2 }
+    local first = admission.new_host(limits, true)
+    local second = admission.new_host(limits, true)
+    assert.is_true(first:take())
+    assert.is_true(first:take())
+    assert.is_false(first:take())
+    assert.is_true(second:take())
+    local taken, budget = second:take()
+    assert.is_false(taken)
+    assert.equal(limits.budget, budget)
+    first:leave()
+    assert.is_true((second:take()))
+    first:leave()
+    second:leave()
+    second:leave()
+    assert.equal(0, limits.budget.total)
+  end)
+
+  it("keeps fewer idle connections than the process has descriptors", function()
+    local script = os.tmpname()
+    assert(io.open(script, "w")):write([[
+      local ms = require("multisock")
+      local port = tonumber(arg[1])
+      ms.run(function()
+        for i = 1, 400 do
+          local name = "host" .. i .. ".test:" .. port
+          local response = ms.assert(ms.get("http://" .. name .. "/file/" .. i, {
+            resolve = { name .. ":127.0.0.1" } }))
+          assert(response:text() == "body-" .. i)
+        end
+      end)
+      print("all well")
+    ]]):close()
+    local lua = 0
+    while arg[lua - 1] do
+      lua = lua - 1
+    end
+    local pipe = assert(io.popen(("ulimit -n 300; LUA_PATH='%s' LUA_CPATH='%s' '%s' %s %d 2>&1")
+      :format(package.path, package.cpath, arg[lua], script, nginx.port)))
+    local said = pipe:read("a")
+    pipe:close()
+    os.remove(script)
+    assert.equal("all well\n", said)
+  end)
+end)

@@ -1,0 +1,612 @@
+-- Lua functions as libcurl's callbacks: what they get, what their results mean,
+-- and that whatever they do, it is their own transfer that ends.
+local cjson = require("cjson")
+local core = require("multisock.core")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+
+describe("callbacks", function()
+  local nginx, hostile
+
+  setup(function()
+    nginx, hostile = servers.nginx(), servers.hostile()
+  end)
+
+  teardown(function()
+    servers.stop_all()
+  end)
+
+  after_each(function()
+    support.collect()
+    assert.equal(0, core.easy_count())
+  end)
+
+  -- An easy that makes libcurl call this option's function.
+  local function calling(option, fn)
+    local easy = support.easy { url = nginx.url("/1k") }
+    if option == "readfunction" or option == "seekfunction" then
+      easy:setopt {
+        url = hostile.url("/upload"), upload = true, infilesize = 5,
+        readfunction = function() return "12345" end,
+      }
+    end
+    if option == "seekfunction" then
+      easy:setopt { resume_from = 2 }
+    elseif option == "debugfunction" then
+      easy:setopt("verbose", true)
+    end
+    easy:setopt(option, fn)
+    return easy
+  end
+
+  local all = {
+    "writefunction", "headerfunction", "readfunction", "seekfunction", "xferinfofunction",
+    "debugfunction",
+  }
+
+  for _, option in ipairs(all) do
+    describe(option .. " that raises", function()
+      local raised = {
+        string = "a string", number = 17, boolean = false, table = { "a table" },
+        ["function"] = function() end, userdata = io.stdout, thread = coroutine.create(print),
+      }
+
+      for kind, value in pairs(raised) do
+        it("gives perform what it raised: a " .. kind, function()
+          local calls = 0
+          local easy = calling(option, function()
+            calls = calls + 1
+            error(value, 0)
+          end)
+          local ok, err = easy:perform()
+          assert.is_nil(ok)
+          assert.equal(value, err)
+          assert.equal(1, calls)
+        end)
+      end
+
+      it("gives perform a nil that it raised", function()
+        local easy = calling(option, function() error(nil) end)
+        assert.same({ n = 2 }, table.pack(easy:perform()))
+      end)
+
+      it("gives info_read what it raised, and leaves the others alone", function()
+        local multi, value = core.multi(), {}
+        local easy = calling(option, function() error(value) end)
+        local other, body = support.easy { url = nginx.url("/file/other") }
+        multi:add_handle(easy):add_handle(other)
+        local seen = support.perform(multi)
+        assert.equal(value, seen[easy][1])
+        assert.is_true(seen[other])
+        assert.equal("body-other", table.concat(body))
+        multi:close()
+      end)
+
+      it("may have collected everything", function()
+        local easy = calling(option, function()
+          collectgarbage()
+          error({ tostring(core.easy()) })
+        end)
+        local _, err = easy:perform()
+        assert.truthy(err[1]:find("multisock.easy", 1, true))
+      end)
+
+      it("may not yield", function()
+        local easy = calling(option, function() coroutine.yield() end)
+        local co = coroutine.wrap(function() return easy:perform() end)
+        local ok, err = co()
+        assert.is_nil(ok)
+        assert.truthy(err:find("attempt to yield across a C-call boundary", 1, true))
+      end)
+
+      it("may run out of stack", function()
+        local easy = calling(option, function()
+          local function deeper() return 1 + deeper() end
+          deeper()
+        end)
+        local ok, err = easy:perform()
+        assert.is_nil(ok)
+        assert.truthy(err:find("stack overflow", 1, true))
+      end)
+
+      it("may be no function", function()
+        local easy = core.easy()
+        for _, bad in ipairs { true, 1, "print", {}, io.stdout } do
+          assert.error_matches(function() easy:setopt(option, bad) end, "function expected, got")
+        end
+      end)
+
+      it("can be unset", function()
+        local easy = calling(option, function() error("still called", 0) end)
+        easy:unsetopt(option)
+        if option == "readfunction" or option == "seekfunction" then
+          easy:setopt { upload = false, httpget = true, resume_from = 0, verbose = false }
+        end
+        easy:setopt("verbose", false)
+        assert.is_true(easy:perform())
+      end)
+    end)
+
+    it("of " .. option .. " may resume coroutines", function()
+      local resumed
+      local easy = calling(option, function()
+        local co = coroutine.wrap(function()
+          coroutine.yield(1)
+          return 2
+        end)
+        resumed = co() + co()
+        error("enough", 0)
+      end)
+      local _, err = easy:perform()
+      assert.equal("enough", err)
+      assert.equal(3, resumed)
+    end)
+  end
+
+  describe("writefunction", function()
+    local function write(fn)
+      return support.easy { url = nginx.url("/1k"), writefunction = fn }
+    end
+
+    it("takes all with nil, true or the count", function()
+      for _, result in ipairs { function() end, function() return true end,
+        function(bytes) return #bytes end } do
+        assert.is_true(write(result):perform())
+      end
+    end)
+
+    it("ends the transfer with false or another count", function()
+      for _, result in ipairs { false, 0, 1, -1, 1023, 1025, math.maxinteger, math.mininteger } do
+        local ok, err = write(function() return result end):perform()
+        assert.is_nil(ok)
+        assert.equal("CURLE_WRITE_ERROR", err.code)
+      end
+    end)
+
+    it("has its result checked", function()
+      for _, result in ipairs { "1024", 1024.5, {}, print } do
+        local ok, err = write(function() return result end):perform()
+        assert.is_nil(ok)
+        assert.truthy(tostring(err):find("writefunction returned", 1, true))
+      end
+    end)
+
+    it("gets every byte", function()
+      local easy, body = support.easy { url = hostile.url("/bytes?n=300000&seed=3") }
+      assert.is_true(easy:perform())
+      assert.equal(servers.bytes(300000, 3), table.concat(body))
+    end)
+
+    it("does not get the headers when the header function is unset", function()
+      local easy, body = support.easy { url = nginx.url("/1k"), headerfunction = function() end }
+      assert.is_true(easy:perform())
+      easy:unsetopt("headerfunction")
+      assert.is_true(easy:perform())
+      assert.equal(servers.bytes(1024):rep(2), table.concat(body))
+    end)
+
+    it("pauses, and goes on when it is told to", function()
+      local multi, received, paused = core.multi(), {}, 0
+      local easy
+      easy = support.easy {
+        url = nginx.url("/1m"),
+        writefunction = function(bytes)
+          if paused < 5 and #received >= paused then
+            paused = paused + 1
+            return core.WRITEFUNC_PAUSE
+          end
+          received[#received + 1] = bytes
+        end,
+      }
+      multi:add_handle(easy)
+      local check, seen = support.deadline(), {}
+      repeat
+        local before = paused
+        local running = multi:perform()
+        if paused > before then
+          -- Paused: nothing more comes until it is told to go on.
+          local count = #received
+          multi:perform()
+          assert.equal(count, #received)
+          assert.equal(easy, easy:pause(core.PAUSE_CONT))
+        end
+        multi:poll(10)
+        support.reap(multi, seen)
+        check()
+      until running == 0
+      assert.is_true(seen[easy])
+      assert.equal(1048576, #table.concat(received))
+      assert.equal(5, paused)
+      multi:close()
+    end)
+
+    it("may close its handle while pause calls it", function()
+      local multi, calls = core.multi(), 0
+      local easy
+      easy = support.easy {
+        url = nginx.url("/1k"),
+        writefunction = function()
+          calls = calls + 1
+          if calls == 1 then
+            return core.WRITEFUNC_PAUSE
+          end
+          easy:close()
+        end,
+      }
+      multi:add_handle(easy)
+      local check = support.deadline()
+      while calls == 0 do
+        multi:perform()
+        multi:poll(10)
+        check()
+      end
+      local ok, err = pcall(easy.pause, easy, core.PAUSE_CONT)
+      while calls == 1 do
+        multi:perform()
+        check()
+      end
+      assert.truthy(ok or err:find("closed", 1, true))
+      assert.equal(2, calls)
+      assert.equal(0, multi:perform())
+      assert.equal(0, core.easy_count())
+      multi:close()
+    end)
+  end)
+
+  describe("headerfunction", function()
+    it("gets each line as it came", function()
+      local lines = {}
+      local easy = support.easy {
+        url = hostile.url("/duplicate-headers"),
+        headerfunction = function(line) lines[#lines + 1] = line end,
+      }
+      assert.is_true(easy:perform())
+      assert.equal("HTTP/1.1 200 OK\r\n", lines[1])
+      assert.equal("\r\n", lines[#lines])
+      assert.truthy(table.concat(lines):find("X-Twice: one\r\n", 1, true))
+      assert.truthy(table.concat(lines):find("x-twice: two\r\n", 1, true))
+    end)
+
+    it("ends the transfer with false", function()
+      local easy = support.easy {
+        url = nginx.url("/1k"), headerfunction = function() return false end,
+      }
+      local ok, err = easy:perform()
+      assert.is_nil(ok)
+      assert.equal("CURLE_WRITE_ERROR", err.code)
+    end)
+  end)
+
+  describe("readfunction", function()
+    local function upload(fn, options)
+      local easy, body = support.easy {
+        url = hostile.url("/upload"), upload = true, readfunction = fn,
+      }
+      easy:setopt(options or {})
+      return easy, body
+    end
+
+    it("gives the body until nil or an empty string", function()
+      for _, last in ipairs { false, "" } do
+        local sent, longest = 0, 0
+        local easy, body = upload(function(room)
+          longest = math.max(longest, room)
+          if sent == 50 then
+            return last or nil
+          end
+          sent = sent + 1
+          return ("\0x"):rep(500)
+        end)
+        assert.is_true(easy:perform())
+        assert.equal(50000, cjson.decode(table.concat(body)).length)
+        assert.truthy(longest >= 1000)
+      end
+    end)
+
+    it("may not give more than was asked for", function()
+      local easy = upload(function(room) return ("x"):rep(room + 1) end)
+      local ok, err = easy:perform()
+      assert.is_nil(ok)
+      assert.truthy(err:find("were asked for", 1, true))
+    end)
+
+    it("may not give numbers: they would send old memory", function()
+      for _, bad in ipairs { 5, 0, -1, 1.5, true, false, {} } do
+        local easy = upload(function() return bad end)
+        local ok, err = easy:perform()
+        assert.is_nil(ok)
+        assert.truthy(err:find("readfunction returned", 1, true))
+      end
+    end)
+
+    it("aborts", function()
+      local ok, err = upload(function() return core.READFUNC_ABORT end):perform()
+      assert.is_nil(ok)
+      assert.equal("CURLE_ABORTED_BY_CALLBACK", err.code)
+      assert.equal("cancelled", err.kind)
+    end)
+
+    it("pauses, and goes on when it is told to", function()
+      local multi, calls = core.multi(), 0
+      local easy, body = upload(function()
+        calls = calls + 1
+        if calls % 2 == 1 then
+          return core.READFUNC_PAUSE
+        end
+        return calls <= 10 and "12345" or nil
+      end)
+      multi:add_handle(easy)
+      local check, seen, before = support.deadline(), {}, 0
+      repeat
+        local running = multi:perform()
+        if calls > before and calls % 2 == 1 then
+          before = calls
+          easy:pause(core.PAUSE_CONT)
+        end
+        multi:poll(10)
+        support.reap(multi, seen)
+        check()
+      until running == 0
+      assert.is_true(seen[easy])
+      assert.equal(25, cjson.decode(table.concat(body)).length)
+      multi:close()
+    end)
+
+    it("is asked again from the place that the seek function went to", function()
+      local text, at, seeks = ("abcdefghij"):rep(1000), 0, {}
+      local easy, body = upload(function(room)
+        local piece = text:sub(at + 1, at + math.min(room, 512))
+        at = at + #piece
+        return piece
+      end, {
+        infilesize = #text, url = hostile.url("/redirect?status=307&to=/upload"),
+        followlocation = true,
+        seekfunction = function(offset, origin)
+          seeks[#seeks + 1] = origin .. offset
+          at = offset
+        end,
+      })
+      assert.is_true(easy:perform())
+      assert.same({ "set0" }, seeks)
+      assert.equal(#text, cjson.decode(table.concat(body):match("{.*}")).length)
+    end)
+
+    it("cannot be asked again when the seek function says so", function()
+      for _, result in ipairs { "false", "error" } do
+        local easy = upload(function() return "12345" end, {
+          infilesize = 5, url = hostile.url("/redirect?status=307&to=/upload"),
+          followlocation = true,
+          seekfunction = function()
+            if result == "error" then
+              error("no way back")
+            end
+            return false
+          end,
+        })
+        local ok, err = easy:perform()
+        assert.is_nil(ok)
+        if result == "false" then
+          assert.equal("io", err.kind)
+        else
+          assert.truthy(err:find("no way back", 1, true))
+        end
+      end
+    end)
+
+    it("sends nothing once it is unset, and leaves stdin alone", function()
+      local easy, body = upload(function() error("still called") end)
+      easy:unsetopt("readfunction")
+      assert.is_true(easy:perform())
+      assert.equal(0, cjson.decode(table.concat(body)).length)
+    end)
+  end)
+
+  describe("xferinfofunction", function()
+    it("gets the counts of both directions", function()
+      local last
+      local easy = support.easy {
+        url = nginx.url("/1m"),
+        xferinfofunction = function(...) last = { ... } end,
+      }
+      assert.is_true(easy:perform())
+      assert.same({ 1048576, 1048576, 0, 0 }, last)
+    end)
+
+    it("ends the transfer with false or a number that is not 0", function()
+      for _, result in ipairs { false, 1, -1 } do
+        local easy = support.easy {
+          url = nginx.url("/1k"), xferinfofunction = function() return result end,
+        }
+        local ok, err = easy:perform()
+        assert.is_nil(ok)
+        assert.equal("CURLE_ABORTED_BY_CALLBACK", err.code)
+      end
+      for _, result in ipairs { true, 0 } do
+        local easy = support.easy {
+          url = nginx.url("/1k"), xferinfofunction = function() return result end,
+        }
+        assert.is_true(easy:perform())
+      end
+    end)
+  end)
+
+  describe("debugfunction", function()
+    it("gets what goes over the wire", function()
+      local kinds = {}
+      local easy = support.easy {
+        url = nginx.tls_url("/1k"), cainfo = nginx.ca, verbose = true,
+        debugfunction = function(kind, bytes)
+          assert.equal("string", type(bytes))
+          kinds[kind] = (kinds[kind] or "") .. bytes
+        end,
+      }
+      assert.is_true(easy:perform())
+      for _, kind in ipairs { "text", "header_in", "header_out", "data_in", "ssl_data_in",
+        "ssl_data_out" } do
+        assert.truthy(kinds[kind], kind)
+      end
+      assert.equal(servers.bytes(1024), kinds.data_in)
+    end)
+
+    it("does not let libcurl talk to stderr when the handle goes", function()
+      local output, status = support.child([[
+        local core = require("multisock.core")
+        local easy = core.easy {
+          url = ..., noproxy = "*", verbose = true, writefunction = function() end,
+          debugfunction = function() end,
+        }
+        print(easy:perform())
+        easy:close()
+        easy = core.easy {
+          url = ..., noproxy = "*", verbose = true, writefunction = function() end,
+          debugfunction = function() end,
+        }
+        core.multi():add_handle(easy)
+        easy = nil
+        collectgarbage()
+      ]], nginx.url("/1k"))
+      assert.equal("true\n", output)
+      assert.equal(0, status)
+    end)
+  end)
+
+  describe("in a multi", function()
+    local function misuses(multi, easy, other)
+      return {
+        add_handle = function() multi:add_handle(other) end,
+        remove_handle = function() multi:remove_handle(easy) end,
+        remove_other = function() multi:remove_handle(other) end,
+        socket_action = function() multi:socket_action() end,
+        perform = function() multi:perform() end,
+        poll = function() multi:poll(0) end,
+        wait = function() multi:wait(0) end,
+        setopt = function() multi:setopt("maxconnects", 1) end,
+        close = function() multi:close() end,
+        attach = function() multi:attach(core.loop()) end,
+        easy_perform = function() easy:perform() end,
+        easy_reset = function() easy:reset() end,
+        easy_setopt = function() easy:setopt("httpheader", { "X-A: b" }) end,
+      }
+    end
+
+    for _, option in ipairs(all) do
+      it("may not enter the multi: " .. option, function()
+        local multi, errors, calls = core.multi(), {}, nil
+        local other = support.easy { url = nginx.url("/1k") }
+        local easy
+        easy = calling(option, function()
+          if not calls then
+            calls = misuses(multi, easy, other)
+            for name, call in pairs(calls) do
+              local ok, err = pcall(call)
+              errors[name] = not ok and err or nil
+            end
+            -- These two are harmless anywhere.
+            multi:timeout()
+            assert.is_nil((multi:info_read()))
+          end
+          error("done", 0)
+        end)
+        multi:add_handle(easy)
+        local seen = support.perform(multi)
+        assert.equal("done", seen[easy][1])
+        for name in pairs(calls) do
+          assert.truthy(errors[name], name .. " was possible")
+          assert.truthy(errors[name]:find("callback", 1, true) or
+            errors[name]:find("running", 1, true) or errors[name]:find("in a multi", 1, true),
+            errors[name])
+        end
+        multi:add_handle(other)
+        assert.is_true(support.perform(multi)[other])
+        multi:close()
+      end)
+
+      it("may close its own handle: " .. option, function()
+        local multi = core.multi()
+        local weak = setmetatable({}, { __mode = "v" })
+        do
+          local easy
+          easy = calling(option, function()
+            easy:close()
+            collectgarbage()
+          end)
+          weak[1] = easy
+          multi:add_handle(easy)
+        end
+        local other = support.easy { url = nginx.url("/1k") }
+        multi:add_handle(other)
+        local seen = support.perform(multi)
+        assert.is_true(seen[other])
+        support.collect()
+        assert.truthy(tostring(multi):find("(0 transfers)", 1, true))
+        assert.is_nil(weak[1])
+        multi:close()
+      end)
+
+      it("may close another handle, which is let go: " .. option, function()
+        local multi = core.multi()
+        local weak = setmetatable({}, { __mode = "v" })
+        local victim = support.easy {
+          url = hostile.url("/upload-slow"), postfields = ("x"):rep(1000000),
+        }
+        weak[1] = victim
+        multi:add_handle(victim)
+        local easy = calling(option, function()
+          if victim then
+            victim:close()
+            victim = nil
+            collectgarbage()
+          end
+          error("done")
+        end)
+        multi:add_handle(easy)
+        support.perform(multi)
+        support.collect()
+        assert.is_nil(victim)
+        assert.is_nil(weak[1])
+        assert.truthy(tostring(multi):find("(0 transfers)", 1, true))
+        multi:close()
+      end)
+    end
+
+    it("may close its own handle while it is removed", function()
+      local multi, closed = core.multi(), false
+      local easy
+      easy = support.easy {
+        url = hostile.url("/stall-body"), verbose = true,
+        debugfunction = function(kind, text)
+          if kind == "text" and text:find("Closing connection", 1, true) then
+            easy:close()
+            closed = true
+          end
+        end,
+      }
+      multi:add_handle(easy)
+      local check = support.deadline()
+      repeat
+        multi:perform()
+        multi:poll(10)
+        check()
+      until easy:getinfo("response_code") == 200
+      multi:remove_handle(easy)
+      assert.is_true(closed)
+      assert.equal("multisock.easy (closed)", tostring(easy))
+      multi:close()
+    end)
+
+    it("may not pause another transfer", function()
+      local multi, err = core.multi(), nil
+      local other = support.easy { url = nginx.url("/1k") }
+      local easy = support.easy {
+        url = nginx.url("/1k"),
+        writefunction = function()
+          err = select(2, pcall(other.pause, other, core.PAUSE_CONT))
+        end,
+      }
+      multi:add_handle(easy):add_handle(other)
+      support.perform(multi)
+      assert.truthy(err:find("pause: called in a callback", 1, true))
+      multi:close()
+    end)
+  end)
+end)

@@ -1,0 +1,207 @@
+-- client.lua: defaults of its own, what may be asked, and how it ends.
+local helper = require("spec.helper")
+local probe = require("spec.support.probe")
+local servers = require("spec.support.servers")
+local ms = require("multisock")
+
+describe("clients", function()
+  local nginx, hostile
+
+  setup(function()
+    nginx, hostile = servers.nginx(), servers.hostile()
+  end)
+  teardown(function()
+    nginx.stop()
+    hostile.stop()
+  end)
+  after_each(helper.check_leaks)
+
+  -- What /echo saw of a request.
+  local function echo(client, options, path)
+    local seen = ms.assert(ms.assert(client:post(path or hostile.url("/echo"), options)):json())
+    local headers = {}
+    for _, field in ipairs(seen.headers) do
+      headers[field[1]:lower()] = field[2]
+    end
+    seen.headers = headers
+    return seen
+  end
+
+  it("resolve against base_url", helper.task(function()
+    local client <close> = ms.client({ base_url = hostile.url("/deep/path") })
+    assert.equal("/echo?a=1", echo(client, { query = { a = 1 } }, "/echo").path)
+    assert.equal(hostile.url("/deep/x"), ms.assert(client:get("x")).url)
+    assert.equal(servers.bytes(1024), ms.assert(client:get(nginx.url("/1k"))):text())
+    assert.is_false(pcall(ms.client, { base_url = "no url" }))
+  end))
+
+  it("give every request their own defaults", helper.task(function()
+    local client <close> = ms.client({ headers = { ["X-One"] = "1", ["X-Two"] = "2" } })
+    local headers = echo(client, { headers = { ["x-two"] = "two" }, body = "" }).headers
+    assert.same({ "1", "two" }, { headers["x-one"], headers["x-two"] })
+    local other <close> = ms.client()
+    assert.is_nil(echo(other, { body = "" }).headers["x-one"])
+  end))
+
+  it("send every method", helper.task(function()
+    local client <close> = ms.client()
+    for _, method in ipairs({ "get", "post", "put", "patch", "delete", "options" }) do
+      local response = ms.assert(client[method](client, hostile.url("/echo")))
+      assert.equal(method:upper(), ms.assert(response:json()).method)
+    end
+    local response = ms.assert(client:head(hostile.url("/bytes?n=5000")))
+    assert.equal("5000", response.headers["content-length"])
+    assert.equal("", response:text())
+    response = ms.assert(client:fetch(hostile.url("/echo"), { method = "BREW" }))
+    assert.equal("BREW", response:json().method)
+    -- The connection is still in step.
+    assert.equal(servers.bytes(9), ms.assert(client:get(hostile.url("/bytes?n=9"))):text())
+  end))
+
+  it("give an error for a status of 400 when asked to", helper.task(function()
+    local client <close> = ms.client({ fail_on_error = true })
+    local response, err = client:get(hostile.url("/status?code=404"))
+    assert.is_nil(response)
+    assert.equal("status", err.kind)
+    assert.equal(404, err.response.status)
+    assert.equal("status 404\n", err.response:text())
+    assert.is_false(err.retryable)
+    assert.is_true(select(2, client:get(hostile.url("/status?code=503"))).retryable)
+    assert.equal(399, client:get(hostile.url("/status?code=399")).status)
+    assert.equal(404, client:get(hostile.url("/status?code=404"), { fail_on_error = false }).status)
+  end))
+
+  it("authenticate", helper.task(function()
+    local client <close> = ms.client({ auth = { basic = { "user", "secret" } } })
+    assert.equal(200, client:get(hostile.url("/basic")).status)
+    local other <close> = ms.client()
+    assert.equal(401, other:get(hostile.url("/basic")).status)
+    local wrong = { auth = { basic = { "user", "no" } } }
+    assert.equal(401, other:get(hostile.url("/basic"), wrong).status)
+    assert.equal("Bearer T0K", echo(other, { auth = { bearer = "T0K" }, body = "" })
+      .headers.authorization)
+    assert.is_nil(echo(other, { body = "" }).headers.authorization)
+  end))
+
+  it("speak the HTTP version asked for", helper.task(function()
+    local client <close> = ms.client()
+    assert.equal("HTTP/1.0", echo(client, { http_version = "1.0", body = "" }).version)
+    assert.equal("HTTP/1.1", echo(client, { http_version = "1.1", body = "" }).version)
+    assert.equal("HTTP/1.1", echo(client, { body = "" }).version)
+  end))
+
+  it("pass raw options on", helper.task(function()
+    local client <close> = ms.client({ curl = { useragent = "raw/1" } })
+    assert.equal("raw/1", echo(client, { body = "" }).headers["user-agent"])
+    assert.equal("raw/2", echo(client, { body = "", curl = { useragent = "raw/2" } })
+      .headers["user-agent"])
+    assert.equal(servers.bytes(10, 0, 5), client:get(nginx.url("/1k"), {
+      curl = { range = "5-14" } }):text())
+  end))
+
+  it("reach a unix socket, and names that they are told", helper.task(function()
+    local client <close> = ms.client()
+    local response = ms.assert(client:get("http://localhost/file/unix", {
+      unix_socket = nginx.unix_socket }))
+    assert.equal("body-unix", response:text())
+    local _, err = client:get("http://localhost/", { unix_socket = nginx.dir .. "/none.sock" })
+    assert.equal("connect", err.kind)
+    response = ms.assert(client:get("http://some.test:" .. nginx.port .. "/file/named", {
+      resolve = { "some.test:" .. nginx.port .. ":127.0.0.1" } }))
+    assert.equal("body-named", response:text())
+    response = ms.assert(client:get("http://other.test/file/there", {
+      connect_to = { "other.test:80:127.0.0.1:" .. nginx.port } }))
+    assert.equal("body-there", response:text())
+  end))
+
+  it("say when a proxy is not there", helper.task(function()
+    local client <close> = ms.client({ proxy = "http://127.0.0.1:" .. probe.closed_port() })
+    local response, err = client:get(nginx.url("/1k"))
+    assert.is_nil(response)
+    assert.is_truthy(err.kind == "connect" or err.kind == "proxy", err.kind)
+    assert.equal("connect", err.phase)
+    assert.is_truthy(client:get(nginx.url("/1k"), { proxy = false }))
+    assert.is_truthy(client:get(nginx.url("/1k"), { no_proxy = { "127.0.0.1" } }))
+  end))
+
+  it("refuse what they do not know", function()
+    for text, options in pairs({
+      ["nonsense"] = { nonsense = 1 }, ["limits.connections"] = { limits = { connections = 0 } },
+      ["unknown field"] = { limits = { conections = 1 } }, ["limits: table"] = { limits = 5 },
+      ["timeout.total"] = { timeout = { total = -1 } }, ["method"] = { method = "A B" },
+    }) do
+      local ok, err = pcall(ms.client, options)
+      assert.is_false(ok)
+      assert.is_truthy(err:find(text, 1, true), err)
+      assert.is_truthy(err:find("client_spec", 1, true) or err:find("^" .. text), err)
+    end
+    assert.is_false(pcall(ms.client, "x"))
+    local client <close> = ms.client()
+    local ok, err = pcall(client.get, client, nginx.url("/1k"), { nonsense = 1 })
+    assert.is_false(ok)
+    assert.is_truthy(err:find("nonsense", 1, true))
+    assert.is_false(pcall(client.get, client, nil))
+  end)
+
+  it("do not keep the table of limits that they were given", function()
+    local limits = { host_connections = 2 }
+    local client <close> = ms.client({ limits = limits })
+    limits.host_connections = 7
+    assert.equal(2, client.limits.host_connections)
+    assert.is_nil(limits.budget)
+  end)
+
+  describe("that are closed", function()
+    it("end what runs, wherever it is, with kind cancelled", helper.task(function()
+      local client = ms.client({ limits = { host_connections = 3 } })
+      local early = ms.assert(client:get(hostile.url("/stall-body")))
+      local tasks = {
+        ms.spawn(function() return client:get(hostile.url("/stall")) end),
+        ms.spawn(function() return early:text() end),
+        ms.spawn(function()
+          return client:post(hostile.url("/upload"), { body = function() ms.sleep(60) end })
+        end),
+        ms.spawn(function() return client:get(hostile.url("/bytes?queued")) end),
+        ms.spawn(function() return client:get(hostile.url("/bytes?queued"), { timeout = 50 }) end),
+      }
+      ms.sleep(0.1)
+      client:close()
+      client:close()
+      for i, task in ipairs(tasks) do
+        local ok, response, err = task:join()
+        assert.is_true(ok, i .. ": " .. tostring(response))
+        assert.is_nil(response)
+        assert.equal("cancelled", err.kind, tostring(i))
+        assert.is_truthy(err.message:find("client was closed", 1, true), err.message)
+      end
+      probe.open_becomes(hostile, 0)
+      assert.equal("cancelled", select(2, early:text()).kind)
+      assert.is_truthy(tostring(client):find("closed", 1, true))
+    end))
+
+    it("cannot be used", helper.task(function()
+      local client = ms.client()
+      client:close()
+      local ok, err = pcall(client.get, client, nginx.url("/1k"))
+      assert.is_false(ok)
+      assert.is_truthy(tostring(err):find("closed", 1, true))
+    end))
+
+    it("are so at the end of their block, or when collected", helper.task(function()
+      do
+        local client <close> = ms.client()
+        ms.assert(client:get(hostile.url("/bytes")))
+        assert.equal(1, probe.stats(hostile).open)
+      end
+      probe.open_becomes(hostile, 0)
+      do
+        local client = ms.client()
+        ms.assert(client:get(hostile.url("/bytes")))
+      end
+      probe.eventually(function()
+        collectgarbage()
+        return probe.stats(hostile).open == 0
+      end)
+    end))
+  end)
+end)

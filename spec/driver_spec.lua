@@ -1,0 +1,51 @@
+-- The libuv driver on its own: a C program that knows nothing of Lua is built
+-- from it and driven through everything that a multi can do.
+local helper = require("spec.helper")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+
+local function run(command)
+  local pipe = assert(io.popen(command .. " 2>&1; echo \"status=$?\""))
+  local text = pipe:read("a")
+  pipe:close()
+  local output, status = text:match("^(.*)status=(%d+)\n$")
+  return output, tonumber(status)
+end
+
+describe("the libuv driver", function()
+  local nginx, hostile, program
+
+  setup(function()
+    nginx, hostile = servers.nginx(), servers.hostile()
+    program = os.tmpname()
+    local sanitize = os.getenv("MULTISOCK_SANITIZE") == "1"
+      and "-fsanitize=address,undefined -fno-sanitize-recover=undefined" or ""
+    -- LD_PRELOAD is the sanitizer's, for programs that are not built with it.
+    local output, status = run(table.concat({
+      "LD_PRELOAD=", os.getenv("CC") or "cc", "-std=gnu99 -g -Wall -Wextra -Werror", sanitize,
+      "-Isrc -o", program, "spec/support/driver_test.c src/driver_*.c",
+      "$(pkg-config --cflags --libs libcurl libuv)",
+    }, " "))
+    assert(status == 0, output)
+  end)
+
+  teardown(function()
+    os.remove(program)
+    servers.stop_all()
+  end)
+
+  it("needs nothing of Lua", function()
+    local output = run("LD_PRELOAD= nm -u " .. program)
+    assert.truthy(output:find("curl_multi_socket_action", 1, true))
+    assert.falsy(output:find("lua", 1, true))
+    assert.falsy(output:find("luaL", 1, true))
+  end)
+
+  it("drives transfers, and leaves nothing watched", function()
+    local refusing = ("http://127.0.0.1:%d/"):format(support.refusing_port())
+    local output, status = run(("LD_PRELOAD= timeout %d %s %s %s %s"):format(
+      math.ceil(helper.seconds(60)), program, nginx.url(""), refusing, hostile.url("/stall")))
+    assert.equal("OK\n", output)
+    assert.equal(0, status)
+  end)
+end)

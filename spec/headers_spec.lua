@@ -1,0 +1,153 @@
+-- Header fields: reading what servers send, checking what users give.
+local headers = require("multisock.headers")
+
+local function failure(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return err
+end
+
+local function collect(fields)
+  local list = {}
+  for name, value in fields:each() do
+    list[#list + 1] = name .. "=" .. value
+  end
+  return table.concat(list, "|")
+end
+
+describe("headers that were received", function()
+  local block = "HTTP/1.1 200 All is well\r\nContent-Type: text/plain\r\nSet-Cookie: a=1\r\n"
+    .. "X-Empty:\r\nX-Spaces: \t  value with  spaces \t\r\nset-cookie: b=2\r\n\r\n"
+
+  it("are found whatever their case", function()
+    local fields, reason = headers.parse(block)
+    assert.equal("All is well", reason)
+    assert.equal("text/plain", fields:get("content-type"))
+    assert.equal("text/plain", fields:get("CONTENT-TYPE"))
+    assert.equal("text/plain", fields["Content-Type"])
+    assert.is_nil(fields:get("Missing"))
+    assert.is_nil(fields.missing)
+    assert.is_nil(fields[1])
+  end)
+
+  it("keep order, duplicates and spelling", function()
+    local fields = headers.parse(block)
+    assert.equal("Content-Type=text/plain|Set-Cookie=a=1|X-Empty=|"
+      .. "X-Spaces=value with  spaces|set-cookie=b=2", collect(fields))
+    assert.equal("a=1", fields:get("set-cookie"))
+    assert.same({ "a=1", "b=2" }, fields:get_all("Set-Cookie"))
+    assert.same({}, fields:get_all("Missing"))
+    assert.equal("a=1, b=2", fields["set-cookie"])
+    assert.equal("", fields:get("x-empty"))
+    assert.matches("^Content%-Type: text/plain\n", tostring(fields))
+  end)
+
+  it("cannot be changed through what they return", function()
+    local fields = headers.parse(block)
+    fields:get_all("set-cookie")[1] = "changed"
+    assert.equal("a=1", fields:get("set-cookie"))
+    assert.matches("headers are read%-only: x", failure(function() fields.x = "y" end))
+  end)
+
+  it("work with pairs where Lua has __pairs", function()
+    if _VERSION == "Lua 5.1" then
+      return
+    end
+    local count = 0
+    for name, value in pairs(headers.parse(block)) do
+      assert.is_string(name)
+      assert.is_string(value)
+      count = count + 1
+    end
+    assert.equal(5, count)
+  end)
+
+  it("may be folded", function()
+    local fields = headers.parse("HTTP/1.1 200 OK\r\nX-Fold: one\r\n  two\r\n\tthree\r\nY: z\r\n")
+    assert.equal("one two three", fields:get("x-fold"))
+    assert.equal("z", fields:get("y"))
+    assert.equal("", collect(headers.parse(" no field to continue\r\n")))
+  end)
+
+  it("end at a line feed, not at a lone carriage return", function()
+    local fields = headers.parse("X: a\rSet-Cookie: forged=1\r\nY: b\n\nZ: c\r\r\n")
+    assert.is_nil(fields:get("set-cookie"))
+    assert.equal("b", fields:get("y"))
+    assert.equal("c", fields:get("z"))
+  end)
+
+  it("may be odd", function()
+    local fields = headers.parse("no colon\r\n: no name\r\nA:b:c\r\nSpaced : x\r\n")
+    assert.equal("A=b:c|Spaced=x", collect(fields))
+    assert.equal("x", fields:get("spaced"))
+    assert.equal("", collect(headers.parse("")))
+  end)
+
+  it("have a reason, or none", function()
+    local function reason(line)
+      local _, text = headers.parse(line)
+      return text
+    end
+    assert.is_nil(reason("HTTP/1.1 200\r\n"))
+    assert.is_nil(reason("HTTP/2 200 \r\n"))
+    assert.is_nil(reason("HTTP/2 200  \r\n"))
+    assert.equal("Not Found", reason("HTTP/1.0 404 Not Found\r\n"))
+    assert.equal("404", reason("HTTP/1.0 404 404 \r\n"))
+  end)
+
+  it("ask for names that are strings", function()
+    local fields = headers.parse("")
+    assert.matches("get: name: string expected, got nil", failure(fields.get, fields))
+    assert.matches("get_all: name: string expected, got table", failure(fields.get_all, fields, {}))
+  end)
+end)
+
+describe("headers that are to be sent", function()
+  it("become a list, names in order, lists as several", function()
+    assert.same({ { "A", "1" }, { "B", "x" }, { "B", "y" }, { "C", "" } },
+      headers.to_list({ B = { "x", "y" }, A = 1, C = "", D = {} }))
+  end)
+
+  it("may be what a response had", function()
+    local fields = headers.parse("B: 1\r\nA: 2\r\nB: 3\r\n")
+    assert.same({ { "B", "1" }, { "A", "2" }, { "B", "3" } }, headers.to_list(fields))
+  end)
+
+  it("refuse what would end the line, or is no text", function()
+    for _, value in ipairs({ "a\rb", "a\nb", "a\r\nX: y", "\0", "a\0", "\n" }) do
+      assert.matches("X%-Name: the value has a line break or a zero byte",
+        failure(headers.to_list, { ["X-Name"] = value }))
+      assert.matches("line break", failure(headers.to_list, { ["X-Name"] = { "good", value } }))
+    end
+    for _, value in ipairs({ true, print, io.stdout }) do
+      assert.matches("X%-Name: string or number expected, got", failure(headers.to_list,
+        { ["X-Name"] = value }))
+    end
+    assert.matches("string or number expected, got table", failure(headers.to_list,
+      { ["X-Name"] = { {} } }))
+  end)
+
+  it("refuse names that are none", function()
+    for _, name in ipairs({ "", "a b", "a:", "a\r\nb", "a\0", "\195\164", "(x)", "a;" }) do
+      assert.matches("headers: invalid name", failure(headers.to_list, { [name] = "x" }))
+    end
+    assert.matches("headers: names must be strings, got 1", failure(headers.to_list, { "A: b" }))
+    assert.matches("headers: table expected, got string", failure(headers.to_list, "A: b"))
+    assert.same({ { "!#$%&'*+-.^_`|~aZ9", "x" } },
+      headers.to_list({ ["!#$%&'*+-.^_`|~aZ9"] = "x" }))
+  end)
+
+  it("are found and merged whatever their case", function()
+    local base = { { "A", "1" }, { "B", "2" }, { "a", "3" } }
+    assert.equal("1", headers.find(base, "a"))
+    assert.is_nil(headers.find(base, "c"))
+    assert.same({ { "B", "2" }, { "a", "x" }, { "A", "y" } },
+      headers.merge(base, { { "a", "x" }, { "A", "y" } }))
+    assert.same({ { "A", "1" }, { "B", "2" }, { "a", "3" } }, base)
+  end)
+
+  it("are sent when empty, which libcurl writes otherwise", function()
+    assert.same({ "A: 1", "B;", "C;" },
+      headers.to_lines({ { "A", "1" }, { "B", "" }, { "C", " \t " } }))
+  end)
+end)

@@ -1,0 +1,74 @@
+-- response:lines(), on bodies that a file server splits where it likes.
+local helper = require("spec.helper")
+local servers = require("spec.support.servers")
+local ms = require("multisock")
+
+describe("lines", function()
+  local nginx, hostile, client
+
+  setup(function()
+    nginx, hostile = servers.nginx(), servers.hostile()
+    client = ms.client()
+  end)
+  teardown(function()
+    client:close()
+    nginx.stop()
+    hostile.stop()
+  end)
+  after_each(helper.check_leaks)
+
+  local number = 0
+  local function lines_of(text)
+    number = number + 1
+    local path = "/lines-" .. number
+    assert(io.open(nginx.dir .. "/www" .. path, "wb")):write(text):close()
+    local list = {}
+    for line in ms.assert(client:get(nginx.url(path))):lines() do
+      list[#list + 1] = line
+    end
+    return list
+  end
+
+  it("end with \\n or \\r\\n", helper.task(function()
+    assert.same({ "one", "two", "", "three" }, lines_of("one\ntwo\r\n\r\nthree\n"))
+  end))
+
+  it("may lack the last end", helper.task(function()
+    assert.same({ "one", "two" }, lines_of("one\ntwo"))
+    assert.same({ "one" }, lines_of("one"))
+  end))
+
+  it("may be none, or empty", helper.task(function()
+    assert.same({}, lines_of(""))
+    assert.same({ "" }, lines_of("\n"))
+    assert.same({ "", "" }, lines_of("\n\n"))
+  end))
+
+  it("keep a \\r in the middle, and zero bytes", helper.task(function()
+    assert.same({ "a\rb", "c\0d" }, lines_of("a\rb\nc\0d\n"))
+  end))
+
+  it("may be very long, and many", helper.task(function()
+    local long = ("x"):rep(3000000)
+    local list = lines_of("short\n" .. long .. "\r\nlast\n")
+    assert.equal(3, #list)
+    assert.is_true(list[2] == long)
+    assert.equal("last", list[3])
+    list = lines_of(("a line\n"):rep(100000))
+    assert.equal(100000, #list)
+    assert.equal("a line", list[100000])
+  end, 20))
+
+  it("are the same when the body comes byte by byte", helper.task(function()
+    local bytes = servers.bytes(600)
+    local expected = {}
+    for line in (bytes .. "\n"):gmatch("([^\n]*)\n") do
+      expected[#expected + 1] = (line:gsub("\r$", ""))
+    end
+    local list = {}
+    for line in ms.assert(client:get(hostile.url("/trickle?bytes=600&delay=0.0005"))):lines() do
+      list[#list + 1] = line
+    end
+    assert.same(expected, list)
+  end))
+end)

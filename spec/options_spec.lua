@@ -1,0 +1,450 @@
+-- Options: every type that libcurl has, from a name and a Lua value.
+local cjson = require("cjson")
+local core = require("multisock.core")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+
+-- What hostile.py saw of the request that this easy makes.
+local function echo(easy, body)
+  for i = #body, 1, -1 do
+    body[i] = nil
+  end
+  assert(easy:perform())
+  local seen = cjson.decode(table.concat(body))
+  local headers = {}
+  for _, pair in ipairs(seen.headers) do
+    headers[pair[1]:lower()] = pair[2]
+  end
+  seen.headers = headers
+  return seen
+end
+
+describe("options", function()
+  local nginx, hostile, easy, body
+
+  setup(function()
+    nginx, hostile = servers.nginx(), servers.hostile()
+  end)
+
+  teardown(function()
+    servers.stop_all()
+  end)
+
+  before_each(function()
+    easy, body = support.easy { url = hostile.url("/echo") }
+  end)
+
+  after_each(function()
+    easy:close()
+    easy, body = nil, nil
+    support.collect()
+    assert.equal(0, core.easy_count())
+  end)
+
+  it("are those of the running libcurl", function()
+    local types = {}
+    for _, option in ipairs(core.options()) do
+      types[option.name:lower()] = option.type
+    end
+    assert.equal("string", types.url)
+    assert.equal("list", types.httpheader)
+    assert.equal("off_t", types.infilesize_large)
+    assert.equal("blob", types.cainfo_blob)
+    assert.equal("function", types.writefunction)
+    assert.equal("object", types.curlu)
+  end)
+
+  it("are chained", function()
+    assert.equal(easy, easy:setopt("useragent", "a"))
+    assert.equal(easy, easy:setopt { useragent = "b" })
+    assert.equal(easy, easy:unsetopt("useragent"))
+    assert.equal(easy, easy:setopt("useragent", nil))
+  end)
+
+  it("raise for names that libcurl does not know", function()
+    assert.error_matches(function() easy:setopt("nonsense", 1) end, "unknown option 'nonsense'")
+    assert.error_matches(function() easy:setopt { 1 } end, "option name")
+    assert.error_matches(function() easy:setopt(1, 1) end, "option name")
+    assert.error_matches(function() easy:unsetopt("nonsense") end, "unknown option")
+    assert.has_error(function() easy:setopt("url") end)
+    assert.has_error(function() easy:setopt() end)
+    assert.has_error(function() easy:unsetopt() end)
+  end)
+
+  describe("that are strings", function()
+    it("reach the request", function()
+      easy:setopt {
+        useragent = "agent", referer = "http://r/", cookie = "a=b", customrequest = "PROBE",
+      }
+      local seen = echo(easy, body)
+      assert.equal("PROBE", seen.method)
+      assert.equal("agent", seen.headers["user-agent"])
+      assert.equal("http://r/", seen.headers.referer)
+      assert.equal("a=b", seen.headers.cookie)
+    end)
+
+    it("take numbers as Lua writes them", function()
+      easy:setopt { useragent = 17, range = "0-1" }
+      assert.equal("17", echo(easy, body).headers["user-agent"])
+    end)
+
+    it("refuse zero bytes", function()
+      for _, name in ipairs { "url", "useragent", "cookie", "userpwd", "cainfo" } do
+        assert.error_matches(function() easy:setopt(name, "a\0b") end, "zero byte")
+      end
+    end)
+
+    it("refuse line breaks, in whatever is sent as it is", function()
+      for _, name in ipairs { "url", "useragent", "referer", "cookie", "customrequest", "range",
+        "accept_encoding", "request_target", "xoauth2_bearer", "username", "proxyusername",
+        "userpwd", "mail_from", "mail_auth", "rtsp_session_id", "rtsp_stream_uri" } do
+        for _, bad in ipairs { "a\r\nX: y", "a\nb", "a\rb", "\n" } do
+          assert.error_matches(function() easy:setopt(name, bad) end, "line break")
+        end
+      end
+    end)
+
+    it("refuse other types", function()
+      for _, bad in ipairs { true, {}, print, io.stdout, coroutine.create(print) } do
+        assert.error_matches(function() easy:setopt("useragent", bad) end,
+          "option 'USERAGENT': string expected, got")
+      end
+    end)
+  end)
+
+  describe("that are numbers", function()
+    it("take integers, whole floats and booleans", function()
+      for _, good in ipairs { 5000, 5000.0, 2 ^ 12 } do
+        assert.equal(easy, easy:setopt("timeout_ms", good))
+      end
+      easy:setopt("nobody", true)
+      assert.is_true(easy:perform())
+      assert.equal("HEAD", easy:getinfo("effective_method"))
+      easy:setopt { nobody = false, httpget = true }
+      assert.is_true(easy:perform())
+      assert.equal("GET", easy:getinfo("effective_method"))
+    end)
+
+    it("refuse what has no exact integer", function()
+      for _, bad in ipairs { 0.5, 0 / 0, 1 / 0, -1 / 0, 2 ^ 63, 1e300, "5", "x", {}, print } do
+        assert.error_matches(function() easy:setopt("timeout_ms", bad) end,
+          "'TIMEOUT_MS': integer or boolean expected")
+        assert.error_matches(function() easy:setopt("infilesize_large", bad) end,
+          "integer or boolean expected")
+      end
+    end)
+
+    it("return what libcurl refuses", function()
+      local ok, err = easy:setopt("localport", 70000)
+      assert.is_nil(ok)
+      assert.equal("curl", err.kind)
+      assert.equal("CURLE_BAD_FUNCTION_ARGUMENT", err.code)
+      assert.truthy(err.message:find("LOCALPORT", 1, true))
+      ok, err = core.easy { localport = -1 }
+      assert.is_nil(ok)
+      assert.equal("CURLE_BAD_FUNCTION_ARGUMENT", err.code)
+    end)
+
+    it("are 64 bits wide where libcurl's are", function()
+      easy:setopt {
+        upload = true, infilesize_large = 2 ^ 40, readfunction = function() error("big", 0) end,
+      }
+      local ok, err = easy:perform()
+      assert.is_nil(ok)
+      assert.equal("big", err)
+      assert.equal(2 ^ 40, easy:getinfo("content_length_upload_t"))
+    end)
+
+    it("keep the receive buffer above what HTTP/2 of old libcurls writes past", function()
+      local https, received = support.easy {
+        url = nginx.tls_url("/1k"), cainfo = nginx.ca, buffersize = 1024,
+      }
+      assert.is_true(https:perform())
+      assert.equal(servers.bytes(1024), table.concat(received))
+      https:close()
+    end)
+  end)
+
+  describe("that are lists", function()
+    it("reach the request", function()
+      easy:setopt("httpheader", { "X-One: 1", "X-Two: 2", "Accept:" })
+      local seen = echo(easy, body)
+      assert.equal("1", seen.headers["x-one"])
+      assert.equal("2", seen.headers["x-two"])
+      assert.is_nil(seen.headers.accept)
+    end)
+
+    it("may be replaced and emptied", function()
+      easy:setopt("httpheader", { "X-One: 1" })
+      easy:setopt("httpheader", { "X-Two: 2" })
+      local seen = echo(easy, body)
+      assert.is_nil(seen.headers["x-one"])
+      assert.equal("2", seen.headers["x-two"])
+      easy:setopt("httpheader", {})
+      assert.is_nil(echo(easy, body).headers["x-two"])
+      easy:setopt("httpheader", { "X-Three: 3" })
+      easy:unsetopt("httpheader")
+      assert.is_nil(echo(easy, body).headers["x-three"])
+    end)
+
+    it("are copied", function()
+      local list = { "X-One: 1" }
+      easy:setopt("httpheader", list)
+      list[1] = "X-One: changed"
+      support.collect()
+      assert.equal("1", echo(easy, body).headers["x-one"])
+    end)
+
+    it("refuse what is no list of texts, and keep what was set", function()
+      easy:setopt("httpheader", { "X-One: 1" })
+      for _, bad in ipairs { "X: y", 1, true, { "a", {} }, { "a", true }, { ["X-A"] = "b" },
+        { "a", n = 1 }, { [0] = "a" }, { "a\r\nX: y" }, { "a", "b\n" }, { "a\0b" } } do
+        assert.error_matches(function() easy:setopt("httpheader", bad) end, "option 'HTTPHEADER'")
+      end
+      assert.equal("1", echo(easy, body).headers["x-one"])
+    end)
+
+    it("resolve names", function()
+      easy:setopt {
+        url = ("http://nowhere.invalid:%d/echo"):format(hostile.port),
+        resolve = { ("nowhere.invalid:%d:127.0.0.1"):format(hostile.port) },
+      }
+      assert.equal("/echo", echo(easy, body).path)
+    end)
+  end)
+
+  describe("that are blobs", function()
+    it("are copied", function()
+      local file = assert(io.open(nginx.ca, "rb"))
+      local https = support.easy { url = nginx.tls_url("/1k"), cainfo_blob = file:read("a") }
+      file:close()
+      support.collect()
+      assert.is_true(https:perform())
+      https:close()
+    end)
+
+    it("refuse other types", function()
+      assert.error_matches(function() easy:setopt("cainfo_blob", 5) end,
+        "string expected, got number")
+    end)
+  end)
+
+  describe("for the body", function()
+    local bytes = "\0a\0b\r\n\255" .. servers.bytes(1000) .. "\0"
+
+    it("take every byte", function()
+      easy:setopt("postfields", bytes)
+      local seen = echo(easy, body)
+      assert.equal("POST", seen.method)
+      assert.equal(#bytes, seen.length)
+      easy:setopt("copypostfields", "\0\0")
+      assert.equal(2, echo(easy, body).length)
+      easy:setopt("postfields", "")
+      seen = echo(easy, body)
+      assert.equal("POST", seen.method)
+      assert.equal(0, seen.length)
+    end)
+
+    it("need no other reference to live", function()
+      local count = 2000000
+      easy:setopt("postfields", ("abcdefghij"):rep(count // 10))
+      easy:setopt("headerfunction", function() collectgarbage() end)
+      support.collect()
+      local seen = echo(easy, body)
+      assert.equal(count, seen.length)
+      local sum = seen.sha256
+      easy:setopt("postfields", ("abcdefghij"):rep(count // 10))
+      support.collect()
+      assert.equal(sum, echo(easy, body).sha256)
+    end)
+
+    it("are sent on when the variable of a running transfer goes", function()
+      local multi = core.multi()
+      do
+        local posting = easy
+        posting:setopt("postfields", ("z"):rep(3000000))
+        posting:setopt("url", hostile.url("/upload-slow?rate=30000000"))
+        multi:add_handle(posting)
+      end
+      local seen = {}
+      local check = support.deadline()
+      repeat
+        local running = multi:perform()
+        collectgarbage()
+        multi:poll(20)
+        support.reap(multi, seen)
+        check()
+      until running == 0
+      assert.is_true(seen[easy])
+      assert.equal(3000000, cjson.decode(table.concat(body)).length)
+      multi:close()
+    end)
+
+    it("refuse a length beyond the body", function()
+      easy:setopt("postfields", "abc")
+      for _, name in ipairs { "postfieldsize", "postfieldsize_large" } do
+        for _, bad in ipairs { 4, 2 ^ 40, -1 } do
+          assert.error_matches(function() easy:setopt(name, bad) end,
+            "out of range, the body has 3 bytes")
+        end
+      end
+      easy:setopt("postfieldsize", 2)
+      assert.equal(2, echo(easy, body).length)
+      easy:unsetopt("postfieldsize")
+      assert.equal(3, echo(easy, body).length)
+    end)
+
+    it("refuse other types", function()
+      for _, bad in ipairs { 5, true, {} } do
+        assert.error_matches(function() easy:setopt("postfields", bad) end, "string expected")
+      end
+    end)
+
+    it("are no body again when they are unset", function()
+      easy:unsetopt("postfields")
+      assert.equal("GET", echo(easy, body).method)
+      easy:setopt("postfields", "abc")
+      assert.equal(3, echo(easy, body).length)
+      easy:unsetopt("copypostfields")
+      local seen = echo(easy, body)
+      assert.equal("GET", seen.method)
+      assert.equal(0, seen.length)
+    end)
+  end)
+
+  describe("that are objects", function()
+    it("take a core.url, which lives as long as it is used", function()
+      do
+        local url = core.url(hostile.url("/echo?from=object"))
+        easy:setopt("curlu", url)
+        url:close()
+      end
+      support.collect()
+      assert.equal("/echo?from=object", echo(easy, body).path)
+      easy:unsetopt("curlu")
+      easy:setopt("url", hostile.url("/echo?from=text"))
+      assert.equal("/echo?from=text", echo(easy, body).path)
+    end)
+
+    it("refuse other values", function()
+      local closed = core.url("http://a/")
+      closed:close()
+      for _, bad in ipairs { "http://a/", {}, io.stdout, closed } do
+        assert.has_error(function() easy:setopt("curlu", bad) end)
+      end
+    end)
+
+    it("cannot be those that multisock needs itself", function()
+      for _, name in ipairs { "private", "errorbuffer", "writedata", "headerdata", "opensocketdata",
+        "closesocketdata", "share", "httppost", "mimepost", "stderr" } do
+        assert.error_matches(function() easy:setopt(name, "x") end, "managed by multisock")
+        assert.error_matches(function() easy:unsetopt(name) end, "managed by multisock")
+      end
+      for _, name in ipairs { "opensocketfunction", "closesocketfunction", "prereqfunction" } do
+        assert.error_matches(function() easy:setopt(name, print) end, "not offered")
+        assert.error_matches(function() easy:unsetopt(name) end, "not offered")
+      end
+      assert.equal("GET", echo(easy, body).method)
+    end)
+  end)
+
+  describe("when they are unset", function()
+    it("verify the server again", function()
+      for _, ca in ipairs { "cainfo", "cainfo_blob", "capath" } do
+        local https = support.easy {
+          url = nginx.unknown_ca_url("/"), ssl_verifypeer = false, ssl_verifyhost = 0,
+        }
+        assert.is_true(https:perform())
+        https:unsetopt("ssl_verifypeer")
+        https:unsetopt("ssl_verifyhost")
+        https:unsetopt(ca)
+        https:setopt("fresh_connect", true)
+        local ok, err = https:perform()
+        assert.is_nil(ok)
+        assert.equal("tls", err.kind)
+        https:close()
+      end
+      local wrong = support.easy {
+        url = nginx.wrong_host_url("/"), cainfo = nginx.ca, ssl_verifyhost = false,
+      }
+      assert.is_true(wrong:perform())
+      wrong:setopt { ssl_verifyhost = nil, fresh_connect = true }
+      wrong:unsetopt("ssl_verifyhost")
+      local ok, err = wrong:perform()
+      assert.is_nil(ok)
+      assert.equal("tls", err.kind)
+      wrong:close()
+    end)
+
+    it("trust the system's authorities again", function()
+      local function authorities(https)
+        local lines = {}
+        https:setopt {
+          url = nginx.tls_url("/1k"), fresh_connect = true, verbose = true,
+          debugfunction = function(kind, text)
+            if kind == "text" and text:find("^%s*CA%a+:") then
+              lines[#lines + 1] = text
+            end
+          end,
+        }
+        https:perform()
+        return lines
+      end
+      local fresh = core.easy { noproxy = "*" }
+      local default = authorities(fresh)
+      assert.truthy(#default > 0)
+      easy:setopt { cainfo = nginx.ca, capath = "/nonexistent" }
+      assert.are_not.same(default, authorities(easy))
+      easy:unsetopt("cainfo")
+      easy:unsetopt("capath")
+      assert.same(default, authorities(easy))
+      fresh:close()
+    end)
+
+    it("allow the protocols that libcurl allows by default", function()
+      easy:setopt("protocols_str", "https")
+      assert.is_nil((easy:perform()))
+      easy:unsetopt("protocols_str")
+      assert.is_true(easy:perform())
+      easy:setopt { url = hostile.url("/redirect?to=file:///etc/hostname"), followlocation = true,
+        redir_protocols_str = "all" }
+      assert.is_true(easy:perform())
+      easy:unsetopt("redir_protocols_str")
+      local ok, err = easy:perform()
+      assert.is_nil(ok)
+      assert.equal("policy", err.kind)
+    end)
+
+    it("do it without an error, or say that they cannot", function()
+      for _, option in ipairs(core.options()) do
+        local ran, ok, err = pcall(easy.unsetopt, easy, option.name)
+        if not ran then
+          assert.truthy(ok:find("managed", 1, true) or ok:find("not offered", 1, true), ok)
+        else
+          -- Built without it; and libcurl 7.88 cannot switch Alt-Svc off
+          -- again, nor set this TLSAUTH type to anything.
+          local excused = err and (err.code == "CURLE_UNKNOWN_OPTION"
+            or err.code == "CURLE_NOT_BUILT_IN" or option.name == "ALTSVC_CTRL"
+            or option.name == "PROXY_TLSAUTH_TYPE")
+          assert.truthy(ok == easy or excused, option.name .. ": " .. tostring(err))
+        end
+      end
+    end)
+
+    it("leave a handle that works as a fresh one does", function()
+      for _, option in ipairs(core.options()) do
+        pcall(easy.unsetopt, easy, option.name)
+      end
+      easy:setopt { url = hostile.url("/echo"), noproxy = "*", timeout_ms = 20000 }
+      easy:setopt("writefunction", function(bytes) body[#body + 1] = bytes end)
+      local seen = echo(easy, body)
+      local fresh, received = support.easy { url = hostile.url("/echo") }
+      assert.same(echo(fresh, received), seen)
+      easy:setopt { url = nginx.unknown_ca_url("/") }
+      local ok, err = easy:perform()
+      assert.is_nil(ok)
+      assert.equal("tls", err.kind)
+      fresh:close()
+    end)
+  end)
+end)

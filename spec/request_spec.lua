@@ -1,0 +1,266 @@
+-- Requests: methods, bodies, content types; what the server then sees.
+local helper = require("spec.helper")
+local ms = require("multisock")
+local request = require("multisock.request")
+local servers = require("spec.support.servers")
+
+local task = helper.task
+
+local function failure(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return err
+end
+
+local hostile
+
+-- What the server received.
+local function echo(options, method)
+  local response = assert(ms[method or "fetch"](hostile.url("/echo"), options))
+  local seen = assert(response:json())
+  seen.fields = {}
+  for _, pair in ipairs(seen.headers) do
+    local name = pair[1]:lower()
+    seen.fields[name] = seen.fields[name] and seen.fields[name] .. ", " .. pair[2] or pair[2]
+  end
+  return seen
+end
+
+local function sha256(text)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(text))
+  assert(file:close())
+  local pipe = assert(io.popen("sha256sum " .. path))
+  local digest = pipe:read("*a"):match("^%x+")
+  pipe:close()
+  os.remove(path)
+  return digest
+end
+
+describe("a request", function()
+  setup(function() hostile = servers.hostile() end)
+  teardown(servers.stop_all)
+  after_each(helper.check_leaks)
+
+  it("has the method it was asked for", task(function()
+    for _, name in ipairs({ "get", "post", "put", "patch", "delete", "options" }) do
+      assert.equal(name:upper(), echo(nil, name).method)
+    end
+    assert.equal("GET", echo().method)
+    assert.equal("PROPFIND", echo({ method = "PROPFIND" }).method)
+    assert.equal("DELETE", echo({ method = "delete" }).method)
+    assert.equal("Delete-It", echo({ method = "Delete-It" }).method)
+    local response = assert(ms.head(hostile.url("/bytes?n=5")))
+    assert.equal("5", response.headers:get("content-length"))
+    assert.equal("", response:text())
+  end))
+
+  it("without a body sends none, and no type", task(function()
+    for _, name in ipairs({ "get", "post", "put", "delete" }) do
+      local seen = echo(nil, name)
+      assert.equal(0, seen.length)
+      assert.is_nil(seen.fields["content-type"], name)
+      assert.is_nil(seen.fields["transfer-encoding"], name)
+    end
+  end))
+
+  it("sends its headers as given", task(function()
+    local seen = echo({ headers = {
+      ["X-One"] = "1", ["X-Two"] = { "a", "b" }, ["X-Empty"] = "", ["X-Number"] = 5,
+      ["User-Agent"] = "mine", ["X-Blank"] = "  ",
+    } })
+    assert.equal("1", seen.fields["x-one"])
+    assert.equal("a, b", seen.fields["x-two"])
+    assert.equal("", seen.fields["x-empty"])
+    assert.equal("", seen.fields["x-blank"])
+    assert.equal("5", seen.fields["x-number"])
+    assert.equal("mine", seen.fields["user-agent"])
+  end))
+
+  it("adds its query to the URL's", task(function()
+    local response = ms.fetch(hostile.url("/echo?a=1#f"), { query = { b = "x y" } })
+    assert.equal("/echo?a=1&b=x%20y", response:json().path)
+  end))
+
+  it("that has a body is a POST by default", task(function()
+    assert.equal("POST", echo({ body = "x" }).method)
+    assert.equal("PUT", echo({ body = "x" }, "put").method)
+    assert.equal("GET", echo({ body = "x", method = "GET" }).method)
+  end))
+
+  it("sends strings and lists of strings, with their length", task(function()
+    for _, body in ipairs({ "", "hello", ("x"):rep(100000), "\0\255", { "a", "", "b" }, {} }) do
+      local text = type(body) == "table" and table.concat(body) or body
+      for _, name in ipairs({ "post", "put", "patch", "delete" }) do
+        local seen = echo({ body = body }, name)
+        assert.equal(name:upper(), seen.method)
+        assert.equal(#text, seen.length)
+        assert.equal(sha256(text), seen.sha256)
+        assert.equal(tostring(#text), seen.fields["content-length"])
+        assert.equal("application/octet-stream", seen.fields["content-type"])
+      end
+    end
+  end))
+
+  it("sends what a function gives, in chunks", task(function()
+    for _, name in ipairs({ "post", "put", "patch" }) do
+      local left = 5
+      local seen = echo({ body = function()
+        left = left - 1
+        ms.sleep(0)
+        return left >= 0 and ("x"):rep(10000) or nil
+      end }, name)
+      assert.equal(name:upper(), seen.method)
+      assert.equal(50000, seen.length)
+      assert.equal("chunked", seen.fields["transfer-encoding"])
+    end
+    local seen = echo({ body = coroutine.wrap(function()
+      coroutine.yield("a")
+      coroutine.yield("")
+      coroutine.yield("b")
+    end) })
+    assert.equal(2, seen.length)
+    assert.equal(0, echo({ body = function() end }).length)
+  end))
+
+  it("sends a function's body with the length that the user knows", task(function()
+    local given = false
+    local seen = echo({ headers = { ["Content-Length"] = 5 }, body = function()
+      if not given then
+        given = true
+        return "hello"
+      end
+    end })
+    assert.equal("5", seen.fields["content-length"])
+    assert.is_nil(seen.fields["transfer-encoding"])
+    assert.equal(sha256("hello"), seen.sha256)
+  end))
+
+  it("refuses a length that is not the body's", task(function()
+    for _, length in ipairs({ 4, "6", "x", "-5" }) do
+      assert.matches("headers: Content%-Length is .*, but the body has 5 bytes",
+        failure(ms.fetch, hostile.url("/echo"),
+          { body = "hello", headers = { ["content-length"] = length } }))
+    end
+    assert.equal("5", echo({ body = "hello", headers = { ["content-length"] = 5 } })
+      .fields["content-length"])
+  end))
+
+  it("sends the rest of an open file, with its length", task(function()
+    local file = assert(io.tmpfile())
+    local text = servers.bytes(200000)
+    assert(file:write("skipped", text))
+    for _, name in ipairs({ "post", "put" }) do
+      assert(file:seek("set", 7))
+      local seen = echo({ body = file }, name)
+      assert.equal("200000", seen.fields["content-length"])
+      assert.equal(sha256(text), seen.sha256)
+    end
+    file:close()
+    assert.matches("body: .* got closed file", failure(ms.fetch, hostile.url("/echo"),
+      { body = file }))
+  end))
+
+  it("sends a pipe in chunks", task(function()
+    local pipe = assert(io.popen("printf 'from a pipe'"))
+    local seen = echo({ body = pipe })
+    pipe:close()
+    assert.equal("chunked", seen.fields["transfer-encoding"])
+    assert.equal(sha256("from a pipe"), seen.sha256)
+  end))
+
+  it("sends JSON and forms with their types", task(function()
+    local seen = echo({ json = { "a", 1, true, ms.null } })
+    assert.equal("POST", seen.method)
+    assert.equal("application/json", seen.fields["content-type"])
+    assert.equal(sha256('["a",1,true,null]'), seen.sha256)
+    seen = echo({ json = false }, "put")
+    assert.equal("PUT", seen.method)
+    assert.equal(sha256("false"), seen.sha256)
+    seen = echo({ form = { b = "x y&", a = { 1, 2 } } })
+    assert.equal("application/x-www-form-urlencoded", seen.fields["content-type"])
+    assert.equal(sha256("a=1&a=2&b=x%20y%26"), seen.sha256)
+    assert.equal(0, echo({ form = {} }).length)
+  end))
+
+  it("keeps a type that the user gave", task(function()
+    assert.equal("text/x", echo({ json = {}, headers = { ["content-type"] = "text/x" } })
+      .fields["content-type"])
+  end))
+
+  it("uses a client's defaults even without options of its own", task(function()
+    local client = ms.client({ query = { key = "k" }, headers = { ["X-Mine"] = "1" },
+      method = "PUT", base_url = hostile.url("/"), form = { a = "1" } })
+    for _, options in ipairs({ false, {}, { meta = {} } }) do
+      local seen = assert(client:fetch("echo", options or nil)):json()
+      assert.equal("/echo?key=k", seen.path)
+      assert.equal("PUT", seen.method)
+      assert.equal(sha256("a=1"), seen.sha256)
+    end
+    client:close()
+  end))
+
+  it("takes one kind of body only", task(function()
+    assert.matches("options 'body' and 'json' exclude each other", failure(ms.fetch, "http://h/",
+      { body = "x", json = {} }))
+    assert.matches("options 'json' and 'form' exclude each other", failure(ms.fetch, "http://h/",
+      { form = {}, json = {} }))
+  end))
+
+  it("names what is wrong with its body", task(function()
+    local function body_error(options)
+      return failure(ms.fetch, hostile.url("/echo"), options)
+    end
+    assert.matches("body: string, list of strings, function or open file expected, got number",
+      body_error({ body = 3 }))
+    assert.matches("body%[2%]: string expected, got number", body_error({ body = { "a", 2 } }))
+    assert.matches("form: table expected, got string", body_error({ form = "a=1" }))
+    assert.matches("form.a: .* got function", body_error({ form = { a = print } }))
+    assert.matches("option 'json'", body_error({ json = print }))
+    assert.matches("a HEAD request cannot have a body", failure(ms.head, hostile.url("/echo"),
+      { body = "x" }))
+    assert.matches("the iterator returned number: string or nil expected", body_error({
+      body = function() return 3 end,
+    }))
+    assert.equal("mine", body_error({ body = function() error("mine", 0) end }))
+  end))
+
+  it("asks for a URL that is a string", task(function()
+    assert.matches("url: string expected, got nil", failure(ms.fetch))
+    assert.matches("request_spec", failure(function() local _ = ms.fetch(3) end))
+    assert.matches("options: table expected, got string", failure(ms.fetch, "http://h/", "POST"))
+  end))
+
+  it("refuses protocols that are not named", task(function()
+    for _, url in ipairs({ "file:///etc/passwd", "gopher://127.0.0.1/", "ftp://127.0.0.1/" }) do
+      local response, err = ms.fetch(url)
+      assert.is_nil(response)
+      assert.equal("policy", err.kind)
+      assert.matches("is not allowed %(option 'protocols'%)", err.message)
+    end
+    local _, err = ms.fetch(hostile.url("/echo"), { protocols = { "https" } })
+    assert.equal("policy", err.kind)
+  end))
+
+  it("shows its URL without the password", function()
+    local made = assert(request.new(ms.client(), "GET", "http://user:hidden@h.example/x"))
+    assert.equal("http://h.example/x", made:url())
+    assert.equal("multisock.request (GET http://h.example/x)", tostring(made))
+    made.client:close()
+  end)
+end)
+
+describe("JSON without lua-cjson", function()
+  it("says how to install it", function()
+    local loaded, preload = package.loaded.cjson, package.preload.cjson
+    local module = package.loaded["multisock.request"]
+    package.loaded.cjson, package.loaded["multisock.request"] = nil, nil
+    package.preload.cjson = function() error("module 'cjson' not found", 0) end
+    local ok, err = pcall(function() return require("multisock.request").json() end)
+    package.loaded.cjson, package.preload.cjson = loaded, preload
+    package.loaded["multisock.request"] = module
+    assert.is_false(ok)
+    assert.matches("luarocks install lua%-cjson", err)
+  end)
+end)

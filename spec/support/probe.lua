@@ -1,0 +1,89 @@
+-- What specs ask of the servers and of the machine beside their own requests.
+local ms = require("multisock")
+local helper = require("spec.helper")
+
+local probe = {}
+
+--- Waits until `fn` gives something true, `seconds` (5) at most.
+-- @return what fn gave
+function probe.eventually(fn, seconds)
+  local deadline = ms.now() + helper.seconds(seconds or 5)
+  while true do
+    local value = fn()
+    if value then
+      return value
+    elseif ms.now() > deadline then
+      error("it did not happen in time", 2)
+    end
+    ms.sleep(0.02)
+  end
+end
+
+--- What hostile.py has counted, asked on a connection of its own that it does
+-- not show: {connections, requests, open, peak, paths}.
+function probe.stats(hostile)
+  local client = ms.client({ tls = { ca = hostile.ca } })
+  local stats = ms.assert(ms.assert(client:get(hostile.url("/stats"))):json())
+  client:close()
+  stats.open = stats.open - 1
+  return stats
+end
+
+--- Sets the counts to 0 once all connections of before are closed.
+function probe.reset(hostile)
+  probe.eventually(function()
+    return probe.stats(hostile).open == 0
+  end)
+  local client = ms.client({ tls = { ca = hostile.ca } })
+  ms.assert(client:get(hostile.url("/stats-reset")))
+  client:close()
+end
+
+--- Waits until hostile.py has so many connections open.
+function probe.open_becomes(hostile, count)
+  probe.eventually(function()
+    return probe.stats(hostile).open == count
+  end)
+end
+
+local BLACKHOLE = [[
+import os, socket, time
+parent = os.getppid()
+listener = socket.socket()
+listener.bind(("127.0.0.1", 0))
+listener.listen(0)
+others = [socket.socket() for _ in range(4)]
+for other in others:
+    other.setblocking(False)
+    other.connect_ex(listener.getsockname())
+print(listener.getsockname()[1], os.getpid(), flush=True)
+while os.getppid() == parent:
+    time.sleep(0.1)
+]]
+
+--- A port of 127.0.0.1 that answers no SYN: its queue is full.
+-- @return {port=, url=, stop=function}
+function probe.blackhole()
+  local pipe = assert(io.popen("exec /usr/bin/python3 -c '" .. BLACKHOLE:gsub("'", '"') .. "'"))
+  local port, pid = pipe:read("n", "n")
+  assert(pid, "the blackhole did not start")
+  return {
+    port = port,
+    url = "http://127.0.0.1:" .. port .. "/",
+    stop = function()
+      os.execute("kill " .. pid)
+      pipe:close()
+    end,
+  }
+end
+
+--- A port of 127.0.0.1 where nobody listens.
+function probe.closed_port()
+  local pipe = assert(io.popen("/usr/bin/python3 -c 'import socket; s = socket.socket(); "
+    .. 's.bind(("127.0.0.1", 0)); print(s.getsockname()[1])\''))
+  local port = pipe:read("n")
+  pipe:close()
+  return port
+end
+
+return probe

@@ -1,0 +1,178 @@
+-- URLs: parsed, resolved, remembered, extended.
+local targets = require("multisock.targets")
+
+local function failure(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return err
+end
+
+local function origin(text)
+  local target, err = targets.get(text)
+  return target and target.origin or err.kind
+end
+
+describe("a URL", function()
+  it("has an origin, with the port that its scheme implies", function()
+    assert.equal("http://a.example:80", origin("http://a.example"))
+    assert.equal("https://a.example:443", origin("https://a.example/x?y#z"))
+    assert.equal("http://a.example:8080", origin("http://a.example:8080/"))
+    assert.equal("http://a.example:80", origin("HTTP://A.eXample:80/Path"))
+    assert.equal("http://[::1]:80", origin("http://[::1]/"))
+    assert.equal("http://127.0.0.1:80", origin("http://127.0.0.1"))
+    assert.equal("http://u.example:80", origin("http://user:password@u.example/"))
+  end)
+
+  it("that is none is an error of kind url", function()
+    for _, text in ipairs({
+      "", " ", "a.example", "/path", "http://", "http:", "://x", "http://a b/", "http://[::1/",
+      "http://a.example:99999/", "http://a.example:x/", "http://a\nb/", "http://a/\0", "\0",
+      "http://a.example/\r\nX: y", "mailto:a@b.example", "javascript:alert(1)",
+    }) do
+      local target, err = targets.get(text)
+      assert.is_nil(target, ("%q"):format(text))
+      assert.equal("url", err.kind, text)
+      assert.is_false(err.retryable)
+      assert.is_nil(tostring(err):find("%c"))
+    end
+    local _, err = targets.get("a.example/x")
+    assert.matches("no scheme", err.message)
+    assert.equal("a.example/x", err.url)
+  end)
+
+  it("that is none shows no password either", function()
+    for _, text in ipairs({
+      "http://user:hidden@a b/", "user:hidden@a.example/", "http:user:hidden@a.example/",
+      "http://user:hid/den:hidden@a.example:x/", "http:\\\\user:hidden@a.example:x/",
+      "http:/user:hidden@a.example:99999/",
+    }) do
+      local target, err = targets.get(text)
+      assert.is_nil(target, text)
+      assert.is_nil(err.url:find("hid", 1, true), err.url)
+      assert.is_nil(tostring(err):find("hidden", 1, true))
+    end
+  end)
+
+  it("is remembered, unless it has a user name or password", function()
+    local text = "http://remembered.example/"
+    assert.equal(targets.get(text), targets.get(text))
+    for _, with_user in ipairs({
+      "http://user@x.example/", "http://user:password@x.example/", "http://:password@x.example/",
+    }) do
+      local first = targets.get(with_user)
+      assert.is_true(first.has_user)
+      assert.is_false(rawequal(first, targets.get(with_user)))
+    end
+  end)
+
+  it("is forgotten when many others came", function()
+    local weak = setmetatable({}, { __mode = "v" })
+    for i = 1, 5000 do
+      weak[i] = targets.get("http://many.example/" .. i)
+    end
+    collectgarbage()
+    collectgarbage()
+    local kept = 0
+    for _ in pairs(weak) do
+      kept = kept + 1
+    end
+    assert.is_true(kept <= 1024, kept .. " URLs are kept")
+    assert.is_truthy(weak[5000])
+  end)
+
+  it("stays remembered while it is used", function()
+    local text = "http://hot.example/"
+    local hot = targets.get(text)
+    for i = 1, 5000 do
+      targets.get("http://cold.example/" .. i)
+      if i % 100 == 0 then
+        assert.equal(hot, targets.get(text))
+      end
+    end
+  end)
+end)
+
+describe("a reference", function()
+  local base = targets.get("http://h.example/a/b?q#f")
+
+  local function resolve(reference, from)
+    local target, err = targets.resolve(from or base, reference)
+    return target and target.text or err.kind
+  end
+
+  it("is resolved as RFC 3986 says", function()
+    for reference, expected in pairs({
+      ["/x"] = "http://h.example/x",
+      ["x"] = "http://h.example/a/x",
+      ["./x"] = "http://h.example/a/x",
+      ["../x"] = "http://h.example/x",
+      ["../../../x"] = "http://h.example/x",
+      ["?z"] = "http://h.example/a/b?z",
+      ["//o.example/p"] = "http://o.example/p",
+      ["http://o.example"] = "http://o.example/",
+      ["https://o.example:8443/x"] = "https://o.example:8443/x",
+      ["ftp://o.example/x"] = "ftp://o.example/x",
+      ["file:///etc/passwd"] = "file:///etc/passwd",
+      ["#g"] = "http://h.example/a/b?q#g",
+      [""] = "http://h.example/a/b?q",
+      ["#"] = "http://h.example/a/b?q",
+      [" /x "] = "http://h.example/x",
+    }) do
+      assert.equal(expected, resolve(reference), reference)
+    end
+  end)
+
+  it("is encoded where it must be", function()
+    assert.equal("http://h.example/a/a%20b", resolve("a b"))
+    assert.equal("http://h.example/%c3%a4", resolve("/\195\164"):lower())
+    assert.equal("http://h.example/%41", resolve("/%41"))
+  end)
+
+  it("keeps the user of the base on its own host only", function()
+    local with_user = targets.get("http://user:password@h.example/a")
+    assert.is_true(targets.resolve(with_user, "/x").has_user)
+    assert.is_false(targets.resolve(with_user, "//o.example/x").has_user)
+    assert.is_false(targets.resolve(with_user, "http://h.example/x").has_user)
+  end)
+
+  it("does not change its base", function()
+    targets.resolve(base, "http://o.example/")
+    assert.equal("http://h.example/a/b?q#f", base.url:get("url"))
+  end)
+
+  it("that is invalid is an error of kind url", function()
+    for _, reference in ipairs({
+      "http://[bad", "http://h:99999/", "a\0b", "mailto:a@b", "http:",
+    }) do
+      assert.equal("url", resolve(reference), reference)
+    end
+  end)
+end)
+
+describe("a query", function()
+  it("is encoded, names in order, lists as several", function()
+    assert.equal("http://h/?a=1&b=x&b=y&c=true", targets.add_query("http://h/",
+      { c = true, b = { "x", "y" }, a = 1 }))
+    assert.equal("http://h/?a%26%3D%20=%C3%A4%2B%2F~-._", targets.add_query("http://h/",
+      { ["a&= "] = "\195\164+/~-._" }))
+    assert.equal("http://h/?a=", targets.add_query("http://h/", { a = "" }))
+    assert.equal("http://h/", targets.add_query("http://h/", { a = {} }))
+    assert.equal("http://h/", targets.add_query("http://h/", {}))
+    assert.equal("http://h/?a=%00", targets.add_query("http://h/", { a = "\0" }))
+  end)
+
+  it("is added before the fragment, to what is there", function()
+    assert.equal("http://h/?a=1#f?g", targets.add_query("http://h/#f?g", { a = 1 }))
+    assert.equal("http://h/?x&a=1", targets.add_query("http://h/?x", { a = 1 }))
+    assert.equal("http://h/?a=1", targets.add_query("http://h/?", { a = 1 }))
+    assert.equal("http://h/?x&a=1#f", targets.add_query("http://h/?x&#f", { a = 1 }))
+  end)
+
+  it("names what is wrong with it", function()
+    assert.matches("query: table expected, got string", failure(targets.add_query, "u", "a=1"))
+    assert.matches("query: names must be strings, got 1", failure(targets.add_query, "u", { "a" }))
+    assert.matches("query.a: string, number, boolean or list of them expected, got function",
+      failure(targets.add_query, "u", { a = print }))
+    assert.matches("query.a: .* got table", failure(targets.add_query, "u", { a = { {} } }))
+  end)
+end)

@@ -1,0 +1,241 @@
+-- Every limit of `timeout`: its kind, code and phase, and when it comes.
+local helper = require("spec.helper")
+local probe = require("spec.support.probe")
+local servers = require("spec.support.servers")
+local settings = require("multisock.settings")
+local ms = require("multisock")
+
+describe("timeouts", function()
+  local hostile, client
+
+  setup(function()
+    hostile = servers.hostile()
+  end)
+  teardown(function()
+    hostile.stop()
+  end)
+  before_each(function()
+    client = ms.client()
+  end)
+  after_each(function()
+    client:close()
+    client = nil
+    helper.check_leaks()
+  end)
+
+  -- Runs `fn`, which is to fail by a timeout after `seconds`.
+  local function check(seconds, phase, word, fn)
+    local started = ms.now()
+    local result, err = fn()
+    local elapsed = ms.now() - started
+    assert.is_nil(result)
+    assert.equal("timeout", err.kind, tostring(err))
+    assert.equal(phase, err.phase)
+    assert.is_true(err.retryable)
+    if word ~= "queue" then
+      assert.equal("CURLE_OPERATION_TIMEDOUT", err.code)
+      assert.equal(28, err.number)
+      assert.is_number(err.timings.total)
+    end
+    if word then
+      assert.is_truthy(err.message:find("timeout." .. word, 1, true), err.message)
+    end
+    assert.is_truthy(err.url)
+    assert.is_true(elapsed >= seconds - 0.005, "after " .. elapsed)
+    assert.is_true(elapsed < helper.seconds(seconds + 0.5), "after " .. elapsed)
+    probe.open_becomes(hostile, 0)
+    return err
+  end
+
+  it("total: before the answer", helper.task(function()
+    check(0.2, "wait", "total", function()
+      return client:get(hostile.url("/stall"), { timeout = 0.2 })
+    end)
+    check(0.2, "wait", "total", function()
+      return client:get(hostile.url("/stall"), { timeout = { total = 0.2, first_byte = 5 } })
+    end)
+    check(0.2, "receive", "total", function()
+      return client:get(hostile.url("/stall-headers"), { timeout = 0.2 })
+    end)
+  end))
+
+  it("total: in the body, also while it flows", helper.task(function()
+    for _, way in ipairs({ "text", "read" }) do
+      check(0.3, "receive", "total", function()
+        local response = ms.assert(client:get(hostile.url("/trickle?bytes=1000"),
+          { timeout = 0.3 }))
+        local body, err
+        repeat
+          body, err = response[way](response)
+        until body == nil
+        assert.equal(response, err.response)
+        return body, err
+      end)
+    end
+  end))
+
+  it("total: over all redirects", helper.task(function()
+    check(0.3, "wait", "total", function()
+      return client:get(hostile.url("/redirect?to=/redirect%3Fto=/stall"), { timeout = 0.3 })
+    end)
+  end))
+
+  it("total: for a default of the client, and not for who has none", helper.task(function()
+    local own <close> = ms.client({ timeout = 0.1 })
+    check(0.1, "wait", "total", function()
+      return own:get(hostile.url("/stall"))
+    end)
+    assert.is_truthy(own:get(hostile.url("/late?delay=0.3"), { timeout = 5 }))
+  end))
+
+  it("queue", helper.task(function()
+    local one <close> = ms.client({ limits = { host_connections = 1 } })
+    local response = ms.assert(one:get(hostile.url("/stall-body")))
+    local started = ms.now()
+    local none, err = one:get(hostile.url("/bytes"), { timeout = { queue = 0.1 } })
+    assert.is_nil(none)
+    assert.same({ "timeout", "queue", true }, { err.kind, err.phase, err.retryable })
+    assert.is_true(ms.now() - started >= 0.095)
+    none, err = one:get(hostile.url("/bytes"), { timeout = 0.1 })
+    assert.is_nil(none)
+    assert.same({ "timeout", "queue" }, { err.kind, err.phase })
+    response:close()
+    -- Time in the queue is not time of the server.
+    assert.is_truthy(one:get(hostile.url("/bytes"), { timeout = { queue = 0.1 } }))
+  end))
+
+  it("queue time counts for nothing but queue and total", helper.task(function()
+    local one <close> = ms.client({ limits = { host_connections = 1 } })
+    ms.group(function(group)
+      for _ = 1, 5 do
+        group:spawn(function()
+          local response = ms.assert(one:get(hostile.url("/late?delay=0.1"),
+            { timeout = { first_byte = helper.seconds(0.3), connect = helper.seconds(0.3) } }))
+          response:text()
+        end)
+      end
+    end)
+  end))
+
+  it("connect: to who answers nothing", helper.task(function()
+    local hole = probe.blackhole()
+    check(0.2, "connect", nil, function()
+      return client:get(hole.url, { timeout = { connect = 0.2 } })
+    end)
+    hole.stop()
+  end))
+
+  it("connect: to who does not speak TLS", helper.task(function()
+    check(0.2, "tls", nil, function()
+      return client:get("https://127.0.0.1:" .. hostile.port .. "/",
+        { timeout = { connect = 0.2 } })
+    end)
+  end))
+
+  it("first_byte", helper.task(function()
+    check(0.2, "wait", "first_byte", function()
+      return client:get(hostile.url("/stall"), { timeout = { first_byte = 0.2 } })
+    end)
+    -- It is over with the headers.
+    local response = ms.assert(client:get(hostile.url("/trickle?bytes=40&delay=0.02"),
+      { timeout = { first_byte = 0.3 } }))
+    assert.equal(servers.bytes(40), response:text())
+  end))
+
+  it("first_byte: counted from the end of the upload", helper.task(function()
+    local given = 0
+    local response, err = client:post(hostile.url("/upload"), {
+      timeout = { first_byte = 0.25 },
+      body = function()
+        ms.sleep(0.1)
+        given = given + 1
+        return given < 5 and "x" or nil
+      end,
+    })
+    assert.is_nil(err)
+    assert.equal(4, response:json().length)
+  end))
+
+  it("idle: in a body that falls silent, however it is read", helper.task(function()
+    for _, way in ipairs({ "text", "read", "discard" }) do
+      check(0.2, "receive", "idle", function()
+        local response = ms.assert(client:get(hostile.url("/stall-body"),
+          { timeout = { idle = 0.2 } }))
+        local body, err
+        repeat
+          body, err = response[way](response)
+        until body == nil
+        return body, err
+      end)
+    end
+    check(0.2, "receive", "idle", function()
+      local ok, err = pcall(function()
+        local response = ms.assert(client:get(hostile.url("/stall-body"),
+          { timeout = { idle = 0.2 } }))
+        for _ in response:chunks() do end -- luacheck: ignore 542
+      end)
+      assert.is_false(ok)
+      return nil, err
+    end)
+  end))
+
+  it("idle: not while something comes", helper.task(function()
+    local response = ms.assert(client:get(hostile.url("/trickle?bytes=30&delay=0.03"),
+      { timeout = { idle = helper.seconds(0.3) } }))
+    assert.equal(servers.bytes(30), response:text())
+  end))
+
+  it("idle: not for a reader who pauses", helper.task(function()
+    local response = ms.assert(client:get(hostile.url("/stream?n=3000&chunk=1000&delay=0.01"),
+      { timeout = { idle = helper.seconds(0.15) } }))
+    local pieces = {}
+    for chunk in response:chunks() do
+      pieces[#pieces + 1] = chunk
+      ms.sleep(helper.seconds(0.2))
+    end
+    assert.equal(servers.bytes(3000), table.concat(pieces))
+    local big = 3000000
+    response = ms.assert(client:get(hostile.url("/bytes?n=" .. big),
+      { timeout = { idle = helper.seconds(0.15) }, high_water = 65536 }))
+    ms.sleep(helper.seconds(0.4))
+    assert.equal(big, #response:text())
+  end, 20))
+
+  it("idle: by default for text, not for streams", helper.task(function()
+    local defaults = getmetatable(settings.defaults.timeout).__index
+    assert.equal(60, defaults.idle)
+    defaults.idle = 0.1
+    finally(function()
+      defaults.idle = 60
+    end)
+    for _, timeout in ipairs({ {}, { connect = 5 } }) do
+      local response = ms.assert(client:get(hostile.url("/stall-body"), { timeout = timeout }))
+      local body, err = response:text()
+      assert.is_nil(body)
+      assert.equal("timeout", err.kind)
+      response = ms.assert(client:get(hostile.url("/stall-body"), { timeout = timeout }))
+      assert.is_string(response:read())
+      local reading = ms.spawn(function()
+        return response:read()
+      end)
+      ms.sleep(0.3)
+      assert.equal("waiting", reading:status())
+      response:close()
+      assert.equal("closed", select(3, reading:join()).kind)
+    end
+    -- Asked of a client, it holds for its streams, whatever else is asked.
+    local own <close> = ms.client({ timeout = { idle = 0.1 } })
+    local response = ms.assert(own:get(hostile.url("/stall-body"), { timeout = { connect = 5 } }))
+    assert.is_string(response:read())
+    assert.equal("timeout", select(2, response:read()).kind)
+  end))
+
+  it("of with_timeout end a transfer too", helper.task(function()
+    local result, err = ms.with_timeout(0.1, function()
+      return client:get(hostile.url("/stall"))
+    end)
+    assert.is_nil(result)
+    assert.equal("timeout", err.kind)
+    probe.open_becomes(hostile, 0)
+  end))
+end)

@@ -1,0 +1,80 @@
+/* What driver_uv.c (timer, entering libcurl, life) and driver_watch.c (sockets
+   and polls) share. Nobody else includes this. */
+#ifndef MULTISOCK_DRIVER_PRIVATE_H
+#define MULTISOCK_DRIVER_PRIVATE_H
+
+#include "driver_uv.h"
+
+#define container_of(pointer, type, member) \
+  ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+
+typedef struct Watch {
+  uv_poll_t poll;        /* poll.data stays NULL: luv reads it as its own */
+  UvDriver *driver;
+  UvMulti *multi;        /* who asked last */
+  curl_socket_t fd;
+  int wanted;            /* UV_READABLE | UV_WRITABLE that libcurl wants */
+  int armed;             /* what the poll is started with */
+  bool polling;          /* uv_poll_init succeeded */
+  bool ours;             /* opened by open_socket, closed by close_socket */
+  bool has_read;         /* asked for IN once: its connect has succeeded */
+  int inherited;         /* wanted by the socket that had this number before,
+                            see watch_open_socket */
+  struct Watch *next_unpollable;
+} Watch;
+
+struct UvDriver {
+  uv_loop_t *loop;
+  uv_timer_t timer;      /* nearest deadline of all multis */
+  uv_timer_t rescue;
+  uv_check_t check;      /* always active; keeps the loop alive by its ref */
+  uv_idle_t idle;        /* active while a kick waits: no blocking then */
+  UvMulti *multis;
+  Watch **watches;       /* by descriptor */
+  size_t capacity;
+  size_t watched;
+  Watch *unpollable;
+  uint64_t armed_for;    /* deadline that the timer is started for, or 0 */
+  bool inheriting;       /* some watch has `inherited` set */
+  int rescue_left;
+  int transfers;
+  int closing;           /* handles whose close callback is outstanding */
+};
+
+/* Milliseconds of the clock that all deadlines are on. */
+static inline uint64_t now_ms(void)
+{
+  return uv_hrtime() / 1000000;
+}
+
+/* ---- driver_uv.c ---- */
+
+/* One call into libcurl. The callbacks run inside may end any watch. */
+void multi_action(UvMulti *multi, curl_socket_t fd, int mask);
+
+/* Makes the timer fire at `deadline` at the latest. */
+void timer_arm(UvDriver *driver, uint64_t deadline);
+
+/* A connection was refused: see rescue in driver_uv.c. */
+void rescue_start(UvDriver *driver);
+
+/* ---- driver_watch.c ---- */
+
+/* CURLMOPT_SOCKETFUNCTION with a UvMulti, CURLOPT_OPENSOCKETFUNCTION and
+   CURLOPT_CLOSESOCKETFUNCTION with a UvDriver. */
+int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
+                    void *assigned);
+curl_socket_t watch_open_socket(void *data, curlsocktype purpose,
+                                struct curl_sockaddr *address);
+int watch_close_socket(void *data, curl_socket_t fd);
+
+/* After each action: arms what took over the number of a closed socket. */
+void watches_inherit(UvDriver *driver);
+
+/* On the timer: drives descriptors that libuv cannot poll. */
+void watches_serve_unpollable(UvDriver *driver);
+
+/* Ends all watches, or those of one multi. */
+void watches_end(UvDriver *driver, const UvMulti *multi);
+
+#endif

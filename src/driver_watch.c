@@ -1,0 +1,307 @@
+/* Sockets and their polls: the half of the libuv driver that answers libcurl's
+   socket, open and close callbacks.
+
+   What makes it fast is the deferred poll stop: between two requests on a
+   kept connection libcurl says "remove" and then "in" again, which costs six
+   epoll_ctl calls. A poll stays armed instead when nothing can go wrong,
+   see watch_may_linger. */
+#include "driver_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* A descriptor that libuv cannot poll is driven by this clock instead. */
+#define UNPOLLABLE_MS 10
+
+/* ---- Watches, by descriptor ---- */
+
+static Watch *watch_find(const UvDriver *driver, curl_socket_t fd)
+{
+  return fd >= 0 && (size_t)fd < driver->capacity ? driver->watches[fd]
+                                                  : NULL;
+}
+
+static bool watches_grow(UvDriver *driver, curl_socket_t fd)
+{
+  size_t capacity = driver->capacity ? driver->capacity : 64;
+  Watch **watches;
+  while (capacity <= (size_t)fd)
+    capacity *= 2;
+  if (capacity == driver->capacity)
+    return true;
+  watches = realloc(driver->watches, capacity * sizeof *watches);
+  if (watches == NULL)
+    return false;
+  memset(watches + driver->capacity, 0,
+         (capacity - driver->capacity) * sizeof *watches);
+  driver->watches = watches;
+  driver->capacity = capacity;
+  return true;
+}
+
+static Watch *watch_new(UvDriver *driver, curl_socket_t fd)
+{
+  Watch *watch;
+  if (fd < 0 || !watches_grow(driver, fd))
+    return NULL;
+  watch = calloc(1, sizeof *watch);
+  if (watch == NULL)
+    return NULL;
+  watch->driver = driver;
+  watch->fd = fd;
+  driver->watches[fd] = watch;
+  driver->watched++;
+  return watch;
+}
+
+static void on_watch_closed(uv_handle_t *handle)
+{
+  free(container_of(handle, Watch, poll));
+}
+
+static void unpollable_remove(UvDriver *driver, Watch *watch)
+{
+  Watch **link = &driver->unpollable;
+  while (*link != NULL && *link != watch)
+    link = &(*link)->next_unpollable;
+  if (*link == watch)
+    *link = watch->next_unpollable;
+}
+
+/* Ends the poll now, while the descriptor is still the one it was started
+   for. The memory goes in libuv's close callback. */
+static void watch_end(Watch *watch)
+{
+  UvDriver *driver = watch->driver;
+  driver->watches[watch->fd] = NULL;
+  driver->watched--;
+  if (watch->polling) {
+    uv_close((uv_handle_t *)&watch->poll, on_watch_closed);
+    return;
+  }
+  unpollable_remove(driver, watch);
+  free(watch);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static void watch_arm(Watch *watch)
+{
+  if (watch->armed == watch->wanted)
+    return;                        /* libuv would leave and re-enter epoll */
+  if (uv_poll_start(&watch->poll, watch->wanted, on_poll) == 0)
+    watch->armed = watch->wanted;
+}
+
+/* libuv refuses files and descriptors that are polled elsewhere. Returning
+   an error to libcurl would kill the whole multi, so such a descriptor is
+   tried from a clock. */
+static void watch_start(Watch *watch)
+{
+  UvDriver *driver = watch->driver;
+  if (!watch->polling) {
+    if (uv_poll_init(driver->loop, &watch->poll, watch->fd) != 0) {
+      unpollable_remove(driver, watch);
+      watch->next_unpollable = driver->unpollable;
+      driver->unpollable = watch;
+      timer_arm(driver, now_ms() + UNPOLLABLE_MS);
+      return;
+    }
+    watch->polling = true;
+    /* One reference is held by `check` while transfers run. */
+    uv_unref((uv_handle_t *)&watch->poll);
+  }
+  watch_arm(watch);
+}
+
+static void watch_want(UvMulti *multi, curl_socket_t fd, int wanted)
+{
+  Watch *watch = watch_find(multi->driver, fd);
+  if (watch == NULL)
+    watch = watch_new(multi->driver, fd);
+  if (watch == NULL)
+    return;                        /* out of memory: its timeouts remain */
+  watch->multi = multi;
+  watch->wanted = wanted;
+  watch->inherited = 0;
+  if (wanted & UV_READABLE)
+    watch->has_read = true;
+  watch_start(watch);
+}
+
+/* A poll may stay armed after "remove" only for a socket whose close() we
+   make ourselves, so that no poll is ever left on a closed descriptor.
+   libcurl before 8.2 closes the sockets of abandoned connects itself; those
+   have never asked to read. Armed for writing it would spin. */
+static bool watch_may_linger(const Watch *watch)
+{
+  return watch->ours && watch->has_read && watch->armed == UV_READABLE;
+}
+
+static void watch_remove(UvDriver *driver, curl_socket_t fd)
+{
+  Watch *watch = watch_find(driver, fd);
+  if (watch == NULL)
+    return;                        /* libcurl may name what it never added */
+  watch->wanted = 0;
+  if (watch_may_linger(watch))
+    return;
+  if (watch->ours && !watch->has_read)
+    rescue_start(driver);
+  if (watch->ours && watch->has_read && watch->polling) {
+    (void)uv_poll_stop(&watch->poll);          /* cannot fail on a live one */
+    watch->armed = 0;
+    return;
+  }
+  watch_end(watch);
+}
+
+/* ---- Events ---- */
+
+static int mask_of_events(int events)
+{
+  return (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
+         (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+  Watch *watch = container_of(poll, Watch, poll);
+  UvDriver *driver = watch->driver;
+  curl_socket_t fd = watch->fd;
+  int mask = mask_of_events(events);
+  if (watch->wanted == 0) {
+    /* The peer spoke, or went, while the connection waits in the pool:
+       libcurl will find out when it looks at it. Level-triggered, so stop. */
+    (void)uv_poll_stop(poll);
+    watch->armed = 0;
+    return;
+  }
+  if (status < 0) {
+    /* libuv reports EPOLLERR as an error and has stopped the poll. ERR alone
+       would hide readable data from libcurl before 8.10. */
+    mask = CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR;
+    watch->armed = 0;
+  }
+  multi_action(watch->multi, fd, mask);
+  if (status < 0) {
+    watch = watch_find(driver, fd);
+    if (watch != NULL && watch->polling && watch->wanted != 0)
+      watch_arm(watch);
+  }
+}
+
+/* libcurl before 8.2 may have closed and reopened a descriptor for the same
+   transfer without a word; then it wants of the new one what it wanted of
+   the old. */
+void watches_inherit(UvDriver *driver)
+{
+  size_t fd;
+  driver->inheriting = false;
+  for (fd = 0; fd < driver->capacity; fd++) {
+    Watch *watch = driver->watches[fd];
+    if (watch != NULL && watch->inherited != 0) {
+      int wanted = watch->inherited;
+      watch->inherited = 0;
+      if (watch->wanted == 0 && watch->multi != NULL)
+        watch_want(watch->multi, watch->fd, wanted);
+    }
+  }
+}
+
+void watches_serve_unpollable(UvDriver *driver)
+{
+  Watch *watch;
+  size_t left = 0;
+  for (watch = driver->unpollable; watch != NULL;
+       watch = watch->next_unpollable)
+    left++;
+  /* Serving one may change the list: take the head, put it last. */
+  while (left-- > 0 && (watch = driver->unpollable) != NULL) {
+    Watch **link = &driver->unpollable;
+    *link = watch->next_unpollable;
+    watch->next_unpollable = NULL;
+    while (*link != NULL)
+      link = &(*link)->next_unpollable;
+    *link = watch;
+    if (watch->wanted != 0)
+      multi_action(watch->multi, watch->fd,
+                   mask_of_events(watch->wanted));
+  }
+  if (driver->unpollable != NULL)
+    timer_arm(driver, now_ms() + UNPOLLABLE_MS);
+}
+
+/* ---- Callbacks of libcurl ---- */
+
+int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
+                    void *assigned)
+{
+  UvMulti *multi = data;
+  (void)easy;                      /* may be one of libcurl's own */
+  (void)assigned;                  /* our table by descriptor is surer */
+  if (multi->driver == NULL)
+    return 0;
+  if (what == CURL_POLL_REMOVE)
+    watch_remove(multi->driver, fd);
+  else
+    watch_want(multi, fd, (what & CURL_POLL_IN ? UV_READABLE : 0) |
+                            (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
+  return 0;                        /* -1 would kill all transfers */
+}
+
+curl_socket_t watch_open_socket(void *data, curlsocktype purpose,
+                                struct curl_sockaddr *address)
+{
+  UvDriver *driver = data;
+  int type = address->socktype;
+  curl_socket_t fd;
+  Watch *stale, *watch;
+  (void)purpose;
+#ifdef SOCK_CLOEXEC
+  /* libcurl before 8.17 lets children inherit its sockets; such a child
+     would keep epoll's registration alive after close(). */
+  type |= SOCK_CLOEXEC | SOCK_NONBLOCK;
+#endif
+  fd = socket(address->family, type, address->protocol);
+  if (fd < 0)
+    return CURL_SOCKET_BAD;
+  stale = watch_find(driver, fd);
+  watch = NULL;
+  if (stale != NULL) {
+    int wanted = stale->wanted;
+    UvMulti *multi = stale->multi;
+    watch_end(stale);
+    watch = watch_new(driver, fd);
+    if (watch != NULL) {
+      watch->multi = multi;
+      watch->inherited = wanted;
+      driver->inheriting = driver->inheriting || wanted != 0;
+    }
+  }
+  else
+    watch = watch_new(driver, fd);
+  if (watch != NULL)
+    watch->ours = true;
+  return fd;
+}
+
+int watch_close_socket(void *data, curl_socket_t fd)
+{
+  Watch *watch = watch_find(data, fd);
+  if (watch != NULL)
+    watch_end(watch);
+  return close(fd);
+}
+
+void watches_end(UvDriver *driver, const UvMulti *multi)
+{
+  size_t fd;
+  for (fd = 0; fd < driver->capacity; fd++) {
+    Watch *watch = driver->watches[fd];
+    if (watch != NULL && (multi == NULL || watch->multi == multi))
+      watch_end(watch);
+  }
+}
