@@ -78,14 +78,15 @@ end
 
 local counts, order, bytes, failed = {}, {}, 0, 0
 
--- One line for each result that is new: a status, or what went wrong.
+-- Counts each result: a status, or what went wrong.
 local function take_results()
   while true do
     local easy, ok, err = multi:info_read()
     if easy == nil then
       return
     end
-    local result = ok and ("status %d"):format(easy:getinfo("response_code")) or tostring(err)
+    local result = ok and ("status %d"):format(easy:getinfo("response_code"))
+      or ("%s (%s)"):format(err.kind, err.code)
     if not counts[result] then
       counts[result] = 0
       order[#order + 1] = result

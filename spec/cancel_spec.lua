@@ -82,8 +82,10 @@ describe("cancelling", function()
       return client:get("http://some.test/", { doh_url = secure.url("/stall") })
     end)
     assert_free()
-    probe.open_becomes(secure, 0)
     assert_works()
+    -- libcurl 7.88 lets its own requests to the name server go on.
+    client:close()
+    probe.open_becomes(secure, 0)
   end))
 
   it("while connecting", helper.task(function()
@@ -109,9 +111,10 @@ describe("cancelling", function()
 
   it("while sending", helper.task(function()
     cancel(function()
-      return client:post(hostile.url("/upload-slow"), { body = ("x"):rep(20000000) })
+      return client:post(hostile.url("/upload-slow?rate=3000000"), { body = ("x"):rep(20000000) })
     end, 0.1)
     assert_free()
+    -- The server reads on until what the kernel still has is through.
     probe.open_becomes(hostile, 0)
     cancel(function()
       return client:post(hostile.url("/upload"), { body = function()

@@ -43,7 +43,8 @@ describe("the libuv driver", function()
 
   it("drives transfers, and leaves nothing watched", function()
     local refusing = ("http://127.0.0.1:%d/"):format(support.refusing_port())
-    local output, status = run(("LD_PRELOAD= timeout %d %s %s %s %s"):format(
+    local output, status = run(("LD_PRELOAD= ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS= " ..
+      "timeout %d %s %s %s %s"):format(
       math.ceil(helper.seconds(60)), program, nginx.url(""), refusing, hostile.url("/stall")))
     assert.equal("OK\n", output)
     assert.equal(0, status)

@@ -118,6 +118,15 @@ describe("a URL in an error", function()
   end)
 end)
 
+describe("a message in an error", function()
+  it("keeps no user name and password of a URL in it", function()
+    assert.equal("Unsupported proxy syntax in 'http://[bad'",
+      errors.redact_message("Unsupported proxy syntax in 'http://user:secret@[bad'"))
+    assert.equal("a //h and http://g/x", errors.redact_message("a //u:s@h and http://v:w@g/x"))
+    assert.equal("user@host is no URL", errors.redact_message("user@host is no URL"))
+  end)
+end)
+
 describe("errors of real transfers", function()
   local server, hostile
   setup(function()
@@ -157,7 +166,7 @@ describe("errors of real transfers", function()
     check("connect", "CURLE_COULDNT_CONNECT", "connect", "http://127.0.0.1:1/")
     check("resolve", "CURLE_COULDNT_RESOLVE_HOST", "resolve", "http://no-such-name.invalid/")
     check("closed", "CURLE_RECV_ERROR", "wait", hostile.url("/reset"))
-    check("protocol", nil, "wait", hostile.url("/not-http")).code = nil
+    check("protocol", "CURLE_UNSUPPORTED_PROTOCOL", "wait", hostile.url("/not-http"))
     local err = check("timeout", "CURLE_OPERATION_TIMEDOUT", "wait", hostile.url("/stall"),
       { timeout = quick })
     assert.equal(28, err.number)

@@ -46,6 +46,35 @@ static inline unsigned int compat_curl_version(void)
 
 #define EXPORT __attribute__((visibility("default")))
 
+/* A type of userdata is named by a string constant whose address is also the
+   registry key of its metatable: cheaper to look up than the name, and done
+   at each call. */
+static inline bool compat_newtype(lua_State *L, const char *type)
+{
+  if (!luaL_newmetatable(L, type)) {
+    lua_pop(L, 1);
+    return false;
+  }
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, type);
+  return true;
+}
+
+/* As luaL_checkudata. */
+static inline void *compat_checkudata(lua_State *L, int idx, const char *type)
+{
+  void *udata = lua_touserdata(L, idx);
+  if (udata != NULL && lua_getmetatable(L, idx)) {
+    bool same;
+    lua_rawgetp(L, LUA_REGISTRYINDEX, type);
+    same = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    if (same)
+      return udata;
+  }
+  return luaL_checkudata(L, idx, type);      /* raises */
+}
+
 /* Each userdata of ours has one user value: a table that holds the Lua
    values it needs, so that cycles through it stay collectable. */
 static inline void *compat_newuserdata(lua_State *L, size_t size)

@@ -54,6 +54,7 @@ void multi_action(UvMulti *multi, curl_socket_t fd, int mask)
 /* ---- The timer ---- */
 
 static void on_timer(uv_timer_t *timer);
+static void on_idle(uv_idle_t *idle);
 
 void timer_arm(UvDriver *driver, uint64_t deadline)
 {
@@ -93,6 +94,8 @@ static void on_timer(uv_timer_t *timer)
   uint64_t nearest = 0;
   UvMulti *multi = driver->multis;
   driver->armed_for = 0;
+  /* Timers too run before libuv waits, see on_idle. */
+  (void)uv_idle_start(&driver->idle, on_idle);
   while (multi != NULL) {
     UvMulti *next = multi->next;
     if (multi->deadline != 0 && multi->deadline <= now) {
@@ -115,9 +118,25 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- Kicks: a timer of 0 ms, served outside libcurl's callbacks ---- */
 
+static void kicks_serve(UvDriver *driver)
+{
+  UvMulti *multi = driver->multis;
+  while (multi != NULL) {
+    UvMulti *next = multi->next;
+    if (multi->kicked) {
+      multi->kicked = false;
+      multi_action(multi, CURL_SOCKET_TIMEOUT, 0);
+    }
+    multi = next != NULL && driver_has(driver, next) ? next : NULL;
+  }
+}
+
+/* Runs before libuv waits for events. It stays active until the flush that
+   follows: a transfer that has just ended is to be told of, and libuv would
+   wait for other events first. */
 static void on_idle(uv_idle_t *idle)
 {
-  uvdriver_flush(container_of(idle, UvDriver, idle));
+  kicks_serve(container_of(idle, UvDriver, idle));
 }
 
 static void on_check(uv_check_t *check)
@@ -129,18 +148,11 @@ static void on_check(uv_check_t *check)
 
 void uvdriver_flush(UvDriver *driver)
 {
-  UvMulti *multi = driver->multis;
+  UvMulti *multi;
   bool again = false;
   if (!uv_is_active((uv_handle_t *)&driver->idle))
     return;
-  while (multi != NULL) {
-    UvMulti *next = multi->next;
-    if (multi->kicked) {
-      multi->kicked = false;
-      multi_action(multi, CURL_SOCKET_TIMEOUT, 0);
-    }
-    multi = next != NULL && driver_has(driver, next) ? next : NULL;
-  }
+  kicks_serve(driver);
   for (multi = driver->multis; multi != NULL; multi = multi->next)
     again = again || multi->kicked;
   /* A kick that came meanwhile is served in the next turn: transfers that
@@ -187,6 +199,7 @@ static void on_rescue(uv_timer_t *timer)
 {
   UvDriver *driver = container_of(timer, UvDriver, rescue);
   UvMulti *multi = driver->multis;
+  (void)uv_idle_start(&driver->idle, on_idle);    /* see on_timer */
   while (multi != NULL) {
     UvMulti *next = multi->next;
     multi_sweep(multi);

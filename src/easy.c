@@ -12,6 +12,8 @@
 #include "options.h"
 #include "receiver.h"
 
+const char easy_type[] = "multisock.easy";
+
 /* Weak table from the address of an Easy to its userdata, so that C finds
    the Lua object without keeping it alive. */
 static const char registry_key;
@@ -23,7 +25,7 @@ static const char registry_key;
 
 Easy *easy_check(lua_State *L, int idx)
 {
-  Easy **box = luaL_checkudata(L, idx, EASY_TYPE);
+  Easy **box = compat_checkudata(L, idx, easy_type);
   if (*box == NULL)
     luaL_argerror(L, idx, "easy handle is closed");
   return *box;
@@ -150,7 +152,7 @@ void easy_destroy(Easy *easy)
    callback is running is only marked; whoever called libcurl ends it. */
 static int easy_gc(lua_State *L)
 {
-  Easy **box = luaL_checkudata(L, 1, EASY_TYPE);
+  Easy **box = compat_checkudata(L, 1, easy_type);
   Easy *easy = *box;
   if (easy == NULL)
     return 0;
@@ -210,7 +212,7 @@ int easy_new(lua_State *L)
   box = compat_newuserdata(L, sizeof *box);
   *box = NULL;
   self = lua_gettop(L);
-  luaL_setmetatable(L, EASY_TYPE);
+  luaL_setmetatable(L, easy_type);
   lua_newtable(L);
   compat_setuservalue(L, self);
   easy = calloc(1, sizeof *easy);
@@ -386,7 +388,7 @@ static int easy_pause(lua_State *L)
 
 static int easy_tostring(lua_State *L)
 {
-  Easy **box = luaL_checkudata(L, 1, EASY_TYPE);
+  Easy **box = compat_checkudata(L, 1, easy_type);
   if (*box == NULL) {
     lua_pushstring(L, "multisock.easy (closed)");
     return 1;
@@ -438,10 +440,8 @@ int easy_count(lua_State *L)
 
 void easy_open(lua_State *L)
 {
-  if (!luaL_newmetatable(L, EASY_TYPE)) {
-    lua_pop(L, 1);
+  if (!compat_newtype(L, easy_type))
     return;
-  }
   open_registry(L);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);

@@ -6,7 +6,8 @@
 
 #include "compat.h"
 
-#define EASY_TYPE "multisock.easy"
+/* Names and finds the metatable, see compat.h. */
+extern const char easy_type[];
 
 struct Multi;
 struct Receiver;

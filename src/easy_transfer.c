@@ -320,7 +320,7 @@ static int multi_start(lua_State *L)
 handle is then out of the multi, and ready for the next transfer.
 @param easy core.Easy
 @return false while its answer is not there; status when only the headers are;
-status, body, snapshot when it has ended well; or nil, err when it failed
+status, body, snapshot, worn (see easy_worn) when it has ended well; or nil, err when it failed
 before its headers came */
 static int multi_conclude(lua_State *L)
 {
@@ -334,7 +334,8 @@ static int multi_conclude(lua_State *L)
   multi_remove(multi, easy);
   lua_pushinteger(L, easy->receiver->status);
   rest_push(L, easy);
-  return 3;
+  lua_pushboolean(L, easy->worn);
+  return 4;
 }
 
 /* ---- Guards: a response that is collected unread tells so. Tables have no
@@ -372,7 +373,7 @@ static int guard_gc(lua_State *L)
   Easy **box;
   compat_getuservalue(L, 1);
   lua_rawgeti(L, -1, 1);
-  box = luaL_testudata(L, -1, EASY_TYPE);
+  box = luaL_testudata(L, -1, easy_type);
   easy = box != NULL ? *box : NULL;
   if (easy != NULL && easy->multi != NULL && easy->receiver != NULL &&
       easy->receiver->serial == guard->serial) {

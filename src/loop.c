@@ -10,9 +10,11 @@
 
 #include "error.h"
 
+const char loop_type[] = "multisock.loop";
+
 Loop *loop_check(lua_State *L, int idx)
 {
-  Loop **box = luaL_checkudata(L, idx, LOOP_TYPE);
+  Loop **box = compat_checkudata(L, idx, loop_type);
   if (*box == NULL)
     luaL_argerror(L, idx, "loop is closed");
   return *box;
@@ -107,6 +109,15 @@ static int loop_interruptible(lua_State *L)
 
 /* ---- Methods ---- */
 
+/* Whether somebody has something to take: news, or an end for info_read. */
+static bool has_results(const Loop *loop)
+{
+  const Multi *multi = loop->multis;
+  while (multi != NULL && multi->finished.first == NULL)
+    multi = multi->next;
+  return loop->news.first != NULL || multi != NULL;
+}
+
 static void on_alarm(uv_timer_t *timer)
 {
   (void)timer;                     /* its only job was to end the step */
@@ -137,7 +148,7 @@ static int loop_step(lua_State *L)
   loop->depth++;
   uvdriver_flush(loop->driver);
   /* What was flushed may already be news: then do not wait for more. */
-  if (loop->news.first != NULL)
+  if (has_results(loop))
     mode = UV_RUN_NOWAIT;
   (void)uv_run(&loop->uv, mode);
   loop->depth--;
@@ -155,6 +166,35 @@ static int loop_news(lua_State *L)
   Loop *loop = loop_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_pushinteger(L, news_take(L, &loop->news, 2));
+  return 1;
+}
+
+/*** How long a step would wait by itself.
+@return seconds; nil: until a socket is ready
+@see uv_backend_timeout(3) */
+static int loop_timeout(lua_State *L)
+{
+  Loop *loop = loop_check(L, 1);
+  int ms;
+  uv_update_time(&loop->uv);
+  ms = loop->news.first != NULL ? 0 : uv_backend_timeout(&loop->uv);
+  if (ms < 0 || !uv_loop_alive(&loop->uv))
+    lua_pushnil(L);
+  else
+    lua_pushnumber(L, (lua_Number)ms / 1000);
+  return 1;
+}
+
+/*** The descriptor that is readable when a step has something to do.
+@return integer; nil where the system has none
+@see uv_backend_fd(3) */
+static int loop_fd(lua_State *L)
+{
+  int fd = uv_backend_fd(&loop_check(L, 1)->uv);
+  if (fd < 0)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, fd);
   return 1;
 }
 
@@ -194,7 +234,7 @@ static bool is_running(const Loop *loop)
 
 static int loop_gc(lua_State *L)
 {
-  Loop **box = luaL_checkudata(L, 1, LOOP_TYPE);
+  Loop **box = compat_checkudata(L, 1, loop_type);
   Loop *loop = *box;
   if (loop == NULL || is_running(loop))
     return 0;
@@ -217,7 +257,7 @@ again.
 @raise in a callback of a transfer that it drives */
 static int loop_close(lua_State *L)
 {
-  Loop **box = luaL_checkudata(L, 1, LOOP_TYPE);
+  Loop **box = compat_checkudata(L, 1, loop_type);
   if (*box != NULL && is_running(*box))
     return luaL_error(L, "close: the loop is running");
   return loop_gc(L);
@@ -225,7 +265,7 @@ static int loop_close(lua_State *L)
 
 static int loop_tostring(lua_State *L)
 {
-  Loop **box = luaL_checkudata(L, 1, LOOP_TYPE);
+  Loop **box = compat_checkudata(L, 1, loop_type);
   if (*box == NULL)
     lua_pushstring(L, "multisock.loop (closed)");
   else
@@ -240,7 +280,7 @@ int loop_new(lua_State *L)
   Loop **box = compat_newuserdata(L, sizeof *box);
   Loop *loop;
   *box = NULL;
-  luaL_setmetatable(L, LOOP_TYPE);
+  luaL_setmetatable(L, loop_type);
   lua_newtable(L);
   compat_setuservalue(L, -2);
   loop = calloc(1, sizeof *loop);
@@ -265,6 +305,7 @@ int loop_new(lua_State *L)
 
 static const luaL_Reg methods[] = {
   { "step", loop_step },         { "news", loop_news },
+  { "timeout", loop_timeout },   { "fd", loop_fd },
   { "now", loop_now },           { "counts", loop_counts },
   { "interruptible", loop_interruptible },
   { "close", loop_close },       { NULL, NULL }
@@ -277,10 +318,8 @@ static const luaL_Reg metamethods[] = {
 
 void loop_open(lua_State *L)
 {
-  if (!luaL_newmetatable(L, LOOP_TYPE)) {
-    lua_pop(L, 1);
+  if (!compat_newtype(L, loop_type))
     return;
-  }
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);

@@ -4,7 +4,8 @@
 
 #include "multi.h"
 
-#define LOOP_TYPE "multisock.loop"
+/* Names and finds the metatable, see compat.h. */
+extern const char loop_type[];
 
 typedef struct Loop {
   uv_loop_t uv;

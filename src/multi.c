@@ -11,6 +11,8 @@
 #include "loop.h"
 #include "receiver.h"
 
+const char multi_type[] = "multisock.multi";
+
 /* Idle connections that a pool keeps; libcurl's default shrinks with the
    number of running transfers, and a shrinking pool opens and closes. */
 #define MAX_CONNECTS 20000L
@@ -20,7 +22,7 @@ static const char registry_key;
 
 Multi *multi_check(lua_State *L, int idx)
 {
-  Multi **box = luaL_checkudata(L, idx, MULTI_TYPE);
+  Multi **box = compat_checkudata(L, idx, multi_type);
   if (*box == NULL)
     luaL_argerror(L, idx, "multi handle is closed");
   return *box;
@@ -418,7 +420,7 @@ static int multi_attach(lua_State *L)
 
 static int multi_gc(lua_State *L)
 {
-  Multi **box = luaL_checkudata(L, 1, MULTI_TYPE);
+  Multi **box = compat_checkudata(L, 1, multi_type);
   Multi *multi = *box;
   if (multi == NULL)
     return 0;
@@ -434,7 +436,7 @@ called again.
 @see curl_multi_cleanup(3) */
 static int multi_close(lua_State *L)
 {
-  Multi **box = luaL_checkudata(L, 1, MULTI_TYPE);
+  Multi **box = compat_checkudata(L, 1, multi_type);
   if (*box == NULL)
     return 0;
   if ((*box)->depth > 0)
@@ -447,7 +449,7 @@ static int multi_close(lua_State *L)
 
 static int multi_tostring(lua_State *L)
 {
-  Multi **box = luaL_checkudata(L, 1, MULTI_TYPE);
+  Multi **box = compat_checkudata(L, 1, multi_type);
   if (*box == NULL)
     lua_pushstring(L, "multisock.multi (closed)");
   else
@@ -469,7 +471,7 @@ int multi_new(lua_State *L)
   lua_settop(L, 1);
   box = compat_newuserdata(L, sizeof *box);
   *box = NULL;
-  luaL_setmetatable(L, MULTI_TYPE);
+  luaL_setmetatable(L, multi_type);
   lua_newtable(L);
   compat_setuservalue(L, 2);
   multi = calloc(1, sizeof *multi);
@@ -513,10 +515,8 @@ static const luaL_Reg metamethods[] = {
 
 void multi_open(lua_State *L)
 {
-  if (!luaL_newmetatable(L, MULTI_TYPE)) {
-    lua_pop(L, 1);
+  if (!compat_newtype(L, multi_type))
     return;
-  }
   lua_newtable(L);
   lua_newtable(L);
   lua_pushstring(L, "v");

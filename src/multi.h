@@ -6,7 +6,8 @@
 #include "driver_uv.h"
 #include "easy.h"
 
-#define MULTI_TYPE "multisock.multi"
+/* Names and finds the metatable, see compat.h. */
+extern const char multi_type[];
 
 struct Loop;
 

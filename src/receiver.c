@@ -246,6 +246,7 @@ void receiver_reset(Receiver *receiver)
   fresh.max_headers = receiver->max_headers;
   fresh.max_body = receiver->max_body;
   fresh.proxied = receiver->proxied;
+  fresh.auth_rounds = receiver->auth_rounds;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
   buffer_clear(&receiver->head);
@@ -264,7 +265,7 @@ bool receiver_attach(Easy *easy)
   easy->receiver->high_water = HIGH_WATER;
   easy->receiver->max_headers = MAX_HEADERS;
   easy->receiver->max_body = 0;
-  easy->receiver->proxied = false;
+  easy->receiver->proxied = easy->receiver->auth_rounds = false;
   receiver_install(easy);
   return true;
 }

@@ -6,7 +6,7 @@
 
 #include "error.h"
 
-#define URL_TYPE "multisock.url"
+static const char url_type[] = "multisock.url";
 
 typedef struct Url {
   CURLU *handle;
@@ -15,7 +15,7 @@ typedef struct Url {
 
 CURLU *url_check(lua_State *L, int idx)
 {
-  Url *url = luaL_checkudata(L, idx, URL_TYPE);
+  Url *url = compat_checkudata(L, idx, url_type);
   if (url->handle == NULL || url->closed)
     luaL_argerror(L, idx, "url is closed");
   return url->handle;
@@ -86,7 +86,7 @@ static Url *push_url(lua_State *L)
   Url *url = compat_newuserdata(L, sizeof *url);
   url->handle = NULL;
   url->closed = false;
-  luaL_setmetatable(L, URL_TYPE);
+  luaL_setmetatable(L, url_type);
   return url;
 }
 
@@ -186,7 +186,7 @@ static int url_dup(lua_State *L)
 
 static int url_gc(lua_State *L)
 {
-  Url *url = luaL_checkudata(L, 1, URL_TYPE);
+  Url *url = compat_checkudata(L, 1, url_type);
   curl_url_cleanup(url->handle);
   url->handle = NULL;
   return 0;
@@ -196,14 +196,14 @@ static int url_gc(lua_State *L)
 given the URL keeps it. */
 static int url_close(lua_State *L)
 {
-  Url *url = luaL_checkudata(L, 1, URL_TYPE);
+  Url *url = compat_checkudata(L, 1, url_type);
   url->closed = true;
   return 0;
 }
 
 static int url_tostring(lua_State *L)
 {
-  Url *url = luaL_checkudata(L, 1, URL_TYPE);
+  Url *url = compat_checkudata(L, 1, url_type);
   char *text = NULL;
   if (url->handle == NULL || url->closed)
     lua_pushstring(L, "multisock.url (closed)");
@@ -228,10 +228,8 @@ static const luaL_Reg metamethods[] = {
 
 void url_open(lua_State *L)
 {
-  if (!luaL_newmetatable(L, URL_TYPE)) {
-    lua_pop(L, 1);
+  if (!compat_newtype(L, url_type))
     return;
-  }
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);

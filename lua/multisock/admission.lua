@@ -33,14 +33,12 @@ function admission.new_budget(limit)
   return { total = 0, limit = limit or math.huge, first = 1, last = 0 }
 end
 
-local process = admission.new_budget()
+-- Connections that the process can have at once.
+local process = admission.new_budget(math.max(LEAST_CONNECTIONS,
+  (core.open_files() or 1000000) - RESERVED_FILES))
 
 --- Connections that the process can have at once.
 function admission.process_limit()
-  if process.limit == math.huge then
-    local files = core.open_files() or 1000000
-    process.limit = math.max(LEAST_CONNECTIONS, files - RESERVED_FILES)
-  end
   return process.limit
 end
 
@@ -97,7 +95,7 @@ end
 local function exhausted(host)
   if host.budget.total >= host.budget.limit then
     return host.budget
-  elseif process.total >= admission.process_limit() then
+  elseif process.total >= process.limit then
     return process
   end
 end
@@ -136,7 +134,17 @@ end
 -- that alone stands in the way, the third says that the transfer is to open a
 -- connection for others.
 function Host:take()
-  local version = self.version
+  local version, active = self.version, self.active
+  if version == "h1" and active == self.counted then
+    -- The usual case, and all that most requests do here.
+    local budget = self.budget
+    if active < self.limit and budget.total < budget.limit and process.total < process.limit then
+      self.active, self.counted = active + 1, active + 1
+      budget.total = budget.total + 1
+      process.total = process.total + 1
+      return true
+    end
+  end
   local scout = version ~= "h1" and self.active >= capacity(self)
   if version ~= "h2" and self.active >= self.limit then
     return false
@@ -271,8 +279,13 @@ end
 --- Gives the place back. @param scout? boolean: it was the scout, and ended
 -- before its connection stood
 function Host:leave(scout)
-  self.active = self.active - 1
-  if self.version ~= "h1" then
+  local budget, active = self.budget, self.active - 1
+  self.active = active
+  if self.version == "h1" and self.counted == active + 1 then
+    self.counted = active
+    budget.total = budget.total - 1
+    process.total = process.total - 1
+  else
     if scout and self.scouts > 0 then
       self.scouts = self.scouts - 1
       self.connections = self.connections - 1
@@ -280,14 +293,14 @@ function Host:leave(scout)
       -- connect timeout after the other.
       self.scouts_most = math.min(self.scouts_most * 2, MOST_SCOUTS)
     end
-    if self.active == 0 then
+    if active == 0 then
       -- Which of its connections are still alive is not known: ask again.
       self.connections = 0
       self.scouts = 0
     end
+    recount(self)
   end
-  recount(self)
-  if self.budget.first <= self.budget.last or process.first <= process.last then
+  if budget.first <= budget.last or process.first <= process.last then
     feed_all(self)
   end
   if self.first <= self.last then
@@ -309,14 +322,16 @@ function Host:close()
 end
 
 --- The error of a transfer that waited too long.
-function admission.timeout_error(seconds)
-  return errors.new("timeout", ("no free connection within %g s (timeout.queue)"):format(seconds),
+-- @param name "queue" or "total": the limit that passed @param seconds its length
+function admission.timeout_error(name, seconds)
+  return errors.new("timeout",
+    ("no free connection within %g s (timeout.%s)"):format(seconds, name),
     { phase = "queue", retryable = true })
 end
 
 --- Connections counted now, and the limit, for leak checks.
 function admission.counts()
-  return process.total, admission.process_limit()
+  return process.total, process.limit
 end
 
 return admission

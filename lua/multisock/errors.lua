@@ -63,4 +63,9 @@ function errors.redact_text(text)
   return (((scheme or "") .. rest):gsub("%c", "?"))
 end
 
+--- A message of libcurl's, which may quote a URL, that of a proxy for example.
+function errors.redact_message(message)
+  return (message:gsub("//[^/%s'\"]*@", "//"))
+end
+
 return errors

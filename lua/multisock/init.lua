@@ -15,6 +15,7 @@ local ms = {
   on_error = scheduler.on_error,
   step = scheduler.step,
   next_timeout = scheduler.next_timeout,
+  fd = scheduler.fd,
   map = map.map,
   each = map.each,
   queue = require("multisock.queue"),

@@ -335,6 +335,9 @@ function request.apply(easy, self)
     easy:setopt("customrequest", self.method)
   end
   local lines = headers.to_lines(self.headers)
+  for _, line in ipairs(self.settings.curl and self.settings.curl.httpheader or {}) do
+    lines[#lines + 1] = line
+  end
   add_defaults(lines, self)
   return easy:setopt("httpheader", lines)
 end

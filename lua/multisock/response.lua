@@ -122,7 +122,11 @@ end
 --- The whole body; it is kept, so this may be called again.
 -- @return string; or nil, err (kind "timeout", "closed", "too_large", ...)
 function methods:text()
-  if self._kept then
+  if self._untouched then
+    -- The usual case: nothing has to be waited for.
+    self._untouched, self._kept = false, true
+    return self._body
+  elseif self._kept then
     return self._body
   elseif self._failure then
     return nil, self._failure
@@ -181,7 +185,7 @@ function methods:read(most)
   elseif self._closed then
     return nil, used(self)
   end
-  self._streamed = true
+  self._streamed, self._untouched = true, false
   if self._body then
     return read_kept(self, most)
   end
@@ -245,6 +249,8 @@ end
 function methods:save(path)
   if self._failure or self._closed then
     return self:read()              -- leave the file alone
+  elseif self._streamed then
+    return nil, used(self)
   end
   local file, message = io.open(path, "wb")
   if file == nil then
@@ -306,10 +312,10 @@ end
 function methods:close()
   local running = self._transfer
   if running and not running.released then
-    self._closed = true
+    self._closed, self._untouched = true, false
     running:abort()
   elseif self._body and not self._kept and (self._at or 1) <= #self._body then
-    self._closed = true
+    self._closed, self._untouched = true, false
   end
 end
 
@@ -329,6 +335,7 @@ function transfer.new_response(made_for, status, running, body, snapshot_bytes, 
     ok = status >= 200 and status < 300,
     _body = body,
     _snapshot = snapshot_bytes,
+    _untouched = body ~= nil,   -- there, and nobody has read or closed it
     _queue_time = queue_time,
   }, Response)
   if running then

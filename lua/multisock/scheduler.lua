@@ -467,13 +467,24 @@ function scheduler.step(timeout)
   tell_unobserved()
 end
 
---- Seconds until the next timer, nil when there is none.
+--- How long a host may wait, at most, before it calls ms.step: seconds, nil when
+-- only its sockets (ms.fd) can bring news.
 function scheduler.next_timeout()
   if ready_first <= ready_last then
     return 0
   end
-  local deadline = timers.next_deadline()
-  return deadline and math.max(0, deadline - now())
+  local deadline, timeout = timers.next_deadline(), loop.timeout()
+  local left = deadline and math.max(0, deadline - now())
+  if left and timeout then
+    return math.min(left, timeout)
+  end
+  return left or timeout
+end
+
+--- A descriptor that is readable when ms.step has something to do; nil where
+-- the system has none.
+function scheduler.fd()
+  return loop.fd()
 end
 
 --- Who is told of transfers with news: `fn(list, count)`.

@@ -2,6 +2,7 @@
 -- what it means to an easy handle. A new option is one row here.
 local compat = require("multisock.compat")
 local core = require("multisock.core")
+local errors = require("multisock.errors")
 local headers = require("multisock.headers")
 
 local settings = {}
@@ -159,13 +160,23 @@ local function raw_options(name, value)
   return value
 end
 
+local auth_fields = fields({ basic = user_and_password, bearer = text })
+
+local function auth(name, value)
+  local checked = auth_fields(name, value)
+  if checked.basic and checked.bearer then
+    error("option 'auth': basic and bearer exclude each other", 0)
+  end
+  return checked
+end
+
 settings.checks = {
   method = token, headers = header_list, query = any, body = any, json = any, form = any,
   redirect = one_of("follow", "error", "manual"), max_redirects = count,
   timeout = timeout, max_body = count, max_headers = size, high_water = size,
   decompress = boolean, http_version = one_of("1.0", "1.1", "2", "3"),
   fail_on_error = boolean,
-  auth = fields({ basic = user_and_password, bearer = text }),
+  auth = auth,
   proxy = text_or_false, no_proxy = list, trust_env = boolean,
   tls = fields({
     verify = boolean, ca = text, ca_path = text, cert = text, key = text, password = text,
@@ -315,6 +326,8 @@ local function set_proxy(set, given)
   end
   if given.no_proxy then
     set("noproxy", table.concat(given.no_proxy, ","))
+  elseif given.proxy and not given.trust_env then
+    set("noproxy", "")              -- otherwise libcurl asks the environment
   end
 end
 
@@ -338,6 +351,10 @@ function settings.apply(easy, given)
   set("connecttimeout_ms", math.max(1, math.floor(connect_ms)))
   -- A server that ignores "Expect: 100-continue" costs this long.
   set("expect_100_timeout_ms", 200)
+  if given.http_version == "3" and not core.version().features.HTTP3 then
+    return nil, errors.new("curl", "http_version = \"3\" needs a libcurl built with HTTP/3; this is "
+      .. core.version().curl)
+  end
   set("http_version", HTTP_VERSION[given.http_version])
   set_protocols(set, given.protocols)
   set_proxy(set, given)
@@ -352,9 +369,12 @@ function settings.apply(easy, given)
   easy:gather("high_water", given.high_water or 256 * 1024)
   easy:gather("max_headers", given.max_headers or 300 * 1024)
   easy:gather("max_body", given.max_body)
-  for name, value in pairs(given.curl or {}) do
+  local raw = given.curl or {}
+  for name, value in pairs(raw) do
     set(name, value)
   end
+  -- libcurl's own rounds of authentication: a 401 may not be the answer yet.
+  easy:gather("auth_rounds", (raw.httpauth or raw.proxyauth) ~= nil)
   if refused then
     return nil, refused
   end

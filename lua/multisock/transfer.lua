@@ -68,7 +68,7 @@ local function take_easy(client, request, plain)
     easy = core.easy():collect()
   else
     idle[#idle] = nil
-    if plain and client.prepared[easy] and not easy:worn() then
+    if plain and client.prepared[easy] then
       return easy
     end
     easy:reset()
@@ -142,8 +142,11 @@ function Transfer:release()
     self.client.multi:remove_handle(easy)
   end
   easy:forget()
-  if self.settings.doh_url then
-    easy:close()                    -- its name lookups would go on otherwise
+  if easy:worn() then
+    self.client.prepared[easy] = nil
+  end
+  if self.settings.curl ~= self.client.settings.curl then
+    easy:close()                    -- raw options may have left cookies and the like in it
   else
     release_easy(self.client, easy)
   end
@@ -305,6 +308,13 @@ local function await_news(self, since)
   if self.limited or since then
     at, name, seconds = nearest_limit(self, since)
   end
+  if self.progress then
+    -- Not everything that moves is news: look from time to time.
+    local look_at = now() + PROGRESS_INTERVAL
+    if at == nil or look_at < at then
+      at, name = look_at, nil
+    end
+  end
   local who = self.who or scheduler.waiter()
   if waiting[easy] then
     error("another task waits for this response already", 0)
@@ -335,7 +345,7 @@ local function await_news(self, since)
   if self.progress then
     call_progress(self)
   end
-  if name and now() >= at then
+  if at and name and now() >= at then
     -- Something may have come just now: then the limit has moved.
     local still_at = nearest_limit(self, since)
     if still_at and now() >= still_at and easy:ended() == false then
@@ -445,13 +455,13 @@ end
 -- Waits for a place in the host's queue.
 local function enter(host, request, started)
   local limits = request.settings.timeout
-  local seconds = limits.queue
+  local name, seconds = "queue", limits.queue
   local deadline = seconds and started + seconds
   if request.deadline and (deadline == nil or request.deadline < deadline) then
-    deadline, seconds = request.deadline, limits.total
+    name, deadline, seconds = "total", request.deadline, limits.total
   end
   return admission.enter(host, deadline, function()
-    local err = admission.timeout_error(seconds)
+    local err = admission.timeout_error(name, seconds)
     err.url, err.attempts = request:url(), 1
     return err
   end)
@@ -568,8 +578,11 @@ local function start_plain(request, client, host, who)
   local cancelled = park(who)
   waiting[easy] = nil
   if cancelled == nil and not client.closed then
-    local status, body, snapshot = multi:conclude(easy)
+    local status, body, snapshot, worn = multi:conclude(easy)
     if snapshot then
+      if worn then
+        client.prepared[easy] = nil
+      end
       release_easy(client, easy)
       host:leave()
       return transfer.new_response(request, status, nil, body, snapshot)

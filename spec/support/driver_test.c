@@ -296,7 +296,7 @@ int main(int count, char **arguments)
   two_multis(&loop, driver, &pool);
   pool_close(&pool);
   CHECK(uvdriver_watched(driver) == 0);
-  CHECK(!uv_loop_alive(&loop));
+  run(&loop, driver);              /* what closes is alive until it has */
   loop_end(&loop, driver);
   closed_while_running(arguments[3]);
   curl_global_cleanup();

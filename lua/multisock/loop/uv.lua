@@ -28,6 +28,16 @@ function uv.step(timeout)
   return get_loop():step(timeout)
 end
 
+--- Seconds that `step` would wait by itself, nil: until a socket is ready.
+function uv.timeout()
+  return get_loop():timeout()
+end
+
+--- The descriptor to poll for readiness, or nil.
+function uv.fd()
+  return get_loop():fd()
+end
+
 --- Fills `list` with the easies that have news; returns how many.
 function uv.news(list)
   return get_loop():news(list)

@@ -105,8 +105,8 @@ end
 local function drain(response)
   if response._body == nil then
     scheduler.with_timeout(DRAIN_SECONDS, response.discard, response, DRAIN_MOST)
-    response:close()
   end
+  response:close()                  -- also what had come with the headers: no luck of timing
 end
 
 -- Where a response sends the request: a new request; false: nowhere; or nil, err.
@@ -141,7 +141,7 @@ end
 
 return function(request, next)
   local response, err = next(request)
-  if response == nil or not is_redirect(response.status)
+  if response == nil or response.status < 300 or not is_redirect(response.status)
     or request.settings.redirect == "manual" then
     return response, err
   end
