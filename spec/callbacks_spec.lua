@@ -9,6 +9,7 @@ describe("callbacks", function()
   local nginx, hostile
 
   setup(function()
+    support.begin()
     nginx, hostile = servers.nginx(), servers.hostile()
   end)
 
@@ -18,7 +19,7 @@ describe("callbacks", function()
 
   after_each(function()
     support.collect()
-    assert.equal(0, core.easy_count())
+    assert.equal(0, support.easy_count())
   end)
 
   -- An easy that makes libcurl call this option's function.
@@ -248,7 +249,7 @@ describe("callbacks", function()
       assert.truthy(ok or err:find("closed", 1, true))
       assert.equal(2, calls)
       assert.equal(0, multi:perform())
-      assert.equal(0, core.easy_count())
+      assert.equal(0, support.easy_count())
       multi:close()
     end)
   end)

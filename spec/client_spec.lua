@@ -130,10 +130,13 @@ describe("clients", function()
       ["unknown field"] = { limits = { conections = 1 } }, ["limits: table"] = { limits = 5 },
       ["timeout.total"] = { timeout = { total = -1 } }, ["method"] = { method = "A B" },
     }) do
-      local ok, err = pcall(ms.client, options)
+      local ok, err = pcall(function()
+        local client = ms.client(options)
+        return client
+      end)
       assert.is_false(ok)
       assert.is_truthy(err:find(text, 1, true), err)
-      assert.is_truthy(err:find("client_spec", 1, true) or err:find("^" .. text), err)
+      assert.is_truthy(err:find("client_spec", 1, true), err)
     end
     assert.is_false(pcall(ms.client, "x"))
     local client <close> = ms.client()

@@ -8,6 +8,7 @@ describe("core.easy", function()
   local nginx, hostile
 
   setup(function()
+    support.begin()
     nginx, hostile = servers.nginx(), servers.hostile()
   end)
 
@@ -17,7 +18,7 @@ describe("core.easy", function()
 
   after_each(function()
     support.collect()
-    assert.equal(0, core.easy_count())
+    assert.equal(0, support.easy_count())
   end)
 
   it("performs a transfer and hands its body to the write function", function()

@@ -15,6 +15,7 @@ describe("errors", function()
   local nginx, hostile
 
   setup(function()
+    support.begin()
     nginx, hostile = servers.nginx(), servers.hostile()
   end)
 
@@ -24,7 +25,7 @@ describe("errors", function()
 
   after_each(function()
     support.collect()
-    assert.equal(0, core.easy_count())
+    assert.equal(0, support.easy_count())
   end)
 
   local function fail(options)

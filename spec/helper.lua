@@ -1,7 +1,6 @@
 -- Loaded by busted before the specs: a deadline for each, a leak check after
 -- each, and an aggressive collector when MULTISOCK_STRESS_GC asks for it.
 local admission = require("multisock.admission")
-local core = require("multisock.core")
 local ms = require("multisock")
 local scheduler = require("multisock.scheduler")
 local transfer = require("multisock.transfer")
@@ -68,7 +67,5 @@ function helper.resident_kib()
   file:close()
   return kib
 end
-
-helper.easy_count = core.easy_count
 
 return helper

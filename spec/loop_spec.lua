@@ -9,6 +9,7 @@ describe("core.loop", function()
   local nginx, hostile
 
   setup(function()
+    support.begin()
     nginx, hostile = servers.nginx(), servers.hostile()
   end)
 
@@ -18,7 +19,7 @@ describe("core.loop", function()
 
   after_each(function()
     support.collect()
-    assert.equal(0, core.easy_count())
+    assert.equal(0, support.easy_count())
   end)
 
   local function attached()
@@ -540,7 +541,7 @@ describe("core.loop", function()
           support.collect()
           table.remove(kept)
           support.collect()
-          assert.equal(0, core.easy_count())
+          assert.equal(0, support.easy_count())
         end
       end
     end)

@@ -9,6 +9,7 @@ describe("core.multi", function()
   local nginx, hostile
 
   setup(function()
+    support.begin()
     nginx, hostile = servers.nginx(), servers.hostile()
   end)
 
@@ -18,7 +19,7 @@ describe("core.multi", function()
 
   after_each(function()
     support.collect()
-    assert.equal(0, core.easy_count())
+    assert.equal(0, support.easy_count())
   end)
 
   local function add(multi, list, options)
@@ -464,13 +465,13 @@ describe("core.multi", function()
         multi:add_handle(easy)
       end
       support.collect()
-      assert.equal(20, core.easy_count())
+      assert.equal(20, support.easy_count())
       support.perform(multi)
       for i = 1, 20 do
         assert.equal("body-" .. i, bodies[i])
       end
       support.collect()
-      assert.equal(0, core.easy_count())
+      assert.equal(0, support.easy_count())
       multi:close()
     end)
 
@@ -568,7 +569,7 @@ describe("core.multi", function()
       for _ = 1, 5 do
         running(3)
         support.collect()
-        assert.equal(0, core.easy_count())
+        assert.equal(0, support.easy_count())
       end
       local list = select(2, running(3))
       support.collect()
@@ -590,7 +591,7 @@ describe("core.multi", function()
         multi:socket_action()
       end
       support.collect()
-      assert.equal(0, core.easy_count())
+      assert.equal(0, support.easy_count())
     end)
 
     it("closes with its scope", function()

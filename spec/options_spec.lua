@@ -23,6 +23,7 @@ describe("options", function()
   local nginx, hostile, easy, body
 
   setup(function()
+    support.begin()
     nginx, hostile = servers.nginx(), servers.hostile()
   end)
 
@@ -38,7 +39,7 @@ describe("options", function()
     easy:close()
     easy, body = nil, nil
     support.collect()
-    assert.equal(0, core.easy_count())
+    assert.equal(0, support.easy_count())
   end)
 
   it("are those of the running libcurl", function()

@@ -42,7 +42,7 @@ local function check_status(response, err)
 end
 
 local function send(self, method, url, options)
-  local made, err = request.new(self, method, url, options, 3)
+  local made, err = request.new(self, method, url, options)
   if made == nil then
     return nil, err
   end
@@ -56,7 +56,7 @@ end
 -- @param url string @param options? table
 -- @return response; or nil, err @raise on misuse, and when cancelled
 function Client:fetch(url, options)
-  return send(self, "GET", url, options)
+  return send(self, nil, url, options)
 end
 
 for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
@@ -92,15 +92,16 @@ local LIMITS = { connections = true, host_connections = true, streams = true, id
 -- Checks and copies what the user gave.
 local function make_limits(given)
   if type(given) ~= "table" then
-    error("limits: table expected, got " .. type(given), 4)
+    errors.misuse("limits: table expected, got " .. type(given))
   end
   local limits = {}
   for name, value in pairs(given) do
     if not LIMITS[name] then
-      error(("limits: unknown field %q"):format(tostring(name)), 4)
+      errors.misuse(("limits: unknown field %q"):format(tostring(name)))
     end
     if type(value) ~= "number" or value < 1 or value % 1 ~= 0 then
-      error(("limits.%s: integer of 1 or more expected, got %s"):format(name, tostring(value)), 4)
+      errors.misuse(("limits.%s: integer of 1 or more expected, got %s"):format(name,
+        tostring(value)))
     end
     limits[name] = value
   end
@@ -121,11 +122,10 @@ end
 --- Makes a client.
 -- @param options? every request option, `base_url`, `limits`
 -- @return client @raise on an unknown option
-function client.new(options, level)
-  level = (level or 1) + 1
+function client.new(options)
   local own, request_options = {}, {}
   if options ~= nil and type(options) ~= "table" then
-    error("options: table expected, got " .. type(options), level)
+    errors.misuse("options: table expected, got " .. type(options))
   end
   for name, value in pairs(options or {}) do
     if name == "base_url" or name == "limits" then
@@ -136,14 +136,17 @@ function client.new(options, level)
   end
   local base
   if own.base_url ~= nil then
+    if type(own.base_url) ~= "string" then
+      errors.misuse("base_url: string expected, got " .. type(own.base_url))
+    end
     local err
     base, err = targets.get(own.base_url)
     if base == nil then
-      error("base_url: " .. err.message, level)
+      errors.misuse("base_url: " .. err.message)
     end
   end
   local limits = make_limits(own.limits or {})
-  local given = settings.flatten(settings.derive(settings.defaults, request_options, level))
+  local given = settings.flatten(settings.derive(settings.defaults, request_options))
   return setmetatable({
     settings = given,
     -- Whether its plain requests wait for nothing but libcurl.

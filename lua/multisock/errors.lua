@@ -42,6 +42,23 @@ function errors.cancelled(reason)
   return errors.new("cancelled", message, { reason = reason })
 end
 
+local PACKAGE = debug.getinfo(1, "S").source:match("^(@.*)errors%.lua$") or "@?"
+
+--- Raises a misuse where the user's code is: past all frames of this package,
+-- however many calls (and tail calls) lie between.
+function errors.misuse(message)
+  local level = 2
+  local info = debug.getinfo(level, "Sl")
+  while info do
+    if info.what ~= "C" and info.source:sub(1, #PACKAGE) ~= PACKAGE then
+      error(("%s:%d: %s"):format(info.short_src, info.currentline, message), 0)
+    end
+    level = level + 1
+    info = debug.getinfo(level, "Sl")
+  end
+  error(message, 0)
+end
+
 --- Whether this value is an error object of this kind (any kind when nil).
 function errors.is(value, kind)
   return type(value) == "table" and getmetatable(value) == errors.metatable

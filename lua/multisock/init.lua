@@ -23,7 +23,7 @@ local ms = {
 
 --- Makes a client: its own defaults, connections and limits.
 function ms.client(options)
-  return client.new(options, 2)
+  return client.new(options)
 end
 
 -- The client behind ms.fetch and its like, made at first use.

@@ -1,5 +1,6 @@
 -- Bounded parallel work over a list or an iterator: ms.map and ms.each.
 local compat = require("multisock.compat")
+local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
 local new_queue = require("multisock.queue")
 
@@ -8,16 +9,17 @@ local map = {}
 local OPTIONS = { concurrency = true, on_error = true, progress = true }
 
 local function bad_option(what, name, expected, value)
-  error(("%s: option '%s': %s expected, got %s"):format(what, name, expected, tostring(value)), 4)
+  errors.misuse(("%s: option '%s': %s expected, got %s"):format(what, name, expected,
+    tostring(value)))
 end
 
 local function check_options(what, options)
   if type(options) ~= "table" then
-    error(what .. ": table of options expected, got " .. type(options), 3)
+    errors.misuse(what .. ": table of options expected, got " .. type(options))
   end
   for name in pairs(options) do
     if not OPTIONS[name] then
-      error(("%s: unknown option %q"):format(what, tostring(name)), 3)
+      errors.misuse(("%s: unknown option %q"):format(what, tostring(name)))
     end
   end
   local concurrency = options.concurrency
@@ -47,7 +49,7 @@ local function source(what, items)
       end
     end
   elseif kind ~= "table" then
-    error(what .. ": list or iterator expected, got " .. kind, 3)
+    errors.misuse(what .. ": list or iterator expected, got " .. kind)
   end
   -- The results of another map have holes, and say how long they are.
   local count = compat.is_integer(items.n) and items.n or #items
@@ -81,7 +83,7 @@ local function arguments(what, fn, options)
     fn, options = nil, fn
   end
   if fn ~= nil and type(fn) ~= "function" then
-    error(("%s: function expected, got %s"):format(what, type(fn)), 3)
+    errors.misuse(("%s: function expected, got %s"):format(what, type(fn)))
   end
   return fn or fetch_whole, check_options(what, options or {})
 end

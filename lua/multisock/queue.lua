@@ -1,5 +1,6 @@
 -- A queue between tasks.
 local compat = require("multisock.compat")
+local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
 
 local Queue = { __name = "multisock.queue" }
@@ -64,11 +65,11 @@ end
 -- @raise when the queue is closed
 function Queue:put(value)
   if value == nil then
-    error("put: value expected, got nil", 2)
+    errors.misuse("put: value expected, got nil")
   end
   wait(self, self.putters, has_room)
   if self.closed then
-    error("put: the queue is closed", 2)
+    errors.misuse("put: the queue is closed")
   end
   self.last = self.last + 1
   self.values[self.last] = value
@@ -129,7 +130,7 @@ end
 return function(capacity)
   if capacity ~= nil and capacity ~= math.huge
     and (not compat.is_integer(capacity) or capacity < 1) then
-    error("queue: integer of 1 or more expected, got " .. tostring(capacity), 2)
+    errors.misuse("queue: integer of 1 or more expected, got " .. tostring(capacity))
   end
   return setmetatable({
     capacity = capacity or math.huge, values = {}, first = 1, last = 0, count = 0,

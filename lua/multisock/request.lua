@@ -166,15 +166,15 @@ function request.check_target(given, target)
     target.scheme), { url = errors.redact_url(target.text) })
 end
 
-local function fill_from_options(self, base, options, level)
-  local given = options and settings.derive(base, options, level + 1) or base
+local function fill_from_options(self, base, options)
+  local given = options and settings.derive(base, options) or base
   self.settings = given
   local method = given.method and normal_method(given.method) or self.method
   self.headers = given.headers
   self.meta = given.meta
   local ok, body, content_type = pcall(choose_body, given)
   if not ok then
-    error(body, level + 1)
+    errors.misuse(body)
   end
   if body then
     self.body = body
@@ -182,40 +182,47 @@ local function fill_from_options(self, base, options, level)
       self.headers = headers.merge(self.headers, { { "Content-Type", content_type } })
     end
     if method == "HEAD" then
-      error("a HEAD request cannot have a body", level + 1)
+      errors.misuse("a HEAD request cannot have a body")
     end
   end
-  if body and method == "GET" and given.method == nil then
-    method = "POST"
-  end
-  self.method = method
+  self.method = method or body and "POST" or "GET"
   return given
 end
 
+local function with_query(url, query)
+  if query == nil then
+    return url
+  end
+  local ok, text = pcall(targets.add_query, url, query)
+  if not ok then
+    errors.misuse(text)
+  end
+  return text
+end
+
 --- Makes a request.
--- @param client @param method string; a GET with a body becomes a POST, unless
--- the option `method` says GET
+-- @param client @param method? string; nil: the option `method`, or POST when
+-- there is a body, or GET
 -- @param url string @param options? table
 -- @return request; or nil, err (kind "url" or "policy")
 -- @raise on misuse
-function request.new(client, method, url, options, level)
-  level = (level or 1) + 1
+function request.new(client, method, url, options)
   if type(url) ~= "string" then
-    error("url: string expected, got " .. type(url), level)
+    errors.misuse("url: string expected, got " .. type(url))
   end
   local given = client.settings
-  local self = setmetatable({ client = client, method = method, settings = given }, Request)
-  if options ~= nil or given.fills_request then
-    given = fill_from_options(self, given, options, level)
-    if given.query then
-      local ok, text = pcall(targets.add_query, url, given.query)
-      if not ok then
-        error(text, level)
-      end
-      url = text
-    end
+  local self
+  if options == nil and not given.fills_request then
+    method = method or "GET"
+    self = setmetatable({
+      client = client, method = method, settings = given, headers = given.headers,
+      -- Whether a handle with the client's settings needs nothing but the URL.
+      plain = method == "GET",
+    }, Request)
   else
-    self.headers = given.headers
+    self = setmetatable({ client = client, method = method }, Request)
+    given = fill_from_options(self, given, options)
+    url = with_query(url, given.query)
   end
   local target, err
   if client.base then
@@ -226,8 +233,7 @@ function request.new(client, method, url, options, level)
   if target == nil then
     return nil, err
   end
-  local scheme = target.scheme
-  if scheme ~= "http" and scheme ~= "https" or given.protocols ~= settings.defaults.protocols then
+  if not target.web or given.protocols ~= settings.defaults.protocols then
     local ok
     ok, err = request.check_target(given, target)
     if not ok then
@@ -244,6 +250,7 @@ function Request:clone()
   for key, value in pairs(self) do
     copy[key] = value
   end
+  copy.plain = false
   return setmetatable(copy, Request)
 end
 
@@ -282,13 +289,6 @@ local function apply_body(easy, self)
   if self.method ~= "PUT" then
     easy:setopt("customrequest", self.method)
   end
-end
-
---- Whether the handle needs nothing but a URL beyond the client's settings.
-function request.is_plain(self)
-  local given = self.settings
-  return given == self.client.settings and self.method == "GET" and self.body == nil
-    and self.headers == given.headers
 end
 
 local function codings()

@@ -114,7 +114,7 @@ end
 -- Two readers would each get a part of the body.
 local function begin_read(self)
   if self._reading and not self._transfer.released then
-    error("another task reads this response already", 3)
+    errors.misuse("another task reads this response already")
   end
   self._reading = true
 end
@@ -178,7 +178,7 @@ end
 -- @return string; nil at the end; nil, err when it did not end well
 function methods:read(most)
   if most ~= nil and (type(most) ~= "number" or most < 1 or most % 1 ~= 0) then
-    error("read: integer of 1 or more expected, got " .. tostring(most), 2)
+    errors.misuse("read: integer of 1 or more expected, got " .. tostring(most))
   end
   if self._failure then
     return nil, self._failure

@@ -207,21 +207,20 @@ settings.defaults = {
 local REQUEST_ONLY = { "method", "query", "body", "json", "form", "meta" }
 
 --- Checks options and lays them over `base`: what is not named is the base's.
--- @raise naming the option and its value, at `level`
-function settings.derive(base, options, level)
-  level = (level or 1) + 1
+-- @raise naming the option and its value, where the user's code is
+function settings.derive(base, options)
   if type(options) ~= "table" then
-    error("options: table expected, got " .. type(options), level)
+    errors.misuse("options: table expected, got " .. type(options))
   end
   local derived = {}
   for name, value in pairs(options) do
     local check = settings.checks[name]
     if check == nil then
-      error(("unknown option %q"):format(tostring(name)), level)
+      errors.misuse(("unknown option %q"):format(tostring(name)))
     end
     local ok, checked = pcall(check, name, value)
     if not ok then
-      error(checked, level)
+      errors.misuse(checked)
     end
     derived[name] = checked
   end
@@ -307,14 +306,14 @@ local function set_tls(set, tls)
   end
 end
 
-local function set_auth(set, auth)
-  if auth.basic then
+local function set_auth(set, given)
+  if given.basic then
     set("httpauth", 1)
-    set("username", auth.basic[1])
-    set("password", auth.basic[2])
-  elseif auth.bearer then
+    set("username", given.basic[1])
+    set("password", given.basic[2])
+  elseif given.bearer then
     set("httpauth", 64)
-    set("xoauth2_bearer", auth.bearer)
+    set("xoauth2_bearer", given.bearer)
   end
 end
 
@@ -352,8 +351,8 @@ function settings.apply(easy, given)
   -- A server that ignores "Expect: 100-continue" costs this long.
   set("expect_100_timeout_ms", 200)
   if given.http_version == "3" and not core.version().features.HTTP3 then
-    return nil, errors.new("curl", "http_version = \"3\" needs a libcurl built with HTTP/3; this is "
-      .. core.version().curl)
+    return nil, errors.new("curl", "http_version = \"3\" needs a libcurl built with HTTP/3; this "
+      .. "is " .. core.version().curl)
   end
   set("http_version", HTTP_VERSION[given.http_version])
   set_protocols(set, given.protocols)

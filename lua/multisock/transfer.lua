@@ -100,6 +100,7 @@ local function describe(self, err)
   end
   local request = self.request
   err.url = err.url or request:url()
+  err.message = errors.redact_message(err.message)
   err.attempts = err.attempts or 1
   if err.timings == nil and not self.released then
     err.timings = self:timings()
@@ -605,8 +606,8 @@ function transfer.perform(request)
     error("the client is closed", 0)
   end
   local who = scheduler.waiter()    -- raises where nobody can wait
-  local plain = request_module.is_plain(request)
-  local host = find_host(request)
+  local plain = request.plain
+  local host = plain and client.hosts[request.target.origin] or find_host(request)
   if plain and client.unlimited and host.version == "h1" and host.first > host.last
     and host:take() then
     return start_plain(request, client, host, who)

@@ -8,6 +8,20 @@ local support = {}
 
 local SECONDS = 20
 
+-- Handles that clients keep in their pools when a spec file begins.
+local pooled = 0
+
+--- To be called before the first spec of a file: counts from here.
+function support.begin()
+  support.collect()
+  pooled = core.easy_count()
+end
+
+--- Easy handles that are alive, without those in pools.
+function support.easy_count()
+  return core.easy_count() - pooled
+end
+
 --- A clock for deadlines, in seconds.
 function support.deadline(seconds)
   local ends = socket.gettime() + helper.seconds(seconds or SECONDS)
