@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A pooled transfer keeps a block up to this size; more would make memory
-   stay at the peak for ever. */
-#define BUFFER_KEEP (32 * 1024)
+/* The first block is at least this large: header lines come one by one. */
+#define BUFFER_LEAST 512
 
 bool buffer_reserve(Buffer *buffer, size_t size)
 {
@@ -29,6 +28,8 @@ bool buffer_reserve(Buffer *buffer, size_t size)
   capacity = buffer->capacity * 2 > buffer->end + size
                ? buffer->capacity * 2
                : buffer->end + size;
+  if (capacity < BUFFER_LEAST)
+    capacity = BUFFER_LEAST;
   bytes = realloc(buffer->bytes, capacity);
   if (bytes == NULL)
     return false;
@@ -52,13 +53,6 @@ void buffer_drop(Buffer *buffer, size_t size)
 {
   buffer->start += size;
   if (buffer->start == buffer->end)
-    buffer_clear(buffer);
-}
-
-void buffer_clear(Buffer *buffer)
-{
-  buffer->start = buffer->end = 0;
-  if (buffer->capacity > BUFFER_KEEP)
     buffer_free(buffer);
 }
 

@@ -93,6 +93,14 @@ static int core_version(lua_State *L)
   return 1;
 }
 
+/*** The monotonic clock of all loops.
+@return seconds, with fractions */
+static int core_now(lua_State *L)
+{
+  lua_pushnumber(L, (lua_Number)uv_hrtime() / 1e9);
+  return 1;
+}
+
 /*** How many files the process may open.
 @return integer; nil when there is no limit
 @see getrlimit(2) */
@@ -134,6 +142,7 @@ static const luaL_Reg functions[] = {
   { "error", error_new },         { "error_table", error_table },
   { "error_refinements", error_refinements },
   { "options", options_list },    { "infos", info_list },
+  { "now", core_now },
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },   { "may_suspend", core_may_suspend },

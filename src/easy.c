@@ -351,7 +351,7 @@ static int easy_reset(lua_State *L)
   lua_newtable(L);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
-  easy->failed_in_lua = easy->worn = false;
+  easy->failed_in_lua = easy->worn = easy->small_buffer = false;
   if (easy->receiver != NULL)
     (void)receiver_attach(easy);   /* it has its memory already */
   lua_settop(L, 1);

@@ -36,6 +36,7 @@ typedef struct Easy {
   bool reported;           /* its end was taken by info_read */
   bool orphan;             /* its userdata is gone or closed */
   bool failed_in_lua;      /* a callback raised: the error is kept */
+  bool small_buffer;       /* see choose_buffer in easy_transfer.c */
   bool worn;               /* has met a stale connection, see easy_worn */
   char message[CURL_ERROR_SIZE];
 } Easy;

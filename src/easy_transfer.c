@@ -295,9 +295,27 @@ static void rest_push(lua_State *L, Easy *easy)
    and have ended by the time their headers are looked at. One call each to
    start and to end one saves a third of what Lua does for a request. ---- */
 
+/* What a receive buffer takes while its transfer waits is most of what libcurl
+   before 8.7 needs for one (later versions share one buffer). Small ones cost
+   more reads for large bodies, so they are for many transfers at once. */
+#define BUFFER_USUAL (16 * 1024L)
+#define BUFFER_SMALL (1 * 1024L)
+
+static void choose_buffer(Easy *easy, bool small)
+{
+  long size = small ? BUFFER_SMALL : BUFFER_USUAL;
+  if (compat_curl_version() >= 0x080700 || easy->small_buffer == small)
+    return;
+  /* Refused while a buffer is there: then it stays as it is. */
+  if (curl_easy_setopt(easy->handle, CURLOPT_BUFFERSIZE, size) == CURLE_OK)
+    easy->small_buffer = small;
+}
+
 /*** Sets the URL and adds the transfer.
 @param easy core.Easy that is collected, and has all other options
 @param url core.Url, kept until the next one
+@param small boolean: many transfers wait at once, and this one cannot become
+HTTP/2 (which writes past small buffers in libcurl before 8.1)
 @return self; or nil, err */
 static int multi_start(lua_State *L)
 {
@@ -307,6 +325,7 @@ static int multi_start(lua_State *L)
   compat_getuservalue(L, 2);
   lua_pushvalue(L, 3);
   lua_rawseti(L, -2, CURLOPT_CURLU);
+  choose_buffer(easy, lua_toboolean(L, 4));
   lua_settop(L, 2);
   if (code != CURLE_OK) {
     lua_pushnil(L);
@@ -526,5 +545,8 @@ const luaL_Reg multi_transfer_methods[] = {
 };
 
 const luaL_Reg easy_transfer_functions[] = {
-  { "snapshot", snapshot_read }, { "guard", guard_new }, { NULL, NULL }
+  { "snapshot", snapshot_read }, { "guard", guard_new },
+  /* The two methods of every request, to be called without a look-up. */
+  { "multi_start", multi_start }, { "multi_conclude", multi_conclude },
+  { NULL, NULL }
 };

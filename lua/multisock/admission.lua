@@ -329,6 +329,9 @@ function admission.timeout_error(name, seconds)
     { phase = "queue", retryable = true })
 end
 
+-- For the short way, without a search through the metatable.
+admission.take, admission.leave = Host.take, Host.leave
+
 --- Connections counted now, and the limit, for leak checks.
 function admission.counts()
   return process.total, process.limit

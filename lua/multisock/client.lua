@@ -75,9 +75,11 @@ function Client:close()
     host:close()
   end
   transfer.close_client(self)
-  for i = #self.idle, 1, -1 do
-    self.idle[i]:close()
-    self.idle[i] = nil
+  for _, list in ipairs({ self.idle, self.prepared }) do
+    for i = #list, 1, -1 do
+      list[i]:close()
+      list[i] = nil
+    end
   end
 end
 
@@ -156,8 +158,9 @@ function client.new(options)
     limits = limits,
     multi = new_multi(limits),
     hosts = {},
+    -- Easy handles that wait for a request: any, and those that need only a URL.
     idle = {},
-    prepared = setmetatable({}, { __mode = "k" }),
+    prepared = {},
     handler = chain(MIDDLEWARE),
   }, Client)
 end

@@ -293,7 +293,8 @@ end
 
 local function codings()
   local features = core.version().features
-  return "gzip, deflate" .. (features.brotli and ", br" or "") .. (features.zstd and ", zstd" or "")
+  return (features.libz and "gzip" or "identity") .. (features.brotli and ", br" or "")
+    .. (features.zstd and ", zstd" or "")
 end
 
 local USER_AGENT = "User-Agent: multisock/" .. core.version().multisock

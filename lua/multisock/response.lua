@@ -327,6 +327,8 @@ function Response:__tostring()
       or self._transfer.released and "read" or "streaming")
 end
 
+transfer.response_metatable = Response
+
 --- Makes a response of what a transfer has.
 function transfer.new_response(made_for, status, running, body, snapshot_bytes, queue_time)
   local response = setmetatable({

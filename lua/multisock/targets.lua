@@ -31,6 +31,7 @@ local function describe(url, text)
     host = host,
     origin = scheme .. "://" .. host .. ":" .. port,
     numeric = host == "" or host == "localhost" or is_numeric(host),
+    cleartext = scheme == "http",
     web = scheme == "http" or scheme == "https",
     has_user = url:get("user") ~= nil or url:get("password") ~= nil,
   }

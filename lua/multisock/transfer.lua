@@ -8,7 +8,10 @@ local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local settings = require("multisock.settings")
 
-local now, park, park_until = scheduler.now, scheduler.park, scheduler.park_until
+local now, waiter = scheduler.now, scheduler.waiter
+local park, park_until = scheduler.park, scheduler.park_until
+local take, leave = admission.take, admission.leave
+local multi_start, multi_conclude = core.multi_start, core.multi_conclude
 
 local transfer = {}
 
@@ -16,6 +19,10 @@ local Transfer = {}
 Transfer.__index = Transfer
 
 local CLIENT_CLOSED = "the client was closed"
+
+-- From so many transfers to one host on their memory counts more than the
+-- number of reads for a large body.
+local MANY = 2000
 
 -- How often `progress` is called at most, in seconds.
 local PROGRESS_INTERVAL = 0.1
@@ -61,33 +68,36 @@ end
 -- a plain request of the same client before needs nothing more.
 -- @return easy; or nil, err when libcurl refuses a setting, with true when that
 -- is misuse, to be raised
-local function take_easy(client, request, plain)
-  local idle = client.idle
-  local easy = idle[#idle]
-  if easy == nil then
-    easy = core.easy():collect()
-  else
-    idle[#idle] = nil
-    if plain and client.prepared[easy] then
-      return easy
-    end
+local function take_easy(client, request)
+  local list = client.prepared
+  local easy = request.plain and list[#list]
+  if easy then
+    list[#list] = nil
+    return easy
+  end
+  list = client.idle
+  easy = list[#list]
+  if easy then
+    list[#list] = nil
     easy:reset()
+  else
+    easy = core.easy():collect()
   end
   local fine, ok, err = pcall(configure, easy, request)
   if not fine or not ok then
     easy:close()
     return nil, fine and err or ok, not fine
   end
-  client.prepared[easy] = plain or nil
   return easy
 end
 
-local function release_easy(client, easy)
-  local idle = client.idle
-  if client.closed or #idle >= MAX_IDLE then
+-- Takes a handle back. @param prepared boolean: it can serve a plain request
+local function release_easy(client, easy, prepared)
+  local list = prepared and client.prepared or client.idle
+  if client.closed or #list >= MAX_IDLE then
     easy:close()
   else
-    idle[#idle + 1] = easy
+    list[#list + 1] = easy
   end
 end
 
@@ -143,13 +153,10 @@ function Transfer:release()
     self.client.multi:remove_handle(easy)
   end
   easy:forget()
-  if easy:worn() then
-    self.client.prepared[easy] = nil
-  end
   if self.settings.curl ~= self.client.settings.curl then
     easy:close()                    -- raw options may have left cookies and the like in it
   else
-    release_easy(self.client, easy)
+    release_easy(self.client, easy, self.request.plain and not easy:worn())
   end
   self:leave()
 end
@@ -531,13 +538,13 @@ local function finish_start(self, status, err)
 end
 
 -- A request with limits, a body or progress, or one that had to queue.
-local function start_guarded(request, plain, host, scout, started)
+local function start_guarded(request, host, scout, started)
   local client = request.client
   if client.closed then
     host:leave(scout)
     return nil, errors.new("cancelled", CLIENT_CLOSED, { url = request:url() })
   end
-  local easy, err, misuse = take_easy(client, request, plain)
+  local easy, err, misuse = take_easy(client, request)
   if easy == nil then
     return refuse(request, host, scout, err, misuse)
   end
@@ -554,23 +561,37 @@ local function start_guarded(request, plain, host, scout, started)
     easy:gather("tell_connected", true)
   end
   local ok
-  ok, err = client.multi:start(easy, request.target.url)
+  ok, err = multi_start(client.multi, easy, request.target.url)
   if not ok then
     return fail(self, err)
   end
   return finish_start(self, false)
 end
 
+-- Half-way in the short way: what comes next needs a transfer.
+local function leave_short_way(request, host, easy, cancelled, status, err)
+  local self = new_transfer(request, easy, host, nil, now(), 0)
+  if cancelled then
+    self:abort(errors.is(cancelled) and describe(self, cancelled) or cancelled)
+    error(cancelled, 0)
+  elseif request.client.closed then
+    return fail(self, errors.new("cancelled", CLIENT_CLOSED))
+  end
+  return finish_start(self, status, err)
+end
+
 -- The short way, for a request with nothing but a URL to a host with a free
--- place: no transfer is made when the body is there with the headers.
+-- place: no transfer is made when the body is there with the headers. This is
+-- what most requests are, so it has few calls and makes no tables but the
+-- response.
 local function start_plain(request, client, host, who)
-  local easy, err, misuse = take_easy(client, request, true)
+  local easy, err, misuse = take_easy(client, request)
   if easy == nil then
     return refuse(request, host, nil, err, misuse)
   end
-  local multi = client.multi
+  local multi, target = client.multi, request.target
   local ok
-  ok, err = multi:start(easy, request.target.url)
+  ok, err = multi_start(multi, easy, target.url, target.cleartext and host.active > MANY)
   if not ok then
     easy:close()
     return refuse(request, host, nil, err)
@@ -578,24 +599,25 @@ local function start_plain(request, client, host, who)
   waiting[easy] = who
   local cancelled = park(who)
   waiting[easy] = nil
-  if cancelled == nil and not client.closed then
-    local status, body, snapshot, worn = multi:conclude(easy)
-    if snapshot then
-      if worn then
-        client.prepared[easy] = nil
-      end
-      release_easy(client, easy)
-      host:leave()
-      return transfer.new_response(request, status, nil, body, snapshot)
-    end
-    return finish_start(new_transfer(request, easy, host, nil, now(), 0), status, body)
+  if cancelled or client.closed then
+    return leave_short_way(request, host, easy, cancelled)
   end
-  local self = new_transfer(request, easy, host, nil, now(), 0)
-  if cancelled == nil then
-    return fail(self, errors.new("cancelled", CLIENT_CLOSED))
+  local status, body, snapshot, worn = multi_conclude(multi, easy)
+  if snapshot == nil then
+    return leave_short_way(request, host, easy, nil, status, body)
   end
-  self:abort(errors.is(cancelled) and describe(self, cancelled) or cancelled)
-  error(cancelled, 0)
+  local list = client.prepared
+  local count = #list
+  if worn or count >= MAX_IDLE then
+    release_easy(client, easy, false)
+  else
+    list[count + 1] = easy
+  end
+  leave(host)
+  return setmetatable({
+    request = request, status = status, ok = status >= 200 and status < 300,
+    _body = body, _snapshot = snapshot, _untouched = true,
+  }, transfer.response_metatable)
 end
 
 --- Sends a request.
@@ -605,11 +627,10 @@ function transfer.perform(request)
   if client.closed then
     error("the client is closed", 0)
   end
-  local who = scheduler.waiter()    -- raises where nobody can wait
-  local plain = request.plain
-  local host = plain and client.hosts[request.target.origin] or find_host(request)
-  if plain and client.unlimited and host.version == "h1" and host.first > host.last
-    and host:take() then
+  local who = waiter()              -- raises where nobody can wait
+  local host = request.plain and client.hosts[request.target.origin] or find_host(request)
+  if request.plain and host.version == "h1" and host.first > host.last and client.unlimited
+    and take(host) then
     return start_plain(request, client, host, who)
   end
   local started = now()
@@ -621,7 +642,7 @@ function transfer.perform(request)
   if not admitted then
     return nil, scout
   end
-  return start_guarded(request, plain, host, scout, started)
+  return start_guarded(request, host, scout, started)
 end
 
 --- Ends everything that runs for a client that is being closed.

@@ -18,9 +18,7 @@ local function get_loop()
 end
 
 --- Seconds of the monotonic clock.
-function uv.now()
-  return get_loop():now()
-end
+uv.now = core.now
 
 --- Waits for events, `timeout` seconds at most (nil: until there are some).
 -- @return whether the loop has anything left that it could wait for
