@@ -52,8 +52,10 @@ build = {
     ["multisock.scheduler"] = "lua/multisock/scheduler.lua",
     ["multisock.settings"] = "lua/multisock/settings.lua",
     ["multisock.targets"] = "lua/multisock/targets.lua",
+    ["multisock.tasks"] = "lua/multisock/tasks.lua",
     ["multisock.timers"] = "lua/multisock/timers.lua",
     ["multisock.transfer"] = "lua/multisock/transfer.lua",
+    ["multisock.unobserved"] = "lua/multisock/unobserved.lua",
   },
   install = { bin = { multisock = "bin/multisock" } },
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef struct Buffer {
   char *bytes;     /* malloc'ed, NULL while nothing was ever stored */
   size_t start;    /* first byte that was not taken yet */
@@ -36,5 +38,7 @@ bool buffer_append(Buffer *buffer, const char *bytes, size_t size);
 void buffer_drop(Buffer *buffer, size_t size);
 
 void buffer_free(Buffer *buffer);
+
+#pragma GCC visibility pop
 
 #endif

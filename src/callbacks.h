@@ -4,6 +4,8 @@
 
 #include "easy.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Sets the callback option `id` of the userdata at `self` to the function at
    `value`; raises when it is none, or when the option is not offered. */
 CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
@@ -21,5 +23,7 @@ void callbacks_silence(Easy *easy);
    never suspended, so a callback finds a stack that is always usable. */
 void callbacks_open(lua_State *L);
 lua_State *callbacks_thread(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

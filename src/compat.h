@@ -44,6 +44,9 @@ static inline unsigned int compat_curl_version(void)
   return version;
 }
 
+/* Only luaopen_* is exported. Our headers hide the rest by themselves, because
+   LuaRocks compiles without -fvisibility, and a host that exports a function
+   of the same name would get our calls. */
 #define EXPORT __attribute__((visibility("default")))
 
 /* A type of userdata is named by a string constant whose address is also the

@@ -5,6 +5,8 @@
 
 #include "driver_uv.h"
 
+#pragma GCC visibility push(hidden)
+
 #define container_of(pointer, type, member) \
   ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
@@ -76,5 +78,7 @@ void watches_serve_unpollable(UvDriver *driver);
 
 /* Ends all watches, or those of one multi. */
 void watches_end(UvDriver *driver, const UvMulti *multi);
+
+#pragma GCC visibility pop
 
 #endif

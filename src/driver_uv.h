@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <uv.h>
 
+#pragma GCC visibility push(hidden)
+
 typedef struct UvDriver UvDriver;
 
 typedef struct UvMulti {
@@ -65,5 +67,7 @@ void uvdriver_drain(UvMulti *multi);
 
 /* How many sockets are watched now (idle ones included). */
 size_t uvdriver_watched(const UvDriver *driver);
+
+#pragma GCC visibility pop
 
 #endif

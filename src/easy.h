@@ -6,6 +6,8 @@
 
 #include "compat.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Names and finds the metatable, see compat.h. */
 extern const char easy_type[];
 
@@ -84,5 +86,6 @@ int easy_new(lua_State *L);
 int easy_count(lua_State *L);
 void easy_open(lua_State *L);
 
+#pragma GCC visibility pop
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "compat.h"
 
+#pragma GCC visibility push(hidden)
+
 struct Easy;
 
 /* Where a transfer was when it ended; the names are those of err.phase. */
@@ -36,5 +38,7 @@ int error_refinements(lua_State *L);
 
 /* Creates the metatable. */
 void error_open(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

@@ -4,6 +4,8 @@
 
 #include "multi.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Names and finds the metatable, see compat.h. */
 extern const char loop_type[];
 
@@ -24,5 +26,7 @@ void loop_forget(Loop *loop, Multi *multi);
 
 int loop_new(lua_State *L);
 void loop_open(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

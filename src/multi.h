@@ -6,6 +6,8 @@
 #include "driver_uv.h"
 #include "easy.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Names and finds the metatable, see compat.h. */
 extern const char multi_type[];
 
@@ -70,5 +72,7 @@ extern const luaL_Reg multi_transfer_methods[]; /* easy_transfer.c */
 
 int multi_new(lua_State *L);
 void multi_open(lua_State *L);
+
+#pragma GCC visibility pop
 
 #endif

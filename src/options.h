@@ -4,6 +4,8 @@
 
 #include "easy.h"
 
+#pragma GCC visibility push(hidden)
+
 /* Sets the option named at stack index `name` to the value at `value` (nil
    or none: back to its default). `self` is the userdata. Pushes nothing and
    returns true, or pushes an error object and returns false; misuse
@@ -15,5 +17,7 @@ int options_list(lua_State *L);
 
 /* Frees the lists that options hold. */
 void options_free_lists(Easy *easy);
+
+#pragma GCC visibility pop
 
 #endif

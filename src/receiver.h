@@ -7,6 +7,8 @@
 #include "buffer.h"
 #include "easy.h"
 
+#pragma GCC visibility push(hidden)
+
 typedef enum Stage {
   STAGE_START,             /* no final header block yet */
   STAGE_HEADERS,           /* within a header block */
@@ -57,5 +59,7 @@ void receiver_free(Receiver *receiver);
 
 /* Whether the final status and headers may be handed over. */
 bool receiver_answered(const Easy *easy);
+
+#pragma GCC visibility pop
 
 #endif

@@ -308,6 +308,11 @@ function Host:leave(scout)
   end
 end
 
+--- Whether nobody uses it or waits for it.
+function Host:is_idle()
+  return self.active == 0 and self.first > self.last and not self.starving
+end
+
 --- Lets all that wait go: the client is being closed.
 function Host:close()
   for i = self.first, self.last do

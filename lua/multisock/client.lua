@@ -158,6 +158,8 @@ function client.new(options)
     limits = limits,
     multi = new_multi(limits),
     hosts = {},
+    host_count = 0,
+    host_limit = transfer.most_idle_hosts,
     -- Easy handles that wait for a request: any, and those that need only a URL.
     idle = {},
     prepared = {},

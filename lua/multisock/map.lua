@@ -2,6 +2,7 @@
 local compat = require("multisock.compat")
 local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
+local tasks = require("multisock.tasks")
 local new_queue = require("multisock.queue")
 
 local map = {}
@@ -112,7 +113,7 @@ end
 local function work(next_item, fn, options, done)
   local concurrency = options.concurrency or 64
   local stop_at_error = options.on_error == "stop"
-  scheduler.group(function(group)
+  tasks.group(function(group)
     local stopped = false
     local function worker(i, item)
       while i and not stopped do
@@ -191,7 +192,7 @@ function Each:close()
   end
   self.closed = true
   self.task:cancel("each: left early")
-  scheduler.forgo(self.task)
+  tasks.forgo(self.task)
 end
 
 Each.__close = Each.close
@@ -224,7 +225,7 @@ function map.each(items, fn, options)
   -- Bounded, so that a slow loop body slows the work down.
   local arrived = new_queue(options.concurrency or 64)
   local finished = 0
-  local task = scheduler.spawn_apart(function()
+  local task = tasks.spawn_apart(function()
     work(next_item, fn, options, function(i, value, err)
       arrived:put({ i, value, err })
       finished = finished + 1
@@ -233,7 +234,7 @@ function map.each(items, fn, options)
       end
     end)
   end)
-  scheduler.when_done(task, function()
+  tasks.when_done(task, function()
     arrived:close()
   end)
   local iterator = setmetatable({ task = task, arrived = arrived }, Each)

@@ -2,12 +2,14 @@
 -- loop by `now`, `step` and `news` alone. Waking is level-triggered: a task
 -- that was woken looks for itself at what it waited for, and parks again if it
 -- must. Tasks are resumed from here only, never from C and never from inside
--- another task's resume but to be cancelled.
+-- another task's resume but to be cancelled. What owns tasks, and what a user
+-- does with one, is tasks.lua's.
 local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local loop = require("multisock.loop.uv")
 local timers = require("multisock.timers")
+local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
 local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
@@ -15,9 +17,6 @@ local running_coroutine, may_suspend = compat.running_coroutine, core.may_suspen
 local now = loop.now
 
 local scheduler = { now = now, loop = loop }
-
-local Task = { __name = "multisock.task" }
-Task.__index = Task
 
 -- Woken tasks, first in first out.
 local ready, ready_first, ready_last = {}, 1, 0
@@ -39,69 +38,7 @@ local nesting = 0
 
 local news, handle_news = {}, nil
 
--- The scope of tasks of a host loop or the main chunk, outside any run.
-local outside = { children = {}, count = 0 }
-
----- Errors that nobody awaited -------------------------------------------------
-
--- Each is a record {err, traceback, observed} in the list `unobserved` of its
--- scope, which goes over to `outside` when the scope ends. There it is told to
--- on_error or raised. A task that is collected before can never be awaited, so
--- on_error is told at once.
-local on_error
-local collected, collected_count = {}, 0
-
-local function note_collected(record)
-  if not record.observed then
-    collected_count = collected_count + 1
-    collected[collected_count] = record
-  end
-end
-
-local function add_record(scope, record)
-  if scope.ended then
-    scope = outside
-  end
-  local list = scope.unobserved
-  if list == nil then
-    list = { stale = 0 }
-    scope.unobserved = list
-  end
-  list[#list + 1] = record
-  record.list = list
-end
-
-local function report(task)
-  local record = { err = task.results[1], traceback = task.traceback }
-  task.record = record
-  task.collected = compat.finalizer(note_collected, record)
-  add_record(task.scope, record)
-end
-
--- Somebody got the result. Of a long list the records that are settled so are
--- dropped now and then.
-local function observe(task)
-  task.observed = true
-  local record = task.record
-  if record == nil or record.observed then
-    return
-  end
-  record.observed = true
-  local list = record.list
-  list.stale = list.stale + 1
-  if list.stale > 16 and list.stale * 2 > #list then
-    local kept, size = 0, #list
-    for i = 1, size do
-      local entry = list[i]
-      list[i] = nil
-      if not entry.observed then
-        kept = kept + 1
-        list[kept] = entry
-      end
-    end
-    list.stale = 0
-  end
-end
+---- Running tasks ----------------------------------------------------------
 
 -- Calls a function of the user's that is no task.
 local function call_back(scope, fn, ...)
@@ -112,60 +49,7 @@ local function call_back(scope, fn, ...)
   return ok, err
 end
 
-local function tell(record)
-  record.observed = true
-  if on_error == nil then
-    error(record.err, 0)
-  end
-  local ok, err = call_back(outside, on_error, record.err, record.traceback)
-  if not ok then
-    error(err, 0)
-  end
-end
-
-local function tell_collected()
-  while on_error and collected_count > 0 do
-    local record = collected[collected_count]
-    collected[collected_count] = nil
-    collected_count = collected_count - 1
-    if not record.observed then
-      tell(record)
-    end
-  end
-end
-
--- Tells on_error of all, or raises the first.
-local function tell_unobserved()
-  local list = outside.unobserved
-  if list == nil then
-    return
-  end
-  outside.unobserved = nil
-  for i = 1, #list do
-    if not list[i].observed then
-      local ok, err = pcall(tell, list[i])
-      if not ok then
-        for j = i + 1, #list do
-          add_record(outside, list[j])
-        end
-        error(err, 0)
-      end
-    end
-  end
-end
-
--- Nothing may be waiting in vain when the program ends without another run.
-scheduler.at_exit = compat.finalizer(function()
-  local list = outside.unobserved
-  for i = 1, list and #list or 0 do
-    if not list[i].observed then
-      io.stderr:write("multisock: a task failed and nobody awaited it: ", tostring(list[i].err),
-        "\n", list[i].traceback or "", list[i].traceback and "\n" or "")
-    end
-  end
-end)
-
----- Running tasks ----------------------------------------------------------
+unobserved.call_back = call_back
 
 local function enqueue(task)
   ready_last = ready_last + 1
@@ -184,12 +68,10 @@ local function wake(task)
 end
 scheduler.wake = wake
 
-local child_ended -- below: what its scope does about it
-
 local function call_on_done(task, scope, fn)
   local ok, err = call_back(scope, fn, task.ok, unpack(task.results, 1, task.results.n))
   if not ok then
-    add_record(scope, { err = err })
+    unobserved.add(scope, { err = err })
   end
 end
 
@@ -216,7 +98,7 @@ local function finish(task)
       call_on_done(task, task.scope, callbacks[i])
     end
   end
-  child_ended(task.scope, task)
+  scheduler.child_ended(task.scope, task)
 end
 
 local function settle(task, ok, ...)
@@ -415,13 +297,11 @@ local function turn(timeout)
     handle_news(news, count)
   end
   run_timers()
-  if collected_count > 0 then
-    tell_collected()
-  end
+  unobserved.tell_collected()
   return alive or count > 0 or ready_first <= ready_last or timers.next_deadline() ~= nil
 end
 
-local DEADLOCK = "deadlock: every task waits for another, and no transfer or timer is left"
+scheduler.DEADLOCK = "deadlock: every task waits for another, and no transfer or timer is left"
 
 function drive(finished)
   if driving then
@@ -432,7 +312,7 @@ function drive(finished)
   local ok, err = pcall(function()
     while not finished() do
       if not turn() and not finished() then
-        error(DEADLOCK, 0)
+        error(scheduler.DEADLOCK, 0)
       end
     end
   end)
@@ -464,7 +344,7 @@ function scheduler.step(timeout)
     current, nesting = nil, 0
     error(err, 0)
   end
-  tell_unobserved()
+  unobserved.tell()
 end
 
 --- How long a host may wait, at most, before it calls ms.step: seconds, nil when
@@ -492,376 +372,42 @@ function scheduler.set_news_handler(fn)
   handle_news = fn
 end
 
----- Scopes: run, group and timeout own the tasks spawned in them -------------
+---- For tasks.lua -----------------------------------------------------------
 
-local function new_scope(policy)
-  return { children = {}, count = 0, policy = policy }
+scheduler.main = main
+scheduler.enqueue = enqueue
+scheduler.settle = settle
+scheduler.finish = finish
+scheduler.call_on_done = call_on_done
+scheduler.drive = drive
+
+--- The task that runs, or nil.
+function scheduler.current()
+  return current
 end
 
-local function check_function(what, fn)
-  if type(fn) ~= "function" then
-    error(("%s: function expected, got %s"):format(what, type(fn)), 3)
-  end
+--- Whether the loop is being turned.
+function scheduler.is_driving()
+  return driving
 end
 
-local function spawn_in(scope, fn, ...)
-  local task = setmetatable({ fn = fn, scope = scope }, Task)
-  if select("#", ...) > 0 then
-    task.args = pack(...)
-  end
-  scope.children[task] = true
-  scope.count = scope.count + 1
-  enqueue(task)
-  if scope.cancelled then
-    task:cancel(scope.cancelled)
-  end
-  return task
-end
-
-local function cancel_children(scope, reason, except)
-  scope.cancelled = reason
-  -- Cancelling changes the set, so take a copy.
-  local list = {}
-  for task in pairs(scope.children) do
-    list[#list + 1] = task
-  end
-  for i = 1, #list do
-    if list[i] ~= except then
-      list[i]:cancel(reason)
-    end
-  end
-end
-
-local function is_failure(task)
-  return not task.ok and not task.cancelled
-end
-
-function child_ended(scope, task)
-  scope.children[task] = nil
-  scope.count = scope.count - 1
-  if is_failure(task) then
-    if scope.policy == "group" and not task.apart and scope.failed == nil then
-      scope.failed = task
-      observe(task)
-      cancel_children(scope, "another task of the group failed")
-    elseif not task.observed and (task.receivers or 0) == 0 and task ~= scope.body then
-      report(task)
-    end
-  end
-  if scope.count == 0 and scope.owner then
-    wake(scope.owner)
-  end
-end
-
--- Waits until all tasks of the scope have ended. When the waiting task is
--- cancelled they are, and the error is returned after they have ended.
-local function wait_children(scope, who)
-  local cancelled
-  scope.owner = who
-  while scope.count > 0 do
-    local err = park(who)
-    if err then
-      if cancelled and who == main then
-        break                       -- they do not end: another deadlock, another Ctrl-C
-      end
-      cancelled = cancelled or err
-      cancel_children(scope, err)
-    end
-  end
-  scope.owner = nil
-  return cancelled
-end
-
--- Nothing can be spawned in it any more. What it leaves unobserved is told
--- where the loop was started, and so is how its body failed when something else
--- is raised.
-local function end_scope(scope, other_is_raised)
-  local body = scope.body
-  scope.ended = true
-  local list = scope.unobserved
-  if list then
-    scope.unobserved = nil
-    for i = 1, #list do
-      if not list[i].observed then
-        add_record(outside, list[i])
-      end
-    end
-  end
-  if body and other_is_raised and body.done and is_failure(body) then
-    report(body)
-  end
-end
-
-local function body_results(body)
-  if not body.ok then
-    error(body.results[1], 0)
-  end
-  return unpack(body.results, 1, body.results.n)
-end
-
---- Runs the loop until `fn` and all that it spawned have ended.
--- @return fn's results @raise what fn raised; or else what a task raised that
--- nobody awaited, unless there is an on_error
-function scheduler.run(fn, ...)
-  if driving or current then -- also when called in a coroutine of a host
-    error("run: the loop is running already; call the function, or ms.spawn it", 2)
-  end
-  check_function("run", fn)
-  local scope = new_scope("run")
-  local body = spawn_in(scope, fn, ...)
-  scope.body = body
-  local function finished()
-    return scope.count == 0
-  end
-  local ok, err = pcall(drive, finished)
-  if not ok then
-    -- Ctrl-C, or a deadlock: end what runs, cleanly.
-    cancel_children(scope, err)
-    pcall(drive, finished)
-  end
-  end_scope(scope, not ok)
-  if on_error or ok and body.ok or err == DEADLOCK then
-    tell_unobserved()
-  end
-  if not ok then
-    error(err, 0)
-  end
-  return body_results(body)
-end
-
-local Group = { __name = "multisock.group" }
-Group.__index = Group
-
---- Starts a task in the group.
--- @return task
-function Group:spawn(fn, ...)
-  check_function("group:spawn", fn)
-  if self.scope.ended then
-    error("group:spawn: the group has ended", 2)
-  end
-  return spawn_in(self.scope, fn, ...)
-end
-
---- Cancels every task of the group but the one that calls.
-function Group:cancel(reason)
-  cancel_children(self.scope, reason or "the group was cancelled", current)
-end
-
-function Group:__tostring()
-  return ("multisock.group (%s)"):format(self.scope.ended and "ended"
-    or self.scope.count .. " tasks")
-end
-
---- Structured concurrency: returns when every child has ended; the first
--- failure cancels the others and is raised.
--- @param fn function(group): group:spawn(f, ...)
--- @return fn's results
-function scheduler.group(fn)
-  check_function("group", fn)
-  local who = waiter()
-  local scope = new_scope("group")
-  local body = spawn_in(scope, fn, setmetatable({ scope = scope }, Group))
-  local cancelled = wait_children(scope, who)
-  end_scope(scope)
-  if scope.failed then
-    return body_results(scope.failed)
-  end
-  if cancelled then
-    error(cancelled, 0)
-  end
-  return body_results(body)
-end
-
---- Limits the time of `fn` and everything spawned inside.
--- @return fn's results; or nil, err with kind "timeout"
-function scheduler.with_timeout(seconds, fn, ...)
-  if type(seconds) ~= "number" or seconds ~= seconds then
-    error("with_timeout: seconds expected, got " .. tostring(seconds), 2)
-  end
-  check_function("with_timeout", fn)
-  local who = waiter()
-  local scope = new_scope("timeout")
-  local timed_out
-  local body = spawn_in(scope, fn, ...)
-  scope.body = body
-  local entry = scheduler.at(now() + seconds, function()
-    timed_out = errors.new("timeout", ("not done after %g s"):format(seconds), { retryable = true })
-    cancel_children(scope, timed_out)
-  end)
-  local cancelled = wait_children(scope, who)
-  timers.cancel(entry)
-  end_scope(scope, cancelled or timed_out)
-  if cancelled then
-    error(cancelled, 0)
-  end
-  if timed_out then
-    return nil, timed_out
-  end
-  return body_results(body)
-end
-
----- Tasks ------------------------------------------------------------------
-
---- Starts a task at the next turn.
--- @return task
-function scheduler.spawn(fn, ...)
-  check_function("spawn", fn)
-  return spawn_in(current and current.scope or outside, fn, ...)
-end
-
---- The same, for a task whose failure does not fail the group it is in: who
--- spawned it awaits it in the end, or says `forgo`.
-function scheduler.spawn_apart(fn, ...)
-  local task = spawn_in(current and current.scope or outside, fn, ...)
-  task.apart = true
-  task.receivers = 1
-  return task
-end
-
---- Who meant to await the task will not: its error is nobody's.
-function scheduler.forgo(task)
-  task.receivers = task.receivers - 1
-  if task.done and task.receivers == 0 and is_failure(task) and not task.observed
-    and task.record == nil then
-    report(task)
-  end
-end
-
---- The function that gets errors of tasks that nobody awaited, and their
--- tracebacks: when the task was collected, or when its run has ended. nil: they
--- are raised from ms.run and ms.step.
--- @param fn function(err, traceback) or nil
-function scheduler.on_error(fn)
-  if fn ~= nil and type(fn) ~= "function" then
-    error("on_error: function expected, got " .. type(fn), 2)
-  end
-  on_error = fn
-end
-
--- Who awaits was cancelled: it gets nothing.
-local function give_up(task, waiters, at)
-  scheduler.forgo(task)
-  if not task.done then
-    waiters[at] = false
-    for i = #waiters, 1, -1 do
-      if waiters[i] then
-        break
-      end
-      waiters[i] = nil
-    end
-  end
-end
-
-local function wait_done(task)
-  if not task.done then
-    local who = waiter()
-    if who == task then
-      error("a task cannot wait for itself", 0)
-    end
-    local waiters = task.waiters
-    if waiters == nil then
-      waiters = {}
-      task.waiters = waiters
-    end
-    local at = #waiters + 1
-    waiters[at] = who
-    task.receivers = (task.receivers or 0) + 1
-    while not task.done do
-      local err = park(who)
-      if err then
-        give_up(task, waiters, at)
-        error(err, 0)
-      end
-    end
-    task.receivers = task.receivers - 1
-  end
-  observe(task)
-end
-
---- Waits for the task. @return its results @raise what it raised
-function Task:await()
-  wait_done(self)
-  return body_results(self)
-end
-
---- The same, never raising what the task raised.
--- @return true, results...; or false, err
-function Task:join()
-  wait_done(self)
-  return self.ok, unpack(self.results, 1, self.results.n)
-end
-
---- Ends the task now, unless its cleanup waits: what it waits for raises an
--- error of kind "cancelled", once.
--- @param reason? string, or an error object that says why
--- @return true; false when it had ended already
-function Task:cancel(reason)
-  if self.done then
-    return false
-  end
-  -- Each task gets an object of its own: what it waits for adds to it.
-  local err = errors.cancelled(reason)
-  self.cancelled = true
-  if self.co == nil then
-    settle(self, false, err)
-    finish(self)
-    return true
-  end
-  if self == current and self.co == running_coroutine() then
-    error(err, 0)
-  end
-  self.interrupt = err
-  if self.parked then
-    self.parked = false
-    if nesting < MAX_NESTING then
-      run_task(self)
-    else
-      enqueue(self)
-    end
-  end
-  return true
-end
-
---- "ready" (will run), "running", "waiting", "done", "failed" or "cancelled".
-function Task:status()
-  if self.done then
-    return self.ok and "done" or self.cancelled and "cancelled" or "failed"
-  end
-  if self == current then
-    return "running"
-  end
-  return self.parked and "waiting" or "ready"
-end
-
---- Calls `fn(ok, ...)` when the task ends (at once when it has). It may not wait.
--- @return self
-function Task:on_done(fn)
-  if type(fn) ~= "function" then
-    error("on_done: function expected, got " .. type(fn), 2)
-  end
-  observe(self)
-  if self.done then
-    call_on_done(self, current and current.scope or outside, fn)
+--- Runs a parked task now; when tasks are nested too deeply, in the next turn.
+function scheduler.run_now(task)
+  if nesting < MAX_NESTING then
+    run_task(task)
   else
-    self.callbacks = self.callbacks or {}
-    table.insert(self.callbacks, fn)
+    enqueue(task)
   end
-  return self
 end
 
---- The same, without being who awaits it.
-function scheduler.when_done(task, fn)
-  task.callbacks = task.callbacks or {}
-  table.insert(task.callbacks, fn)
+--- Whether this is the task whose coroutine runs.
+function scheduler.is_running(task)
+  return task == current and task.co == running_coroutine()
 end
 
-function Task:__tostring()
-  return "multisock.task (" .. self:status() .. ")"
-end
-
---- Whether tasks, timers or transfers are left, for leak checks.
+--- Tasks, timers and woken tasks that are left, for leak checks.
 function scheduler.pending()
-  return outside.count, timers.count(), ready_last - ready_first + 1
+  return unobserved.outside.count, timers.count(), ready_last - ready_first + 1
 end
 
 return scheduler

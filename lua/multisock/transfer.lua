@@ -7,6 +7,7 @@ local admission = require("multisock.admission")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local settings = require("multisock.settings")
+local tasks = require("multisock.tasks")
 
 local now, waiter = scheduler.now, scheduler.waiter
 local park, park_until = scheduler.park, scheduler.park_until
@@ -19,6 +20,10 @@ local Transfer = {}
 Transfer.__index = Transfer
 
 local CLIENT_CLOSED = "the client was closed"
+
+-- Hosts that a client remembers before it forgets idle ones.
+local MOST_IDLE_HOSTS = 1000
+transfer.most_idle_hosts = MOST_IDLE_HOSTS
 
 -- From so many transfers to one host on their memory counts more than the
 -- number of reads for a large body.
@@ -475,6 +480,26 @@ local function enter(host, request, started)
   end)
 end
 
+-- A crawler meets hosts without end: from time to time those that nobody uses
+-- are forgotten, and learnt anew when they come again.
+local function remember_host(client, key, host)
+  local hosts = client.hosts
+  client.host_count = client.host_count + 1
+  if client.host_count > client.host_limit then
+    local left = 0
+    for other, known in pairs(hosts) do
+      if known:is_idle() then
+        hosts[other] = nil
+      else
+        left = left + 1
+      end
+    end
+    client.host_count = left + 1
+    client.host_limit = math.max(MOST_IDLE_HOSTS, 2 * left)
+  end
+  hosts[key] = host
+end
+
 -- The host of a request, as admission knows it.
 local function find_host(request)
   local client, target, given = request.client, request.target, request.settings
@@ -489,7 +514,7 @@ local function find_host(request)
   if host == nil then
     local known = target.scheme ~= "https" and (target.numeric or given.unix_socket ~= nil)
     host = admission.new_host(client.limits, known)
-    client.hosts[key] = host
+    remember_host(client, key, host)
   end
   return host
 end
@@ -552,7 +577,7 @@ local function start_guarded(request, host, scout, started)
   local body = request.body
   if body and body.read then
     self.read_upload = body.read
-    self.uploader = scheduler.spawn(run_upload, self)
+    self.uploader = tasks.spawn(run_upload, self)
   end
   if self.progress then
     easy:gather("chatty", true)

@@ -2,8 +2,8 @@
 -- headers but two for a foreign origin, and has no history.
 local errors = require("multisock.errors")
 local request_module = require("multisock.request")
-local scheduler = require("multisock.scheduler")
 local targets = require("multisock.targets")
+local tasks = require("multisock.tasks")
 
 -- What is read of a redirect's own body to keep its connection.
 local DRAIN_MOST = 64 * 1024
@@ -104,7 +104,7 @@ end
 -- again, unless it is long or slow: then the connection is dropped.
 local function drain(response)
   if response._body == nil then
-    scheduler.with_timeout(DRAIN_SECONDS, response.discard, response, DRAIN_MOST)
+    tasks.with_timeout(DRAIN_SECONDS, response.discard, response, DRAIN_MOST)
   end
   response:close()                  -- also what had come with the headers: no luck of timing
 end

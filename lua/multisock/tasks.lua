@@ -1,0 +1,388 @@
+-- What owns tasks, and what a user does with one: spawn, run, group,
+-- with_timeout, await, join, cancel. Whoever spawns a task is in a scope, and
+-- the scope ends when all its tasks have.
+local compat = require("multisock.compat")
+local errors = require("multisock.errors")
+local scheduler = require("multisock.scheduler")
+local timers = require("multisock.timers")
+local unobserved = require("multisock.unobserved")
+
+local pack, unpack = compat.pack, compat.unpack
+local main, now, park, waiter = scheduler.main, scheduler.now, scheduler.park, scheduler.waiter
+local current, outside = scheduler.current, unobserved.outside
+
+local tasks = {}
+
+local Task = { __name = "multisock.task" }
+Task.__index = Task
+
+---- Scopes: run, group and timeout own the tasks spawned in them -------------
+
+local function new_scope(policy)
+  return { children = {}, count = 0, policy = policy }
+end
+
+local function check_function(what, fn)
+  if type(fn) ~= "function" then
+    error(("%s: function expected, got %s"):format(what, type(fn)), 3)
+  end
+end
+
+local function spawn_in(scope, fn, ...)
+  local task = setmetatable({ fn = fn, scope = scope }, Task)
+  if select("#", ...) > 0 then
+    task.args = pack(...)
+  end
+  scope.children[task] = true
+  scope.count = scope.count + 1
+  scheduler.enqueue(task)
+  if scope.cancelled then
+    task:cancel(scope.cancelled)
+  end
+  return task
+end
+
+local function cancel_children(scope, reason, except)
+  scope.cancelled = reason
+  -- Cancelling changes the set, so take a copy.
+  local list = {}
+  for task in pairs(scope.children) do
+    list[#list + 1] = task
+  end
+  for i = 1, #list do
+    if list[i] ~= except then
+      list[i]:cancel(reason)
+    end
+  end
+end
+
+local function is_failure(task)
+  return not task.ok and not task.cancelled
+end
+
+function scheduler.child_ended(scope, task)
+  scope.children[task] = nil
+  scope.count = scope.count - 1
+  if is_failure(task) then
+    if scope.policy == "group" and not task.apart and scope.failed == nil then
+      scope.failed = task
+      unobserved.observe(task)
+      cancel_children(scope, "another task of the group failed")
+    elseif not task.observed and (task.receivers or 0) == 0 and task ~= scope.body then
+      unobserved.report(task)
+    end
+  end
+  if scope.count == 0 and scope.owner then
+    scheduler.wake(scope.owner)
+  end
+end
+
+-- Waits until all tasks of the scope have ended. When the waiting task is
+-- cancelled they are, and the error is returned after they have ended.
+local function wait_children(scope, who)
+  local cancelled
+  scope.owner = who
+  while scope.count > 0 do
+    local err = park(who)
+    if err then
+      if cancelled and who == main then
+        break                       -- they do not end: another deadlock, another Ctrl-C
+      end
+      cancelled = cancelled or err
+      cancel_children(scope, err)
+    end
+  end
+  scope.owner = nil
+  return cancelled
+end
+
+-- Nothing can be spawned in it any more. What it leaves unobserved is told
+-- where the loop was started, and so is how its body failed when something else
+-- is raised.
+local function end_scope(scope, other_is_raised)
+  local body = scope.body
+  scope.ended = true
+  local list = scope.unobserved
+  if list then
+    scope.unobserved = nil
+    for i = 1, #list do
+      if not list[i].observed then
+        unobserved.add(outside, list[i])
+      end
+    end
+  end
+  if body and other_is_raised and body.done and is_failure(body) then
+    unobserved.report(body)
+  end
+end
+
+local function body_results(body)
+  if not body.ok then
+    error(body.results[1], 0)
+  end
+  return unpack(body.results, 1, body.results.n)
+end
+
+--- Runs the loop until `fn` and all that it spawned have ended.
+-- @return fn's results @raise what fn raised; or else what a task raised that
+-- nobody awaited, unless there is an on_error
+function tasks.run(fn, ...)
+  if scheduler.is_driving() or current() then -- also when called in a coroutine of a host
+    error("run: the loop is running already; call the function, or ms.spawn it", 2)
+  end
+  check_function("run", fn)
+  local scope = new_scope("run")
+  local body = spawn_in(scope, fn, ...)
+  scope.body = body
+  local function finished()
+    return scope.count == 0
+  end
+  local ok, err = pcall(scheduler.drive, finished)
+  if not ok then
+    -- Ctrl-C, or a deadlock: end what runs, cleanly.
+    cancel_children(scope, err)
+    pcall(scheduler.drive, finished)
+  end
+  end_scope(scope, not ok)
+  if unobserved.has_handler() or ok and body.ok or err == scheduler.DEADLOCK then
+    unobserved.tell()
+  end
+  if not ok then
+    error(err, 0)
+  end
+  return body_results(body)
+end
+
+local Group = { __name = "multisock.group" }
+Group.__index = Group
+
+--- Starts a task in the group.
+-- @return task
+function Group:spawn(fn, ...)
+  check_function("group:spawn", fn)
+  if self.scope.ended then
+    error("group:spawn: the group has ended", 2)
+  end
+  return spawn_in(self.scope, fn, ...)
+end
+
+--- Cancels every task of the group but the one that calls.
+function Group:cancel(reason)
+  cancel_children(self.scope, reason or "the group was cancelled", current())
+end
+
+function Group:__tostring()
+  return ("multisock.group (%s)"):format(self.scope.ended and "ended"
+    or self.scope.count .. " tasks")
+end
+
+--- Structured concurrency: returns when every child has ended; the first
+-- failure cancels the others and is raised.
+-- @param fn function(group): group:spawn(f, ...)
+-- @return fn's results
+function tasks.group(fn)
+  check_function("group", fn)
+  local who = waiter()
+  local scope = new_scope("group")
+  local body = spawn_in(scope, fn, setmetatable({ scope = scope }, Group))
+  local cancelled = wait_children(scope, who)
+  end_scope(scope)
+  if scope.failed then
+    return body_results(scope.failed)
+  end
+  if cancelled then
+    error(cancelled, 0)
+  end
+  return body_results(body)
+end
+
+--- Limits the time of `fn` and everything spawned inside.
+-- @return fn's results; or nil, err with kind "timeout"
+function tasks.with_timeout(seconds, fn, ...)
+  if type(seconds) ~= "number" or seconds ~= seconds then
+    error("with_timeout: seconds expected, got " .. tostring(seconds), 2)
+  end
+  check_function("with_timeout", fn)
+  local who = waiter()
+  local scope = new_scope("timeout")
+  local timed_out
+  local body = spawn_in(scope, fn, ...)
+  scope.body = body
+  local entry = scheduler.at(now() + seconds, function()
+    timed_out = errors.new("timeout", ("not done after %g s"):format(seconds), { retryable = true })
+    cancel_children(scope, timed_out)
+  end)
+  local cancelled = wait_children(scope, who)
+  timers.cancel(entry)
+  end_scope(scope, cancelled or timed_out)
+  if cancelled then
+    error(cancelled, 0)
+  end
+  if timed_out then
+    return nil, timed_out
+  end
+  return body_results(body)
+end
+
+---- Tasks ------------------------------------------------------------------
+
+-- What a task spawned here belongs to.
+local function spawn_scope()
+  local task = current()
+  return task and task.scope or outside
+end
+
+--- Starts a task at the next turn.
+-- @return task
+function tasks.spawn(fn, ...)
+  check_function("spawn", fn)
+  return spawn_in(spawn_scope(), fn, ...)
+end
+
+--- The same, for a task whose failure does not fail the group it is in: who
+-- spawned it awaits it in the end, or says `forgo`.
+function tasks.spawn_apart(fn, ...)
+  local task = spawn_in(spawn_scope(), fn, ...)
+  task.apart = true
+  task.receivers = 1
+  return task
+end
+
+--- Who meant to await the task will not: its error is nobody's.
+function tasks.forgo(task)
+  task.receivers = task.receivers - 1
+  if task.done and task.receivers == 0 and is_failure(task) and not task.observed
+    and task.record == nil then
+    unobserved.report(task)
+  end
+end
+
+--- The function that gets errors of tasks that nobody awaited, and their
+-- tracebacks: when the task was collected, or when its run has ended. nil: they
+-- are raised from ms.run and ms.step.
+-- @param fn function(err, traceback) or nil
+function tasks.on_error(fn)
+  if fn ~= nil and type(fn) ~= "function" then
+    error("on_error: function expected, got " .. type(fn), 2)
+  end
+  unobserved.set_handler(fn)
+end
+
+-- Who awaits was cancelled: it gets nothing.
+local function give_up(task, waiters, at)
+  tasks.forgo(task)
+  if not task.done then
+    waiters[at] = false
+    for i = #waiters, 1, -1 do
+      if waiters[i] then
+        break
+      end
+      waiters[i] = nil
+    end
+  end
+end
+
+local function wait_done(task)
+  if not task.done then
+    local who = waiter()
+    if who == task then
+      error("a task cannot wait for itself", 0)
+    end
+    local waiters = task.waiters
+    if waiters == nil then
+      waiters = {}
+      task.waiters = waiters
+    end
+    local at = #waiters + 1
+    waiters[at] = who
+    task.receivers = (task.receivers or 0) + 1
+    while not task.done do
+      local err = park(who)
+      if err then
+        give_up(task, waiters, at)
+        error(err, 0)
+      end
+    end
+    task.receivers = task.receivers - 1
+  end
+  unobserved.observe(task)
+end
+
+--- Waits for the task. @return its results @raise what it raised
+function Task:await()
+  wait_done(self)
+  return body_results(self)
+end
+
+--- The same, never raising what the task raised.
+-- @return true, results...; or false, err
+function Task:join()
+  wait_done(self)
+  return self.ok, unpack(self.results, 1, self.results.n)
+end
+
+--- Ends the task now, unless its cleanup waits: what it waits for raises an
+-- error of kind "cancelled", once.
+-- @param reason? string, or an error object that says why
+-- @return true; false when it had ended already
+function Task:cancel(reason)
+  if self.done then
+    return false
+  end
+  -- Each task gets an object of its own: what it waits for adds to it.
+  local err = errors.cancelled(reason)
+  self.cancelled = true
+  if self.co == nil then
+    scheduler.settle(self, false, err)
+    scheduler.finish(self)
+    return true
+  end
+  if scheduler.is_running(self) then
+    error(err, 0)
+  end
+  self.interrupt = err
+  if self.parked then
+    self.parked = false
+    scheduler.run_now(self)
+  end
+  return true
+end
+
+--- "ready" (will run), "running", "waiting", "done", "failed" or "cancelled".
+function Task:status()
+  if self.done then
+    return self.ok and "done" or self.cancelled and "cancelled" or "failed"
+  end
+  if self == current() then
+    return "running"
+  end
+  return self.parked and "waiting" or "ready"
+end
+
+--- Calls `fn(ok, ...)` when the task ends (at once when it has). It may not wait.
+-- @return self
+function Task:on_done(fn)
+  if type(fn) ~= "function" then
+    error("on_done: function expected, got " .. type(fn), 2)
+  end
+  unobserved.observe(self)
+  if self.done then
+    scheduler.call_on_done(self, spawn_scope(), fn)
+  else
+    self.callbacks = self.callbacks or {}
+    table.insert(self.callbacks, fn)
+  end
+  return self
+end
+
+--- The same, without being who awaits it.
+function tasks.when_done(task, fn)
+  task.callbacks = task.callbacks or {}
+  table.insert(task.callbacks, fn)
+end
+
+function Task:__tostring()
+  return "multisock.task (" .. self:status() .. ")"
+end
+
+return tasks
