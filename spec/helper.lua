@@ -3,7 +3,7 @@
 local admission = require("multisock.admission")
 local ms = require("multisock")
 local scheduler = require("multisock.scheduler")
-local transfer = require("multisock.transfer")
+local stream = require("multisock.stream")
 
 local helper = {}
 
@@ -56,7 +56,7 @@ function helper.check_leaks()
   assert(tasks == 0, ("%d tasks left"):format(tasks))
   assert(timers == 0, ("%d timers left"):format(timers))
   assert(ready == 0, ("%d woken tasks left"):format(ready))
-  assert(transfer.counts() == 0, "somebody still waits for a transfer")
+  assert(stream.counts() == 0, "somebody still waits for a transfer")
   assert(connections == 0, ("%d connections still counted"):format(connections))
 end
 

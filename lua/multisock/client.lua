@@ -6,6 +6,7 @@ local redirect = require("multisock.middleware.redirect")
 local request = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local settings = require("multisock.settings")
+local stream = require("multisock.stream")
 local targets = require("multisock.targets")
 local transfer = require("multisock.transfer")
 require("multisock.response")
@@ -74,7 +75,7 @@ function Client:close()
   for _, host in pairs(self.hosts) do
     host:close()
   end
-  transfer.close_client(self)
+  stream.close_client(self)
   for _, list in ipairs({ self.idle, self.prepared }) do
     for i = #list, 1, -1 do
       list[i]:close()

@@ -1,25 +1,18 @@
--- request -> easy -> response: the only file that knows both the core and the
--- scheduler. A transfer is the running half of a response; a body that is
--- there whole when the headers are read never needs one.
+-- request -> easy -> response: admits a request, starts it, and hands over the
+-- response. Small ones end here; what goes on for longer is a stream.
+local admission = require("multisock.admission")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
-local admission = require("multisock.admission")
-local request_module = require("multisock.request")
+local handles = require("multisock.handles")
 local scheduler = require("multisock.scheduler")
-local settings = require("multisock.settings")
-local tasks = require("multisock.tasks")
+local stream = require("multisock.stream")
 
-local now, waiter = scheduler.now, scheduler.waiter
-local park, park_until = scheduler.park, scheduler.park_until
+local now, waiter, park = scheduler.now, scheduler.waiter, scheduler.park
 local take, leave = admission.take, admission.leave
 local multi_start, multi_conclude = core.multi_start, core.multi_conclude
+local waiting = stream.waiting
 
 local transfer = {}
-
-local Transfer = {}
-Transfer.__index = Transfer
-
-local CLIENT_CLOSED = "the client was closed"
 
 -- Hosts that a client remembers before it forgets idle ones.
 local MOST_IDLE_HOSTS = 1000
@@ -29,441 +22,7 @@ transfer.most_idle_hosts = MOST_IDLE_HOSTS
 -- number of reads for a large body.
 local MANY = 2000
 
--- How often `progress` is called at most, in seconds.
-local PROGRESS_INTERVAL = 0.1
-
--- Who waits for news of an easy handle.
-local waiting = {}
-
--- Transfers whose response was handed over before its body was read: when it
--- is collected unread, the C side says so and the transfer is ended here.
-local owners = {}
-
-scheduler.set_news_handler(function(list, count)
-  local wake = scheduler.wake
-  for i = 1, count do
-    local easy = list[i]
-    list[i] = nil
-    local task = waiting[easy]
-    if task then
-      wake(task)
-    else
-      local owner = owners[easy]
-      if owner then
-        owner:stray_news()
-      end
-    end
-  end
-end)
-
----- Easy handles: a pool for each client ---------------------------------------
-
--- Idle handles that a client keeps: each holds a few KiB.
-local MAX_IDLE = 256
-
-local function configure(easy, request)
-  local ok, err = settings.apply(easy, request.settings)
-  if ok then
-    ok, err = request_module.apply(easy, request)
-  end
-  return ok, err
-end
-
--- A handle for this request, with everything set but the URL. One that served
--- a plain request of the same client before needs nothing more.
--- @return easy; or nil, err when libcurl refuses a setting, with true when that
--- is misuse, to be raised
-local function take_easy(client, request)
-  local list = client.prepared
-  local easy = request.plain and list[#list]
-  if easy then
-    list[#list] = nil
-    return easy
-  end
-  list = client.idle
-  easy = list[#list]
-  if easy then
-    list[#list] = nil
-    easy:reset()
-  else
-    easy = core.easy():collect()
-  end
-  local fine, ok, err = pcall(configure, easy, request)
-  if not fine or not ok then
-    easy:close()
-    return nil, fine and err or ok, not fine
-  end
-  return easy
-end
-
--- Takes a handle back. @param prepared boolean: it can serve a plain request
-local function release_easy(client, easy, prepared)
-  local list = prepared and client.prepared or client.idle
-  if client.closed or #list >= MAX_IDLE then
-    easy:close()
-  else
-    list[#list + 1] = easy
-  end
-end
-
----- Errors --------------------------------------------------------------------
-
--- Adds what the core does not know.
-local function describe(self, err)
-  if not errors.is(err) then
-    return err                      -- a callback raised something of its own
-  end
-  local request = self.request
-  err.url = err.url or request:url()
-  err.message = errors.redact_message(err.message)
-  err.attempts = err.attempts or 1
-  if err.timings == nil and not self.released then
-    err.timings = self:timings()
-  end
-  return err
-end
-
-function Transfer:timings()
-  local timings = core.snapshot(self.easy:snapshot(), "timings")
-  timings.queue = self.queue_time
-  return timings
-end
-
-local function timeout_error(self, name, seconds)
-  local what = {
-    total = "not done after %g s (timeout.total)",
-    first_byte = "no answer within %g s (timeout.first_byte)",
-    idle = "nothing arrived for %g s (timeout.idle)",
-  }
-  return describe(self, errors.new("timeout", what[name]:format(seconds), {
-    code = "CURLE_OPERATION_TIMEDOUT", number = 28, retryable = true,
-    phase = self.easy:phase(),
-  }))
-end
-
----- Ending --------------------------------------------------------------------
-
--- Gives back the handle and the place; whatever was running is cut off.
-function Transfer:release()
-  if self.released then
-    return
-  end
-  self.released = true
-  local easy, who = self.easy, waiting[self.easy]
-  owners[easy], waiting[easy] = nil, nil
-  if who then
-    scheduler.wake(who)             -- another task reads what is ended here
-  end
-  if not self.client.closed then
-    self.client.multi:remove_handle(easy)
-  end
-  easy:forget()
-  if self.settings.curl ~= self.client.settings.curl then
-    easy:close()                    -- raw options may have left cookies and the like in it
-  else
-    release_easy(self.client, easy, self.request.plain and not easy:worn())
-  end
-  self:leave()
-end
-
--- Nothing more is wanted of the upload, whatever it waits for.
-local function stop_upload(self)
-  local task = self.uploader
-  self.stopped = true
-  if task then
-    self.uploader = nil
-    task:cancel("the transfer has ended")
-  end
-end
-
--- Gives back the place, at the end of the transfer: its body may wait for a
--- reader for ever.
-function Transfer:leave()
-  if not self.left then
-    self.left = true
-    stop_upload(self)
-    self.host:leave(self.scout)
-  end
-end
-
---- Ends it early. @param err? what later reads of its body shall report
-function Transfer:abort(err)
-  if not self.released then
-    self.failure = err or errors.new("closed", "the response was closed")
-    describe(self, self.failure)
-    self.snapshot = self.easy:snapshot()
-    self:release()
-  end
-end
-
--- What was said while nobody waited: the scout's connection, the end, or that
--- the response was collected.
-function Transfer:stray_news()
-  if self.easy:abandoned() then
-    self:abort()
-    return
-  end
-  self:tell()
-  if self.easy:ended() ~= false then
-    self:leave()
-  end
-end
-
--- Passes on what is news for others than the reader.
-function Transfer:tell()
-  if self.scout then
-    self:check_scout()
-  end
-  if self.uploader and self.easy:marks() then
-    scheduler.wake(self.uploader)
-  end
-end
-
-function Transfer:check_scout()
-  local _, connected = self.easy:marks()
-  if connected then
-    self.scout = false
-    self.host:connected(self.request.target.scheme == "https"
-      and self.settings.http_version ~= "1.1" and self.settings.http_version ~= "1.0",
-      self.easy:getinfo("num_connects") == 0)
-  end
-end
-
----- Waiting -------------------------------------------------------------------
-
--- Gives libcurl the upload as it asks for it. A task of its own: what a
--- generator waits for may hold up neither an early answer nor a limit.
-local function run_upload(self)
-  local easy, who = self.easy, scheduler.waiter()
-  while not self.stopped do
-    if easy:marks() then
-      local ok, chunk = pcall(self.read_upload)
-      if self.stopped or self.client.closed then
-        return
-      elseif not ok then
-        self.uploader, self.raised = nil, { chunk }
-        self:abort(chunk)
-        return
-      end
-      if chunk ~= "" then
-        easy:feed(chunk)
-        self.client.multi:resume(easy)
-      end
-      if chunk == nil then
-        self.uploader = nil
-        return
-      end
-    else
-      scheduler.park(who)
-    end
-  end
-end
-
-local function call_progress(self, last)
-  local time = now()
-  if not last and time - (self.progress_at or 0) < PROGRESS_INTERVAL then
-    return
-  end
-  self.progress_at = time
-  local easy = self.easy
-  -- As the totals are: before decoding.
-  local down, up = easy:getinfo("size_download_t"), easy:getinfo("size_upload_t")
-  local total = easy:getinfo("content_length_download_t")
-  local up_total = easy:getinfo("content_length_upload_t")
-  local elapsed = time - self.started
-  local speed = elapsed > 0 and (down + up) / elapsed or 0
-  local p = { down = down, up = up, speed = speed }
-  p.down_total = total and total >= 0 and total or nil
-  p.up_total = up_total and up_total > 0 and up_total or nil
-  local left = (p.down_total or down) - down + (p.up_total or up) - up
-  p.eta = speed > 0 and (p.down_total or p.up_total) and left / speed or nil
-  local ok, err = pcall(self.progress, p)
-  if not ok then
-    self:abort(err)
-    error(err, 0)
-  end
-end
-
--- The nearest limit: when, its name, its length. `since`: when this wait for
--- the body began; nil while waiting for the answer.
-local function nearest_limit(self, since)
-  local limits = self.settings.timeout
-  local at, name, seconds = self.deadline, "total", limits.total
-  local quiet, quiet_name
-  if since then
-    quiet, quiet_name = self.buffering and limits.idle or rawget(limits, "idle"), "idle"
-  else
-    quiet, quiet_name = limits.first_byte, "first_byte"
-  end
-  if quiet then
-    local _, connected, _, _, active = self.easy:marks()
-    if connected then
-      local quiet_at = math.max(active, since or 0) + quiet
-      if at == nil or quiet_at < at then
-        at, name, seconds = quiet_at, quiet_name, quiet
-      end
-    else
-      -- Looked at again when the connection stands.
-      local look_at = now() + quiet
-      if at == nil or look_at < at then
-        return look_at
-      end
-    end
-  end
-  return at, name, seconds
-end
-
--- Suspends until there is news. Returns nothing, or the error that ended the
--- transfer: a passed limit. Raises when the task was cancelled.
-local function await_news(self, since)
-  local easy = self.easy
-  local at, name, seconds
-  if self.limited or since then
-    at, name, seconds = nearest_limit(self, since)
-  end
-  if self.progress then
-    -- Not everything that moves is news: look from time to time.
-    local look_at = now() + PROGRESS_INTERVAL
-    if at == nil or look_at < at then
-      at, name = look_at, nil
-    end
-  end
-  local who = self.who or scheduler.waiter()
-  if waiting[easy] then
-    error("another task waits for this response already", 0)
-  end
-  waiting[easy] = who
-  local err
-  if at then
-    err = park_until(who, at)
-  else
-    err = park(who)
-  end
-  if self.released then
-    -- Another task has ended it; the handle may serve somebody else by now.
-    if err or self.raised then
-      error(err or self.raised[1], 0)
-    end
-    return self.failure
-  end
-  waiting[easy] = nil
-  if err then
-    if errors.is(err) then
-      describe(self, err)
-    end
-    self:abort(err)
-    error(err, 0)
-  end
-  self:tell()
-  if self.progress then
-    call_progress(self)
-  end
-  if at and name and now() >= at then
-    -- Something may have come just now: then the limit has moved.
-    local still_at = nearest_limit(self, since)
-    if still_at and now() >= still_at and easy:ended() == false then
-      err = timeout_error(self, name, seconds)
-      self:abort(err)
-      return err
-    end
-  end
-end
-
----- Reading -------------------------------------------------------------------
-
--- Once nothing more can come; false while more can.
-local function check_end(self)
-  local ended, err = self.easy:ended()
-  if ended == false then
-    return false
-  end
-  if self.progress then
-    call_progress(self, true)
-  end
-  if ended then
-    self.snapshot = self.easy:snapshot()
-    self.complete = true
-    self:release()
-    return true
-  end
-  self.failure = describe(self, err)
-  self.snapshot = self.easy:snapshot()
-  self:release()
-  return true
-end
-
---- Some of the body, as soon as there is some.
--- @param most? bytes at most
--- @return string; nil at the end; nil, err
-function Transfer:read(most)
-  local since
-  while not self.released do
-    local chunk, paused = self.easy:take(most)
-    if paused and (chunk == nil or select(6, self.easy:marks()) == 0) then
-      self.client.multi:resume(self.easy)
-    end
-    if chunk then
-      return chunk
-    end
-    if not check_end(self) then
-      since = since or now()
-      local err = await_news(self, since)
-      if err then
-        return nil, err
-      end
-    end
-  end
-  return nil, self.failure
-end
-
---- All that is left of the body.
--- @return string; or nil, err
-function Transfer:read_all()
-  local easy = self.easy
-  local since
-  if self.released then
-    return nil, self.failure
-  end
-  self.buffering = true
-  easy:gather("buffering", true)
-  local _, _, received = easy:marks()
-  local limit = self.settings.max_body
-  if limit > 0 and received > limit then
-    local err = errors.new("too_large",
-      ("the body is larger than max_body (%d bytes)"):format(limit))
-    self:abort(err)
-    return nil, err
-  end
-  self.client.multi:resume(easy)
-  while not self.released and easy:ended() == false do
-    since = since or now()
-    local err = await_news(self, since)
-    if err then
-      return nil, err
-    end
-  end
-  if self.released then
-    return nil, self.failure
-  end
-  local body = easy:take()
-  check_end(self)
-  if self.failure then
-    return nil, self.failure
-  end
-  return body or ""
-end
-
----- Starting ------------------------------------------------------------------
-
-local function new_transfer(request, easy, host, scout, started, queue_time)
-  local given = request.settings
-  return setmetatable({
-    request = request, client = request.client, settings = given, easy = easy, host = host,
-    scout = scout, started = started, queue_time = queue_time, deadline = request.deadline,
-    progress = given.progress,
-    limited = request.deadline ~= nil or given.timeout.first_byte ~= nil,
-  }, Transfer)
-end
+---- Who may start -------------------------------------------------------------
 
 -- Waits for a place in the host's queue.
 local function enter(host, request, started)
@@ -519,15 +78,6 @@ local function find_host(request)
   return host
 end
 
-local function fail(self, err)
-  if self.client.closed and errors.is(err, "cancelled") then
-    err.message = CLIENT_CLOSED
-  end
-  err = describe(self, err)
-  self:release()
-  return nil, err
-end
-
 -- No handle takes the settings: the place is given back.
 local function refuse(request, host, scout, err, misuse)
   host:leave(scout)
@@ -538,26 +88,11 @@ local function refuse(request, host, scout, err, misuse)
   return nil, err
 end
 
--- From the added handle to the response. `status` is known when the caller has
--- asked for it already.
+-- From the added handle to the response.
 local function finish_start(self, status, err)
-  local easy = self.easy
-  while not status do
-    if status == nil and err then
-      return fail(self, err)
-    end
-    err = await_news(self)
-    if err then
-      return nil, err
-    end
-    status, err = easy:answer()
-  end
-  if self.host.version == nil then
-    self.host:learn(core.snapshot(easy:snapshot(), "http_version") or "1.1")
-  end
-  owners[easy] = self
-  if easy:ended() ~= false then
-    self:leave()
+  status, err = self:answer(status, err)
+  if not status then
+    return nil, err
   end
   return transfer.new_response(self.request, status, self, nil, nil, self.queue_time)
 end
@@ -567,17 +102,16 @@ local function start_guarded(request, host, scout, started)
   local client = request.client
   if client.closed then
     host:leave(scout)
-    return nil, errors.new("cancelled", CLIENT_CLOSED, { url = request:url() })
+    return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url() })
   end
-  local easy, err, misuse = take_easy(client, request)
+  local easy, err, misuse = handles.take(client, request)
   if easy == nil then
     return refuse(request, host, scout, err, misuse)
   end
-  local self = new_transfer(request, easy, host, scout, started, now() - started)
+  local self = stream.new(request, easy, host, scout, started, now() - started)
   local body = request.body
   if body and body.read then
-    self.read_upload = body.read
-    self.uploader = tasks.spawn(run_upload, self)
+    self:start_upload(body.read)
   end
   if self.progress then
     easy:gather("chatty", true)
@@ -588,19 +122,19 @@ local function start_guarded(request, host, scout, started)
   local ok
   ok, err = multi_start(client.multi, easy, request.target.url)
   if not ok then
-    return fail(self, err)
+    return self:fail(err)
   end
   return finish_start(self, false)
 end
 
 -- Half-way in the short way: what comes next needs a transfer.
 local function leave_short_way(request, host, easy, cancelled, status, err)
-  local self = new_transfer(request, easy, host, nil, now(), 0)
+  local self = stream.new(request, easy, host, nil, now(), 0)
   if cancelled then
-    self:abort(errors.is(cancelled) and describe(self, cancelled) or cancelled)
+    self:abort(cancelled)
     error(cancelled, 0)
   elseif request.client.closed then
-    return fail(self, errors.new("cancelled", CLIENT_CLOSED))
+    return self:fail(errors.new("cancelled", stream.CLIENT_CLOSED))
   end
   return finish_start(self, status, err)
 end
@@ -610,7 +144,7 @@ end
 -- what most requests are, so it has few calls and makes no tables but the
 -- response.
 local function start_plain(request, client, host, who)
-  local easy, err, misuse = take_easy(client, request)
+  local easy, err, misuse = handles.take(client, request)
   if easy == nil then
     return refuse(request, host, nil, err, misuse)
   end
@@ -633,8 +167,8 @@ local function start_plain(request, client, host, who)
   end
   local list = client.prepared
   local count = #list
-  if worn or count >= MAX_IDLE then
-    release_easy(client, easy, false)
+  if worn or count >= handles.MAX_IDLE then
+    handles.release(client, easy, false)
   else
     list[count + 1] = easy
   end
@@ -668,29 +202,6 @@ function transfer.perform(request)
     return nil, scout
   end
   return start_guarded(request, host, scout, started)
-end
-
---- Ends everything that runs for a client that is being closed.
-function transfer.close_client(client)
-  client.multi:close()
-  for _, self in pairs(owners) do
-    if self.client == client then
-      self:abort(errors.new("cancelled", CLIENT_CLOSED))
-    end
-  end
-  -- Libcurl's handles were marked as ended: who waits looks at them.
-  for _, task in pairs(waiting) do
-    scheduler.wake(task)
-  end
-end
-
---- How many handles have somebody waiting, for leak checks.
-function transfer.counts()
-  local count = 0
-  for _ in pairs(waiting) do
-    count = count + 1
-  end
-  return count
 end
 
 return transfer
