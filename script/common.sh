@@ -27,7 +27,8 @@ run_specs() {
     --output="$root/script/busted-handler.lua" "$@" || status=$?
   if [ -s "$result" ]; then
     read -ra counts <"$result"
-    passed=${counts[0]} failed=$((failed + counts[1])) skipped=${counts[2]}
+    passed=$((passed + counts[0])) failed=$((failed + counts[1]))
+    skipped=$((skipped + counts[2]))
   fi
   if [ ! -s "$result" ]; then
     fail "busted ended before its result, with status $status"

@@ -74,7 +74,7 @@ static const CodeRow rows[] = {
   ROW(BAD_CONTENT_ENCODING, "protocol", false),
   ROW(FILESIZE_EXCEEDED, "too_large", false),
   ROW(USE_SSL_FAILED, "tls", false),
-  ROW(SEND_FAIL_REWIND, "closed", false),
+  ROW(SEND_FAIL_REWIND, "io", false),
   ROW(SSL_ENGINE_INITFAILED, "tls", false),
   ROW(LOGIN_DENIED, "curl", false),
   ROW(TFTP_NOTFOUND, "curl", false),
