@@ -93,8 +93,11 @@ function Stream:release()
     self.client.multi:remove_handle(easy)
   end
   easy:forget()
-  if self.settings.curl ~= self.client.settings.curl then
-    easy:close()                    -- raw options may have left cookies and the like in it
+  local given = self.settings
+  if given.curl ~= self.client.settings.curl or given.doh_url then
+    -- Raw options may have left cookies and the like in it, and libcurl 7.88
+    -- loses memory when a handle is reset after a DoH lookup was cut off.
+    easy:close()
   else
     handles.release(self.client, easy, self.request.plain and not easy:worn())
   end
