@@ -43,6 +43,7 @@ build = {
     ["multisock.compat"] = "lua/multisock/compat.lua",
     ["multisock.errors"] = "lua/multisock/errors.lua",
     ["multisock.handles"] = "lua/multisock/handles.lua",
+    ["multisock.pool"] = "lua/multisock/pool.lua",
     ["multisock.headers"] = "lua/multisock/headers.lua",
     ["multisock.loop.uv"] = "lua/multisock/loop/uv.lua",
     ["multisock.map"] = "lua/multisock/map.lua",

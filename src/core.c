@@ -172,12 +172,11 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   error_open(L);
   url_open(L);
   easy_open(L);
-  easy_transfer_open(L);
   multi_open(L);
   loop_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
-  luaL_setfuncs(L, easy_transfer_functions, 0);
+  easy_transfer_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {
     lua_pushinteger(L, constants[i].value);
     lua_setfield(L, -2, constants[i].name);

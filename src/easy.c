@@ -162,6 +162,7 @@ static int easy_gc(lua_State *L)
     lua_pushnil(L);
     lua_rawsetp(L, -2, easy);
   }
+  easy_leave_waiting(L, easy);
   easy->orphan = true;
   if (easy->multi != NULL && easy->multi->depth > 0) {
     easy_leave_news(easy);
@@ -352,6 +353,7 @@ static int easy_reset(lua_State *L)
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
   easy->failed_in_lua = easy->worn = easy->small_buffer = false;
+  easy->url = NULL;
   if (easy->receiver != NULL)
     (void)receiver_attach(easy);   /* it has its memory already */
   lua_settop(L, 1);

@@ -33,8 +33,11 @@ typedef struct Easy {
   EasyList *lists;
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
+  int id;                  /* its place in core.waiting; 0: none */
+  const CURLU *url;        /* what CURLOPT_CURLU was last set to */
   bool finished;           /* libcurl has reported its end */
   bool in_multi;           /* curl_multi_add_handle not yet undone */
+  bool pinned;             /* its multi keeps its userdata alive */
   bool reported;           /* its end was taken by info_read */
   bool orphan;             /* its userdata is gone or closed */
   bool failed_in_lua;      /* a callback raised: the error is kept */
@@ -79,8 +82,13 @@ void easy_push_error(lua_State *L, Easy *easy, CURLcode code);
 
 /* Every method that easy_transfer.c adds. */
 extern const luaL_Reg easy_transfer_methods[];
-extern const luaL_Reg easy_transfer_functions[];
 void easy_transfer_open(lua_State *L);
+
+/* Pushes core.waiting: who waits for news of a transfer, by its number. */
+void easy_push_waiting(lua_State *L);
+
+/* Gives up its place there. */
+void easy_leave_waiting(lua_State *L, Easy *easy);
 
 int easy_new(lua_State *L);
 int easy_count(lua_State *L);

@@ -10,6 +10,36 @@
 
 #define GUARD_TYPE "multisock.guard"
 
+/* ---- Who waits: a table from the number of a collected handle to the task
+   that waits for its news, or false. ---- */
+
+static const char waiting_key;     /* its address is the registry key */
+
+void easy_push_waiting(lua_State *L)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &waiting_key);
+}
+
+static void join_waiting(lua_State *L, Easy *easy)
+{
+  if (easy->id != 0)
+    return;
+  easy_push_waiting(L);
+  lua_pushboolean(L, 0);
+  easy->id = luaL_ref(L, -2);
+  lua_pop(L, 1);
+}
+
+void easy_leave_waiting(lua_State *L, Easy *easy)
+{
+  if (easy->id == 0)
+    return;
+  easy_push_waiting(L);
+  luaL_unref(L, -1, easy->id);
+  lua_pop(L, 1);
+  easy->id = 0;
+}
+
 static Receiver *receiver_check(lua_State *L, Easy **easy)
 {
   *easy = easy_check(L, 1);
@@ -18,8 +48,8 @@ static Receiver *receiver_check(lua_State *L, Easy **easy)
   return (*easy)->receiver;
 }
 
-/*** Makes the handle gather its transfers in C. Callbacks for headers, body
-and upload cannot be set from then on.
+/*** Makes the handle gather its transfers in C, and gives it a number in
+core.waiting. Callbacks for headers, body and upload cannot be set from then on.
 @return self */
 static int easy_collect(lua_State *L)
 {
@@ -28,7 +58,15 @@ static int easy_collect(lua_State *L)
     return luaL_error(L, "collect: the transfer is running");
   if (!receiver_attach(easy))
     return luaL_error(L, "not enough memory");
+  join_waiting(L, easy);
   lua_settop(L, 1);
+  return 1;
+}
+
+/*** Its number in core.waiting, for as long as it lives; 0 before collect. */
+static int easy_id(lua_State *L)
+{
+  lua_pushinteger(L, easy_check(L, 1)->id);
   return 1;
 }
 
@@ -311,42 +349,92 @@ static void choose_buffer(Easy *easy, bool small)
     easy->small_buffer = small;
 }
 
-/*** Sets the URL and adds the transfer.
+/* Sets the URL at index 3 and adds the transfer. False, with nil and an error
+   object pushed, when libcurl refuses. */
+static bool start(lua_State *L, Multi *multi, Easy *easy, bool small)
+{
+  CURLU *url = url_check(L, 3);
+  CURLcode code = CURLE_OK;
+  CURLMcode added;
+  if (easy->multi != NULL)
+    luaL_error(L, "start: the transfer is running");
+  if (easy->url != url) {
+    code = curl_easy_setopt(easy->handle, CURLOPT_CURLU, url);
+    compat_getuservalue(L, 2);
+    lua_pushvalue(L, 3);
+    lua_rawseti(L, -2, CURLOPT_CURLU);
+    lua_pop(L, 1);
+    easy->url = code == CURLE_OK ? url : NULL;
+  }
+  if (code != CURLE_OK) {
+    lua_pushnil(L);
+    error_push_easy(L, easy, code);
+    return false;
+  }
+  choose_buffer(easy, small);
+  added = multi->broken != CURLM_OK ? multi->broken
+                                    : multi_add_held(multi, easy);
+  if (added == CURLM_OK)
+    return true;
+  lua_pushnil(L);
+  error_push_multi(L, added);
+  return false;
+}
+
+/*** Sets the URL and adds the transfer. The caller keeps both handles alive
+until it is out again.
 @param easy core.Easy that is collected, and has all other options
 @param url core.Url, kept until the next one
 @param small boolean: many transfers wait at once, and this one cannot become
 HTTP/2 (which writes past small buffers in libcurl before 8.1)
-@return self; or nil, err */
+@return true; or nil, err */
 static int multi_start(lua_State *L)
 {
+  Multi *multi = multi_check_idle(L, 1, "start");
   Easy *easy = easy_check(L, 2);
-  CURLcode code = curl_easy_setopt(easy->handle, CURLOPT_CURLU,
-                                   url_check(L, 3));
-  compat_getuservalue(L, 2);
-  lua_pushvalue(L, 3);
-  lua_rawseti(L, -2, CURLOPT_CURLU);
-  choose_buffer(easy, lua_toboolean(L, 4));
-  lua_settop(L, 2);
-  if (code != CURLE_OK) {
-    lua_pushnil(L);
-    error_push_easy(L, easy, code);
+  if (!start(L, multi, easy, lua_toboolean(L, 4)))
     return 2;
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/*** The same, and suspends the calling task until there is news.
+@param easy, url, small as for multi_start
+@param task who waits
+@param co its coroutine
+@return nothing once it is resumed; or at once: nil, err; or false when this is
+not that coroutine, or it cannot be suspended here */
+static int multi_begin(lua_State *L)
+{
+  Multi *multi = multi_check_idle(L, 1, "begin");
+  Easy *easy = easy_check(L, 2);
+  luaL_checktype(L, 5, LUA_TTABLE);
+  if (lua_tothread(L, 6) != L || !lua_isyieldable(L)) {
+    lua_pushboolean(L, 0);
+    return 1;
   }
-  return multi_add(L, multi_check_idle(L, 1, "start"), 1, easy, 2);
+  if (!start(L, multi, easy, lua_toboolean(L, 4)))
+    return 2;
+  lua_pushvalue(L, 5);
+  lua_rawseti(L, lua_upvalueindex(1), easy->id);
+  return lua_yield(L, 0);
 }
 
 /*** What has become of the request, and all of it when it has ended well: the
-handle is then out of the multi, and ready for the next transfer.
+handle is then out of the multi, and ready for the next transfer. Nobody waits
+for it any more.
 @param easy core.Easy
 @return false while its answer is not there; status when only the headers are;
-status, body, snapshot, worn (see easy_worn) when it has ended well; or nil, err when it failed
-before its headers came */
+status, body, snapshot, worn (see easy_worn) when it has ended well; or nil, err
+when it failed before its headers came */
 static int multi_conclude(lua_State *L)
 {
   Multi *multi = multi_check_idle(L, 1, "conclude");
   Easy *easy = easy_check(L, 2);
   if (easy->receiver == NULL)
     return luaL_error(L, "collect has not been called on this handle");
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, lua_upvalueindex(1), easy->id);
   if (!easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
       easy->receiver->stage < STAGE_BODY)
     return answer_push(L, easy, false);
@@ -417,15 +505,6 @@ static int easy_abandoned(lua_State *L)
   Easy *easy;
   lua_pushboolean(L, receiver_check(L, &easy)->abandoned);
   return 1;
-}
-
-void easy_transfer_open(lua_State *L)
-{
-  if (luaL_newmetatable(L, GUARD_TYPE)) {
-    lua_pushcfunction(L, guard_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_pop(L, 1);
 }
 
 /*** Takes all that a good, finished transfer has left, and forgets it: one
@@ -535,18 +614,34 @@ const luaL_Reg easy_transfer_methods[] = {
   { "feed", easy_feed },         { "marks", easy_marks },
   { "finish", easy_finish },     { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
-  { "worn", easy_worn },
+  { "worn", easy_worn },         { "id", easy_id },
   { NULL, NULL }
 };
 
-const luaL_Reg multi_transfer_methods[] = {
-  { "start", multi_start },      { "conclude", multi_conclude },
-  { NULL, NULL }
-};
-
-const luaL_Reg easy_transfer_functions[] = {
+static const luaL_Reg functions[] = {
   { "snapshot", snapshot_read }, { "guard", guard_new },
-  /* The two methods of every request, to be called without a look-up. */
-  { "multi_start", multi_start }, { "multi_conclude", multi_conclude },
+  { "start", multi_start },      { "begin", multi_begin },
+  { "conclude", multi_conclude },
   { NULL, NULL }
 };
+
+/* Adds its functions to the table on top: core. All have core.waiting as their
+   upvalue. */
+void easy_transfer_open(lua_State *L)
+{
+  if (luaL_newmetatable(L, GUARD_TYPE)) {
+    lua_pushcfunction(L, guard_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  easy_push_waiting(L);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &waiting_key);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "waiting");
+  luaL_setfuncs(L, functions, 1);
+}

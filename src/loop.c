@@ -158,15 +158,16 @@ static int loop_step(lua_State *L)
   return 1;
 }
 
-/*** The transfers that have something to tell since the last call.
-@param list table that takes them as 1..n; what it held beyond stays
-@return n */
+/*** Hands over the transfers that have something to tell since the last call:
+who waits for one (in core.waiting) goes to the end of `ready`, a transfer that
+nobody waits for into `strays`.
+@param ready list of tasks
+@param last index of its last one
+@param strays table that takes easies as 1..count; what it held beyond stays
+@return last, count */
 static int loop_news(lua_State *L)
 {
-  Loop *loop = loop_check(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_pushinteger(L, news_take(L, &loop->news, 2));
-  return 1;
+  return news_take(L, &loop_check(L, 1)->news);
 }
 
 /*** How long a step would wait by itself.

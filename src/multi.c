@@ -156,7 +156,7 @@ static void unpin(const Multi *multi, const Easy *easy)
   if (lua_istable(L, -1)) {
     lua_pushnil(L);
     lua_rawsetp(L, -2, easy);
-    if (multi->loop != NULL && multi->added == 0)
+    if (multi->loop != NULL && multi->pinned == 0)
       unpin_from_loop(L, multi);
   }
   lua_pop(L, 1);
@@ -176,6 +176,10 @@ void multi_detach(Easy *easy)
   easy->previous = easy->next = NULL;
   easy->multi = NULL;
   multi->added--;
+  if (!easy->pinned)
+    return;
+  easy->pinned = false;
+  multi->pinned--;
   unpin(multi, easy);
 }
 
@@ -246,18 +250,11 @@ static void join(Multi *multi, Easy *easy)
   multi->added++;
 }
 
-int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
+CURLMcode multi_add_held(Multi *multi, Easy *easy)
 {
   UvDriver *driver = multi->driven.driver;
   CURLMcode code;
-  if (easy->multi != NULL || easy->depth > 0)
-    return luaL_error(L, "add_handle: the transfer is running");
-  if (multi->broken != CURLM_OK) {
-    error_push_multi(L, multi->broken);
-    return fail(L);
-  }
   easy_set_driver(easy, driver);
-  pin(L, self, easy, idx);
   join(multi, easy);
   multi_enter(multi);
   code = curl_multi_add_handle(multi->handle, easy->handle);
@@ -265,12 +262,29 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
   if (code != CURLM_OK) {
     easy->in_multi = false;
     multi_detach(easy);
-    error_push_multi(L, code);
-    return fail(L);
+    return code;
   }
   if (driver != NULL)
     uvdriver_transfers(driver, 1);
-  if (multi->loop != NULL && multi->added == 1)
+  return CURLM_OK;
+}
+
+int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
+{
+  CURLMcode code = multi->broken;
+  if (easy->multi != NULL || easy->depth > 0)
+    return luaL_error(L, "add_handle: the transfer is running");
+  if (code == CURLM_OK) {
+    pin(L, self, easy, idx);
+    easy->pinned = true;
+    multi->pinned++;
+    code = multi_add_held(multi, easy);
+  }
+  if (code != CURLM_OK) {
+    error_push_multi(L, code);
+    return fail(L);
+  }
+  if (multi->loop != NULL && multi->pinned == 1)
     pin_to_loop(L, self);
   if (multi->failed_in_lua)
     multi_rethrow(L, multi, self);
@@ -368,19 +382,32 @@ static int multi_resume(lua_State *L)
   return 1;
 }
 
-int news_take(lua_State *L, News *news, int idx)
+/* Who waits for an easy is found by its number, without its userdata: this is
+   done for every request. */
+int news_take(lua_State *L, News *news)
 {
-  lua_Integer count = 0;
+  lua_Integer last = luaL_checkinteger(L, 3);
+  lua_Integer strays = 0;
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 4, LUA_TTABLE);
+  lua_settop(L, 4);
+  easy_push_waiting(L);
   while (news->first != NULL) {
     Easy *easy = news->first;
     easy_leave_news(easy);
+    lua_rawgeti(L, 5, easy->id);
+    if (lua_istable(L, 6)) {
+      lua_rawseti(L, 2, ++last);
+      continue;
+    }
     easy_push(L, easy);
-    if (lua_isnil(L, -1))
-      lua_pop(L, 1);               /* collected: nobody waits for it */
-    else
-      lua_rawseti(L, idx, ++count);
+    if (!lua_isnil(L, -1))         /* else collected: nobody asks */
+      lua_rawseti(L, 4, ++strays);
+    lua_settop(L, 5);
   }
-  return (int)count;
+  lua_pushinteger(L, last);
+  lua_pushinteger(L, strays);
+  return 2;
 }
 
 /*** Lets a libuv loop drive this multi.
@@ -527,7 +554,6 @@ void multi_open(lua_State *L)
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
   luaL_setfuncs(L, multi_lua_methods, 0);
-  luaL_setfuncs(L, multi_transfer_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

@@ -27,6 +27,7 @@ typedef struct Multi {
   News finished;           /* ended, not yet taken by info_read */
   int depth;               /* calls into libcurl on the C stack */
   int added;               /* handles in it, collected ones included */
+  int pinned;              /* of those, how many it keeps alive */
   bool failed_in_lua;      /* a socket or timer callback raised */
   CURLMcode broken;        /* libcurl refused to go on, or CURLM_OK */
 } Multi;
@@ -41,9 +42,13 @@ Multi *multi_check_idle(lua_State *L, int idx, const char *what);
 void multi_enter(Multi *multi);
 void multi_leave(Multi *multi);
 
-/* Adds the easy at stack index `idx` to the multi at `self`; what add_handle
-   returns to Lua. */
+/* Adds the easy at stack index `idx` to the multi at `self`, and pins it;
+   what add_handle returns to Lua. */
 int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx);
+
+/* The same for a caller who keeps both userdata alive until the easy has left
+   the multi: nothing is pinned. */
+CURLMcode multi_add_held(Multi *multi, Easy *easy);
 
 /* Takes it out again and lets go of its userdata. */
 void multi_remove(Multi *multi, Easy *easy);
@@ -58,8 +63,8 @@ void multi_shutdown(Multi *multi);
 void multi_done(CURL *handle, CURLcode result, void *data);
 void multi_failed(CURLMcode code, void *data);
 
-/* Pops all news into the table at `idx` as 1..n; returns n. */
-int news_take(lua_State *L, News *news, int idx);
+/* Hands over all news: what the method `news` of loops and multis does. */
+int news_take(lua_State *L, News *news);
 
 /* Pushes a table of Lua values that a Multi needs, or nil. */
 void multi_push_values(lua_State *L, const Multi *multi);
@@ -68,7 +73,6 @@ void multi_push_values(lua_State *L, const Multi *multi);
 void multi_rethrow(lua_State *L, Multi *multi, int self);
 
 extern const luaL_Reg multi_lua_methods[];      /* multi_lua.c */
-extern const luaL_Reg multi_transfer_methods[]; /* easy_transfer.c */
 
 int multi_new(lua_State *L);
 void multi_open(lua_State *L);

@@ -361,16 +361,12 @@ static int multi_assign(lua_State *L)
   return 1;
 }
 
-/*** The transfers of the fetch path that have something to tell, for a multi
-that no loop of ours drives.
-@param list table that takes them as 1..n
-@return n */
+/*** Hands over the transfers of the fetch path that have something to tell,
+for a multi that no loop of ours drives. See loop:news.
+@return last, count */
 static int multi_news(lua_State *L)
 {
-  Multi *multi = multi_check(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_pushinteger(L, news_take(L, &multi->own_news, 2));
-  return 1;
+  return news_take(L, &multi_check(L, 1)->own_news);
 }
 
 const luaL_Reg multi_lua_methods[] = {

@@ -122,6 +122,9 @@ function admission.new_host(limits, known)
     scouts_most = 1,
     first = 1,        -- the queue: [first..last]
     last = 0,
+    lanes = {},       -- its share of the client's pool, see pool.lua
+    idle = {},        -- prepared handles, see handles.lua
+    idle_last = 0,
   }, Host)
 end
 
@@ -130,21 +133,34 @@ local function capacity(host)
   return (host.connections - host.scouts) * host.streams
 end
 
--- Takes a place; false when there is none now. The second result is the budget
--- that alone stands in the way, the third says that the transfer is to open a
--- connection for others.
-function Host:take()
-  local version, active = self.version, self.active
-  if version == "h1" and active == self.counted then
-    -- The usual case, and all that most requests do here.
+-- Takes a place that is there without further thought: on a connection that
+-- stands, or for one more of HTTP/1. What most requests do.
+function Host:take_free()
+  local active = self.active
+  if self.version == "h1" then
     local budget = self.budget
-    if active < self.limit and budget.total < budget.limit and process.total < process.limit then
+    if active == self.counted and active < self.limit and budget.total < budget.limit
+      and process.total < process.limit then
       self.active, self.counted = active + 1, active + 1
       budget.total = budget.total + 1
       process.total = process.total + 1
       return true
     end
+  elseif active < capacity(self) and self.version == "h2" then
+    self.active = active + 1
+    return true
   end
+  return false
+end
+
+-- Takes a place; false when there is none now. The second result is the budget
+-- that alone stands in the way, the third says that the transfer is to open a
+-- connection for others.
+function Host:take()
+  if self:take_free() then
+    return true
+  end
+  local version = self.version
   local scout = version ~= "h1" and self.active >= capacity(self)
   if version ~= "h2" and self.active >= self.limit then
     return false
@@ -285,7 +301,7 @@ function Host:leave(scout)
     self.counted = active
     budget.total = budget.total - 1
     process.total = process.total - 1
-  else
+  elseif scout or active == 0 or self.version == nil then
     if scout and self.scouts > 0 then
       self.scouts = self.scouts - 1
       self.connections = self.connections - 1
@@ -335,7 +351,7 @@ function admission.timeout_error(name, seconds)
 end
 
 -- For the short way, without a search through the metatable.
-admission.take, admission.leave = Host.take, Host.leave
+admission.take_free, admission.leave = Host.take_free, Host.leave
 
 --- Connections counted now, and the limit, for leak checks.
 function admission.counts()

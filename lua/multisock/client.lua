@@ -2,6 +2,8 @@
 local admission = require("multisock.admission")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local handles = require("multisock.handles")
+local pool = require("multisock.pool")
 local redirect = require("multisock.middleware.redirect")
 local request = require("multisock.request")
 local scheduler = require("multisock.scheduler")
@@ -17,7 +19,7 @@ local Client = { __name = "multisock.client" }
 Client.__index = Client
 
 -- Outermost first; each is fn(request, next) -> response | nil, err.
-local MIDDLEWARE = { redirect }
+local MIDDLEWARE = { redirect.middleware }
 
 -- The list as one function, made once: no closure per request.
 local function chain(list)
@@ -42,7 +44,12 @@ local function check_status(response, err)
   return response, err
 end
 
+local get = transfer.get
+
 local function send(self, method, url, options)
+  if options == nil and self.is_plain and (method == "GET" or method == nil) then
+    return get(self, url)
+  end
   local made, err = request.new(self, method, url, options)
   if made == nil then
     return nil, err
@@ -71,17 +78,12 @@ function Client:close()
   if self.closed then
     return
   end
-  self.closed = true
+  self.closed, self.is_plain = true, false
   for _, host in pairs(self.hosts) do
     host:close()
   end
   stream.close_client(self)
-  for _, list in ipairs({ self.idle, self.prepared }) do
-    for i = #list, 1, -1 do
-      list[i]:close()
-      list[i] = nil
-    end
-  end
+  handles.close(self)
 end
 
 Client.__close = Client.close
@@ -112,14 +114,25 @@ local function make_limits(given)
   return limits
 end
 
-local function new_multi(limits)
-  local multi = assert(core.multi({
-    max_concurrent_streams = limits.streams or 100,
-    -- Idle ones hold descriptors too: the oldest make room for the next host.
-    maxconnects = limits.idle or admission.process_limit(),
-  }))
-  scheduler.loop.attach(multi)
-  return multi
+local function new_pool(limits)
+  return pool.new(function(idle)
+    local multi = assert(core.multi({
+      max_concurrent_streams = limits.streams or 100,
+      -- Idle ones hold descriptors too: the oldest make room for the next host.
+      maxconnects = idle,
+    }))
+    scheduler.loop.attach(multi)
+    return multi
+  end, limits.idle, admission.process_limit())
+end
+
+-- Whether a request with nothing but a URL needs nothing but a handle: no limit
+-- of ours, nothing to be told, no middleware but for redirects.
+local function is_plain(given, base)
+  local timeout = given.timeout
+  return not (base or given.fills_request or given.fail_on_error or given.progress
+    or timeout.total or timeout.queue or timeout.first_byte
+    or given.protocols ~= settings.defaults.protocols)
 end
 
 --- Makes a client.
@@ -150,22 +163,22 @@ function client.new(options)
   end
   local limits = make_limits(own.limits or {})
   local given = settings.flatten(settings.derive(settings.defaults, request_options))
-  return setmetatable({
+  local self = setmetatable({
     settings = given,
-    -- Whether its plain requests wait for nothing but libcurl.
-    unlimited = not (given.timeout.total or given.timeout.queue or given.timeout.first_byte
-      or given.progress),
+    is_plain = is_plain(given, base),
     base = base,
     limits = limits,
-    multi = new_multi(limits),
+    pool = new_pool(limits),
     hosts = {},
     host_count = 0,
     host_limit = transfer.most_idle_hosts,
-    -- Easy handles that wait for a request: any, and those that need only a URL.
-    idle = {},
-    prepared = {},
+    -- Easy handles that have to be set up anew.
+    blank = {},
     handler = chain(MIDDLEWARE),
   }, Client)
+  -- What a handle for plain requests is set up from.
+  self.plain_request = request.plain(self)
+  return self
 end
 
 return client

@@ -200,6 +200,16 @@ local function with_query(url, query)
   return text
 end
 
+--- A request with nothing but a URL: a handle with the client's settings needs
+-- nothing more.
+function request.plain(client, target)
+  local given = client.settings
+  return setmetatable({
+    client = client, method = "GET", settings = given, headers = given.headers, target = target,
+    is_plain = true,
+  }, Request)
+end
+
 --- Makes a request.
 -- @param client @param method? string; nil: the option `method`, or POST when
 -- there is a body, or GET
@@ -213,12 +223,9 @@ function request.new(client, method, url, options)
   local given = client.settings
   local self
   if options == nil and not given.fills_request then
-    method = method or "GET"
-    self = setmetatable({
-      client = client, method = method, settings = given, headers = given.headers,
-      -- Whether a handle with the client's settings needs nothing but the URL.
-      plain = method == "GET",
-    }, Request)
+    self = request.plain(client)
+    self.method = method or "GET"
+    self.is_plain = self.method == "GET"
   else
     self = setmetatable({ client = client, method = method }, Request)
     given = fill_from_options(self, given, options)
@@ -250,7 +257,7 @@ function Request:clone()
   for key, value in pairs(self) do
     copy[key] = value
   end
-  copy.plain = false
+  copy.is_plain = false
   return setmetatable(copy, Request)
 end
 

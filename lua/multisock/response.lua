@@ -70,7 +70,12 @@ function computed.history()
 end
 
 function computed:url()
-  return self.request:url()
+  return errors.redact_url(self._target.text)
+end
+
+-- One that came the short way was made without.
+function computed:request()
+  return request.plain(self._client, self._target)
 end
 
 -- These change until the body has ended, so they are not kept before.
@@ -95,8 +100,9 @@ end
 ---- The body ------------------------------------------------------------------
 
 -- Whether the body came with its headers (`_body`) or still streams is an
--- accident of timing, so nothing that a caller sees may depend on it: `_kept`
--- says that text() has it, `_streamed` that somebody reads it piece by piece.
+-- accident of timing, so nothing that a caller sees may depend on it. `_use` is
+-- "new", "kept" when text() has it, "streamed" when somebody reads it piece by
+-- piece, or "closed".
 
 local function body_error(self, err)
   if errors.is(err) and err.response == nil then
@@ -107,7 +113,7 @@ end
 
 local function used(self)
   return body_error(self, errors.new("closed",
-    self._closed and "the response was closed" or "the body was read already",
+    self._use == "closed" and "the response was closed" or "the body was read already",
     { url = self.url }))
 end
 
@@ -122,29 +128,26 @@ end
 --- The whole body; it is kept, so this may be called again.
 -- @return string; or nil, err (kind "timeout", "closed", "too_large", ...)
 function methods:text()
-  if self._untouched then
+  local body, use = self._body, self._use
+  if body and (use == "new" or use == "kept") then
     -- The usual case: nothing has to be waited for.
-    self._untouched, self._kept = false, true
-    return self._body
-  elseif self._kept then
-    return self._body
+    self._use = "kept"
+    return body
   elseif self._failure then
     return nil, self._failure
-  elseif self._streamed or self._closed then
+  elseif use ~= "new" then
     return nil, used(self)
   end
-  if self._body == nil then
-    begin_read(self)
-    local body, err = self._transfer:read_all()
-    self._reading = nil
-    if body == nil then
-      self._failure = body_error(self, err)
-      return nil, err
-    end
-    self._body = body
+  local err
+  begin_read(self)
+  body, err = self._transfer:read_all()
+  self._reading = nil
+  if body == nil then
+    self._failure = body_error(self, err)
+    return nil, err
   end
-  self._kept = true
-  return self._body
+  self._body, self._use = body, "kept"
+  return body
 end
 
 --- The body, decoded as JSON; null is ms.null.
@@ -182,10 +185,10 @@ function methods:read(most)
   end
   if self._failure then
     return nil, self._failure
-  elseif self._closed then
+  elseif self._use == "closed" then
     return nil, used(self)
   end
-  self._streamed, self._untouched = true, false
+  self._use = "streamed"
   if self._body then
     return read_kept(self, most)
   end
@@ -247,9 +250,9 @@ end
 -- @param path string
 -- @return bytes written; or nil, err (kind "io" when the file fails)
 function methods:save(path)
-  if self._failure or self._closed then
+  if self._failure or self._use == "closed" then
     return self:read()              -- leave the file alone
-  elseif self._streamed then
+  elseif self._use == "streamed" then
     return nil, used(self)
   end
   local file, message = io.open(path, "wb")
@@ -286,7 +289,7 @@ end
 -- @return true; or nil, err
 function methods:discard(most)
   local size = 0
-  if self._closed then
+  if self._use == "closed" then
     return true
   end
   if self._transfer then
@@ -312,10 +315,10 @@ end
 function methods:close()
   local running = self._transfer
   if running and not running.released then
-    self._closed, self._untouched = true, false
+    self._use = "closed"
     running:abort()
-  elseif self._body and not self._kept and (self._at or 1) <= #self._body then
-    self._closed, self._untouched = true, false
+  elseif self._body and self._use ~= "kept" and (self._at or 1) <= #self._body then
+    self._use = "closed"
   end
 end
 
@@ -323,29 +326,25 @@ Response.__close = methods.close
 
 function Response:__tostring()
   return ("multisock.response (%d, %s)"):format(self.status,
-    self._closed and "closed" or self._body and "complete"
+    self._use == "closed" and "closed" or self._body and "complete"
       or self._transfer.released and "read" or "streaming")
 end
 
 transfer.response_metatable = Response
 
---- Makes a response of what a transfer has.
-function transfer.new_response(made_for, status, running, body, snapshot_bytes, queue_time)
-  local response = setmetatable({
+--- Makes a response of a transfer that still brings its body.
+function transfer.new_response(made_for, status, running)
+  return setmetatable({
     request = made_for,
     status = status,
     ok = status >= 200 and status < 300,
-    _body = body,
-    _snapshot = snapshot_bytes,
-    _untouched = body ~= nil,   -- there, and nobody has read or closed it
-    _queue_time = queue_time,
-  }, Response)
-  if running then
-    response._transfer = running
+    _target = made_for.target,
+    _use = "new",
+    _queue_time = running.queue_time,
+    _transfer = running,
     -- Collected unread: the guard tells the transfer.
-    response._guard = core.guard(running.easy)
-  end
-  return response
+    _guard = core.guard(running.easy),
+  }, Response)
 end
 
 return { metatable = Response }

@@ -18,16 +18,17 @@ local now = loop.now
 
 local scheduler = { now = now, loop = loop }
 
+-- `scheduler.task` is the task whose coroutine runs, or nil.
+
 -- Woken tasks, first in first out.
 local ready, ready_first, ready_last = {}, 1, 0
 
--- The task whose coroutine runs, and what stands for the main chunk when it
--- waits: there waiting means driving the loop.
-local current
+-- What stands for the main chunk when it waits: there waiting means driving the
+-- loop.
 local main = {}
 local driving = false
 
--- What `current` is while a function given to on_done or on_error runs: what
+-- What `scheduler.task` is while a function given to on_done or on_error runs: what
 -- that spawns belongs to `scope`, and it may not wait.
 local callback = { co = false }
 
@@ -36,16 +37,16 @@ local callback = { co = false }
 local MAX_NESTING = 16
 local nesting = 0
 
-local news, handle_news = {}, nil
+local strays, handle_stray = {}, nil
 
 ---- Running tasks ----------------------------------------------------------
 
 -- Calls a function of the user's that is no task.
 local function call_back(scope, fn, ...)
-  local previous, previous_scope = current, callback.scope
-  current, callback.scope = callback, scope
+  local previous, previous_scope = scheduler.task, callback.scope
+  scheduler.task, callback.scope = callback, scope
   local ok, err = pcall(fn, ...)
-  current, callback.scope = previous, previous_scope
+  scheduler.task, callback.scope = previous, previous_scope
   return ok, err
 end
 
@@ -108,8 +109,9 @@ end
 
 -- Called where the error was raised: the stack is still there.
 local function keep_traceback(err)
-  if current and not errors.is(err, "cancelled") then
-    current.traceback = debug.traceback(nil, 2)
+  local task = scheduler.task
+  if task and not errors.is(err, "cancelled") then
+    task.traceback = debug.traceback(nil, 2)
   end
   return err
 end
@@ -123,10 +125,10 @@ end or function(task, fn, ...)
 end
 
 local function run_task(task)
-  local previous = current
+  local previous = scheduler.task
   local co = task.co
   local ok, err
-  current = task
+  scheduler.task, task.parked = task, false
   nesting = nesting + 1
   if co then
     ok, err = resume(co)
@@ -142,7 +144,7 @@ local function run_task(task)
     end
   end
   nesting = nesting - 1
-  current = previous
+  scheduler.task = previous
   if not ok then
     task.traceback = task.traceback or debug.traceback(co)
     compat.close_coroutine(co)
@@ -162,6 +164,7 @@ local WHERE = "multisock cannot wait here: "
 
 -- Who waits: the running task, or the main chunk.
 local function waiter()
+  local current = scheduler.task
   if current ~= nil then
     local mine, yieldable = may_suspend(current.co)
     if mine and yieldable then
@@ -204,7 +207,6 @@ local function park(who)
   if err == nil then
     who.parked = true
     yield()
-    who.parked = false
     err = who.interrupt
   end
   if err ~= nil then
@@ -254,7 +256,9 @@ local function run_ready()
     local task = ready[ready_first]
     ready[ready_first] = nil
     ready_first = ready_first + 1
-    if not task.done then
+    if task == main then
+      main.parked = false
+    elseif not task.done then
       run_task(task)
     end
   end
@@ -279,6 +283,15 @@ local function run_timers()
   end
 end
 
+-- The news of transfers that nobody waits for.
+local function handle_strays(count)
+  for i = 1, count do
+    local easy = strays[i]
+    strays[i] = nil
+    handle_stray(easy)
+  end
+end
+
 -- One turn. False when nothing is left that could ever happen.
 local function turn(timeout)
   run_ready()
@@ -292,9 +305,15 @@ local function turn(timeout)
     end
   end
   local alive = loop.step(timeout)
-  local count = loop.news(news)
-  if count > 0 then
-    handle_news(news, count)
+  -- Who waits for a transfer with news goes straight to the end of `ready`.
+  local last, stray_count = loop.news(ready, ready_last, strays)
+  local count = last - ready_last + stray_count
+  ready_last = last
+  if stray_count > 0 then
+    handle_strays(stray_count)
+  end
+  if main.parked and ready[ready_last] == main then
+    main.parked = false             -- without another turn
   end
   run_timers()
   unobserved.tell_collected()
@@ -320,7 +339,7 @@ function drive(finished)
   driving = false
   if not ok then
     -- Ctrl-C may have come anywhere.
-    current, nesting = nil, 0
+    scheduler.task, nesting = nil, 0
     error(err, 0)
   end
 end
@@ -328,7 +347,7 @@ end
 --- One turn of the loop, for a host that owns its time.
 -- @param timeout? seconds to wait at most; nil: not at all
 function scheduler.step(timeout)
-  if driving or current then
+  if driving or scheduler.task then
     error("step: the loop is running", 2)
   end
   if timeout ~= nil and type(timeout) ~= "number" then
@@ -341,7 +360,7 @@ function scheduler.step(timeout)
   local ok, err = pcall(turn, timeout or 0)
   driving = false
   if not ok then
-    current, nesting = nil, 0
+    scheduler.task, nesting = nil, 0
     error(err, 0)
   end
   unobserved.tell()
@@ -367,9 +386,9 @@ function scheduler.fd()
   return loop.fd()
 end
 
---- Who is told of transfers with news: `fn(list, count)`.
-function scheduler.set_news_handler(fn)
-  handle_news = fn
+--- Who is told of a transfer with news that nobody waits for: `fn(easy)`.
+function scheduler.set_stray_handler(fn)
+  handle_stray = fn
 end
 
 ---- For tasks.lua -----------------------------------------------------------
@@ -380,11 +399,6 @@ scheduler.settle = settle
 scheduler.finish = finish
 scheduler.call_on_done = call_on_done
 scheduler.drive = drive
-
---- The task that runs, or nil.
-function scheduler.current()
-  return current
-end
 
 --- Whether the loop is being turned.
 function scheduler.is_driving()
@@ -402,7 +416,7 @@ end
 
 --- Whether this is the task whose coroutine runs.
 function scheduler.is_running(task)
-  return task == current and task.co == running_coroutine()
+  return task == scheduler.task and task.co == running_coroutine()
 end
 
 --- Tasks, timers and woken tasks that are left, for leak checks.

@@ -17,27 +17,17 @@ Stream.__index = Stream
 -- How often `progress` is called at most, in seconds.
 local PROGRESS_INTERVAL = 0.1
 
--- Who waits for news of an easy handle.
-local waiting = {}
+-- Who waits for news of a handle, by the handle's number; else false.
+local waiting = core.waiting
 
 -- Transfers whose response was handed over before its body was read: when it
 -- is collected unread, the C side says so and the transfer is ended here.
 local owners = {}
 
-scheduler.set_news_handler(function(list, count)
-  local wake = scheduler.wake
-  for i = 1, count do
-    local easy = list[i]
-    list[i] = nil
-    local task = waiting[easy]
-    if task then
-      wake(task)
-    else
-      local owner = owners[easy]
-      if owner then
-        owner:stray_news()
-      end
-    end
+scheduler.set_stray_handler(function(easy)
+  local owner = owners[easy]
+  if owner then
+    owner:stray_news()
   end
 end)
 
@@ -84,22 +74,24 @@ function Stream:release()
     return
   end
   self.released = true
-  local easy, who = self.easy, waiting[self.easy]
-  owners[easy], waiting[easy] = nil, nil
+  local easy, who = self.easy, waiting[self.id]
+  owners[easy], waiting[self.id] = nil, false
   if who then
     scheduler.wake(who)             -- another task reads what is ended here
   end
   if not self.client.closed then
-    self.client.multi:remove_handle(easy)
+    self.multi:remove_handle(easy)
   end
   easy:forget()
   local given = self.settings
-  if given.curl ~= self.client.settings.curl or given.doh_url then
+  if self.client.closed or given.curl ~= self.client.settings.curl or given.doh_url then
     -- Raw options may have left cookies and the like in it, and libcurl 7.88
     -- loses memory when a handle is reset after a DoH lookup was cut off.
     easy:close()
+  elseif self.request.is_plain and not easy:worn() then
+    handles.keep(self.host, self.lane, easy)
   else
-    handles.release(self.client, easy, self.request.plain and not easy:worn())
+    handles.release(self.client, easy)
   end
   self:leave()
 end
@@ -120,6 +112,7 @@ function Stream:leave()
   if not self.left then
     self.left = true
     stop_upload(self)
+    self.lane.active = self.lane.active - 1
     self.host:leave(self.scout)
   end
 end
@@ -185,7 +178,7 @@ local function run_upload(self)
       end
       if chunk ~= "" then
         easy:feed(chunk)
-        self.client.multi:resume(easy)
+        self.multi:resume(easy)
       end
       if chunk == nil then
         self.uploader = nil
@@ -266,11 +259,11 @@ local function await_news(self, since)
       at, name = look_at, nil
     end
   end
-  local who = self.who or scheduler.waiter()
-  if waiting[easy] then
+  local who, id = scheduler.waiter(), self.id
+  if waiting[id] then
     error("another task waits for this response already", 0)
   end
-  waiting[easy] = who
+  waiting[id] = who
   local err
   if at then
     err = park_until(who, at)
@@ -284,7 +277,7 @@ local function await_news(self, since)
     end
     return self.failure
   end
-  waiting[easy] = nil
+  waiting[id] = false
   if err then
     if errors.is(err) then
       describe(self, err)
@@ -338,7 +331,7 @@ function Stream:read(most)
   while not self.released do
     local chunk, paused = self.easy:take(most)
     if paused and (chunk == nil or select(6, self.easy:marks()) == 0) then
-      self.client.multi:resume(self.easy)
+      self.multi:resume(self.easy)
     end
     if chunk then
       return chunk
@@ -372,7 +365,7 @@ function Stream:read_all()
     self:abort(err)
     return nil, err
   end
-  self.client.multi:resume(easy)
+  self.multi:resume(easy)
   while not self.released and easy:ended() == false do
     since = since or now()
     local err = await_news(self, since)
@@ -394,10 +387,11 @@ end
 ---- Starting, for transfer.lua -------------------------------------------------
 
 --- Makes the stream of a handle that is about to be added.
-function stream.new(request, easy, host, scout, started, queue_time)
+function stream.new(request, easy, host, lane, scout, started, queue_time)
   local given = request.settings
   return setmetatable({
-    request = request, client = request.client, settings = given, easy = easy, host = host,
+    request = request, client = request.client, settings = given, easy = easy, id = easy:id(),
+    host = host, lane = lane, multi = lane.multi,
     scout = scout, started = started, queue_time = queue_time, deadline = request.deadline,
     progress = given.progress,
     limited = request.deadline ~= nil or given.timeout.first_byte ~= nil,
@@ -449,7 +443,7 @@ end
 
 --- Ends everything that runs for a client that is being closed.
 function stream.close_client(client)
-  client.multi:close()
+  client.pool:close()
   for _, self in pairs(owners) do
     if self.client == client then
       self:abort(errors.new("cancelled", stream.CLIENT_CLOSED))
@@ -457,19 +451,19 @@ function stream.close_client(client)
   end
   -- Libcurl's handles were marked as ended: who waits looks at them.
   for _, task in pairs(waiting) do
-    scheduler.wake(task)
+    if type(task) == "table" then
+      scheduler.wake(task)
+    end
   end
 end
 
 --- How many handles have somebody waiting, for leak checks.
 function stream.counts()
   local count = 0
-  for _ in pairs(waiting) do
-    count = count + 1
+  for _, task in pairs(waiting) do
+    count = count + (type(task) == "table" and 1 or 0)
   end
   return count
 end
-
-stream.waiting = waiting
 
 return stream

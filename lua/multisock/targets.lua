@@ -8,7 +8,10 @@ local targets = {}
 -- The last URLs in two generations: when the young one is full it becomes the
 -- old one. Bounded, and a hit costs one table access.
 local GENERATION = 512
-local young, old, count = {}, {}, 0
+local old, count = {}, 0
+
+--- The young one, for those who only ask for what was parsed already.
+targets.young = {}
 
 local function is_numeric(host)
   return host:find("^%[") ~= nil or host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
@@ -40,7 +43,7 @@ end
 --- Parses an absolute URL.
 -- @return target; or nil, err of kind "url"
 function targets.get(text)
-  local target = young[text]
+  local target = targets.young[text]
   if target then
     return target
   end
@@ -60,9 +63,9 @@ function targets.get(text)
   end
   if not target.has_user then
     if count >= GENERATION then
-      old, young, count = young, {}, 0
+      old, targets.young, count = targets.young, {}, 0
     end
-    young[text] = target
+    targets.young[text] = target
     count = count + 1
   end
   return target

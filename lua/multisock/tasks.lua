@@ -9,7 +9,7 @@ local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
 local main, now, park, waiter = scheduler.main, scheduler.now, scheduler.park, scheduler.waiter
-local current, outside = scheduler.current, unobserved.outside
+local outside = unobserved.outside
 
 local tasks = {}
 
@@ -127,7 +127,7 @@ end
 -- @return fn's results @raise what fn raised; or else what a task raised that
 -- nobody awaited, unless there is an on_error
 function tasks.run(fn, ...)
-  if scheduler.is_driving() or current() then -- also when called in a coroutine of a host
+  if scheduler.is_driving() or scheduler.task then -- also when called in a coroutine of a host
     error("run: the loop is running already; call the function, or ms.spawn it", 2)
   end
   check_function("run", fn)
@@ -168,7 +168,7 @@ end
 
 --- Cancels every task of the group but the one that calls.
 function Group:cancel(reason)
-  cancel_children(self.scope, reason or "the group was cancelled", current())
+  cancel_children(self.scope, reason or "the group was cancelled", scheduler.task)
 end
 
 function Group:__tostring()
@@ -228,7 +228,7 @@ end
 
 -- What a task spawned here belongs to.
 local function spawn_scope()
-  local task = current()
+  local task = scheduler.task
   return task and task.scope or outside
 end
 
@@ -353,7 +353,7 @@ function Task:status()
   if self.done then
     return self.ok and "done" or self.cancelled and "cancelled" or "failed"
   end
-  if self == current() then
+  if self == scheduler.task then
     return "running"
   end
   return self.parked and "waiting" or "ready"

@@ -36,9 +36,9 @@ function uv.fd()
   return get_loop():fd()
 end
 
---- Fills `list` with the easies that have news; returns how many.
-function uv.news(list)
-  return get_loop():news(list)
+--- Hands over transfers with news, see loop:news of the core.
+function uv.news(ready, last, strays)
+  return get_loop():news(ready, last, strays)
 end
 
 --- Lets this loop drive a multi.

@@ -139,16 +139,18 @@ local function follow(request, response, count)
   return hop
 end
 
-return function(request, next)
-  local response, err = next(request)
-  if response == nil or response.status < 300 or not is_redirect(response.status)
-    or request.settings.redirect == "manual" then
-    return response, err
+local redirect = {}
+
+--- Goes on from a response that may be a redirect.
+-- @param next function(request) -> response; or nil, err
+-- @return the response at the end of it; or nil, err
+function redirect.continue(request, response, next)
+  if not is_redirect(response.status) or request.settings.redirect == "manual" then
+    return response
   end
   local history = {}
   repeat
-    local hop
-    hop, err = follow(request, response, #history)
+    local hop, err = follow(request, response, #history)
     if hop == nil then
       return nil, err
     elseif hop == false then
@@ -168,3 +170,13 @@ return function(request, next)
   end
   return response
 end
+
+function redirect.middleware(request, next)
+  local response, err = next(request)
+  if response == nil or response.status < 300 then
+    return response, err
+  end
+  return redirect.continue(request, response, next)
+end
+
+return redirect
