@@ -23,6 +23,10 @@ typedef struct Watch {
   int inherited;         /* wanted by the socket that had this number before,
                             see watch_open_socket */
   struct Watch *next_unpollable;
+  /* Among those whose event waits for the next turn. */
+  struct Watch *next_late, *previous_late;
+  int late_status, late_events;
+  bool late;
 } Watch;
 
 struct UvDriver {
@@ -36,6 +40,9 @@ struct UvDriver {
   size_t capacity;
   size_t watched;
   Watch *unpollable;
+  Watch *first_late, *last_late;
+  int turn_limit;        /* events of a turn; 0: no limit */
+  int turn_events;       /* of this one so far */
   uint64_t armed_for;    /* deadline that the timer is started for, or 0 */
   bool inheriting;       /* some watch has `inherited` set */
   int rescue_left;

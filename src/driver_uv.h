@@ -62,6 +62,19 @@ void uvdriver_transfers(UvDriver *driver, int change);
    would block; also done by the loop itself once per turn. */
 void uvdriver_flush(UvDriver *driver);
 
+/* For a caller who wants his turn between two runs of the loop: after so many
+   events the others wait for uvdriver_catch_up. Without it a thousand
+   transfers that are ready at once are all received before the first is looked
+   at, and by then it has left the processor's cache. 0: no limit. */
+void uvdriver_limit_turn(UvDriver *driver, int events);
+
+/* Serves events that had to wait, as many as a turn allows. Before the loop
+   runs again there may be none left: it would report them once more. */
+void uvdriver_catch_up(UvDriver *driver);
+
+/* Whether there are such events. */
+bool uvdriver_is_behind(const UvDriver *driver);
+
 /* Reads what finished on this multi; for a caller that drove it itself. */
 void uvdriver_drain(UvMulti *multi);
 

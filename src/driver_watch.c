@@ -70,11 +70,44 @@ static void unpollable_remove(UvDriver *driver, Watch *watch)
     *link = watch->next_unpollable;
 }
 
+/* ---- Events that wait for the next turn ---- */
+
+static void late_add(Watch *watch, int status, int events)
+{
+  UvDriver *driver = watch->driver;
+  watch->late = true;
+  watch->late_status = status;
+  watch->late_events = events;
+  watch->next_late = NULL;
+  watch->previous_late = driver->last_late;
+  if (driver->last_late != NULL)
+    driver->last_late->next_late = watch;
+  else
+    driver->first_late = watch;
+  driver->last_late = watch;
+}
+
+static void late_remove(Watch *watch)
+{
+  UvDriver *driver = watch->driver;
+  if (watch->previous_late != NULL)
+    watch->previous_late->next_late = watch->next_late;
+  else
+    driver->first_late = watch->next_late;
+  if (watch->next_late != NULL)
+    watch->next_late->previous_late = watch->previous_late;
+  else
+    driver->last_late = watch->previous_late;
+  watch->late = false;
+}
+
 /* Ends the poll now, while the descriptor is still the one it was started
    for. The memory goes in libuv's close callback. */
 static void watch_end(Watch *watch)
 {
   UvDriver *driver = watch->driver;
+  if (watch->late)
+    late_remove(watch);
   driver->watches[watch->fd] = NULL;
   driver->watched--;
   if (watch->polling) {
@@ -166,19 +199,12 @@ static int mask_of_events(int events)
          (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events)
+static void watch_act(Watch *watch, int status, int events)
 {
-  Watch *watch = container_of(poll, Watch, poll);
   UvDriver *driver = watch->driver;
   curl_socket_t fd = watch->fd;
   int mask = mask_of_events(events);
-  if (watch->wanted == 0) {
-    /* The peer spoke, or went, while the connection waits in the pool:
-       libcurl will find out when it looks at it. Level-triggered, so stop. */
-    (void)uv_poll_stop(poll);
-    watch->armed = 0;
-    return;
-  }
+  driver->turn_events++;
   if (status < 0) {
     /* libuv reports EPOLLERR as an error and has stopped the poll. ERR alone
        would hide readable data from libcurl before 8.10. */
@@ -190,6 +216,48 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     watch = watch_find(driver, fd);
     if (watch != NULL && watch->polling && watch->wanted != 0)
       watch_arm(watch);
+  }
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
+  Watch *watch = container_of(poll, Watch, poll);
+  UvDriver *driver = watch->driver;
+  if (watch->wanted == 0) {
+    /* The peer spoke, or went, while the connection waits in the pool:
+       libcurl will find out when it looks at it. Level-triggered, so stop. */
+    (void)uv_poll_stop(poll);
+    watch->armed = 0;
+  }
+  else if (driver->turn_limit == 0 ||
+           driver->turn_events < driver->turn_limit)
+    watch_act(watch, status, events);
+  else if (!watch->late)
+    late_add(watch, status, events);
+}
+
+void uvdriver_limit_turn(UvDriver *driver, int events)
+{
+  driver->turn_limit = events;
+}
+
+bool uvdriver_is_behind(const UvDriver *driver)
+{
+  return driver->first_late != NULL;
+}
+
+void uvdriver_catch_up(UvDriver *driver)
+{
+  driver->turn_events = 0;
+  while (driver->first_late != NULL &&
+         driver->turn_events < driver->turn_limit) {
+    Watch *watch = driver->first_late;
+    late_remove(watch);
+    /* An error has stopped the poll, so it would not come again. */
+    if (watch->wanted != 0)
+      watch_act(watch, watch->late_status, watch->late_events);
+    else if (watch->late_status < 0)
+      watch->armed = 0;
   }
 }
 
