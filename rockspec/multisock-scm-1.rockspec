@@ -21,7 +21,8 @@ build = {
       sources = {
         "src/core.c", "src/error.c", "src/buffer.c", "src/options.c", "src/info.c",
         "src/callbacks.c", "src/receiver.c", "src/easy.c", "src/easy_transfer.c",
-        "src/multi.c", "src/multi_lua.c", "src/loop.c", "src/url.c", "src/driver_uv.c",
+        "src/multi.c", "src/multi_lua.c", "src/loop.c", "src/url.c", "src/gate.c",
+        "src/shortcut.c", "src/driver_uv.c",
         "src/driver_watch.c",
       },
       libraries = { "curl", "uv" },

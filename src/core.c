@@ -8,9 +8,11 @@
 
 #include "callbacks.h"
 #include "error.h"
+#include "gate.h"
 #include "info.h"
 #include "loop.h"
 #include "options.h"
+#include "shortcut.h"
 #include "url.h"
 
 #define MULTISOCK_VERSION "0.1.0"
@@ -177,6 +179,8 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);
+  gate_open(L);
+  shortcut_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {
     lua_pushinteger(L, constants[i].value);
     lua_setfield(L, -2, constants[i].name);

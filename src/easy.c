@@ -353,7 +353,8 @@ static int easy_reset(lua_State *L)
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
   easy->failed_in_lua = easy->worn = easy->small_buffer = false;
-  easy->url = NULL;
+  easy->prepared = false;
+  easy->target = NULL;
   if (easy->receiver != NULL)
     (void)receiver_attach(easy);   /* it has its memory already */
   lua_settop(L, 1);

@@ -34,9 +34,11 @@ typedef struct Easy {
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
-  const CURLU *url;        /* what CURLOPT_CURLU was last set to */
+  const void *target;      /* whose URL it was last set to, see shortcut.c */
+  struct Multi **home;     /* the multi that has its connection */
   bool finished;           /* libcurl has reported its end */
   bool in_multi;           /* curl_multi_add_handle not yet undone */
+  bool prepared;           /* a plain request needs nothing but its URL */
   bool pinned;             /* its multi keeps its userdata alive */
   bool reported;           /* its end was taken by info_read */
   bool orphan;             /* its userdata is gone or closed */
@@ -84,10 +86,14 @@ void easy_push_error(lua_State *L, Easy *easy, CURLcode code);
 extern const luaL_Reg easy_transfer_methods[];
 void easy_transfer_open(lua_State *L);
 
+/* Pushes body and snapshot, and forgets the transfer. */
+void easy_push_rest(lua_State *L, Easy *easy);
+
 /* Pushes core.waiting: who waits for news of a transfer, by its number. */
 void easy_push_waiting(lua_State *L);
 
-/* Gives up its place there. */
+/* Takes and gives up a place there. */
+void easy_join_waiting(lua_State *L, Easy *easy);
 void easy_leave_waiting(lua_State *L, Easy *easy);
 
 int easy_new(lua_State *L);

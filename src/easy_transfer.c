@@ -4,41 +4,10 @@
 #include "error.h"
 #include "multi.h"
 #include "receiver.h"
-#include "url.h"
 
 #include <string.h>
 
 #define GUARD_TYPE "multisock.guard"
-
-/* ---- Who waits: a table from the number of a collected handle to the task
-   that waits for its news, or false. ---- */
-
-static const char waiting_key;     /* its address is the registry key */
-
-void easy_push_waiting(lua_State *L)
-{
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &waiting_key);
-}
-
-static void join_waiting(lua_State *L, Easy *easy)
-{
-  if (easy->id != 0)
-    return;
-  easy_push_waiting(L);
-  lua_pushboolean(L, 0);
-  easy->id = luaL_ref(L, -2);
-  lua_pop(L, 1);
-}
-
-void easy_leave_waiting(lua_State *L, Easy *easy)
-{
-  if (easy->id == 0)
-    return;
-  easy_push_waiting(L);
-  luaL_unref(L, -1, easy->id);
-  lua_pop(L, 1);
-  easy->id = 0;
-}
 
 static Receiver *receiver_check(lua_State *L, Easy **easy)
 {
@@ -58,7 +27,7 @@ static int easy_collect(lua_State *L)
     return luaL_error(L, "collect: the transfer is running");
   if (!receiver_attach(easy))
     return luaL_error(L, "not enough memory");
-  join_waiting(L, easy);
+  easy_join_waiting(L, easy);
   lua_settop(L, 1);
   return 1;
 }
@@ -136,10 +105,14 @@ static void push_failure(lua_State *L, Easy *easy)
   lua_setfield(L, -2, "retryable");
 }
 
-/* false; or status and, when asked for, whether all is there; or nil, err. */
-static int answer_push(lua_State *L, Easy *easy, bool with_done)
+/*** What has become of the request.
+@return false while its answer is not there; status, done when the final
+headers are, with done true when the whole body arrived well too; or nil, err
+when it failed before them */
+static int easy_answer(lua_State *L)
 {
-  Receiver *receiver = easy->receiver;
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
   bool well = easy->finished && easy->result == CURLE_OK &&
               !easy->failed_in_lua;
   if (!receiver_answered(easy) && !easy->finished) {
@@ -155,21 +128,8 @@ static int answer_push(lua_State *L, Easy *easy, bool with_done)
   if (receiver->stage < STAGE_BODY)
     receiver->stage = STAGE_BODY;
   lua_pushinteger(L, receiver->status);
-  if (!with_done)
-    return 1;
   lua_pushboolean(L, well);
   return 2;
-}
-
-/*** What has become of the request.
-@return false while its answer is not there; status, done when the final
-headers are, with done true when the whole body arrived well too; or nil, err
-when it failed before them */
-static int easy_answer(lua_State *L)
-{
-  Easy *easy;
-  (void)receiver_check(L, &easy);
-  return answer_push(L, easy, true);
 }
 
 /*** Takes body bytes that have arrived.
@@ -317,8 +277,7 @@ static void snapshot_push(lua_State *L, Easy *easy)
   luaL_pushresult(&bytes);
 }
 
-/* Pushes body and snapshot, and forgets the transfer. */
-static void rest_push(lua_State *L, Easy *easy)
+void easy_push_rest(lua_State *L, Easy *easy)
 {
   Receiver *receiver = easy->receiver;
   size_t size = buffer_size(&receiver->body);
@@ -327,122 +286,6 @@ static void rest_push(lua_State *L, Easy *easy)
   easy_leave_news(easy);
   easy->finished = false;
   receiver_reset(receiver);
-}
-
-/* ---- The short way: most transfers are small, start with nothing but a URL,
-   and have ended by the time their headers are looked at. One call each to
-   start and to end one saves a third of what Lua does for a request. ---- */
-
-/* What a receive buffer takes while its transfer waits is most of what libcurl
-   before 8.7 needs for one (later versions share one buffer). Small ones cost
-   more reads for large bodies, so they are for many transfers at once. */
-#define BUFFER_USUAL (16 * 1024L)
-#define BUFFER_SMALL (1 * 1024L)
-
-static void choose_buffer(Easy *easy, bool small)
-{
-  long size = small ? BUFFER_SMALL : BUFFER_USUAL;
-  if (compat_curl_version() >= 0x080700 || easy->small_buffer == small)
-    return;
-  /* Refused while a buffer is there: then it stays as it is. */
-  if (curl_easy_setopt(easy->handle, CURLOPT_BUFFERSIZE, size) == CURLE_OK)
-    easy->small_buffer = small;
-}
-
-/* Sets the URL at index 3 and adds the transfer. False, with nil and an error
-   object pushed, when libcurl refuses. */
-static bool start(lua_State *L, Multi *multi, Easy *easy, bool small)
-{
-  CURLU *url = url_check(L, 3);
-  CURLcode code = CURLE_OK;
-  CURLMcode added;
-  if (easy->multi != NULL)
-    luaL_error(L, "start: the transfer is running");
-  if (easy->url != url) {
-    code = curl_easy_setopt(easy->handle, CURLOPT_CURLU, url);
-    compat_getuservalue(L, 2);
-    lua_pushvalue(L, 3);
-    lua_rawseti(L, -2, CURLOPT_CURLU);
-    lua_pop(L, 1);
-    easy->url = code == CURLE_OK ? url : NULL;
-  }
-  if (code != CURLE_OK) {
-    lua_pushnil(L);
-    error_push_easy(L, easy, code);
-    return false;
-  }
-  choose_buffer(easy, small);
-  added = multi->broken != CURLM_OK ? multi->broken
-                                    : multi_add_held(multi, easy);
-  if (added == CURLM_OK)
-    return true;
-  lua_pushnil(L);
-  error_push_multi(L, added);
-  return false;
-}
-
-/*** Sets the URL and adds the transfer. The caller keeps both handles alive
-until it is out again.
-@param easy core.Easy that is collected, and has all other options
-@param url core.Url, kept until the next one
-@param small boolean: many transfers wait at once, and this one cannot become
-HTTP/2 (which writes past small buffers in libcurl before 8.1)
-@return true; or nil, err */
-static int multi_start(lua_State *L)
-{
-  Multi *multi = multi_check_idle(L, 1, "start");
-  Easy *easy = easy_check(L, 2);
-  if (!start(L, multi, easy, lua_toboolean(L, 4)))
-    return 2;
-  lua_pushboolean(L, 1);
-  return 1;
-}
-
-/*** The same, and suspends the calling task until there is news.
-@param easy, url, small as for multi_start
-@param task who waits
-@param co its coroutine
-@return nothing once it is resumed; or at once: nil, err; or false when this is
-not that coroutine, or it cannot be suspended here */
-static int multi_begin(lua_State *L)
-{
-  Multi *multi = multi_check_idle(L, 1, "begin");
-  Easy *easy = easy_check(L, 2);
-  luaL_checktype(L, 5, LUA_TTABLE);
-  if (lua_tothread(L, 6) != L || !lua_isyieldable(L)) {
-    lua_pushboolean(L, 0);
-    return 1;
-  }
-  if (!start(L, multi, easy, lua_toboolean(L, 4)))
-    return 2;
-  lua_pushvalue(L, 5);
-  lua_rawseti(L, lua_upvalueindex(1), easy->id);
-  return lua_yield(L, 0);
-}
-
-/*** What has become of the request, and all of it when it has ended well: the
-handle is then out of the multi, and ready for the next transfer. Nobody waits
-for it any more.
-@param easy core.Easy
-@return false while its answer is not there; status when only the headers are;
-status, body, snapshot, worn (see easy_worn) when it has ended well; or nil, err
-when it failed before its headers came */
-static int multi_conclude(lua_State *L)
-{
-  Multi *multi = multi_check_idle(L, 1, "conclude");
-  Easy *easy = easy_check(L, 2);
-  if (easy->receiver == NULL)
-    return luaL_error(L, "collect has not been called on this handle");
-  lua_pushboolean(L, 0);
-  lua_rawseti(L, lua_upvalueindex(1), easy->id);
-  if (!easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
-      easy->receiver->stage < STAGE_BODY)
-    return answer_push(L, easy, false);
-  multi_remove(multi, easy);
-  lua_pushinteger(L, easy->receiver->status);
-  rest_push(L, easy);
-  lua_pushboolean(L, easy->worn);
-  return 4;
 }
 
 /* ---- Guards: a response that is collected unread tells so. Tables have no
@@ -499,23 +342,24 @@ static int easy_worn(lua_State *L)
   return 1;
 }
 
+/*** The multi in which it ran the short way last.
+@return core.Multi, or nil */
+static int easy_home(lua_State *L)
+{
+  Multi **home = easy_check(L, 1)->home;
+  if (home == NULL || *home == NULL)
+    lua_pushnil(L);
+  else
+    multi_push(L, *home);
+  return 1;
+}
+
 /*** Whether the response of this transfer was collected unread. */
 static int easy_abandoned(lua_State *L)
 {
   Easy *easy;
   lua_pushboolean(L, receiver_check(L, &easy)->abandoned);
   return 1;
-}
-
-/*** Takes all that a good, finished transfer has left, and forgets it: one
-call for what is small enough to be here already.
-@return body, snapshot (both strings) */
-static int easy_finish(lua_State *L)
-{
-  Easy *easy;
-  (void)receiver_check(L, &easy);
-  rest_push(L, easy);
-  return 2;
 }
 
 /*** What is known of the transfer now, for core.snapshot.
@@ -612,21 +456,19 @@ const luaL_Reg easy_transfer_methods[] = {
   { "forget", easy_forget },     { "answer", easy_answer },
   { "take", easy_take },         { "ended", easy_ended },
   { "feed", easy_feed },         { "marks", easy_marks },
-  { "finish", easy_finish },     { "snapshot", easy_snapshot },
+  { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
+  { "home", easy_home },
   { NULL, NULL }
 };
 
 static const luaL_Reg functions[] = {
   { "snapshot", snapshot_read }, { "guard", guard_new },
-  { "start", multi_start },      { "begin", multi_begin },
-  { "conclude", multi_conclude },
   { NULL, NULL }
 };
 
-/* Adds its functions to the table on top: core. All have core.waiting as their
-   upvalue. */
+/* Adds its functions to the table on top: core. */
 void easy_transfer_open(lua_State *L)
 {
   if (luaL_newmetatable(L, GUARD_TYPE)) {
@@ -634,14 +476,5 @@ void easy_transfer_open(lua_State *L)
     lua_setfield(L, -2, "__gc");
   }
   lua_pop(L, 1);
-  easy_push_waiting(L);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &waiting_key);
-  }
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, "waiting");
-  luaL_setfuncs(L, functions, 1);
+  luaL_setfuncs(L, functions, 0);
 }

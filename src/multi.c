@@ -37,11 +37,16 @@ Multi *multi_check_idle(lua_State *L, int idx, const char *what)
   return multi;
 }
 
-void multi_push_values(lua_State *L, const Multi *multi)
+void multi_push(lua_State *L, const Multi *multi)
 {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   lua_rawgetp(L, -1, multi);
   lua_remove(L, -2);
+}
+
+void multi_push_values(lua_State *L, const Multi *multi)
+{
+  multi_push(L, multi);
   if (lua_isnil(L, -1))
     return;
   compat_getuservalue(L, -1);

@@ -66,6 +66,9 @@ void multi_failed(CURLMcode code, void *data);
 /* Hands over all news: what the method `news` of loops and multis does. */
 int news_take(lua_State *L, News *news);
 
+/* Pushes the userdata of a Multi, or nil when it was collected. */
+void multi_push(lua_State *L, const Multi *multi);
+
 /* Pushes a table of Lua values that a Multi needs, or nil. */
 void multi_push_values(lua_State *L, const Multi *multi);
 

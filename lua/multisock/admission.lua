@@ -21,25 +21,22 @@ local LEAST_CONNECTIONS = 200
 -- servers allow. More is slower: each event wakes all of them in libcurl.
 local STREAMS = 100
 
--- Scouts of one host at most, when the first ones got no connection.
-local MOST_SCOUTS = 64
-
 ---- Budgets: connections of a client, and of the process ----------------------
 
 --- A number of connections that many hosts share. In the array part wait the
 -- hosts that need one: [first..last].
 -- @param limit? integer; nil: none but that of the process
 function admission.new_budget(limit)
-  return { total = 0, limit = limit or math.huge, first = 1, last = 0 }
+  return { count = core.budget(limit), first = 1, last = 0 }
 end
 
 -- Connections that the process can have at once.
-local process = admission.new_budget(math.max(LEAST_CONNECTIONS,
-  (core.open_files() or 1000000) - RESERVED_FILES))
+local process_limit = math.max(LEAST_CONNECTIONS, (core.open_files() or 1000000) - RESERVED_FILES)
+local process = admission.new_budget(process_limit)
 
 --- Connections that the process can have at once.
 function admission.process_limit()
-  return process.limit
+  return process_limit
 end
 
 local function starve(host, budget)
@@ -47,12 +44,13 @@ local function starve(host, budget)
     host.starving = true
     budget.last = budget.last + 1
     budget[budget.last] = host
+    budget.count:set_awaited(true)
   end
 end
 
 -- Hosts that wait for a connection take turns.
 local function feed(budget)
-  while budget.first <= budget.last and budget.total < budget.limit do
+  while budget.first <= budget.last and not budget.count:is_full() do
     local host = budget[budget.first]
     budget[budget.first] = nil
     budget.first = budget.first + 1
@@ -61,20 +59,40 @@ local function feed(budget)
   end
   if budget.first > budget.last then
     budget.first, budget.last = 1, 0
+    budget.count:set_awaited(false)
   end
 end
 
--- Counts the connections of a host: of HTTP/1 one for each transfer, and while
--- the version is not known that is what it may come to.
-local function recount(host)
-  local counted = host.connections
-  if host.version ~= "h2" and host.active > counted then
-    counted = host.active
+---- Hosts ---------------------------------------------------------------------
+
+local Host = {}
+Host.__index = Host
+
+--- What is known of one origin, for one client.
+-- @param limits table with `budget`, and `host_connections` and `streams`, both
+-- optional
+-- @param known boolean: neither its version nor its name has to be asked
+-- @param cleartext boolean: it cannot become HTTP/2
+function admission.new_host(limits, known, cleartext)
+  return setmetatable({
+    -- The arithmetic, and the handles that wait for the next request.
+    gate = core.gate(limits.budget.count, process.count, limits.host_connections,
+      limits.streams or STREAMS, known, cleartext),
+    budget = limits.budget,
+    first = 1,        -- the queue: [first..last]
+    last = 0,
+  }, Host)
+end
+
+-- Takes a place, or nothing; true for the second result when the transfer is to
+-- open a connection for others. Who is kept back by a budget alone has the host
+-- wait for that.
+local function take(host)
+  local taken, result = host.gate:take()
+  if not taken and result then
+    starve(host, result == "client" and host.budget or process)
   end
-  local change = counted - host.counted
-  host.counted = counted
-  host.budget.total = host.budget.total + change
-  process.total = process.total + change
+  return taken, result
 end
 
 -- After fewer connections are counted.
@@ -91,107 +109,13 @@ local function feed_all(host)
   feed(process)
 end
 
--- The budget that has no connection left, or nil.
-local function exhausted(host)
-  if host.budget.total >= host.budget.limit then
-    return host.budget
-  elseif process.total >= process.limit then
-    return process
-  end
-end
-
----- Hosts ---------------------------------------------------------------------
-
-local Host = {}
-Host.__index = Host
-
---- What is known of one origin, for one client.
--- @param limits table with `budget`, and `host_connections` and `streams`, both
--- optional
--- @param known boolean: neither its version nor its name has to be asked
-function admission.new_host(limits, known)
-  return setmetatable({
-    budget = limits.budget,
-    limit = limits.host_connections or math.huge,
-    streams = limits.streams or STREAMS,
-    version = known and "h1" or nil,
-    active = 0,       -- transfers admitted
-    counted = 0,      -- connections that the budgets know of
-    connections = 0,  -- of HTTP/2, or of a host whose version is not known
-    scouts = 0,       -- of those connections, how many are being opened
-    scouts_most = 1,
-    first = 1,        -- the queue: [first..last]
-    last = 0,
-    lanes = {},       -- its share of the client's pool, see pool.lua
-    idle = {},        -- prepared handles, see handles.lua
-    idle_last = 0,
-  }, Host)
-end
-
--- Streams that the connections which stand can carry.
-local function capacity(host)
-  return (host.connections - host.scouts) * host.streams
-end
-
--- Takes a place that is there without further thought: on a connection that
--- stands, or for one more of HTTP/1. What most requests do.
-function Host:take_free()
-  local active = self.active
-  if self.version == "h1" then
-    local budget = self.budget
-    if active == self.counted and active < self.limit and budget.total < budget.limit
-      and process.total < process.limit then
-      self.active, self.counted = active + 1, active + 1
-      budget.total = budget.total + 1
-      process.total = process.total + 1
-      return true
-    end
-  elseif active < capacity(self) and self.version == "h2" then
-    self.active = active + 1
-    return true
-  end
-  return false
-end
-
--- Takes a place; false when there is none now. The second result is the budget
--- that alone stands in the way, the third says that the transfer is to open a
--- connection for others.
-function Host:take()
-  if self:take_free() then
-    return true
-  end
-  local version = self.version
-  local scout = version ~= "h1" and self.active >= capacity(self)
-  if version ~= "h2" and self.active >= self.limit then
-    return false
-  elseif scout and (self.scouts >= self.scouts_most or self.connections >= self.limit
-    or version == nil and self.connections > self.scouts) then
-    return false
-  elseif scout or version ~= "h2" then
-    local budget = exhausted(self)
-    if budget then
-      return false, budget
-    end
-  end
-  if scout then
-    self.connections = self.connections + 1
-    self.scouts = self.scouts + 1
-  end
-  self.active = self.active + 1
-  recount(self)
-  return true, nil, scout
-end
-
 -- Admits from the head of the queue as long as there are places.
 function Host:pump()
   while self.first <= self.last do
     local entry = self[self.first]
     if not entry.gone then
-      local taken, budget, scout = self:take()
+      local taken, scout = take(self)
       if not taken then
-        if budget then
-          starve(self, budget)
-        end
         return
       end
       entry.admitted = true
@@ -202,6 +126,7 @@ function Host:pump()
     self.first = self.first + 1
   end
   self.first, self.last = 1, 0
+  self.gate:set_queued(false)
 end
 
 -- Waits in the queue. Returns the entry; or nil, err when it timed out or the
@@ -211,6 +136,7 @@ local function wait(host, deadline, timeout_error)
   local entry = { who = who }
   host.last = host.last + 1
   host[host.last] = entry
+  host.gate:set_queued(true)
   while not entry.admitted do
     local err
     if deadline then
@@ -239,12 +165,9 @@ end
 -- @return true, scout (boolean); or nil, err
 function admission.enter(host, deadline, timeout_error)
   if host.first > host.last then
-    local taken, budget, scout = host:take()
+    local taken, scout = take(host)
     if taken then
       return true, scout
-    end
-    if budget then
-      starve(host, budget)
     end
   end
   local entry, err = wait(host, deadline, timeout_error)
@@ -258,16 +181,9 @@ end
 -- @param multiplexes boolean whether it may turn out to be HTTP/2
 -- @param reused boolean whether it was there before
 function Host:connected(multiplexes, reused)
-  if self.scouts == 0 then
+  if not self.gate:connected(reused) then
     return
-  end
-  self.scouts = self.scouts - 1
-  self.scouts_most = 1
-  if reused and self.connections > 1 then
-    self.connections = self.connections - 1
-    recount(self)
-  end
-  if multiplexes then
+  elseif multiplexes then
     self:pump()
   else
     self:learn("1.1")
@@ -276,46 +192,15 @@ end
 
 --- An answer told the version.
 function Host:learn(http_version)
-  local version = (http_version == "2" or http_version == "3") and "h2" or "h1"
-  if self.version == version then
-    return
+  if self.gate:learn(http_version) then
+    self:pump()
+    feed_all(self)
   end
-  self.scouts = 0
-  if version == "h1" then
-    self.connections = 0            -- each transfer has its own
-  elseif self.connections == 0 then
-    self.connections = math.min(self.active, 1)
-  end
-  self.version = version
-  recount(self)
-  self:pump()
-  feed_all(self)
 end
 
---- Gives the place back. @param scout? boolean: it was the scout, and ended
--- before its connection stood
-function Host:leave(scout)
-  local budget, active = self.budget, self.active - 1
-  self.active = active
-  if self.version == "h1" and self.counted == active + 1 then
-    self.counted = active
-    budget.total = budget.total - 1
-    process.total = process.total - 1
-  elseif scout or active == 0 or self.version == nil then
-    if scout and self.scouts > 0 then
-      self.scouts = self.scouts - 1
-      self.connections = self.connections - 1
-      -- A host that does not answer may not keep all others waiting for one
-      -- connect timeout after the other.
-      self.scouts_most = math.min(self.scouts_most * 2, MOST_SCOUTS)
-    end
-    if active == 0 then
-      -- Which of its connections are still alive is not known: ask again.
-      self.connections = 0
-      self.scouts = 0
-    end
-    recount(self)
-  end
+--- A place was given back: lets others have it.
+function Host:pass_on()
+  local budget = self.budget
   if budget.first <= budget.last or process.first <= process.last then
     feed_all(self)
   end
@@ -324,9 +209,16 @@ function Host:leave(scout)
   end
 end
 
+--- Gives the place back. @param scout? boolean: it was the scout, and ended
+-- before its connection stood
+function Host:leave(scout)
+  self.gate:leave(scout)
+  self:pass_on()
+end
+
 --- Whether nobody uses it or waits for it.
 function Host:is_idle()
-  return self.active == 0 and self.first > self.last and not self.starving
+  return self.gate:active() == 0 and self.first > self.last and not self.starving
 end
 
 --- Lets all that wait go: the client is being closed.
@@ -340,6 +232,7 @@ function Host:close()
     self[i] = nil
   end
   self.first, self.last = 1, 0
+  self.gate:set_queued(false)
 end
 
 --- The error of a transfer that waited too long.
@@ -350,12 +243,9 @@ function admission.timeout_error(name, seconds)
     { phase = "queue", retryable = true })
 end
 
--- For the short way, without a search through the metatable.
-admission.take_free, admission.leave = Host.take_free, Host.leave
-
 --- Connections counted now, and the limit, for leak checks.
 function admission.counts()
-  return process.total, process.limit
+  return process.count:counts()
 end
 
 return admission

@@ -47,9 +47,6 @@ end
 local get = transfer.get
 
 local function send(self, method, url, options)
-  if options == nil and self.is_plain and (method == "GET" or method == nil) then
-    return get(self, url)
-  end
   local made, err = request.new(self, method, url, options)
   if made == nil then
     return nil, err
@@ -64,13 +61,23 @@ end
 -- @param url string @param options? table
 -- @return response; or nil, err @raise on misuse, and when cancelled
 function Client:fetch(url, options)
+  if options == nil and self.is_plain then
+    return get(self, url)
+  end
   return send(self, nil, url, options)
 end
 
-for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
+for _, method in ipairs({ "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
   Client[method:lower()] = function(self, url, options)
     return send(self, method, url, options)
   end
+end
+
+function Client:get(url, options)
+  if options == nil and self.is_plain then
+    return get(self, url)
+  end
+  return send(self, "GET", url, options)
 end
 
 --- Ends its transfers and closes its connections. May be called again.
@@ -83,7 +90,9 @@ function Client:close()
     host:close()
   end
   stream.close_client(self)
-  handles.close(self)
+  for _, host in pairs(self.hosts) do
+    handles.forget(self, host)
+  end
 end
 
 Client.__close = Client.close
@@ -172,8 +181,6 @@ function client.new(options)
     hosts = {},
     host_count = 0,
     host_limit = transfer.most_idle_hosts,
-    -- Easy handles that have to be set up anew.
-    blank = {},
     handler = chain(MIDDLEWARE),
   }, Client)
   -- What a handle for plain requests is set up from.

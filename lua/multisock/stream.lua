@@ -87,11 +87,10 @@ function Stream:release()
   if self.client.closed or given.curl ~= self.client.settings.curl or given.doh_url then
     -- Raw options may have left cookies and the like in it, and libcurl 7.88
     -- loses memory when a handle is reset after a DoH lookup was cut off.
-    easy:close()
-  elseif self.request.is_plain and not easy:worn() then
-    handles.keep(self.host, self.lane, easy)
+    handles.close(self.client, self.host, easy, self.multi)
   else
-    handles.release(self.client, easy)
+    handles.keep(self.client, self.host, easy, self.multi,
+      self.request.is_plain and not easy:worn())
   end
   self:leave()
 end
@@ -112,7 +111,6 @@ function Stream:leave()
   if not self.left then
     self.left = true
     stop_upload(self)
-    self.lane.active = self.lane.active - 1
     self.host:leave(self.scout)
   end
 end
@@ -387,11 +385,11 @@ end
 ---- Starting, for transfer.lua -------------------------------------------------
 
 --- Makes the stream of a handle that is about to be added.
-function stream.new(request, easy, host, lane, scout, started, queue_time)
+function stream.new(request, easy, multi, host, scout, started, queue_time)
   local given = request.settings
   return setmetatable({
     request = request, client = request.client, settings = given, easy = easy, id = easy:id(),
-    host = host, lane = lane, multi = lane.multi,
+    host = host, multi = multi,
     scout = scout, started = started, queue_time = queue_time, deadline = request.deadline,
     progress = given.progress,
     limited = request.deadline ~= nil or given.timeout.first_byte ~= nil,
@@ -423,7 +421,7 @@ function Stream:answer(status, err)
     end
     status, err = easy:answer()
   end
-  if self.host.version == nil then
+  if self.host.gate:version() == nil then
     self.host:learn(core.snapshot(easy:snapshot(), "http_version") or "1.1")
   end
   owners[easy] = self

@@ -4,7 +4,6 @@ local admission = require("multisock.admission")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
-local pool = require("multisock.pool")
 local redirect = require("multisock.middleware.redirect")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
@@ -12,18 +11,13 @@ local stream = require("multisock.stream")
 local targets = require("multisock.targets")
 
 local now, waiter = scheduler.now, scheduler.waiter
-local take_free, leave = admission.take_free, admission.leave
-local start, begin, conclude = core.start, core.begin, core.conclude
+local start, get_short = core.start, core.get
 
 local transfer = {}
 
 -- Hosts that a client remembers before it forgets idle ones.
 local MOST_IDLE_HOSTS = 1000
 transfer.most_idle_hosts = MOST_IDLE_HOSTS
-
--- From so many transfers to one host on their memory counts more than the
--- number of reads for a large body.
-local MANY = 2000
 
 ---- Who may start -------------------------------------------------------------
 
@@ -51,8 +45,7 @@ local function remember_host(client, key, host)
     local left = 0
     for other, known in pairs(hosts) do
       if known:is_idle() then
-        handles.forget(known)
-        pool.forget(known)
+        handles.forget(client, known)
         hosts[other] = nil
       else
         left = left + 1
@@ -77,7 +70,7 @@ local function find_host(request)
   local host = client.hosts[key]
   if host == nil then
     local known = target.scheme ~= "https" and (target.numeric or given.unix_socket ~= nil)
-    host = admission.new_host(client.limits, known)
+    host = admission.new_host(client.limits, known, target.cleartext)
     remember_host(client, key, host)
   end
   return host
@@ -106,12 +99,11 @@ end
 -- others.
 local function start_guarded(request, host, scout, started)
   local client = request.client
-  local easy, err, misuse = handles.configured(client, request)
+  local easy, multi, misuse = handles.take(client, host, request)
   if easy == nil then
-    return refuse(host, scout, request.target, err, misuse)
+    return refuse(host, scout, request.target, multi, misuse)
   end
-  local lane = client.pool:enter(host)
-  local self = stream.new(request, easy, host, lane, scout, started, now() - started)
+  local self = stream.new(request, easy, multi, host, scout, started, now() - started)
   local body = request.body
   if body and body.read then
     self:start_upload(body.read)
@@ -122,8 +114,7 @@ local function start_guarded(request, host, scout, started)
   if scout then
     easy:gather("tell_connected", true)
   end
-  local ok
-  ok, err = start(lane.multi, easy, request.target.url)
+  local ok, err = start(host.gate, multi, easy, request.target)
   if not ok then
     return self:fail(err)
   end
@@ -132,78 +123,64 @@ end
 
 ---- The short way -------------------------------------------------------------
 
--- For a request with nothing but a URL to a host with a free place: no request
--- and no transfer is made when the body is there with the headers. This is what
--- most requests are, so it has few calls and makes no table but the response.
+-- For a request with nothing but a URL, where all is prepared: core.get (see
+-- shortcut.c) does nearly all of it. This is what most requests are, so no table
+-- is made but the response.
 
--- Half-way in it: what comes next needs a transfer.
-local function leave_short_way(client, target, host, lane, easy, cancelled, status, err)
-  local self = stream.new(request_module.plain(client, target), easy, host, lane, nil, now(), 0)
-  if cancelled then
-    self:abort(cancelled)
-    error(cancelled, 0)
-  elseif client.closed then
-    return self:fail(errors.new("cancelled", stream.CLIENT_CLOSED))
-  end
-  return finish_start(self, status, err)
-end
-
--- With a place taken at `host`, in the coroutine of `task`.
-local function short_way(client, target, host, task)
-  local last = host.idle_last
-  local easy, lane, refused, err
-  if last > 0 then
-    -- The one that came last: its connection is the warmest.
-    local idle = host.idle
-    easy, lane = idle[last - 1], idle[last]
-    host.idle_last = last - 2
-    lane.active = lane.active + 1
-  else
-    local misuse
-    easy, err, misuse = handles.configured(client, client.plain_request)
-    if easy == nil then
-      return refuse(host, nil, target, err, misuse)
+-- What core.get gave, from `status` on, made a response.
+local function conclude_short(client, host, target, task, status, body, snapshot, easy, awaited)
+  if not status then
+    if status == nil then
+      -- It did not start: `body` is the error.
+      host:pass_on()
+      body.url, body.attempts = errors.redact_url(target.text), 1
+      return nil, body
     end
-    lane = client.pool:enter(host)
-  end
-  task.parked = true
-  refused, err = begin(lane.multi, easy, target.url, target.cleartext and host.active > MANY,
-    task, task.co)
-  if refused == false or err then
-    task.parked = false
-    lane.active = lane.active - 1
-    easy:close()
-    if err == nil then
-      host:leave()
-      return waiter()               -- raises: nobody can wait here
-    end
-    return refuse(host, nil, target, err)
-  end
-  local cancelled = task.interrupt
-  if cancelled or client.closed then
+    -- Half-way: `body` is the handle, `snapshot` its multi.
+    local cancelled = task.interrupt
+    local self = stream.new(request_module.plain(client, target), body, snapshot, host, nil,
+      now(), 0)
     task.interrupt = nil
-    return leave_short_way(client, target, host, lane, easy, cancelled)
+    if cancelled then
+      self:abort(cancelled)
+      error(cancelled, 0)
+    elseif client.closed then
+      return self:fail(errors.new("cancelled", stream.CLIENT_CLOSED))
+    end
+    return finish_start(self, body:answer())
   end
-  local status, body, snapshot, worn = conclude(lane.multi, easy)
-  if snapshot == nil then
-    return leave_short_way(client, target, host, lane, easy, nil, status, body)
+  if easy then
+    handles.close(client, host, easy, easy:home())
   end
-  lane.active = lane.active - 1
-  last = host.idle_last
-  if worn or last >= handles.MOST_IDLE then
-    handles.release(client, easy)
-  else
-    host.idle[last + 1], host.idle[last + 2] = easy, lane
-    host.idle_last = last + 2
+  if awaited then
+    host:pass_on()
   end
-  if host.version == nil then
-    host:learn(core.snapshot(snapshot, "http_version") or "1.1")
-  end
-  leave(host)
   return setmetatable({
     status = status, ok = status >= 200 and status < 300,
     _target = target, _client = client, _body = body, _snapshot = snapshot, _use = "new",
   }, transfer.response_metatable)
+end
+
+-- With a place taken at `host`.
+local function start_plain(request, host, task, started)
+  local client, target = request.client, request.target
+  local easy, multi, misuse = handles.take(client, host, client.plain_request)
+  if easy == nil then
+    return refuse(host, nil, target, multi, misuse)
+  end
+  handles.keep(client, host, easy, multi, true)
+  local queue_time = now() - started
+  local status, body, snapshot, awaited
+  status, body, snapshot, easy, awaited = get_short(host.gate, target, task, true)
+  if status == nil and body == nil then
+    return start_guarded(request, host, nil, started)
+  end
+  local response, err = conclude_short(client, host, target, task, status, body, snapshot, easy,
+    awaited)
+  if response then
+    response._queue_time = queue_time
+  end
+  return response, err
 end
 
 --- GET with nothing but a URL, for a client that `is_plain`.
@@ -211,18 +188,22 @@ end
 function transfer.get(client, url)
   local target, task = targets.young[url], scheduler.task
   local host = target and task and target.web and client.hosts[target.origin]
-  if not host or host.first <= host.last or not take_free(host) then
-    local request, err = request_module.new(client, "GET", url)
-    if request == nil then
-      return nil, err
+  if host then
+    local status, body, snapshot, easy, awaited = get_short(host.gate, target, task)
+    if status or body then
+      local response, err = conclude_short(client, host, target, task, status, body, snapshot, easy,
+        awaited)
+      if response and status and status >= 300 and status < 400 then
+        return redirect.continue(response.request, response, transfer.perform)
+      end
+      return response, err
     end
-    return client.handler(request)
   end
-  local response, err = short_way(client, target, host, task)
-  if response and response.status >= 300 and response.status < 400 then
-    return redirect.continue(response.request, response, transfer.perform)
+  local request, err = request_module.new(client, "GET", url)
+  if request == nil then
+    return nil, err
   end
-  return response, err
+  return client.handler(request)
 end
 
 ---- All requests --------------------------------------------------------------
@@ -248,12 +229,7 @@ function transfer.perform(request)
     return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url() })
   end
   if request.is_plain and client.is_plain and not scout and who ~= scheduler.main then
-    local queue_time = now() - started
-    local response, err = short_way(client, request.target, host, who)
-    if response then
-      response._queue_time = queue_time
-    end
-    return response, err
+    return start_plain(request, host, who, started)
   end
   return start_guarded(request, host, scout, started)
 end

@@ -1,0 +1,130 @@
+-- gate.c: the arithmetic of who may start, and the handles that wait.
+local core = require("multisock.core")
+
+-- A host of a client that may have so many connections.
+local function new_gate(options)
+  local client = options.client or core.budget(options.connections)
+  local gate = core.gate(client, core.budget(), options.limit, options.streams or 100,
+    options.known, options.cleartext)
+  return gate, client
+end
+
+describe("a gate", function()
+  it("bounds HTTP/1 by its own limit and by the budgets it shares", function()
+    local first, client = new_gate({ connections = 3, limit = 2, known = true })
+    local second = new_gate({ client = client, limit = 2, known = true })
+    assert.is_true((first:take()))
+    assert.is_true((first:take()))
+    assert.same({ false }, { first:take() })
+    assert.is_true((second:take()))
+    assert.same({ false, "client" }, { second:take() })
+    assert.is_true(client:is_full())
+    first:leave()
+    assert.is_true((second:take()))
+    first:leave()
+    second:leave()
+    second:leave()
+    assert.equal(0, (client:counts()))
+    assert.equal(0, first:active() + second:active())
+  end)
+
+  it("lets one scout ask for the version", function()
+    local gate = new_gate({})
+    assert.is_nil(gate:version())
+    assert.same({ true, true }, { gate:take() })
+    assert.same({ false }, { gate:take() })
+    -- It ends without a connection: then two may try.
+    gate:leave(true)
+    assert.same({ true, true }, { gate:take() })
+    assert.same({ true, true }, { gate:take() })
+    assert.same({ false }, { gate:take() })
+  end)
+
+  it("fills the connections that stand before another one is opened", function()
+    local gate, client = new_gate({ streams = 3 })
+    assert.same({ true, true }, { gate:take() })
+    assert.is_true(gate:connected(false))
+    assert.is_true(gate:learn("2"))
+    assert.is_false(gate:learn("2"))
+    assert.equal("h2", gate:version())
+    assert.same({ true, false }, { gate:take() })
+    assert.same({ true, false }, { gate:take() })
+    assert.same({ true, true }, { gate:take() })
+    assert.same({ false }, { gate:take() })        -- until the second stands
+    assert.is_true(gate:connected(false))
+    assert.same({ true, false }, { gate:take() })
+    assert.equal(2, (client:counts()))
+    for _ = 1, 5 do
+      gate:leave()
+    end
+    assert.equal(0, (client:counts()))
+  end)
+
+  it("counts a connection for each transfer once HTTP/1 is known", function()
+    local gate, client = new_gate({})
+    gate:take()
+    gate:connected(false)
+    gate:take()
+    gate:learn("1.1")
+    assert.equal("h1", gate:version())
+    assert.equal(2, (client:counts()))
+    gate:leave()
+    gate:leave()
+    assert.equal(0, (client:counts()))
+  end)
+
+  it("gives back the handle that came last, and forgets closed ones", function()
+    local gate, multi = new_gate({ known = true }), core.multi()
+    local first, second = core.easy(), core.easy()
+    assert.is_nil(gate:pop())
+    assert.is_true(gate:keep(first, multi, true))
+    assert.is_true(gate:keep(second, multi, false))
+    second:close()
+    local easy, home, prepared = gate:pop()
+    assert.equal(first, easy)
+    assert.equal(multi, home)
+    assert.is_true(prepared)
+    assert.is_nil(gate:pop())
+    gate:keep(first, multi, true)
+    multi:close()
+    assert.is_nil(gate:pop())
+  end)
+
+  it("keeps what waits alive, and no more than 256", function()
+    local gate, multi = new_gate({ known = true }), core.multi()
+    local watch = setmetatable({}, { __mode = "k" })
+    for _ = 1, 256 do
+      local easy = core.easy()
+      watch[easy] = true
+      assert.is_true(gate:keep(easy, multi, true))
+    end
+    local one_more = core.easy()
+    assert.is_false(gate:keep(one_more, multi, true))
+    collectgarbage()
+    collectgarbage()
+    local count = 0
+    local easy = gate:pop()
+    while easy do
+      count = count + 1
+      watch[easy] = nil
+      gate:drop(easy)
+      easy = gate:pop()
+    end
+    assert.equal(256, count)
+    assert.is_nil(next(watch))
+    multi:close()
+  end)
+
+  it("refuses what is none", function()
+    local gate = new_gate({ known = true })
+    assert.has_error(function() gate.take({}) end)
+    assert.has_error(function() gate:keep({}, core.multi(), true) end)
+    assert.has_error(function() gate:learn() end)
+    assert.has_error(function() core.gate() end)
+    assert.has_error(function() core.gate(gate, gate, 1, 1) end)
+    assert.has_error(function() core.get(gate) end)
+    assert.has_error(function() core.get(gate, {}, 1) end)
+    assert.has_error(function() core.start(gate, core.multi(), core.easy(), {}) end)
+    assert.is_nil(core.get(gate, {}, {}))          -- no handle: the long way
+  end)
+end)

@@ -1,0 +1,73 @@
+-- pool.lua: one multi after the other, as handles become many.
+local pool = require("multisock.pool")
+
+local function new_pool(idle, files)
+  local given = {}
+  local made = pool.new(function(most)
+    given[#given + 1] = most
+    return { close = function(self) self.closed = true end }
+  end, idle, files or 20000)
+  return made, given
+end
+
+describe("a pool", function()
+  it("keeps what may be HTTP/2 on its first multi", function()
+    local made = new_pool()
+    for _ = 1, 500 do
+      assert.equal(made[1], made:assign(false))
+    end
+    assert.equal(1, #made)
+  end)
+
+  it("takes another multi for every 64 handles, and evens out", function()
+    local made = new_pool()
+    for _ = 1, 64 do
+      assert.equal(made[1], made:assign(true))
+    end
+    assert.not_equal(made[1], made:assign(true))
+    for _ = 1, 2000 do
+      made:assign(true)
+    end
+    assert.equal(16, #made)
+    for i = 1, 16 do
+      assert.is_true(math.abs(made.handles[made[i]] - 2065 / 16) <= 1)
+    end
+    -- One that is freed is the next to be used.
+    for _ = 1, 5 do
+      made:unassign(made[7])
+    end
+    assert.equal(made[7], made:assign(true))
+  end)
+
+  it("shares the descriptors among its multis", function()
+    local made, given = new_pool(nil, 1000)
+    for _ = 1, 3000 do
+      made:assign(true)
+    end
+    assert.equal(7, #made)
+    for _, idle in ipairs(given) do
+      assert.is_true(idle * 7 <= 1000 and idle >= 128)
+    end
+    made = new_pool(nil, 30)
+    assert.equal(1, made.most)
+  end)
+
+  it("has one multi when idle connections are limited", function()
+    local made, given = new_pool(5)
+    for _ = 1, 300 do
+      made:assign(true)
+    end
+    assert.same({ 5 }, given)
+  end)
+
+  it("closes all", function()
+    local made = new_pool()
+    for _ = 1, 200 do
+      made:assign(true)
+    end
+    made:close()
+    for i = 1, #made do
+      assert.is_true(made[i].closed)
+    end
+  end)
+end)

@@ -1,0 +1,259 @@
+/* Starting transfers, and the short way: most requests have nothing but a URL,
+   a free place, a handle that waits for them, and a body that is there with its
+   headers. For those C does all that lies between the URL and the body, in one
+   call: half of what Lua would do for them. transfer.lua is its only caller,
+   and goes the long way for all others. */
+#include "shortcut.h"
+
+#include "error.h"
+#include "gate.h"
+#include "receiver.h"
+#include "url.h"
+
+/* ---- Who waits: a table from the number of a collected handle to the task
+   that waits for its news, or false. ---- */
+
+static const char waiting_key;     /* its address is the registry key */
+
+void easy_push_waiting(lua_State *L)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &waiting_key);
+}
+
+void easy_join_waiting(lua_State *L, Easy *easy)
+{
+  if (easy->id != 0)
+    return;
+  easy_push_waiting(L);
+  lua_pushboolean(L, 0);
+  easy->id = luaL_ref(L, -2);
+  lua_pop(L, 1);
+}
+
+void easy_leave_waiting(lua_State *L, Easy *easy)
+{
+  if (easy->id == 0)
+    return;
+  easy_push_waiting(L);
+  luaL_unref(L, -1, easy->id);
+  lua_pop(L, 1);
+  easy->id = 0;
+}
+
+/* ---- Starting ---- */
+
+/* What a receive buffer takes while its transfer waits is most of what libcurl
+   before 8.7 needs for one (later versions share one buffer). Small ones cost
+   more reads for large bodies, so they are for many transfers at once. */
+#define BUFFER_USUAL (16 * 1024L)
+#define BUFFER_SMALL (1 * 1024L)
+#define MANY 2000
+
+/* Small buffers are for what cannot become HTTP/2, which writes past them in
+   libcurl before 8.1. */
+static void choose_buffer(Easy *easy, const Gate *gate)
+{
+  bool small = gate->cleartext && gate->active > MANY;
+  if (easy->small_buffer == small || compat_curl_version() >= 0x080700)
+    return;
+  /* Refused while a buffer is there: then it stays as it is. */
+  if (curl_easy_setopt(easy->handle, CURLOPT_BUFFERSIZE,
+                       small ? BUFFER_SMALL : BUFFER_USUAL) == CURLE_OK)
+    easy->small_buffer = small;
+}
+
+/* Gives the handle the URL of the target at `target`, and keeps that alive. */
+static CURLcode set_target(lua_State *L, Easy *easy, int target)
+{
+  CURLcode code;
+  if (easy->target == lua_topointer(L, target))
+    return CURLE_OK;               /* the same as last time */
+  lua_getfield(L, target, "url");
+  code = curl_easy_setopt(easy->handle, CURLOPT_CURLU, url_check(L, -1));
+  lua_pop(L, 1);
+  easy->target = NULL;
+  easy_push_values(L, easy);
+  if (code == CURLE_OK && lua_istable(L, -1)) {
+    lua_pushvalue(L, target);
+    lua_rawseti(L, -2, CURLOPT_CURLU);
+    easy->target = lua_topointer(L, target);
+  }
+  lua_pop(L, 1);
+  return code;
+}
+
+/* False, with an error object pushed, when libcurl refuses. */
+static bool start(lua_State *L, Multi *multi, Easy *easy, const Gate *gate,
+                  int target)
+{
+  CURLcode code = set_target(L, easy, target);
+  CURLMcode added = multi->broken;
+  if (code != CURLE_OK) {
+    error_push_easy(L, easy, code);
+    return false;
+  }
+  choose_buffer(easy, gate);
+  if (added == CURLM_OK)
+    added = multi_add_held(multi, easy);
+  if (added == CURLM_OK)
+    return true;
+  error_push_multi(L, added);
+  return false;
+}
+
+/*** Sets the URL and adds the transfer. The caller keeps both handles alive
+until it is out again.
+@param gate of the host
+@param multi core.Multi
+@param easy core.Easy that is collected, and has all other options
+@param target table with `url`, a core.Url
+@return true; or nil, err */
+static int shortcut_start(lua_State *L)
+{
+  const Gate *gate = gate_check(L, 1);
+  Multi *multi = multi_check_idle(L, 2, "start");
+  Easy *easy = easy_check(L, 3);
+  luaL_checktype(L, 4, LUA_TTABLE);
+  if (easy->multi != NULL || easy->receiver == NULL)
+    return luaL_error(L, "start: the handle is not ready");
+  if (start(L, multi, easy, gate, 4)) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
+/* ---- The short way ---- */
+
+/* Where its arguments stand. */
+#define GATE 1
+#define TARGET 2
+#define TASK 3
+
+/* Whether a handle is there for it, and nobody waits for a place. */
+static bool is_open(const Gate *gate)
+{
+  const IdleHandle *last;
+  if (gate->idle_count == 0 || gate->version == VERSION_UNKNOWN)
+    return false;
+  last = &gate->idle[gate->idle_count - 1];
+  return *last->easy != NULL && (*last->easy)->prepared &&
+         (*last->easy)->multi == NULL && *last->multi != NULL &&
+         (*last->multi)->depth == 0;
+}
+
+/* Whether the running coroutine is the task's, and may be suspended. */
+static bool can_wait(lua_State *L)
+{
+  bool can;
+  lua_getfield(L, TASK, "co");
+  can = lua_tothread(L, -1) == L && lua_isyieldable(L);
+  lua_pop(L, 1);
+  return can;
+}
+
+/* Something is left to be done: the handles go to the long way. */
+static int leave_halfway(lua_State *L, Easy *easy, Multi *multi)
+{
+  lua_pushboolean(L, 0);
+  easy_push(L, easy);
+  if (multi != NULL)
+    multi_push(L, multi);
+  else
+    lua_pushnil(L);
+  return 3;
+}
+
+/* Goes on when the task is resumed. */
+static int finish(lua_State *L, int status, lua_KContext context)
+{
+  Easy *easy = *(Easy **)context;
+  Gate *gate = lua_touserdata(L, GATE);
+  IdleHandle handle;
+  (void)status;
+  if (easy == NULL)
+    return luaL_error(L, "the handle of a running transfer was closed");
+  handle.easy = (Easy **)context;
+  handle.multi = easy->home;
+  lua_settop(L, TASK);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, lua_upvalueindex(1), easy->id);
+  lua_getfield(L, TASK, "interrupt");
+  if (!lua_isnil(L, -1) || *handle.multi == NULL || !easy->finished ||
+      easy->result != CURLE_OK || easy->failed_in_lua ||
+      easy->receiver->stage < STAGE_BODY)
+    return leave_halfway(L, easy, *handle.multi);
+  multi_remove(*handle.multi, easy);
+  lua_pushinteger(L, easy->receiver->status);
+  easy_push_rest(L, easy);
+  gate_leave(gate, false);
+  if (!gate_keep(gate, handle, !easy->worn))
+    easy_push(L, easy);            /* one too many: to be closed */
+  else
+    lua_pushnil(L);
+  lua_pushboolean(L, gate_is_awaited(gate));
+  return 5;
+}
+
+/*** A GET for which all is prepared: starts it, suspends the task, and takes
+what has come.
+@param gate of the host
+@param target table with `url`, a core.Url
+@param task who asks
+@param taken boolean: it has its place already
+@return nothing when this request has to go the long way; status, body, snapshot
+(see core.snapshot), easy (when it is to be closed, or nil), awaited (boolean: a
+place was given back that somebody may wait for); or, when something is left to
+be done, false, easy, multi (nil when it is closed); or nil, err when it did not
+start, and then its place is given back */
+static int shortcut_get(lua_State *L)
+{
+  Gate *gate = gate_check(L, GATE);
+  bool taken = lua_toboolean(L, 4);
+  IdleHandle handle;
+  Easy *easy;
+  luaL_checktype(L, TARGET, LUA_TTABLE);
+  luaL_checktype(L, TASK, LUA_TTABLE);
+  lua_settop(L, TASK);
+  if ((gate->queued && !taken) || !is_open(gate) || !can_wait(L) ||
+      (!taken && !gate_take_free(gate)))
+    return 0;
+  handle = gate->idle[--gate->idle_count];
+  easy = *handle.easy;
+  easy->home = handle.multi;
+  if (!start(L, *handle.multi, easy, gate, TARGET)) {
+    gate_leave(gate, false);
+    (void)gate_keep(gate, handle, false);      /* there is room: it was there */
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  lua_pushvalue(L, TASK);
+  lua_rawseti(L, lua_upvalueindex(1), easy->id);
+  lua_pushboolean(L, 1);
+  lua_setfield(L, TASK, "parked");
+  return lua_yieldk(L, 0, (lua_KContext)handle.easy, finish);
+}
+
+static const luaL_Reg functions[] = {
+  { "start", shortcut_start },   { "get", shortcut_get },
+  { NULL, NULL }
+};
+
+/* Adds its functions to the table on top: core. Their upvalue is
+   core.waiting. */
+void shortcut_open(lua_State *L)
+{
+  easy_push_waiting(L);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &waiting_key);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -3, "waiting");
+  luaL_setfuncs(L, functions, 1);
+}
