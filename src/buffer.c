@@ -8,6 +8,9 @@
 /* The first block is at least this large: header lines come one by one. */
 #define BUFFER_LEAST 512
 
+/* Larger ones are given back when they are empty. */
+#define BUFFER_KEPT 4096
+
 bool buffer_reserve(Buffer *buffer, size_t size)
 {
   size_t used = buffer_size(buffer);
@@ -53,6 +56,13 @@ void buffer_drop(Buffer *buffer, size_t size)
 {
   buffer->start += size;
   if (buffer->start == buffer->end)
+    buffer_clear(buffer);
+}
+
+void buffer_clear(Buffer *buffer)
+{
+  buffer->start = buffer->end = 0;
+  if (buffer->capacity > BUFFER_KEPT)
     buffer_free(buffer);
 }
 

@@ -32,10 +32,12 @@ bool buffer_reserve(Buffer *buffer, size_t size);
 
 bool buffer_append(Buffer *buffer, const char *bytes, size_t size);
 
-/* Drops `size` bytes from the front. A block that has become empty is given
-   back at once: the allocator hands it, still in the cache, to the next
-   transfer, while blocks kept by a thousand waiting ones would be cold. */
+/* Drops `size` bytes from the front. */
 void buffer_drop(Buffer *buffer, size_t size);
+
+/* Drops all. Keeps a small block: the next answer is likely to fit, and to
+   allocate one above 1 KiB is slow. */
+void buffer_clear(Buffer *buffer);
 
 void buffer_free(Buffer *buffer);
 

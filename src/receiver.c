@@ -59,7 +59,7 @@ static void head_complete(Easy *easy)
   Receiver *receiver = easy->receiver;
   if (receiver->status >= 100 && receiver->status < 200 &&
       receiver->status != 101) {
-    buffer_free(&receiver->head);
+    buffer_clear(&receiver->head);
     receiver->stage = STAGE_START;
     return;
   }
@@ -76,7 +76,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *data)
   (void)one;                       /* always 1 */
   if (is_status_line(line, size) && receiver->stage != STAGE_HEADERS) {
     /* Also the next block of an authentication round. */
-    buffer_free(block);
+    buffer_clear(block);
     receiver->status = status_of(line, size);
     touch(easy);                   /* once a block: the clock is not free */
     receiver->stage = STAGE_HEADERS;
@@ -249,10 +249,10 @@ void receiver_reset(Receiver *receiver)
   fresh.auth_rounds = receiver->auth_rounds;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
-  buffer_free(&receiver->head);
-  buffer_free(&receiver->body);
-  buffer_free(&receiver->trailers);
-  buffer_free(&receiver->feed);
+  buffer_clear(&receiver->head);
+  buffer_clear(&receiver->body);
+  buffer_clear(&receiver->trailers);
+  buffer_clear(&receiver->feed);
 }
 
 bool receiver_attach(Easy *easy)
