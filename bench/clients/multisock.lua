@@ -107,7 +107,7 @@ local function numbered(one, i)
   if body then
     local text = i .. "\n"
     err = fault(response, #body, true)
-      or body ~= text:rep(#body // #text + 1):sub(1, #body) and "the body is that of another request"
+      or body ~= text:rep(#body // #text + 1):sub(1, #body) and "the body is another request's"
       or nil
   end
   tally:finish(err)
