@@ -1,8 +1,10 @@
 /* The same client with every trick that is known to be safe: a uv_poll that
  * stays armed between two requests, a timer of 0 ms served at once, easy
- * handles set up once, one parsed URL, and several multis on the one loop
- * (--shards), because libcurl's search for a connection is linear. */
-#include "common.h"
+ * handles set up once, one parsed URL, header lines that libcurl need not
+ * format, several multis on the one loop because libcurl's search for a
+ * connection is linear, no search at all when none can be idle, buffers as
+ * large as the work wants, and for HTTP/2 admission.c in front of libcurl. */
+#include "best.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +13,10 @@
 /* More rounds than that in one go mean that transfers end without any I/O:
  * the loop has to get a turn. */
 #define KICKS_MAX 100
+
+/* Connections that a search in one multi is cheap for, and multis at most. */
+#define SHARD_CONNECTIONS 60
+#define SHARDS_MAX 32
 
 struct shard {
   CURLM *multi;
@@ -38,6 +44,7 @@ struct descriptor {
 static struct options options;
 static uv_loop_t *loop;
 static CURLU *url;
+static struct curl_slist *header_lines;
 static struct shard *shards;
 static long next_shard;
 static struct descriptor *descriptors;
@@ -185,14 +192,33 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *userp) {
   return 0;
 }
 
+/* A large body in few pieces; many waiting transfers in little memory. Below
+ * 2,048 libcurl before 8.1 writes past the buffer of an HTTP/2 transfer. */
+static long buffer_size(void) {
+  if (options.buffer) return options.buffer;
+  if (options.stream || options.save) return 512 * 1024L;
+  if (options.inflight) return options.http2 ? 2048 : 1024;
+  return 0;
+}
+
 static void best_open(struct slot *slot) {
   struct shard *shard = &shards[next_shard++ % options.shards];
+  long buffer = buffer_size();
 
   slot->multi = shard->multi;
   slot->easy = curl_easy_init();
   require(slot->easy != NULL, "curl_easy_init");
   slot_prepare(slot, &options);
-  curl_easy_setopt(slot->easy, CURLOPT_CURLU, url);
+  if (options.numbered)
+    slot_number(slot, &options);
+  else
+    curl_easy_setopt(slot->easy, CURLOPT_CURLU, url);
+  /* libcurl formats its own options for each request, these it copies. */
+  curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, header_lines);
+  if (buffer) curl_easy_setopt(slot->easy, CURLOPT_BUFFERSIZE, buffer);
+  /* All at once, so none is idle: no search. */
+  if (options.inflight && !options.http2)
+    curl_easy_setopt(slot->easy, CURLOPT_FRESH_CONNECT, 1L);
   /* No search of the environment for a proxy in each request. */
   curl_easy_setopt(slot->easy, CURLOPT_PROXY, "");
   curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
@@ -200,8 +226,11 @@ static void best_open(struct slot *slot) {
 }
 
 static void best_start(struct slot *slot) {
-  require(curl_multi_add_handle(slot->multi, slot->easy) == CURLM_OK,
-          "curl_multi_add_handle");
+  if (options.inflight && options.http2)
+    admission_enter(slot);
+  else
+    require(curl_multi_add_handle(slot->multi, slot->easy) == CURLM_OK,
+            "curl_multi_add_handle");
 }
 
 static void messages_read(struct shard *shard) {
@@ -219,16 +248,20 @@ static void messages_read(struct shard *shard) {
   }
 }
 
-static void shard_act(struct shard *shard, curl_socket_t fd, int flags) {
+static void shard_step(struct shard *shard, curl_socket_t fd, int flags) {
   int running;
 
-  shard->acting = true;
   curl_multi_socket_action(shard->multi, fd, flags, &running);
   messages_read(shard);
+  admission_serve();
+}
+
+static void shard_act(struct shard *shard, curl_socket_t fd, int flags) {
+  shard->acting = true;
+  shard_step(shard, fd, flags);
   for (int i = 0; shard->kick && i < KICKS_MAX; i++) {
     shard->kick = false;
-    curl_multi_socket_action(shard->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    messages_read(shard);
+    shard_step(shard, CURL_SOCKET_TIMEOUT, 0);
   }
   shard->acting = false;
   if (shard->kick) {
@@ -259,6 +292,27 @@ static void shard_close(struct shard *shard) {
   uv_close((uv_handle_t *)&shard->timer, NULL);
 }
 
+static void shards_open(void) {
+  long most = options.inflight ? options.inflight : options.connections;
+
+  if (!options.shards) {
+    options.shards = options.http2 ? 1 : most / SHARD_CONNECTIONS;
+    if (options.shards < 1) options.shards = 1;
+    if (options.shards > SHARDS_MAX) options.shards = SHARDS_MAX;
+  }
+  shards = calloc((size_t)options.shards, sizeof(*shards));
+  require(shards != NULL, "calloc");
+  for (long i = 0; i < options.shards; i++) shard_open(&shards[i]);
+}
+
+static void header_lines_make(void) {
+  if (options.bare) return;
+  header_lines = curl_slist_append(NULL, "User-Agent: bench-in-c/0.1");
+  header_lines = curl_slist_append(header_lines,
+                                   "Accept-Encoding: deflate, gzip, br, zstd");
+  require(header_lines != NULL, "curl_slist_append");
+}
+
 int main(int argc, char **argv) {
   static const struct client client = {"best", best_open, best_start};
   int status;
@@ -269,9 +323,8 @@ int main(int argc, char **argv) {
   url = curl_url();
   require(url && !curl_url_set(url, CURLUPART_URL, options.url, 0),
           "parsing the URL");
-  shards = calloc((size_t)options.shards, sizeof(*shards));
-  require(shards != NULL, "calloc");
-  for (long i = 0; i < options.shards; i++) shard_open(&shards[i]);
+  header_lines_make();
+  shards_open();
 
   status = load_run(&options, loop, &client);
 
@@ -280,6 +333,7 @@ int main(int argc, char **argv) {
   (void)uv_loop_close(loop);    /* nothing is left to do if it were busy */
   free(shards);
   free(descriptors);
+  curl_slist_free_all(header_lines);
   curl_url_cleanup(url);
   curl_global_cleanup();
   return status;

@@ -1,5 +1,5 @@
-/* What the C clients share: the command line, one request's options, the
- * load (who runs next, what counts) and the one line of JSON they print.
+/* What the C clients share: the command line (options.c), the load (load.c:
+ * who runs next, what counts) and the one line of JSON they print (tally.c).
  * book.c and best.c differ only in how they drive libcurl on libuv. */
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H
@@ -10,16 +10,26 @@
 #include <stdint.h>
 #include <uv.h>
 
+/* One in so many requests is timed, and asked for its HTTP version. */
+#define SAMPLE 16
+
 struct options {
   const char *url;
+  const char *save; /* write each body to this file */
   long connections; /* closed loop: this many requests are always running */
   double seconds;   /* length of the measured window of the closed loop */
   long requests;    /* instead of seconds: exactly this many, no warm-up */
   long inflight;    /* instead of both: this many at once, one time */
+  long samples;     /* with requests: memory and CPU after each n-th part */
   long length;      /* body length to expect; -1: the first one's */
-  long shards;      /* multi handles on the one loop (best.c) */
+  long shards;      /* multi handles on the one loop (best.c); 0: by itself */
+  long buffer;      /* CURLOPT_BUFFERSIZE; 0: the client's own choice */
+  long host_connections; /* CURLMOPT_MAX_HOST_CONNECTIONS (book.c) */
   bool insecure;
   bool http2;
+  bool bare;     /* neither User-Agent nor Accept-Encoding */
+  bool stream;   /* look at each chunk of the body */
+  bool numbered; /* request N asks for URL followed by N: see load.c */
 };
 
 /* One of the requests that run at once; its easy handle serves one request
@@ -28,7 +38,12 @@ struct slot {
   CURL *easy;
   CURLM *multi;
   size_t received;
-  uint64_t started;
+  uint64_t started;   /* 0: this request is not timed */
+  char number[24];    /* of a numbered request, with a line feed */
+  int file;           /* of --save */
+  bool seen;          /* its HTTP version was looked at once */
+  bool wrong;         /* the body is not the one of its number */
+  unsigned char look; /* what on_body() saw: keeps the work from vanishing */
 };
 
 struct client {
@@ -46,6 +61,9 @@ void require(bool ok, const char *what);
 /* Sets every option of a request but its URL. */
 void slot_prepare(struct slot *slot, const struct options *options);
 
+/* Sets the URL of a numbered request. */
+void slot_number(struct slot *slot, const struct options *options);
+
 /* Runs the load on `loop` and prints the result; the exit status. */
 int load_run(const struct options *options, uv_loop_t *loop,
              const struct client *client);
@@ -53,5 +71,12 @@ int load_run(const struct options *options, uv_loop_t *loop,
 /* To be called for each finished transfer, after it was removed from its
  * multi: verifies and counts it. True when the slot has to start again. */
 bool load_finished(struct slot *slot, CURLcode result);
+
+/* The measured window: what was verified in it, and what that took. */
+void tally_begin(void);
+void tally_end(void);
+void tally_latency(uint64_t us);
+void tally_sample(long requests);
+void tally_print(const char *client, long requests, long errors);
 
 #endif

@@ -1,0 +1,67 @@
+"""What does not depend on how busy the machine is: system calls and user
+instructions per request, from the difference of two runs."""
+
+import os
+import re
+import subprocess
+import tempfile
+
+from .common import BODY, Failure, environment, run_quiet
+from .measure import perf_count, tracepoints_missing
+
+# Late answers come in one batch, and so does the work on them: the counts of
+# two runs differ by less than a percent.
+CONNECTIONS = 50
+DELAY_MS = 100
+FEW, MANY = 500, 1500
+
+
+def arguments(url, connections, requests, bare=False):
+    line = ["--url", url, "--length", str(BODY), "--connections", str(connections),
+            "--requests", str(requests)]
+    return line + ["--bare"] if bare else line
+
+
+def run_counted(command):
+    # Not at random addresses: Lua's hashes are seeded with them.
+    fixed = ["setarch", "-R", *command]
+    try:
+        done = subprocess.run(fixed, env=environment(), text=True, capture_output=True,
+                              timeout=300, check=False)
+    except FileNotFoundError as error:
+        raise Failure(f"{error.filename} is not installed") from error
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"no result after 300 s: {' '.join(command)}") from error
+    if done.returncode:
+        raise Failure(f"status {done.returncode}: {done.stderr.strip()[-300:]}")
+    return done.stderr
+
+
+def syscalls(command, url, connections, few=FEW, many=MANY, bare=False):
+    """System calls per request, counted by the kernel."""
+    def total(requests):
+        text = run_counted(["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", *command,
+                            *arguments(url, connections, requests, bare)])
+        count = perf_count(text)
+        if count is None:
+            raise Failure("perf counted nothing")
+        return count
+    reason = tracepoints_missing()
+    if reason:
+        raise Failure(reason)
+    return (total(many) - total(few)) / (many - few)
+
+
+def instructions(command, url, connections=CONNECTIONS, few=FEW, many=MANY, bare=False):
+    """User instructions per request, counted by callgrind."""
+    def total(requests):
+        with tempfile.TemporaryDirectory() as folder:
+            text = run_counted(["valgrind", "--tool=callgrind",
+                                "--callgrind-out-file=" + os.path.join(folder, "out"),
+                                *command, *arguments(url, connections, requests, bare)])
+        found = re.search(r"Collected : (\d+)", text)
+        if not found:
+            raise Failure("callgrind said nothing")
+        return int(found.group(1))
+    run_quiet(["valgrind", "--version"])
+    return (total(many) - total(few)) / (many - few)
