@@ -35,9 +35,9 @@ describe("a gate", function()
     assert.same({ false }, { gate:take() })
     -- It ends without a connection: then two may try.
     gate:leave(true)
-    assert.same({ true, true }, { gate:take() })
-    assert.same({ true, true }, { gate:take() })
-    assert.same({ false }, { gate:take() })
+    assert.same({ true, true }, { gate:take(200) })
+    assert.same({ true, true }, { gate:take(200) })
+    assert.same({ false }, { gate:take(200) })
   end)
 
   it("fills the connections that stand before another one is opened", function()
@@ -49,12 +49,20 @@ describe("a gate", function()
     assert.equal("h2", gate:version())
     assert.same({ true, false }, { gate:take() })
     assert.same({ true, false }, { gate:take() })
-    assert.same({ true, true }, { gate:take() })
-    assert.same({ false }, { gate:take() })        -- until the second stands
-    assert.is_true(gate:connected(false))
+    assert.same({ true, true }, { gate:take(9) })
+    assert.same({ false }, { gate:take(1) })       -- the one being opened has room for both
+    for _ = 1, 3 do
+      assert.same({ true, true }, { gate:take(9) })
+    end
+    assert.same({ false }, { gate:take(99) })      -- until one of them stands
+    assert.is_true(gate:connected(false))          -- two stand, for 7 are there
+    assert.same({ true, true }, { gate:take(99) })
+    for _ = 1, 3 do
+      assert.is_true(gate:connected(false))
+    end
     assert.same({ true, false }, { gate:take() })
-    assert.equal(2, (client:counts()))
-    for _ = 1, 5 do
+    assert.equal(6, (client:counts()))
+    for _ = 1, 9 do
       gate:leave()
     end
     assert.equal(0, (client:counts()))

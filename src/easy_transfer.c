@@ -5,6 +5,7 @@
 #include "multi.h"
 #include "receiver.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define GUARD_TYPE "multisock.guard"
@@ -155,6 +156,42 @@ static int easy_take(lua_State *L)
   }
   lua_pushboolean(L, receiver->paused);
   return 2;
+}
+
+/*** Writes the body to a file from now on, what waits here first.
+@param file open Lua file, to be kept open until the transfer has ended
+@return bytes written so far; or nil, message */
+static int easy_sink(lua_State *L)
+{
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
+  luaL_Stream *stream = luaL_checkudata(L, 2, LUA_FILEHANDLE);
+  size_t size = buffer_size(&receiver->body);
+  luaL_argcheck(L, stream->closef != NULL, 2, "file is closed");
+  errno = 0;
+  if (size > 0 &&
+      fwrite(buffer_head(&receiver->body), 1, size, stream->f) != size) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(errno));
+    return 2;
+  }
+  buffer_drop(&receiver->body, size);
+  receiver->sink = stream->f;
+  lua_pushinteger(L, (lua_Integer)size);
+  return 1;
+}
+
+/*** Why the file refused to take more.
+@return string, or nil when it did not */
+static int easy_sink_error(lua_State *L)
+{
+  Easy *easy;
+  int code = receiver_check(L, &easy)->sink_error;
+  if (code == 0)
+    lua_pushnil(L);
+  else
+    lua_pushstring(L, strerror(code));
+  return 1;
 }
 
 /*** Whether no more can arrive.
@@ -460,6 +497,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
   { "home", easy_home },
+  { "sink", easy_sink },         { "sink_error", easy_sink_error },
   { NULL, NULL }
 };
 

@@ -12,6 +12,9 @@ static const char gate_type[] = "multisock.gate";
 /* Handles that may wait at one host: each holds a few KiB. */
 #define MOST_IDLE 256
 
+/* Connections that are opened at once to a host that has answered. */
+#define SCOUTS 4
+
 /* Scouts at most, when the first ones got no connection. */
 #define MOST_SCOUTS 64
 
@@ -91,6 +94,7 @@ void gate_leave(Gate *gate, bool scout)
 }
 
 /*** Takes a place for one transfer.
+@param waiting how many more are waiting: connections are opened for all
 @return false when there is none now, then "client" or "process" when that
 budget alone stands in the way; or true, scout: whether the transfer is to open
 a connection for others */
@@ -99,6 +103,7 @@ static int gate_take(lua_State *L)
   Gate *gate = gate_check(L, 1);
   bool scout = gate->version != VERSION_1 && gate->active >= capacity(gate);
   bool connects = scout || gate->version != VERSION_2;
+  lua_Integer waiting = luaL_optinteger(L, 2, 0);
   if (gate_take_free(gate)) {
     lua_pushboolean(L, 1);
     lua_pushboolean(L, 0);
@@ -109,8 +114,9 @@ static int gate_take(lua_State *L)
     return 1;
   if (scout && (gate->scouts >= gate->scouts_most ||
                 gate->connections >= gate->limit ||
-                (gate->version == VERSION_UNKNOWN &&
-                 gate->connections > gate->scouts)))
+                (gate->scouts > 0 && gate->connections > gate->scouts &&
+                 gate->connections * gate->streams >
+                                       gate->active + waiting)))
     return 1;
   if (connects && (is_full(gate->client) || is_full(gate->process))) {
     lua_pushstring(L, is_full(gate->client) ? "client" : "process");
@@ -145,7 +151,7 @@ static int gate_connected(lua_State *L)
   bool expected = gate->scouts > 0;
   if (expected) {
     gate->scouts--;
-    gate->scouts_most = 1;
+    gate->scouts_most = SCOUTS;
     if (lua_toboolean(L, 2) && gate->connections > 1) {
       gate->connections--;
       recount(gate);
@@ -165,9 +171,8 @@ static int gate_learn(lua_State *L)
   HttpVersion version = text[0] > '1' ? VERSION_2 : VERSION_1;
   bool new = gate->version != version;
   if (new) {
-    gate->scouts = 0;
     if (version == VERSION_1)
-      gate->connections = 0;       /* each transfer has its own */
+      gate->connections = gate->scouts = 0;    /* each transfer has its own */
     else if (gate->connections == 0)
       gate->connections = gate->active > 0;
     gate->version = version;

@@ -1,6 +1,7 @@
 /* See receiver.h. All callbacks here write C structs only. */
 #include "receiver.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -143,12 +144,30 @@ static bool passes_cap(const Receiver *receiver, size_t size)
                                             size) > receiver->max_body;
 }
 
+/* Straight to a file: no copy, and nothing to pause for. */
+static size_t sink_body(Easy *easy, const char *bytes, size_t size)
+{
+  Receiver *receiver = easy->receiver;
+  touch(easy);
+  errno = 0;
+  if (fwrite(bytes, 1, size, receiver->sink) != size) {
+    receiver->sink_error = errno != 0 ? errno : EIO;
+    return size + 1;
+  }
+  receiver->received += (curl_off_t)size;
+  if (receiver->chatty)
+    tell(easy);
+  return size;
+}
+
 static size_t on_body(char *bytes, size_t one, size_t size, void *data)
 {
   Easy *easy = data;
   Receiver *receiver = easy->receiver;
   Buffer *body = &receiver->body;
   (void)one;
+  if (receiver->sink != NULL)
+    return sink_body(easy, bytes, size);
   if (!receiver->buffering && !receiver->no_pause &&
       buffer_size(body) > 0 &&
       buffer_size(body) + size > receiver->high_water) {

@@ -88,7 +88,7 @@ end
 -- open a connection for others. Who is kept back by a budget alone has the host
 -- wait for that.
 local function take(host)
-  local taken, result = host.gate:take()
+  local taken, result = host.gate:take(host.last - host.first)
   if not taken and result then
     starve(host, result == "client" and host.budget or process)
   end

@@ -259,26 +259,27 @@ function methods:save(path)
   if file == nil then
     return nil, body_error(self, errors.new("io", message, { url = self.url }))
   end
-  local size = 0
-  local chunk, err = self:read()
-  while chunk do
-    local ok
-    ok, message = file:write(chunk)
-    if not ok then
-      err = body_error(self, errors.new("io", path .. ": " .. message, { url = self.url }))
-      break
-    end
-    size = size + #chunk
-    chunk, err = self:read()
+  local size, err, written
+  if self._body then
+    local body = self:read() or ""
+    written, message = file:write(body)
+    size = #body
+  else
+    self._use, written = "streamed", true
+    begin_read(self)
+    size, err = self._transfer:save(file)
+    self._reading = nil
   end
-  local ok
-  ok, message = file:close()
-  if err == nil and not ok then
-    err = errors.new("io", path .. ": " .. tostring(message), { url = self.url })
+  local closed, close_message = file:close()
+  if err == nil and not (written and closed) then
+    err = errors.new("io", message or close_message, { url = self.url })
   end
   if err then
+    if errors.is(err, "io") then
+      err.message = path .. ": " .. err.message
+    end
     self:close()
-    return nil, err
+    return nil, body_error(self, err)
   end
   return size
 end

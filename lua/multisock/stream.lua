@@ -382,6 +382,45 @@ function Stream:read_all()
   return body or ""
 end
 
+--- Writes all that is left of the body to an open file, without a detour
+-- through Lua.
+-- @return bytes; or nil, err
+function Stream:save(file)
+  local easy = self.easy
+  if self.released then
+    return nil, self.failure
+  end
+  local waited, message = easy:sink(file)
+  if waited == nil then
+    self:abort(errors.new("io", message))
+    return nil, self.failure
+  end
+  local _, _, received = easy:marks()
+  local before = received - waited
+  self.multi:resume(easy)
+  local since
+  while not self.released and easy:ended() == false do
+    since = since or now()
+    local err = await_news(self, since)
+    if err then
+      return nil, err
+    end
+  end
+  if self.released then
+    return nil, self.failure
+  end
+  message = easy:sink_error()
+  _, _, received = easy:marks()
+  check_end(self)
+  if message then
+    self.failure = describe(self, errors.new("io", message))
+  end
+  if self.failure then
+    return nil, self.failure
+  end
+  return received - before
+end
+
 ---- Starting, for transfer.lua -------------------------------------------------
 
 --- Makes the stream of a handle that is about to be added.
