@@ -11,6 +11,7 @@
 #include "info.h"
 #include "loop.h"
 #include "options.h"
+#include "proxy.h"
 #include "url.h"
 
 #define MULTISOCK_VERSION "0.1.0"
@@ -146,6 +147,8 @@ static const luaL_Reg functions[] = {
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
+  { "proxy_type", proxy_new_type }, { "strerror", proxy_strerror },
+  { "curl_version", proxy_curl_version },
   { NULL, NULL }
 };
 
