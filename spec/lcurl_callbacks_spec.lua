@@ -163,12 +163,17 @@ describe("callbacks of multisock.compat.lcurl", function()
     end
   end)
 
-  it("run in the coroutine that called perform, or on a thread of their own", function()
-    local c = easy { writefunction = function() coroutine.yield() end }
-    local co = coroutine.create(function() return pcall(c.perform, c) end)
+  it("run in the coroutine that called perform, which cannot yield then", function()
+    local ran
+    local c = easy { writefunction = function() ran = coroutine.running() end }
+    local co = coroutine.create(function() return c:perform() end)
+    assert.same({ true, c }, { coroutine.resume(co) })
+    assert.equal(co, ran)
+
+    c:setopt_writefunction(function() coroutine.yield() end)
+    co = coroutine.create(function() return pcall(c.perform, c) end)
     local resumed, ok, err = coroutine.resume(co)
-    assert.is_true(resumed)
-    assert.is_false(ok)
+    assert.same({ true, false }, { resumed, ok })
     assert.truthy(tostring(err):find("attempt to yield", 1, true))
   end)
 

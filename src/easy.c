@@ -402,6 +402,7 @@ static int easy_getinfo(lua_State *L)
 static int easy_perform(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
+  lua_State *own;
   CURLcode code;
   if (easy->multi != NULL)
     return luaL_error(L, "perform: the handle is in a multi");
@@ -413,7 +414,12 @@ static int easy_perform(lua_State *L)
   easy->message[0] = '\0';
   easy->failed_in_lua = false;
   easy->depth++;
+  /* The caller waits in this call: until it returns, callbacks may run on its
+     coroutine, so that they and their tracebacks know who that is. */
+  own = easy->callbacks;
+  easy->callbacks = L;
   code = curl_easy_perform(easy->handle);
+  easy->callbacks = own;
   easy->depth--;
   if (easy->orphan) {
     easy_destroy(easy);
