@@ -377,6 +377,7 @@ describe("options", function()
       SSL_FALSESTART = "of some TLS libraries", TCP_FASTOPEN = "some systems",
       SSL_SIGNATURE_ALGORITHMS = "of some TLS libraries", PROXY_SERVICE_NAME = "GSS-API",
       PROXY_TLSAUTH_TYPE = "libcurl 7.88 takes no value for it",
+      WS_OPTIONS = "WebSocket",
     }
     local path = os.tmpname()
     local others = { curlu = core.url("http://a/"), stream_depends = core.easy() }

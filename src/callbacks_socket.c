@@ -86,13 +86,17 @@ static int duplicate(lua_State *L, lua_Integer fd)
 static int open_body(lua_State *L)
 {
   Open *call = lua_touserdata(L, 1);
+  lua_Integer fd;
+  int exact;
   lua_pushstring(L, call->purpose == CURLSOCKTYPE_ACCEPT ? "accept"
                                                          : "ipcxn");
   push_address(L, call->address);
   lua_call(L, 2, 1);
   call->fd = -2;
-  if (lua_isinteger(L, -1))
-    call->fd = duplicate(L, lua_tointeger(L, -1));
+  /* LuaSocket's descriptors are floats. */
+  if (lua_type(L, -1) == LUA_TNUMBER &&
+      (fd = lua_tointegerx(L, -1, &exact), exact))
+    call->fd = duplicate(L, fd);
   else if (lua_isboolean(L, -1))
     call->fd = lua_toboolean(L, -1) ? -2 : -1;
   else if (!lua_isnil(L, -1))
