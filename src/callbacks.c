@@ -32,17 +32,24 @@ lua_State *callbacks_thread(lua_State *L)
 
 /* ---- Running ---- */
 
-/* The value stays what it was, but for the one message of Lua's own that
-   does not tell what was wrong. */
+/* The value stays what it was, but for the messages of Lua's own that do not
+   tell what was wrong: of a coroutine, and of the main thread. */
 int callbacks_on_error(lua_State *L)
 {
-  static const char yielded[] = "attempt to yield across a C-call boundary";
+  static const char *const yielded[] = {
+    "attempt to yield across a C-call boundary",
+    "attempt to yield from outside a coroutine"
+  };
   const char *message = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1)
                                                       : NULL;
-  if (message != NULL && strcmp(message, yielded) == 0) {
+  size_t i;
+  for (i = 0; message != NULL && i < 2; i++) {
+    if (strcmp(message, yielded[i]) != 0)
+      continue;
     lua_pushfstring(L, "a callback cannot wait, it runs inside libcurl (%s)",
-                    yielded);
+                    yielded[i]);
     lua_replace(L, 1);
+    break;
   }
   luaL_traceback(L, L, NULL, 1);
   error_keep_traceback(L);
