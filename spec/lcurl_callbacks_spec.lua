@@ -92,8 +92,11 @@ describe("callbacks of multisock.compat.lcurl", function()
       local c = easy {}
       local kept = setmetatable({}, { __mode = "v" })
       for _, ending in ipairs { "unsetopt_" .. name, "reset" } do
-        kept[1] = {}
-        c["setopt_" .. name](c, drop, kept[1])
+        do
+          local context = {}
+          kept[1] = context
+          c["setopt_" .. name](c, drop, context)
+        end
         support.collect()
         assert.is_table(kept[1], name)
         c[ending](c)

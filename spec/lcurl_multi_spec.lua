@@ -233,9 +233,13 @@ describe("multi handles of multisock.compat.lcurl", function()
   end)
 
   it("are collected with what they hold", function()
-    local kept = setmetatable({ safe.multi() }, { __mode = "v" })
-    kept[1]:setopt_socketfunction(drop)
-    kept[1]:add_handle(easy())
+    local kept = setmetatable({}, { __mode = "v" })
+    do
+      local m = safe.multi()
+      kept[1] = m
+      m:setopt_socketfunction(drop)
+      m:add_handle(easy())
+    end
     support.collect()
     assert.is_nil(kept[1])
   end)

@@ -247,8 +247,12 @@ describe("multisock.compat.lcurl", function()
     it("keep a value of the program's, as long as they live", function()
       local c = easy {}
       assert.is_nil(c:getdata())
-      local kept = setmetatable({ {} }, { __mode = "v" })
-      assert.equal(c, c:setdata(kept[1]))
+      local kept = setmetatable({}, { __mode = "v" })
+      do
+        local value = {}
+        kept[1] = value
+        assert.equal(c, c:setdata(value))
+      end
       support.collect()
       assert.equal(kept[1], c:getdata())
       c:close()
