@@ -1,12 +1,13 @@
-/* Trampolines from libcurl's callbacks to the Lua functions of easy handles.
-   They run under pcall on a thread of their own: no error and no yield
-   crosses libcurl. A callback that raises ends its own transfer, and the
-   value that it raised is what perform or info_read then returns. */
-#include "callbacks.h"
+/* How libcurl's callbacks reach the Lua functions of easy handles. They run
+   under pcall on a thread of their own: no error and no yield crosses
+   libcurl. A callback that raises ends its own transfer, and the value that
+   it raised is what perform or info_read then returns. The trampolines
+   themselves are in the files beside this one, by subject. */
+#include "callbacks_private.h"
 
 #include <string.h>
 
-#include "receiver.h"
+#include "error.h"
 
 static const char thread_key;      /* its address is the registry key */
 
@@ -29,225 +30,123 @@ lua_State *callbacks_thread(lua_State *L)
   return thread;
 }
 
-/* Pushes the function of this option; NULL when the callback must not or
-   cannot run, and then the transfer is to be ended. */
-static lua_State *begin(Easy *easy, CURLoption id)
+/* ---- Running ---- */
+
+/* The value stays what it was, but for the messages of Lua's own that do not
+   tell what was wrong: of a coroutine, and of the main thread. */
+int callbacks_on_error(lua_State *L)
 {
-  lua_State *L = easy->callbacks;
-  if (easy->orphan || easy->failed_in_lua || !lua_checkstack(L, 16))
-    return NULL;
+  static const char *const yielded[] = {
+    "attempt to yield across a C-call boundary",
+    "attempt to yield from outside a coroutine"
+  };
+  const char *message = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1)
+                                                      : NULL;
+  size_t i;
+  for (i = 0; message != NULL && i < 2; i++) {
+    if (strcmp(message, yielded[i]) != 0)
+      continue;
+    lua_pushfstring(L, "a callback cannot wait, it runs inside libcurl (%s)",
+                    yielded[i]);
+    lua_replace(L, 1);
+    break;
+  }
+  luaL_traceback(L, L, NULL, 1);
+  error_keep_traceback(L);
+  lua_settop(L, 1);
+  return 1;
+}
+
+/* Pushes the handler, the body, its data and the user's function. */
+static bool push_call(lua_State *L, const Easy *easy, int option,
+                      lua_CFunction body, void *call)
+{
   easy_push_values(L, easy);
   if (!lua_istable(L, -1)) {
     lua_pop(L, 1);
-    return NULL;
+    return false;
   }
-  lua_rawgeti(L, -1, (lua_Integer)id);
-  lua_remove(L, -2);
-  return L;
+  lua_pushcfunction(L, callbacks_on_error);
+  lua_pushcfunction(L, body);
+  lua_pushlightuserdata(L, call);
+  lua_rawgeti(L, -4, option);
+  lua_remove(L, -5);
+  if (lua_isfunction(L, -1))
+    return true;
+  lua_pop(L, 4);
+  return false;
 }
 
-/* Calls what begin pushed. False, with nothing pushed, when it raised or
-   closed its own handle. */
-static bool call(lua_State *L, Easy *easy, int arguments)
+/* Outside of lua_pcall nothing here allocates, so nothing can raise. */
+bool callbacks_run(Easy *easy, int option, lua_CFunction body, void *call)
 {
+  lua_State *L = easy->callbacks;
   int status;
+  if (easy->orphan || easy->failed_in_lua || !lua_checkstack(L, 16) ||
+      !push_call(L, easy, option, body, call))
+    return false;
   easy->depth++;
-  status = lua_pcall(L, arguments, 1, 0);
+  status = lua_pcall(L, 2, 0, -4);
   easy->depth--;
-  if (status != LUA_OK) {
+  if (status != LUA_OK)
     easy_keep_error(L, easy);
-    return false;
-  }
-  if (easy->orphan) {
-    lua_pop(L, 1);
-    return false;
-  }
-  return true;
+  lua_pop(L, 1);                   /* the handler */
+  return status == LUA_OK && !easy->orphan;
 }
 
-/* Raises, for the transfer, an error of the callback's own making. */
-static void refuse_result(lua_State *L, Easy *easy, const char *name,
-                          const char *expected)
+int callbacks_refuse(lua_State *L, const char *name, const char *expected)
 {
-  lua_pushfstring(L, "%s returned %s: %s expected", name,
-                  luaL_tolstring(L, -1, NULL), expected);
-  lua_remove(L, -2);
-  easy_keep_error(L, easy);
-  lua_pop(L, 1);
+  return luaL_error(L, "%s returned %s: %s expected", name,
+                    luaL_tolstring(L, -1, NULL), expected);
 }
 
-/* nil and true: all taken; false: end the transfer; a number: that many. */
-static size_t take_result(lua_State *L, Easy *easy, const char *name,
-                          size_t size)
+int callbacks_code(lua_State *L, const char *name, int refuse)
 {
-  size_t taken = size;
-  if (lua_type(L, -1) == LUA_TNUMBER && lua_isinteger(L, -1))
-    taken = (size_t)lua_tointeger(L, -1);
+  int code = 0;
+  if (lua_isinteger(L, -1))
+    code = (int)lua_tointeger(L, -1);
   else if (lua_isboolean(L, -1))
-    taken = lua_toboolean(L, -1) ? size : size + 1;
-  else if (!lua_isnil(L, -1)) {
-    refuse_result(L, easy, name, "nil, boolean or integer");
-    return size + 1;
-  }
+    code = lua_toboolean(L, -1) ? 0 : refuse;
+  else if (!lua_isnil(L, -1))
+    callbacks_refuse(L, name, "nil, boolean or integer");
   lua_pop(L, 1);
-  return taken;
+  return code;
 }
 
-static size_t pass_bytes(Easy *easy, CURLoption id, const char *name,
-                         const char *bytes, size_t size)
-{
-  lua_State *L = begin(easy, id);
-  if (L == NULL)
-    return size + 1;               /* anything but `size` ends it */
-  lua_pushlstring(L, bytes, size);
-  if (!call(L, easy, 1))
-    return size + 1;
-  return take_result(L, easy, name, size);
-}
+/* ---- Setting ---- */
 
-static size_t on_write(char *bytes, size_t one, size_t size, void *data)
-{
-  return pass_bytes(data, CURLOPT_WRITEFUNCTION, "writefunction", bytes,
-                    one * size);
-}
-
-static size_t on_header(char *bytes, size_t one, size_t size, void *data)
-{
-  return pass_bytes(data, CURLOPT_HEADERFUNCTION, "headerfunction", bytes,
-                    one * size);
-}
-
-static bool is_number(lua_State *L, lua_Integer number)
-{
-  return lua_isinteger(L, -1) && lua_tointeger(L, -1) == number;
-}
-
-static size_t on_read(char *bytes, size_t one, size_t room, void *data)
-{
-  Easy *easy = data;
-  lua_State *L = begin(easy, CURLOPT_READFUNCTION);
-  size_t size = 0;
-  if (L == NULL)
-    return CURL_READFUNC_ABORT;
-  lua_pushinteger(L, (lua_Integer)(one * room));
-  if (!call(L, easy, 1))
-    return CURL_READFUNC_ABORT;
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    const char *chunk = lua_tolstring(L, -1, &size);
-    if (size > one * room) {
-      lua_pushfstring(L, "readfunction returned %I bytes, %I were asked for",
-                      (LUAI_UACINT)size, (LUAI_UACINT)(one * room));
-      easy_keep_error(L, easy);
-      lua_pop(L, 1);
-      return CURL_READFUNC_ABORT;
-    }
-    memcpy(bytes, chunk, size);
-  }
-  else if (is_number(L, CURL_READFUNC_PAUSE) ||
-           is_number(L, CURL_READFUNC_ABORT))
-    size = (size_t)lua_tointeger(L, -1);
-  else if (!lua_isnil(L, -1)) {
-    /* Another number would send what the buffer held before. */
-    refuse_result(L, easy, "readfunction",
-                  "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
-    return CURL_READFUNC_ABORT;
-  }
-  lua_pop(L, 1);
-  return size;
-}
-
-static int on_seek(void *data, curl_off_t offset, int origin)
-{
-  Easy *easy = data;
-  lua_State *L = begin(easy, CURLOPT_SEEKFUNCTION);
-  int result;
-  if (L == NULL)
-    return CURL_SEEKFUNC_FAIL;
-  lua_pushinteger(L, offset);
-  lua_pushstring(L, origin == SEEK_SET ? "set"
-                                       : origin == SEEK_CUR ? "cur" : "end");
-  if (!call(L, easy, 2))
-    return CURL_SEEKFUNC_FAIL;
-  result = lua_isnil(L, -1) || lua_toboolean(L, -1) ? CURL_SEEKFUNC_OK
-                                                    : CURL_SEEKFUNC_CANTSEEK;
-  lua_pop(L, 1);
-  return result;
-}
-
-static int on_xferinfo(void *data, curl_off_t down_total, curl_off_t down,
-                       curl_off_t up_total, curl_off_t up)
-{
-  Easy *easy = data;
-  lua_State *L = begin(easy, CURLOPT_XFERINFOFUNCTION);
-  int stop;
-  if (L == NULL)
-    return 1;
-  lua_pushinteger(L, down_total);
-  lua_pushinteger(L, down);
-  lua_pushinteger(L, up_total);
-  lua_pushinteger(L, up);
-  if (!call(L, easy, 4))
-    return 1;
-  stop = lua_isinteger(L, -1) ? lua_tointeger(L, -1) != 0
-                              : lua_isboolean(L, -1) && !lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return stop;
-}
-
-static int on_debug(CURL *handle, curl_infotype type, char *bytes,
-                    size_t size, void *data)
-{
-  static const char *const names[] = {
-    "text", "header_in", "header_out", "data_in", "data_out",
-    "ssl_data_in", "ssl_data_out"
-  };
-  Easy *easy = data;
-  lua_State *L;
-  (void)handle;                    /* may be one of libcurl's own */
-  if (type >= CURLINFO_END)
-    return 0;
-  L = begin(easy, CURLOPT_DEBUGFUNCTION);
-  if (L == NULL)
-    return 0;
-  lua_pushstring(L, names[type]);
-  lua_pushlstring(L, bytes, size);
-  if (call(L, easy, 2))
-    lua_pop(L, 1);
-  return 0;
-}
-
-typedef void (*AnyFunction)(void);
-
-typedef struct CallbackRow {
-  CURLoption function, data;
-  AnyFunction trampoline;
-} CallbackRow;
-
-static const CallbackRow rows[] = {
-  { CURLOPT_WRITEFUNCTION, CURLOPT_WRITEDATA, (AnyFunction)on_write },
-  { CURLOPT_HEADERFUNCTION, CURLOPT_HEADERDATA, (AnyFunction)on_header },
-  { CURLOPT_READFUNCTION, CURLOPT_READDATA, (AnyFunction)on_read },
-  { CURLOPT_SEEKFUNCTION, CURLOPT_SEEKDATA, (AnyFunction)on_seek },
-  { CURLOPT_XFERINFOFUNCTION, CURLOPT_XFERINFODATA,
-    (AnyFunction)on_xferinfo },
-  { CURLOPT_DEBUGFUNCTION, CURLOPT_DEBUGDATA, (AnyFunction)on_debug },
+static const CallbackRow *const all_rows[] = {
+  callbacks_data_rows, callbacks_progress_rows, callbacks_connect_rows,
+  callbacks_ftp_rows, callbacks_hsts_rows
 };
 
-#define ROWS (sizeof rows / sizeof *rows)
+#define LISTS (sizeof all_rows / sizeof *all_rows)
 
 static const CallbackRow *row_find(CURLoption id)
 {
   size_t i;
-  for (i = 0; i < ROWS; i++)
-    if (rows[i].function == id)
-      return &rows[i];
+  const CallbackRow *row;
+  for (i = 0; i < LISTS; i++)
+    for (row = all_rows[i]; row->function != 0; row++)
+      if (row->function == (int)id)
+        return row;
   return NULL;
+}
+
+/* What libcurl calls when a connection opens or closes is set before each
+   transfer, see callbacks_socket.c. */
+static bool is_socket(CURLoption id)
+{
+  return id == CURLOPT_OPENSOCKETFUNCTION || id == CURLOPT_CLOSESOCKETFUNCTION;
 }
 
 bool callbacks_is_received(CURLoption id)
 {
   return id == CURLOPT_WRITEFUNCTION || id == CURLOPT_HEADERFUNCTION ||
-         id == CURLOPT_READFUNCTION;
+         id == CURLOPT_READFUNCTION || id == CURLOPT_PREREQFUNCTION ||
+         id == CURLOPT_CLOSESOCKETFUNCTION ||
+         id == CURLOPT_HSTSWRITEFUNCTION || id == CURLOPT_WRITEDATA ||
+         id == CURLOPT_HEADERDATA || id == CURLOPT_READDATA;
 }
 
 static void keep(lua_State *L, int self, CURLoption id, int value)
@@ -258,21 +157,55 @@ static void keep(lua_State *L, int self, CURLoption id, int value)
   lua_pop(L, 1);
 }
 
+void callbacks_forget(lua_State *L, int self, CURLoption id)
+{
+  lua_pushnil(L);
+  keep(L, self, id, lua_gettop(L));
+  lua_pop(L, 1);
+}
+
+static CURLcode set_row(Easy *easy, const CallbackRow *row)
+{
+  CURL *handle = easy->handle;
+  CURLcode code = curl_easy_setopt(handle, (CURLoption)row->function,
+                                   row->trampoline);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt(handle, (CURLoption)row->data, easy);
+  return code;
+}
+
+static bool shows_progress(CURLoption id)
+{
+  return id == CURLOPT_XFERINFOFUNCTION || (int)id == OPTION_PROGRESSFUNCTION;
+}
+
+static void change_sockets(lua_State *L, Easy *easy, int self)
+{
+  compat_getuservalue(L, self);
+  callbacks_reset_sockets(L, easy, lua_gettop(L));
+  lua_pop(L, 1);
+}
+
 CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
                        const char *name, int value)
 {
   const CallbackRow *row = row_find(id);
   CURLcode code;
-  if (row == NULL)
-    luaL_error(L, "option '%s' is not offered yet", name);
   if (!lua_isfunction(L, value))
     luaL_error(L, "option '%s': function expected, got %s", name,
                luaL_typename(L, value));
+  if (is_socket(id)) {
+    keep(L, self, id, value);
+    change_sockets(L, easy, self);
+    return CURLE_OK;
+  }
+  if (row == NULL)
+    return CURLE_UNKNOWN_OPTION;
+  code = set_row(easy, row);
+  if (code != CURLE_OK)
+    return code;
   keep(L, self, id, value);
-  code = curl_easy_setopt(easy->handle, row->function, row->trampoline);
-  if (code == CURLE_OK)
-    code = curl_easy_setopt(easy->handle, row->data, easy);
-  if (code == CURLE_OK && id == CURLOPT_XFERINFOFUNCTION)
+  if (shows_progress(id))
     code = curl_easy_setopt(easy->handle, CURLOPT_NOPROGRESS, 0L);
   return code;
 }
@@ -295,16 +228,9 @@ static size_t read_nothing(char *bytes, size_t one, size_t size, void *data)
   return 0;
 }
 
-CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id,
-                         const char *name)
+static CURLcode unset_row(Easy *easy, CURLoption id, const CallbackRow *row)
 {
-  const CallbackRow *row = row_find(id);
   CURL *handle = easy->handle;
-  if (row == NULL)
-    luaL_error(L, "option '%s' is not offered yet", name);
-  lua_pushnil(L);
-  keep(L, self, id, lua_gettop(L));
-  lua_pop(L, 1);
   switch (id) {
   case CURLOPT_WRITEFUNCTION:
     return curl_easy_setopt(handle, id, drop_bytes);
@@ -314,23 +240,59 @@ CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id,
     (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
     return curl_easy_setopt(handle, id, NULL);
   default:
+    if (shows_progress(id))
+      (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
     /* The data too: headers with data but without a function would go to the
        write function. */
-    (void)curl_easy_setopt(handle, row->data, NULL);
+    (void)curl_easy_setopt(handle, (CURLoption)row->data, NULL);
     return curl_easy_setopt(handle, id, NULL);
   }
 }
 
-/* Setting a callback cannot fail. */
+CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id)
+{
+  const CallbackRow *row = row_find(id);
+  callbacks_forget(L, self, id);
+  if (is_socket(id)) {
+    change_sockets(L, easy, self);
+    return CURLE_OK;
+  }
+  return row == NULL ? CURLE_UNKNOWN_OPTION : unset_row(easy, id, row);
+}
+
+/* Setting a callback cannot fail, but for those that this libcurl lacks. */
 void callbacks_silence(Easy *easy)
 {
   CURL *handle = easy->handle;
+  const CallbackRow *row;
   size_t i;
-  for (i = 0; i < ROWS; i++)
-    (void)curl_easy_setopt(handle, rows[i].function, NULL);
+  for (i = 0; i < LISTS; i++)
+    for (row = all_rows[i]; row->function != 0; row++)
+      (void)curl_easy_setopt(handle, (CURLoption)row->function, NULL);
   (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, drop_bytes);
   (void)curl_easy_setopt(handle, CURLOPT_READFUNCTION, read_nothing);
   (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
   /* Without a debug function libcurl would talk to stderr. */
   (void)curl_easy_setopt(handle, CURLOPT_VERBOSE, 0L);
+}
+
+void callbacks_allow_save(lua_State *L, Easy *easy)
+{
+  easy_push_values(L, easy);
+  if (lua_rawgeti(L, -1, CURLOPT_HSTSWRITEFUNCTION) == LUA_TFUNCTION)
+    (void)set_row(easy, row_find(CURLOPT_HSTSWRITEFUNCTION));
+  lua_pop(L, 2);
+}
+
+void callbacks_adopt(lua_State *L, Easy *easy, int values)
+{
+  const CallbackRow *row;
+  size_t i;
+  for (i = 0; i < LISTS; i++)
+    for (row = all_rows[i]; row->function != 0; row++) {
+      if (lua_rawgeti(L, values, row->function) == LUA_TFUNCTION)
+        (void)set_row(easy, row);
+      lua_pop(L, 1);
+    }
+  callbacks_reset_sockets(L, easy, values);
 }

@@ -7,17 +7,35 @@
 #pragma GCC visibility push(hidden)
 
 /* Sets the callback option `id` of the userdata at `self` to the function at
-   `value`; raises when it is none, or when the option is not offered. */
+   `value`; raises when it is none. */
 CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
                        const char *name, int value);
-CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id,
-                         const char *name);
+CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id);
 
-/* Whether a collected transfer needs this callback for itself. */
+/* Whether a collected transfer needs this callback for itself, or could not
+   tell anybody what it raised. */
 bool callbacks_is_received(CURLoption id);
+
+/* Forgets the Lua function of this option, which gets other data. */
+void callbacks_forget(lua_State *L, int self, CURLoption id);
 
 /* Replaces all Lua callbacks of a handle that is going away. */
 void callbacks_silence(Easy *easy);
+
+/* Lets a handle that is closed by its program save its HSTS entries. */
+void callbacks_allow_save(lua_State *L, Easy *easy);
+
+/* Points the callbacks of a duplicate, whose values are at stack index
+   `values`, at itself. */
+void callbacks_adopt(lua_State *L, Easy *easy, int values);
+
+/* Before each transfer of a handle with own_sockets, after easy_set_driver.
+   `self` is the easy's userdata, `owner` that of whoever has the connection
+   pool: the multi, or the easy itself. */
+void callbacks_prepare_sockets(lua_State *L, Easy *easy, int self, int owner);
+
+/* Takes what the connections of the old values need over to the new ones. */
+void callbacks_keep_sockets(lua_State *L, int old_values, int new_values);
 
 /* Makes the thread on which callbacks run, one for each Lua state. It is
    never suspended, so a callback finds a stack that is always usable. */

@@ -12,6 +12,7 @@
 #include "info.h"
 #include "loop.h"
 #include "options.h"
+#include "proxy.h"
 #include "shortcut.h"
 #include "url.h"
 
@@ -148,6 +149,8 @@ static const luaL_Reg functions[] = {
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
+  { "proxy_type", proxy_new_type }, { "strerror", proxy_strerror },
+  { "curl_version", proxy_curl_version },
   { NULL, NULL }
 };
 
@@ -160,6 +163,13 @@ static const struct {
   { "WRITEFUNC_PAUSE", CURL_WRITEFUNC_PAUSE },
   { "READFUNC_PAUSE", CURL_READFUNC_PAUSE },
   { "READFUNC_ABORT", CURL_READFUNC_ABORT },
+  { "SOCKOPT_ALREADY_CONNECTED", CURL_SOCKOPT_ALREADY_CONNECTED },
+  { "CHUNK_BGN_FUNC_SKIP", CURL_CHUNK_BGN_FUNC_SKIP },
+  { "KHSTAT_FINE_ADD_TO_FILE", CURLKHSTAT_FINE_ADD_TO_FILE },
+  { "KHSTAT_FINE", CURLKHSTAT_FINE },
+  { "KHSTAT_REJECT", CURLKHSTAT_REJECT },
+  { "KHSTAT_DEFER", CURLKHSTAT_DEFER },
+  { "KHSTAT_FINE_REPLACE", CURLKHSTAT_FINE_REPLACE },
 };
 
 EXPORT int luaopen_multisock_core(lua_State *L)

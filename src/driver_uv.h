@@ -55,6 +55,14 @@ void uvdriver_remove_multi(UvMulti *multi);
    than the easy handle lives: the driver must outlive the multi. */
 void uvdriver_prepare_easy(UvDriver *driver, CURL *easy);
 
+/* For a program with functions of its own for these two: what prepare_easy
+   would have done, in parts. A socket that was opened by open or told of by
+   adopt must be told of by release before it is closed. */
+curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
+                            struct curl_sockaddr *address);
+void uvdriver_adopt(UvDriver *driver, curl_socket_t fd);
+void uvdriver_release(UvDriver *driver, curl_socket_t fd);
+
 /* Counts transfers: while there are any the loop stays alive. */
 void uvdriver_transfers(UvDriver *driver, int change);
 

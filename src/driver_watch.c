@@ -320,24 +320,10 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
   return 0;                        /* -1 would kill all transfers */
 }
 
-curl_socket_t watch_open_socket(void *data, curlsocktype purpose,
-                                struct curl_sockaddr *address)
+void uvdriver_adopt(UvDriver *driver, curl_socket_t fd)
 {
-  UvDriver *driver = data;
-  int type = address->socktype;
-  curl_socket_t fd;
-  Watch *stale, *watch;
-  (void)purpose;
-#ifdef SOCK_CLOEXEC
-  /* libcurl before 8.17 lets children inherit its sockets; such a child
-     would keep epoll's registration alive after close(). */
-  type |= SOCK_CLOEXEC | SOCK_NONBLOCK;
-#endif
-  fd = socket(address->family, type, address->protocol);
-  if (fd < 0)
-    return CURL_SOCKET_BAD;
-  stale = watch_find(driver, fd);
-  watch = NULL;
+  Watch *stale = watch_find(driver, fd);
+  Watch *watch;
   if (stale != NULL) {
     int wanted = stale->wanted;
     UvMulti *multi = stale->multi;
@@ -353,14 +339,42 @@ curl_socket_t watch_open_socket(void *data, curlsocktype purpose,
     watch = watch_new(driver, fd);
   if (watch != NULL)
     watch->ours = true;
+}
+
+curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
+                            struct curl_sockaddr *address)
+{
+  int type = address->socktype;
+  curl_socket_t fd;
+  (void)purpose;
+#ifdef SOCK_CLOEXEC
+  /* libcurl before 8.17 lets children inherit its sockets; such a child
+     would keep epoll's registration alive after close(). */
+  type |= SOCK_CLOEXEC | SOCK_NONBLOCK;
+#endif
+  fd = socket(address->family, type, address->protocol);
+  if (fd < 0)
+    return CURL_SOCKET_BAD;
+  uvdriver_adopt(driver, fd);
   return fd;
+}
+
+void uvdriver_release(UvDriver *driver, curl_socket_t fd)
+{
+  Watch *watch = watch_find(driver, fd);
+  if (watch != NULL)
+    watch_end(watch);
+}
+
+curl_socket_t watch_open_socket(void *data, curlsocktype purpose,
+                                struct curl_sockaddr *address)
+{
+  return uvdriver_open(data, purpose, address);
 }
 
 int watch_close_socket(void *data, curl_socket_t fd)
 {
-  Watch *watch = watch_find(data, fd);
-  if (watch != NULL)
-    watch_end(watch);
+  uvdriver_release(data, fd);
   return close(fd);
 }
 

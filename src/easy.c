@@ -18,8 +18,10 @@ const char easy_type[] = "multisock.easy";
    the Lua object without keeping it alive. */
 static const char registry_key;
 
-/* Slot of the value table in which a callback's error waits. */
+/* Slots of the value table: a callback's error waits in the one, the other
+   tells where the last one came from. */
 #define ERROR_SLOT "error"
+#define TRACEBACK_SLOT "traceback"
 
 /* ---- Finding Lua objects ---- */
 
@@ -81,13 +83,25 @@ void easy_leave_news(Easy *easy)
 
 /* ---- Errors of callbacks ---- */
 
+/* Values of the easy, the error: runs under pcall, as it may allocate. */
+static int keep_in_values(lua_State *L)
+{
+  lua_setfield(L, 1, ERROR_SLOT);
+  error_push_traceback(L);
+  lua_setfield(L, 1, TRACEBACK_SLOT);
+  return 0;
+}
+
 void easy_keep_error(lua_State *L, Easy *easy)
 {
   easy->failed_in_lua = true;
   easy_push_values(L, easy);
   if (lua_istable(L, -1)) {
-    lua_pushvalue(L, -2);
-    lua_setfield(L, -2, ERROR_SLOT);
+    lua_pushcfunction(L, keep_in_values);
+    lua_insert(L, -2);
+    lua_pushvalue(L, -3);
+    if (lua_pcall(L, 2, 0, 0) == LUA_OK)
+      lua_pushnil(L);              /* in place of the message */
   }
   lua_pop(L, 2);
 }
@@ -121,6 +135,7 @@ void easy_set_basics(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
 #endif
   easy->driver = NULL;
+  easy->own_sockets = easy->related = false;
 }
 
 void easy_set_driver(Easy *easy, UvDriver *driver)
@@ -141,15 +156,27 @@ void easy_destroy(Easy *easy)
 {
   easy_leave_news(easy);
   /* Cleaning up may call the header, debug and close callbacks. */
-  callbacks_silence(easy);
-  curl_easy_cleanup(easy->handle);
+  if (easy->handle != NULL) {
+    callbacks_silence(easy);
+    curl_easy_cleanup(easy->handle);
+  }
   options_free_lists(easy);
   receiver_free(easy->receiver);
   free(easy);
 }
 
-/* Closes and collects: one function that never raises. A handle whose own
-   callback is running is only marked; whoever called libcurl ends it. */
+static void forget(lua_State *L, const Easy *easy)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  if (lua_istable(L, -1)) {
+    lua_pushnil(L);
+    lua_rawsetp(L, -2, easy);
+  }
+  lua_pop(L, 1);
+}
+
+/* A finalizer calls no Lua, and never raises. A handle whose own callback is
+   running is only marked; whoever called libcurl ends it. */
 static int easy_gc(lua_State *L)
 {
   Easy **box = compat_checkudata(L, 1, easy_type);
@@ -157,11 +184,7 @@ static int easy_gc(lua_State *L)
   if (easy == NULL)
     return 0;
   *box = NULL;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
-  if (lua_istable(L, -1)) {
-    lua_pushnil(L);
-    lua_rawsetp(L, -2, easy);
-  }
+  forget(L, easy);
   easy_leave_waiting(L, easy);
   easy->orphan = true;
   if (easy->multi != NULL && easy->multi->depth > 0) {
@@ -177,11 +200,37 @@ static int easy_gc(lua_State *L)
 }
 
 /*** Ends the transfer and frees the handle. May be called again, at any time,
-and in a callback of the handle itself, whose transfer then fails.
+and in a callback of the handle itself, whose transfer then fails. Outside of
+callbacks it gives HSTS entries to hstswritefunction, and the handle's own
+connections to closesocketfunction.
+@raise what these two raised; the handle is closed then, too
 @see curl_easy_cleanup(3) */
 static int easy_close(lua_State *L)
 {
-  return easy_gc(L);
+  Easy **box = compat_checkudata(L, 1, easy_type);
+  Easy *easy = *box;
+  bool failed;
+  if (easy == NULL || easy->depth > 0 ||
+      (easy->multi != NULL && easy->multi->depth > 0))
+    return easy_gc(L);
+  lua_settop(L, 1);
+  *box = NULL;                     /* closed for what is called below */
+  if (easy->multi != NULL) {
+    easy->orphan = true;
+    multi_detach(easy);
+    easy->orphan = false;
+  }
+  easy->failed_in_lua = false;
+  callbacks_silence(easy);
+  callbacks_allow_save(L, easy);
+  curl_easy_cleanup(easy->handle);
+  easy->handle = NULL;
+  failed = easy->failed_in_lua;
+  if (failed)
+    easy_push_error(L, easy, CURLE_OK);
+  forget(L, easy);
+  easy_destroy(easy);
+  return failed ? lua_error(L) : 0;
 }
 
 /* Applies a table of options; false with an error object pushed. */
@@ -197,6 +246,31 @@ static bool set_table(lua_State *L, Easy *easy, int self, int table)
   return true;
 }
 
+Easy *easy_wrap(lua_State *L, Easy *original)
+{
+  Easy **box = compat_newuserdata(L, sizeof *box);
+  Easy *easy;
+  *box = NULL;
+  luaL_setmetatable(L, easy_type);
+  lua_newtable(L);
+  compat_setuservalue(L, -2);
+  easy = calloc(1, sizeof *easy);
+  if (easy != NULL)
+    easy->handle = original != NULL ? curl_easy_duphandle(original->handle)
+                                    : curl_easy_init();
+  if (easy == NULL || easy->handle == NULL) {
+    free(easy);
+    luaL_error(L, "not enough memory");
+  }
+  easy->callbacks = callbacks_thread(L);
+  *box = easy;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, easy);
+  lua_pop(L, 1);
+  return easy;
+}
+
 /*** Makes an easy handle.
 @param options optional table of options by name
 @return core.Easy; or nil, err when libcurl refuses an option
@@ -204,37 +278,53 @@ static bool set_table(lua_State *L, Easy *easy, int self, int table)
 @see curl_easy_init(3) */
 int easy_new(lua_State *L)
 {
-  Easy **box;
   Easy *easy;
-  int self;
   if (!lua_isnoneornil(L, 1))
     luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  box = compat_newuserdata(L, sizeof *box);
-  *box = NULL;
-  self = lua_gettop(L);
-  luaL_setmetatable(L, easy_type);
-  lua_newtable(L);
-  compat_setuservalue(L, self);
-  easy = calloc(1, sizeof *easy);
-  if (easy == NULL || (easy->handle = curl_easy_init()) == NULL) {
-    free(easy);
-    return luaL_error(L, "not enough memory");
-  }
-  easy->callbacks = callbacks_thread(L);
-  *box = easy;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
-  lua_pushvalue(L, self);
-  lua_rawsetp(L, -2, easy);
-  lua_pop(L, 1);
+  easy = easy_wrap(L, NULL);
   easy_set_basics(easy);
-  if (lua_istable(L, 1) && !set_table(L, easy, self, 1)) {
+  if (lua_istable(L, 1) && !set_table(L, easy, 2, 1)) {
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
   }
-  lua_settop(L, self);
+  lua_settop(L, 2);
   return 1;
+}
+
+/* ---- Calls into libcurl that are no transfer ---- */
+
+void easy_enter(lua_State *L, Easy *easy, const char *what)
+{
+  if (easy->depth > 0 || (easy->multi != NULL && easy->multi->depth > 0))
+    luaL_error(L, "%s: called in a callback of the handle or its multi",
+               what);
+  if (easy->multi != NULL)
+    multi_enter(easy->multi);
+  else
+    easy->failed_in_lua = false;   /* in a multi it waits for info_read */
+  easy->depth++;
+  easy->message[0] = '\0';
+}
+
+bool easy_leave(Easy *easy)
+{
+  bool alive = !easy->orphan;
+  Multi *multi = easy->multi;
+  easy->depth--;
+  if (multi != NULL)
+    multi_leave(multi);            /* frees an orphan */
+  else if (!alive)
+    easy_destroy(easy);
+  return alive;
+}
+
+int easy_push_closed(lua_State *L)
+{
+  lua_pushnil(L);
+  error_push_kind(L, "cancelled", "the handle was closed in a callback");
+  return 2;
 }
 
 /* ---- Methods ---- */
@@ -313,21 +403,28 @@ static int easy_getinfo(lua_State *L)
 static int easy_perform(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
+  lua_State *own;
   CURLcode code;
   if (easy->multi != NULL)
     return luaL_error(L, "perform: the handle is in a multi");
   if (easy->depth > 0)
     return luaL_error(L, "perform: called in a callback of the handle");
   easy_set_driver(easy, NULL);
+  if (easy->own_sockets)
+    callbacks_prepare_sockets(L, easy, 1, 1);
   easy->message[0] = '\0';
   easy->failed_in_lua = false;
   easy->depth++;
+  /* The caller waits in this call: until it returns, callbacks may run on its
+     coroutine, so that they and their tracebacks know who that is. */
+  own = easy->callbacks;
+  easy->callbacks = L;
   code = curl_easy_perform(easy->handle);
+  easy->callbacks = own;
   easy->depth--;
   if (easy->orphan) {
     easy_destroy(easy);
-    error_push_kind(L, "cancelled", "the handle was closed in a callback");
-    return fail(L);
+    return easy_push_closed(L);
   }
   if (code == CURLE_OK && !easy->failed_in_lua) {
     lua_pushboolean(L, 1);
@@ -347,9 +444,15 @@ static int easy_reset(lua_State *L)
   Easy *easy = easy_check(L, 1);
   if (easy->multi != NULL || easy->depth > 0)
     return luaL_error(L, "reset: the transfer is running");
+  lua_settop(L, 1);
+  if (easy->related)
+    options_unrelate(L, 1);
   curl_easy_reset(easy->handle);
   options_free_lists(easy);
   lua_newtable(L);
+  compat_getuservalue(L, 1);
+  callbacks_keep_sockets(L, 3, 2);
+  lua_settop(L, 2);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
   easy->failed_in_lua = easy->worn = easy->small_buffer = false;
@@ -389,6 +492,16 @@ static int easy_pause(lua_State *L)
   return fail(L);
 }
 
+/*** Where the callback that raised last did so.
+@return string, a traceback; nil when none has raised */
+static int easy_traceback(lua_State *L)
+{
+  (void)easy_check(L, 1);
+  compat_getuservalue(L, 1);
+  lua_getfield(L, -1, TRACEBACK_SLOT);
+  return 1;
+}
+
 static int easy_tostring(lua_State *L)
 {
   Easy **box = compat_checkudata(L, 1, easy_type);
@@ -408,11 +521,12 @@ static const luaL_Reg methods[] = {
   { "setopt", easy_setopt },     { "unsetopt", easy_unsetopt },
   { "getinfo", easy_getinfo },   { "perform", easy_perform },
   { "reset", easy_reset },       { "pause", easy_pause },
-  { "close", easy_close },       { NULL, NULL }
+  { "close", easy_close },       { "traceback", easy_traceback },
+  { "duphandle", easy_duphandle }, { NULL, NULL }
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", easy_gc },           { "__close", easy_gc },
+  { "__gc", easy_gc },           { "__close", easy_close },
   { "__tostring", easy_tostring }, { NULL, NULL }
 };
 
@@ -449,6 +563,8 @@ void easy_open(lua_State *L)
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
+  luaL_setfuncs(L, easy_io_methods, 0);
+  luaL_setfuncs(L, easy_header_methods, 0);
   luaL_setfuncs(L, easy_transfer_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);

@@ -4,6 +4,8 @@
 #ifndef MULTISOCK_EASY_H
 #define MULTISOCK_EASY_H
 
+#include <stdio.h>
+
 #include "compat.h"
 
 #pragma GCC visibility push(hidden)
@@ -14,10 +16,12 @@ extern const char easy_type[];
 struct Multi;
 struct Receiver;
 
-/* A list that an option holds for as long as libcurl may read it. */
+/* What an option holds for as long as libcurl may use it: a list, or a file
+   of our own. */
 typedef struct EasyList {
   struct EasyList *next;
   struct curl_slist *items;
+  FILE *file;
   CURLoption option;
 } EasyList;
 
@@ -45,6 +49,8 @@ typedef struct Easy {
   bool failed_in_lua;      /* a callback raised: the error is kept */
   bool small_buffer;       /* see choose_buffer in easy_transfer.c */
   bool worn;               /* has met a stale connection, see easy_worn */
+  bool own_sockets;        /* open or close function of the user's own */
+  bool related;            /* stream_depends concerns it, see options.c */
   char message[CURL_ERROR_SIZE];
 } Easy;
 
@@ -62,6 +68,19 @@ void easy_push(lua_State *L, const Easy *easy);
 /* Pushes the table of Lua values that an Easy needs, or nil. */
 void easy_push_values(lua_State *L, const Easy *easy);
 
+/* Makes and pushes a userdata with a new libcurl handle, or with a duplicate
+   of this one's, whose pointers are the caller's to set. */
+Easy *easy_wrap(lua_State *L, Easy *original);
+
+/* Around a call into libcurl for this handle that is no transfer: false when
+   the handle was closed in a callback meanwhile, and is gone. Raises when a
+   callback is running. */
+void easy_enter(lua_State *L, Easy *easy, const char *what);
+bool easy_leave(Easy *easy);
+
+/* Pushes what such a call returns to Lua after its handle was closed. */
+int easy_push_closed(lua_State *L);
+
 /* Sets what every handle of ours has, also after curl_easy_reset. */
 void easy_set_basics(Easy *easy);
 
@@ -75,7 +94,7 @@ void easy_leave_news(Easy *easy);
 void easy_destroy(Easy *easy);
 
 /* Keeps the error value on top of the stack of L (popped) as the reason why
-   this transfer ends. */
+   this transfer ends. Raises nothing: without memory the value is lost. */
 void easy_keep_error(lua_State *L, Easy *easy);
 
 /* Pushes the error of a finished transfer: the value that a callback
@@ -95,6 +114,11 @@ void easy_push_waiting(lua_State *L);
 /* Takes and gives up a place there. */
 void easy_join_waiting(lua_State *L, Easy *easy);
 void easy_leave_waiting(lua_State *L, Easy *easy);
+/* Methods that are no part of a transfer: easy_io.c, easy_header.c,
+   easy_dup.c. */
+extern const luaL_Reg easy_io_methods[];
+extern const luaL_Reg easy_header_methods[];
+int easy_duphandle(lua_State *L);
 
 int easy_new(lua_State *L);
 int easy_count(lua_State *L);

@@ -328,6 +328,36 @@ void error_push_url(lua_State *L, CURLUcode code)
   set_string(L, "kind", "url");
 }
 
+static const char traceback_key;   /* its address is the registry key */
+
+static bool is_object(lua_State *L, int idx)
+{
+  bool is;
+  if (!lua_istable(L, idx) || !lua_getmetatable(L, idx))
+    return false;
+  luaL_getmetatable(L, ERROR_TYPE);
+  is = lua_rawequal(L, -1, -2);
+  lua_pop(L, 2);
+  return is;
+}
+
+void error_keep_traceback(lua_State *L)
+{
+  if (is_object(L, 1)) {
+    lua_pushstring(L, "traceback");
+    lua_pushvalue(L, -2);
+    lua_rawset(L, 1);
+  }
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &traceback_key);
+}
+
+void error_push_traceback(lua_State *L)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &traceback_key);
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &traceback_key);
+}
+
 /* A field as text, whatever a program has put there. */
 static const char *field_text(lua_State *L, const char *field,
                               const char *missing)

@@ -26,6 +26,14 @@ void error_push_url(lua_State *L, CURLUcode code);
 /* Pushes an error object of this kind; message as of lua_pushfstring. */
 void error_push_kind(lua_State *L, const char *kind, const char *message);
 
+/* For a message handler, with the error value at index 1: keeps the traceback
+   on top (popped) for error_push_traceback, and in the value itself when it
+   is an error object. */
+void error_keep_traceback(lua_State *L);
+
+/* Pushes the traceback that was kept last, or nil, and forgets it. */
+void error_push_traceback(lua_State *L);
+
 /* The name of the phase that a transfer is in. */
 const char *error_phase(struct Easy *easy);
 

@@ -9,14 +9,23 @@
 typedef struct InfoRow {
   const char *name;
   int id;
+  const char *since;       /* NULL: 7.81 has it, the oldest that builds */
 } InfoRow;
 
-#define STRING(name, number) { name, CURLINFO_STRING + (number) }
-#define LONG(name, number) { name, CURLINFO_LONG + (number) }
-#define OFF_T(name, number) { name, CURLINFO_OFF_T + (number) }
-#define DOUBLE(name, number) { name, CURLINFO_DOUBLE + (number) }
-#define SLIST(name, number) { name, CURLINFO_SLIST + (number) }
-#define SOCKET(name, number) { name, CURLINFO_SOCKET + (number) }
+#define STRING(name, number) { name, CURLINFO_STRING + (number), NULL }
+#define LONG(name, number) { name, CURLINFO_LONG + (number), NULL }
+#define OFF_T(name, number) { name, CURLINFO_OFF_T + (number), NULL }
+#define DOUBLE(name, number) { name, CURLINFO_DOUBLE + (number), NULL }
+#define SLIST(name, number) { name, CURLINFO_SLIST + (number), NULL }
+#define SOCKET(name, number) { name, CURLINFO_SOCKET + (number), NULL }
+#define SINCE(type, name, number, since) { name, CURLINFO_##type + (number), \
+                                           since }
+
+/* libcurl's type for pointers is that of its lists. */
+#define INFO_PRIVATE (CURLINFO_STRING + 21)
+#define INFO_LASTSOCKET (CURLINFO_LONG + 29)
+#define INFO_TLS_SESSION (CURLINFO_SLIST + 43)
+#define INFO_TLS_SSL_PTR (CURLINFO_SLIST + 45)
 
 static const InfoRow rows[] = {
   STRING("effective_url", 1), LONG("response_code", 2),
@@ -33,29 +42,36 @@ static const InfoRow rows[] = {
   DOUBLE("content_length_upload", 16), OFF_T("content_length_upload_t", 16),
   DOUBLE("starttransfer_time", 17), STRING("content_type", 18),
   DOUBLE("redirect_time", 19), LONG("redirect_count", 20),
-  LONG("http_connectcode", 22), LONG("httpauth_avail", 23),
+  STRING("private", 21), LONG("http_connectcode", 22), LONG("httpauth_avail", 23),
   LONG("proxyauth_avail", 24), LONG("os_errno", 25),
   LONG("num_connects", 26), SLIST("ssl_engines", 27),
-  SLIST("cookielist", 28), STRING("ftp_entry_path", 30),
+  SLIST("cookielist", 28), LONG("lastsocket", 29), STRING("ftp_entry_path", 30),
   STRING("redirect_url", 31), STRING("primary_ip", 32),
   DOUBLE("appconnect_time", 33), SLIST("certinfo", 34),
   LONG("condition_unmet", 35), STRING("rtsp_session_id", 36),
   LONG("rtsp_client_cseq", 37), LONG("rtsp_server_cseq", 38),
   LONG("rtsp_cseq_recv", 39), LONG("primary_port", 40),
   STRING("local_ip", 41), LONG("local_port", 42),
-  SOCKET("activesocket", 44), LONG("http_version", 46),
+  SLIST("tls_session", 43), SOCKET("activesocket", 44),
+  SLIST("tls_ssl_ptr", 45), LONG("http_version", 46),
   LONG("proxy_ssl_verifyresult", 47), LONG("protocol", 48),
   STRING("scheme", 49), OFF_T("total_time_t", 50),
   OFF_T("namelookup_time_t", 51), OFF_T("connect_time_t", 52),
   OFF_T("pretransfer_time_t", 53), OFF_T("starttransfer_time_t", 54),
   OFF_T("redirect_time_t", 55), OFF_T("appconnect_time_t", 56),
   OFF_T("retry_after", 57), STRING("effective_method", 58),
-  LONG("proxy_error", 59), STRING("referer", 60), STRING("cainfo", 61),
-  STRING("capath", 62), OFF_T("xfer_id", 63), OFF_T("conn_id", 64),
-  OFF_T("queue_time_t", 65), LONG("used_proxy", 66),
-  OFF_T("posttransfer_time_t", 67), OFF_T("earlydata_sent_t", 68),
-  LONG("httpauth_used", 69), LONG("proxyauth_used", 70),
-  OFF_T("size_delivered", 71),
+  LONG("proxy_error", 59), STRING("referer", 60),
+  SINCE(STRING, "cainfo", 61, "7.84.0"),
+  SINCE(STRING, "capath", 62, "7.84.0"),
+  SINCE(OFF_T, "xfer_id", 63, "8.2.0"),
+  SINCE(OFF_T, "conn_id", 64, "8.2.0"),
+  SINCE(OFF_T, "queue_time_t", 65, "8.6.0"),
+  SINCE(LONG, "used_proxy", 66, "8.7.0"),
+  SINCE(OFF_T, "posttransfer_time_t", 67, "8.10.0"),
+  SINCE(OFF_T, "earlydata_sent_t", 68, "8.11.0"),
+  SINCE(LONG, "httpauth_used", 69, "8.12.0"),
+  SINCE(LONG, "proxyauth_used", 70, "8.12.0"),
+  SINCE(OFF_T, "size_delivered", 71, "8.20.0"),
 };
 
 static const InfoRow *row_find(lua_State *L, int name)
@@ -104,12 +120,46 @@ static CURLcode push_certinfo(lua_State *L, Easy *easy)
   return CURLE_OK;
 }
 
+static const char *backend_name(curl_sslbackend backend)
+{
+  static const char *const names[] = {
+    "none", "openssl", "gnutls", "nss", "obsolete", "gskit", "polarssl",
+    "wolfssl", "schannel", "securetransport", "axtls", "mbedtls",
+    "mesalink", "bearssl", "rustls"
+  };
+  return (size_t)backend < sizeof names / sizeof *names ? names[backend]
+                                                        : "unknown";
+}
+
+/* {backend=, pointer=}: the pointer is nil while there is no TLS. */
+static CURLcode push_tls(lua_State *L, Easy *easy, CURLINFO id)
+{
+  struct curl_tlssessioninfo *session = NULL;
+  CURLcode code = curl_easy_getinfo(easy->handle, id, &session);
+  if (code != CURLE_OK)
+    return code;
+  if (session == NULL) {
+    lua_pushnil(L);
+    return CURLE_OK;
+  }
+  lua_createtable(L, 0, 2);
+  lua_pushstring(L, backend_name(session->backend));
+  lua_setfield(L, -2, "backend");
+  if (session->internals != NULL) {
+    lua_pushlightuserdata(L, session->internals);
+    lua_setfield(L, -2, "pointer");
+  }
+  return CURLE_OK;
+}
+
 static CURLcode push_list(lua_State *L, Easy *easy, CURLINFO id)
 {
   struct curl_slist *items = NULL;
   CURLcode code;
   if (id == CURLINFO_CERTINFO)
     return push_certinfo(L, easy);
+  if ((int)id == INFO_TLS_SESSION || (int)id == INFO_TLS_SSL_PTR)
+    return push_tls(L, easy, id);
   code = curl_easy_getinfo(easy->handle, id, &items);
   if (code != CURLE_OK)
     return code;
@@ -129,7 +179,10 @@ static CURLcode push_number(lua_State *L, Easy *easy, CURLINFO id)
   switch (id & CURLINFO_TYPEMASK) {
   case CURLINFO_LONG:
     code = curl_easy_getinfo(handle, id, &number);
-    lua_pushinteger(L, number);
+    if ((int)id == INFO_LASTSOCKET && number == -1)
+      lua_pushnil(L);
+    else
+      lua_pushinteger(L, number);
     return code;
   case CURLINFO_DOUBLE:
     code = curl_easy_getinfo(handle, id, &real);
@@ -149,12 +202,39 @@ static CURLcode push_number(lua_State *L, Easy *easy, CURLINFO id)
   }
 }
 
+/* What the user has set: libcurl's own pointer is multisock's. */
+static void push_private(lua_State *L, const Easy *easy)
+{
+  easy_push_values(L, easy);
+  lua_getfield(L, -1, "private");
+  lua_remove(L, -2);
+}
+
+static void push_lack(lua_State *L, Easy *easy, const InfoRow *row,
+                      CURLcode code)
+{
+  const char *running = curl_version_info(CURLVERSION_NOW)->version;
+  error_push_easy(L, easy, code);
+  if (row->since != NULL)
+    lua_pushfstring(L, "info '%s' needs libcurl %s or newer (this is %s)",
+                    row->name, row->since, running);
+  else
+    lua_pushfstring(L, "libcurl %s does not know info '%s'", running,
+                    row->name);
+  lua_setfield(L, -2, "message");
+}
+
 bool info_push(lua_State *L, Easy *easy, int name)
 {
-  CURLINFO id = (CURLINFO)row_find(L, name)->id;
+  const InfoRow *row = row_find(L, name);
+  CURLINFO id = (CURLINFO)row->id;
   int top = lua_gettop(L);
   const char *text = NULL;
   CURLcode code;
+  if (row->id == INFO_PRIVATE) {
+    push_private(L, easy);
+    return true;
+  }
   switch (id & CURLINFO_TYPEMASK) {
   case CURLINFO_STRING:
     code = curl_easy_getinfo(easy->handle, id, &text);
@@ -169,11 +249,7 @@ bool info_push(lua_State *L, Easy *easy, int name)
   if (code == CURLE_OK)
     return true;
   lua_settop(L, top);
-  error_push_easy(L, easy, code);
-  lua_pushfstring(L, "info '%s' needs a newer libcurl than %s",
-                  lua_tostring(L, name),
-                  curl_version_info(CURLVERSION_NOW)->version);
-  lua_setfield(L, -2, "message");
+  push_lack(L, easy, row, code);
   return false;
 }
 

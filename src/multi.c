@@ -280,6 +280,9 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
   if (easy->multi != NULL || easy->depth > 0)
     return luaL_error(L, "add_handle: the transfer is running");
   if (code == CURLM_OK) {
+    easy_set_driver(easy, multi->driven.driver);
+    if (easy->own_sockets)
+      callbacks_prepare_sockets(L, easy, idx, self);
     pin(L, self, easy, idx);
     easy->pinned = true;
     multi->pinned++;
@@ -351,6 +354,9 @@ static int multi_info_read(lua_State *L)
       multi_done(message->easy_handle, message->data.result, multi);
     easy = multi->finished.first;
   }
+  /* Of a close function, when no call of the program's own drives it. */
+  if (multi->failed_in_lua && multi->depth == 0)
+    multi_rethrow(L, multi, 1);
   if (easy == NULL) {
     lua_pushnil(L);
     return 1;

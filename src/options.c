@@ -1,6 +1,6 @@
 /* (name, Lua value) -> curl_easy_setopt. The names, ids and types are asked
    of libcurl at run time, so there is no list here that could age. */
-#include "options.h"
+#include "options_private.h"
 
 #include <limits.h>
 #include <math.h>
@@ -14,7 +14,7 @@
 /* libcurl sends most texts as they are, in one protocol or another: a line
    break would let the author of a value write headers, or a second request.
    No option needs one. */
-static const char *check_text(lua_State *L, int idx, const char *name)
+const char *options_check_text(lua_State *L, int idx, const char *name)
 {
   size_t size;
   const char *text;
@@ -49,92 +49,10 @@ static lua_Integer check_integer(lua_State *L, int idx, const char *name,
   return value;
 }
 
-/* ---- Lists ---- */
-
-static EasyList **list_find(Easy *easy, CURLoption id)
-{
-  EasyList **link = &easy->lists;
-  while (*link != NULL && (*link)->option != id)
-    link = &(*link)->next;
-  return link;
-}
-
-static void list_remove(Easy *easy, CURLoption id)
-{
-  EasyList **link = list_find(easy, id);
-  EasyList *list = *link;
-  if (list == NULL)
-    return;
-  *link = list->next;
-  curl_slist_free_all(list->items);
-  free(list);
-}
-
-void options_free_lists(Easy *easy)
-{
-  while (easy->lists != NULL)
-    list_remove(easy, easy->lists->option);
-}
-
-/* Raises unless it is a list of texts; returns how many. */
-static lua_Integer check_list(lua_State *L, int idx, const char *name)
-{
-  lua_Integer count, pairs = 0;
-  if (!lua_istable(L, idx))
-    luaL_error(L, "option '%s': list of strings expected, got %s", name,
-               luaL_typename(L, idx));
-  count = (lua_Integer)lua_rawlen(L, idx);
-  lua_pushnil(L);
-  while (lua_next(L, idx) != 0) {
-    pairs++;
-    check_text(L, -1, name);
-    lua_pop(L, 1);
-  }
-  if (pairs != count)
-    luaL_error(L, "option '%s': list of strings expected, got a table with "
-               "other keys", name);
-  return count;
-}
-
-static CURLcode set_list(lua_State *L, Easy *easy, CURLoption id,
-                         const char *name, int value)
-{
-  EasyList *list;
-  lua_Integer i, count;
-  CURLcode code;
-  count = check_list(L, value, name);
-  list = calloc(1, sizeof *list);
-  if (list == NULL)
-    return CURLE_OUT_OF_MEMORY;
-  list->option = id;
-  for (i = 1; i <= count; i++) {
-    struct curl_slist *longer;
-    lua_rawgeti(L, value, i);
-    longer = curl_slist_append(list->items, lua_tostring(L, -1));
-    lua_pop(L, 1);
-    if (longer == NULL) {
-      curl_slist_free_all(list->items);
-      free(list);
-      return CURLE_OUT_OF_MEMORY;
-    }
-    list->items = longer;
-  }
-  code = curl_easy_setopt(easy->handle, id, list->items);
-  if (code != CURLE_OK) {
-    curl_slist_free_all(list->items);
-    free(list);
-    return code;
-  }
-  list_remove(easy, id);           /* libcurl has let go of the old one */
-  list->next = easy->lists;
-  easy->lists = list;
-  return CURLE_OK;
-}
-
 /* ---- Values that libcurl points into ---- */
 
 /* Keeps a Lua value for as long as the option points into it. */
-static void anchor(lua_State *L, int self, CURLoption id, int value)
+void options_anchor(lua_State *L, int self, CURLoption id, int value)
 {
   compat_getuservalue(L, self);
   lua_pushvalue(L, value);
@@ -142,10 +60,10 @@ static void anchor(lua_State *L, int self, CURLoption id, int value)
   lua_pop(L, 1);
 }
 
-static void release(lua_State *L, int self, CURLoption id)
+void options_release(lua_State *L, int self, CURLoption id)
 {
   lua_pushnil(L);
-  anchor(L, self, id, lua_gettop(L));
+  options_anchor(L, self, id, lua_gettop(L));
   lua_pop(L, 1);
 }
 
@@ -203,6 +121,17 @@ static CURLcode set_off_t(lua_State *L, Easy *easy, int self, CURLoption id,
   return curl_easy_setopt(easy->handle, id, (curl_off_t)number);
 }
 
+static CURLcode set_string(lua_State *L, Easy *easy, CURLoption id,
+                           const char *name, int value)
+{
+  /* libcurl before 8.14 (7.88 for sure) gives its list of these names to a
+     duplicate without copying it. */
+  if (id == CURLOPT_HSTS && compat_curl_version() < 0x080e00)
+    easy->related = true;
+  return curl_easy_setopt(easy->handle, id,
+                          options_check_text(L, value, name));
+}
+
 static CURLcode set_blob(lua_State *L, Easy *easy, CURLoption id,
                          const char *name, int value)
 {
@@ -228,7 +157,7 @@ static CURLcode set_postfields(lua_State *L, Easy *easy, int self,
     luaL_error(L, "option '%s': string expected, got %s", name,
                luaL_typename(L, value));
   bytes = lua_tolstring(L, value, &size);
-  anchor(L, self, CURLOPT_POSTFIELDS, value);
+  options_anchor(L, self, CURLOPT_POSTFIELDS, value);
   code = curl_easy_setopt(easy->handle, CURLOPT_POSTFIELDSIZE_LARGE,
                           (curl_off_t)size);
   if (code == CURLE_OK)
@@ -250,8 +179,70 @@ static CURLcode unset_postfields(lua_State *L, Easy *easy, int self)
                             (curl_off_t)-1);
   if (code == CURLE_OK)
     code = curl_easy_setopt(handle, CURLOPT_POST, 0L);
-  release(L, self, CURLOPT_POSTFIELDS);
+  options_release(L, self, CURLOPT_POSTFIELDS);
   return code;
+}
+
+/* ---- Files that libcurl reads or writes itself ---- */
+
+/* The callback option whose place such a file takes; 0: none. */
+static CURLoption function_of(CURLoption id)
+{
+  switch (id) {
+  case CURLOPT_WRITEDATA: return CURLOPT_WRITEFUNCTION;
+  case CURLOPT_HEADERDATA: return CURLOPT_HEADERFUNCTION;
+  case CURLOPT_READDATA: return CURLOPT_READFUNCTION;
+  default: return (CURLoption)0;
+  }
+}
+
+static CURLcode set_file(lua_State *L, Easy *easy, int self, CURLoption id,
+                         const char *name, int value)
+{
+  CURLcode code = options_set_file(L, easy, id, name, value);
+  if (code == CURLE_OK)
+    callbacks_forget(L, self, function_of(id));
+  return code;
+}
+
+static CURLcode unset_file(lua_State *L, Easy *easy, int self, CURLoption id)
+{
+  CURLoption function = function_of(id);
+  CURLcode code = CURLE_OK;
+  if (id == CURLOPT_STDERR)
+    code = curl_easy_setopt(easy->handle, id, NULL);
+  else if (options_holds(easy, id))
+    code = callbacks_unset(L, easy, self, function);
+  if (code == CURLE_OK)
+    options_drop(easy, id);
+  return code;
+}
+
+/* A function takes the place of a file, too. */
+static CURLcode drop_file(Easy *easy, CURLoption function, CURLcode code)
+{
+  if (code != CURLE_OK)
+    return code;
+  if (function == CURLOPT_WRITEFUNCTION)
+    options_drop(easy, CURLOPT_WRITEDATA);
+  else if (function == CURLOPT_HEADERFUNCTION)
+    options_drop(easy, CURLOPT_HEADERDATA);
+  else if (function == CURLOPT_READFUNCTION)
+    options_drop(easy, CURLOPT_READDATA);
+  return CURLE_OK;
+}
+
+/* The user's own value: libcurl's pointer is multisock's way back to the
+   handle. */
+#define PRIVATE "private"
+
+static CURLcode set_private(lua_State *L, int self, int value)
+{
+  compat_getuservalue(L, self);
+  lua_pushvalue(L, value);
+  lua_setfield(L, -2, PRIVATE);
+  lua_pop(L, 1);
+  return CURLE_OK;
 }
 
 static CURLcode unset_object(lua_State *L, Easy *easy, int self,
@@ -264,8 +255,16 @@ static CURLcode unset_object(lua_State *L, Easy *easy, int self,
     return unset_postfields(L, easy, self);
   case CURLOPT_CURLU:
     code = curl_easy_setopt(easy->handle, option->id, NULL);
-    release(L, self, option->id);
+    options_release(L, self, option->id);
     return code;
+  case CURLOPT_STREAM_DEPENDS:
+  case CURLOPT_STREAM_DEPENDS_E:
+    return options_unset_depends(L, easy, self);
+  case CURLOPT_STDERR:
+    return unset_file(L, easy, self, option->id);
+  case CURLOPT_PRIVATE:
+    lua_pushnil(L);
+    return set_private(L, self, lua_gettop(L));
   default:
     return luaL_error(L, "option '%s' is managed by multisock",
                       option->name), 0;
@@ -282,92 +281,23 @@ static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
     return set_postfields(L, easy, self, name, value);
   case CURLOPT_CURLU:
     url = url_check(L, value);
-    anchor(L, self, id, value);
+    options_anchor(L, self, id, value);
     return curl_easy_setopt(easy->handle, id, url);
+  case CURLOPT_STREAM_DEPENDS:
+  case CURLOPT_STREAM_DEPENDS_E:
+    return options_set_depends(L, easy, self, id, name, value);
+  case CURLOPT_STDERR:
+    return options_set_file(L, easy, id, name, value);
+  case CURLOPT_PRIVATE:
+    return set_private(L, self, value);
   default:
     return luaL_error(L, "option '%s' is managed by multisock", name), 0;
   }
 }
 
-/* By number: deprecated, or younger than a header may be. */
-#define OPTION_PROTOCOLS 181
-#define OPTION_REDIR_PROTOCOLS 182
-#define OPTION_PROTOCOLS_STR 10318
-#define OPTION_REDIR_PROTOCOLS_STR 10319
-#define OPTION_CA_CACHE_TIMEOUT 321
-#define OPTION_QUICK_EXIT 322
-#define OPTION_TCP_KEEPCNT 326
-#define OPTION_UPLOAD_FLAGS 328
-
-/* Longs whose default in libcurl, or in easy_set_basics, is not 0. */
-static const struct {
-  int id;
-  long value;
-} long_defaults[] = {
-  { CURLOPT_SSL_VERIFYPEER, 1 },          { CURLOPT_SSL_VERIFYHOST, 2 },
-  { CURLOPT_PROXY_SSL_VERIFYPEER, 1 },    { CURLOPT_PROXY_SSL_VERIFYHOST, 2 },
-  { CURLOPT_DOH_SSL_VERIFYPEER, 1 },      { CURLOPT_DOH_SSL_VERIFYHOST, 2 },
-  { CURLOPT_NOPROGRESS, 1 },              { CURLOPT_NOSIGNAL, 1 },
-  { CURLOPT_SSL_SESSIONID_CACHE, 1 },     { CURLOPT_TCP_NODELAY, 1 },
-  { CURLOPT_DNS_CACHE_TIMEOUT, 60 },      { CURLOPT_MAXREDIRS, -1 },
-  { CURLOPT_HTTP_TRANSFER_DECODING, 1 },  { CURLOPT_SSL_ENABLE_ALPN, 1 },
-  { CURLOPT_HTTP_CONTENT_DECODING, 1 },   { CURLOPT_BUFFERSIZE, 16384 },
-  { CURLOPT_UPLOAD_BUFFERSIZE, 65536 },   { CURLOPT_POSTFIELDSIZE, -1 },
-  { CURLOPT_INFILESIZE, -1 },             { CURLOPT_MAXAGE_CONN, 118 },
-  { CURLOPT_EXPECT_100_TIMEOUT_MS, 1000 }, { CURLOPT_TCP_KEEPIDLE, 60 },
-  { CURLOPT_TCP_KEEPINTVL, 60 },          { CURLOPT_FTP_USE_EPSV, 1 },
-  { CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, 200 }, { CURLOPT_FTP_USE_EPRT, 1 },
-  { CURLOPT_FTP_SKIP_PASV_IP, 1 },        { CURLOPT_SSH_AUTH_TYPES, -1 },
-  { CURLOPT_HEADEROPT, CURLHEADER_SEPARATE }, { CURLOPT_STREAM_WEIGHT, 16 },
-  { CURLOPT_MAXCONNECTS, 5 },             { CURLOPT_TFTP_BLKSIZE, 512 },
-  { CURLOPT_RTSP_REQUEST, CURL_RTSPREQ_OPTIONS },
-  { CURLOPT_RTSP_CLIENT_CSEQ, 1 },        { OPTION_PROTOCOLS, -1 },
-  { OPTION_REDIR_PROTOCOLS, CURLPROTO_HTTP | CURLPROTO_HTTPS |
-                              CURLPROTO_FTP | CURLPROTO_FTPS },
-  { OPTION_QUICK_EXIT, 1 },               { OPTION_CA_CACHE_TIMEOUT, 86400 },
-  { OPTION_TCP_KEEPCNT, 9 },              { OPTION_UPLOAD_FLAGS, 16 },
-  { CURLOPT_NEW_FILE_PERMS, 0644 },       { CURLOPT_HTTPAUTH, 1 },
-  { CURLOPT_NEW_DIRECTORY_PERMS, 0755 },  { CURLOPT_PROXYAUTH, 1 },
-  { CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS },
-  { CURLOPT_SOCKS5_AUTH, (long)(CURLAUTH_BASIC | CURLAUTH_GSSAPI) },
-  { CURLOPT_UPKEEP_INTERVAL_MS, 60000 },
-};
-
-static long long_default(CURLoption id)
-{
-  size_t i;
-  if (id == CURLOPT_MAXREDIRS &&
-      curl_version_info(CURLVERSION_NOW)->version_num >= 0x080300)
-    return 30;
-  for (i = 0; i < sizeof long_defaults / sizeof *long_defaults; i++)
-    if (long_defaults[i].id == (int)id)
-      return long_defaults[i].value;
-  return 0;
-}
-
-/* What libcurl has before anything is set: for most NULL. */
-static const char *string_default(CURLoption id)
-{
-  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-  switch ((int)id) {
-  case CURLOPT_CAINFO:
-  case CURLOPT_PROXY_CAINFO:
-    return info->cainfo;
-  case CURLOPT_CAPATH:
-  case CURLOPT_PROXY_CAPATH:
-    return info->capath;
-  case OPTION_PROTOCOLS_STR:
-    return "all";
-  case OPTION_REDIR_PROTOCOLS_STR:
-    return "http,https,ftp,ftps";
-  default:
-    return NULL;
-  }
-}
-
 static CURLcode unset_long(lua_State *L, Easy *easy, int self, CURLoption id)
 {
-  long number = long_default(id);
+  long number = options_long_default(id);
   if (id == CURLOPT_POSTFIELDSIZE)
     number = (long)body_size(L, self);
   return curl_easy_setopt(easy->handle, id, number);
@@ -394,18 +324,17 @@ static CURLcode unset(lua_State *L, Easy *easy, int self,
   case CURLOT_OFF_T:
     return unset_off_t(L, easy, self, id);
   case CURLOT_FUNCTION:
-    return callbacks_unset(L, easy, self, id, option->name);
+    return drop_file(easy, id, callbacks_unset(L, easy, self, id));
   case CURLOT_SLIST:
     code = curl_easy_setopt(handle, id, NULL);
-    list_remove(easy, id);
+    options_drop(easy, id);
     return code;
   case CURLOT_CBPTR:
-    return luaL_error(L, "option '%s' is managed by multisock",
-                      option->name), 0;
+    return unset_file(L, easy, self, id);
   case CURLOT_OBJECT:
     return unset_object(L, easy, self, option);
   case CURLOT_STRING:
-    return curl_easy_setopt(handle, id, string_default(id));
+    return curl_easy_setopt(handle, id, options_string_default(id));
   default:
     return curl_easy_setopt(handle, id, NULL);
   }
@@ -422,24 +351,40 @@ static CURLcode set_value(lua_State *L, Easy *easy, int self,
   case CURLOT_OFF_T:
     return set_off_t(L, easy, self, option->id, name, value);
   case CURLOT_STRING:
-    return curl_easy_setopt(easy->handle, option->id,
-                            check_text(L, value, name));
+    return set_string(L, easy, option->id, name, value);
   case CURLOT_SLIST:
-    return set_list(L, easy, option->id, name, value);
+    return options_set_list(L, easy, option->id, name, value);
   case CURLOT_BLOB:
     return set_blob(L, easy, option->id, name, value);
   case CURLOT_OBJECT:
     return set_object(L, easy, self, option->id, name, value);
   case CURLOT_FUNCTION:
-    return callbacks_set(L, easy, self, option->id, name, value);
+    return drop_file(easy, option->id,
+                     callbacks_set(L, easy, self, option->id, name, value));
   default:
-    return luaL_error(L, "option '%s' is managed by multisock", name), 0;
+    return set_file(L, easy, self, option->id, name, value);
   }
 }
 
 /* ---- Names ---- */
 
 static const char name_cache;      /* its address is the registry key */
+
+/* Raises for a name that nobody knows; pushes an error object and returns
+   NULL for one that a newer libcurl knows. */
+static const struct curl_easyoption *option_lacks(lua_State *L, int name)
+{
+  const char *text = lua_tostring(L, name);
+  const char *since = options_since(text);
+  const char *running = curl_version_info(CURLVERSION_NOW)->version;
+  if (since == NULL)
+    luaL_error(L, "unknown option '%s' (libcurl %s)", text, running);
+  lua_pushfstring(L, "option '%s' needs libcurl %s or newer (this is %s)",
+                  text, since, running);
+  error_push_kind(L, "curl", lua_tostring(L, -1));
+  lua_remove(L, -2);
+  return NULL;
+}
 
 /* curl_easy_option_by_name is a linear scan: each name is asked once. */
 static const struct curl_easyoption *option_find(lua_State *L, int name)
@@ -462,9 +407,7 @@ static const struct curl_easyoption *option_find(lua_State *L, int name)
   if (option == NULL) {
     option = curl_easy_option_by_name(lua_tostring(L, name));
     if (option == NULL)
-      luaL_error(L, "unknown option '%s' (libcurl %s)",
-                 lua_tostring(L, name),
-                 curl_version_info(CURLVERSION_NOW)->version);
+      return option_lacks(L, name);
     lua_pushvalue(L, name);
     lua_pushlightuserdata(L, (void *)option);
     lua_rawset(L, -3);
@@ -476,9 +419,14 @@ static const struct curl_easyoption *option_find(lua_State *L, int name)
 bool options_set(lua_State *L, Easy *easy, int self, int name, int value)
 {
   const struct curl_easyoption *option = option_find(L, name);
+  const char *reason;
   CURLcode code;
-  if (easy->receiver != NULL && option->type == CURLOT_FUNCTION &&
-      callbacks_is_received(option->id))
+  if (option == NULL)
+    return false;
+  reason = options_reason((int)option->id);
+  if (reason != NULL)
+    luaL_error(L, "option '%s' cannot be set: it %s", option->name, reason);
+  if (easy->receiver != NULL && callbacks_is_received(option->id))
     luaL_error(L, "option '%s' is taken while the transfer is collected",
                option->name);
   easy->message[0] = '\0';
@@ -489,7 +437,8 @@ bool options_set(lua_State *L, Easy *easy, int self, int name, int value)
     return true;
   error_push_easy(L, easy, code);
   lua_pushfstring(L, "option '%s': %s", option->name,
-                  curl_easy_strerror(code));
+                  easy->message[0] != '\0' ? easy->message
+                                           : curl_easy_strerror(code));
   lua_setfield(L, -2, "message");
   return false;
 }
@@ -500,8 +449,9 @@ static const char *const type_names[] = {
 };
 
 /*** Every option that the running libcurl has.
-@return list of {name=, id=, type=}; the type is one of "long" "values"
-"off_t" "object" "string" "list" "pointer" "blob" "function"
+@return list of {name=, id=, type=, reason=}; the type is one of "long"
+"values" "off_t" "object" "string" "list" "pointer" "blob" "function"; the
+reason tells why an option cannot be set from Lua, nil for those that can
 @see curl_easy_option_next(3) */
 int options_list(lua_State *L)
 {
@@ -518,6 +468,8 @@ int options_list(lua_State *L)
     lua_setfield(L, -2, "id");
     lua_pushstring(L, type_names[option->type]);
     lua_setfield(L, -2, "type");
+    lua_pushstring(L, options_reason((int)option->id));
+    lua_setfield(L, -2, "reason");
     lua_rawseti(L, -2, ++count);
   }
   return 1;

@@ -15,8 +15,14 @@ bool options_set(lua_State *L, Easy *easy, int self, int name, int value);
 /* core.options(): every option of the running libcurl. */
 int options_list(lua_State *L);
 
-/* Frees the lists that options hold. */
+/* Frees the lists and files that options hold. */
 void options_free_lists(Easy *easy);
+
+/* Gives a duplicate lists and files of its own; false: out of memory. */
+bool options_copy_lists(const Easy *from, Easy *to);
+
+/* Before the easy at `self` is reset: ends its stream dependencies. */
+void options_unrelate(lua_State *L, int self);
 
 #pragma GCC visibility pop
 

@@ -5,6 +5,7 @@
    and goes the long way for all others. */
 #include "shortcut.h"
 
+#include "callbacks.h"
 #include "error.h"
 #include "gate.h"
 #include "receiver.h"
@@ -116,6 +117,9 @@ static int shortcut_start(lua_State *L)
   luaL_checktype(L, 4, LUA_TTABLE);
   if (easy->multi != NULL || easy->receiver == NULL)
     return luaL_error(L, "start: the handle is not ready");
+  easy_set_driver(easy, multi->driven.driver);
+  if (easy->own_sockets)
+    callbacks_prepare_sockets(L, easy, 3, 2);
   if (start(L, multi, easy, gate, 4)) {
     lua_pushboolean(L, 1);
     return 1;
@@ -140,7 +144,7 @@ static bool is_open(const Gate *gate)
     return false;
   last = &gate->idle[gate->idle_count - 1];
   return *last->easy != NULL && (*last->easy)->prepared &&
-         (*last->easy)->multi == NULL && *last->multi != NULL &&
+         !(*last->easy)->own_sockets && (*last->easy)->multi == NULL && *last->multi != NULL &&
          (*last->multi)->depth == 0;
 }
 

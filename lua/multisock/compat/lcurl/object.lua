@@ -1,0 +1,116 @@
+-- The objects of multisock.compat.lcurl are userdata, as those of Lua-cURLv3
+-- are; what they know is in a table, their state, that only these files see.
+local core = require("multisock.core")
+
+local object = {}
+
+--- Raises about an argument, at the line that called the method.
+---@param name string the method
+---@param position integer counted without self
+---@param message string
+function object.bad_argument(name, position, message)
+  error(("bad argument #%d to '%s' (%s)"):format(position, name, message), 3)
+end
+
+local bad_argument = object.bad_argument
+
+--- The name of a value's type as error messages show it.
+function object.type_name(value)
+  if value == core.null then return "null" end
+  return type(value)
+end
+
+local function address(state)
+  return tostring(state):match("0x%x+") or tostring(state):match(": (.*)$")
+end
+
+--- Makes a class.
+---@param name string such as "LcURL Easy"
+---@param methods table of function(state, self, ...); `methods.close` or
+--- `methods.free` also runs at collection
+---@param options table|nil `lookup(name)`: makes a method on demand, or nil;
+--- `closed`: the word for the state after its end; `tostring(state, text)`
+---@return table class with `new(state)`, and `state(object)`, nil for others
+function object.class(name, methods, options)
+  options = options or {}
+  local closed = options.closed or "closed"
+  local class, bound = { name = name }, {}
+  local state_of
+
+  -- A method checks that its object is one, and not closed: misuse raises.
+  local function bind(key, method, ending)
+    return function(self, ...)
+      local state = state_of(self)
+      if not state then
+        error(("bad argument #1 to '%s' (%s object expected, got %s)"):format(
+          key, name, object.type_name(self)), 2)
+      elseif state.closed and not ending then
+        error(("%s: the %s object is %s"):format(key, name, closed), 2)
+      end
+      return method(state, self, ...)
+    end
+  end
+
+  local function index(_, key)
+    local method = bound[key]
+    if method == nil and options.lookup and type(key) == "string" then
+      method = options.lookup(key)
+      method = method and bind(key, method)
+      bound[key] = method
+    end
+    return method
+  end
+
+  local ending = methods.close or methods.free or methods.cleanup
+  for key, method in pairs(methods) do
+    bound[key] = bind(key, method, method == ending)
+  end
+
+  local function collect(self)
+    local state = state_of(self)
+    if state and ending then
+      -- An error here would only be a warning of the collector's.
+      pcall(ending, state, self)
+    end
+  end
+
+  local function describe(self)
+    local state = state_of(self)
+    local text = ("%s (%s)"):format(name, address(state))
+    if state.closed then
+      return text .. " (" .. closed .. ")"
+    end
+    return options.tostring and options.tostring(state, text) or text
+  end
+
+  class.new, state_of = core.proxy_type({
+    __index = index, __gc = collect, __close = collect, __tostring = describe,
+    __name = name, __type = name, __eq = options.eq, __metatable = options.metatable,
+  })
+  class.state = state_of
+
+  --- The state of an argument; raises when it is of another type or closed.
+  function class.check(method, position, value)
+    local state = state_of(value)
+    if not state then
+      error(("bad argument #%d to '%s' (%s object expected, got %s)"):format(
+        position, method, name, object.type_name(value)), 4)
+    elseif state.closed then
+      error(("bad argument #%d to '%s' (the %s object is %s)"):format(
+        position, method, name, closed), 4)
+    end
+    return state
+  end
+
+  return class
+end
+
+--- A string argument; numbers are not taken for strings.
+function object.check_string(method, position, value)
+  if type(value) ~= "string" then
+    bad_argument(method, position, "string expected, got " .. object.type_name(value))
+  end
+  return value
+end
+
+return object

@@ -1,0 +1,134 @@
+-- HSTS entries that the program keeps itself.
+local core = require("multisock.core")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+
+describe("HSTS callbacks", function()
+  local nginx
+
+  setup(function()
+    support.begin()
+    nginx = servers.nginx()
+  end)
+
+  teardown(function()
+    servers.stop_all()
+  end)
+
+  after_each(function()
+    support.collect()
+    assert.equal(0, support.easy_count())
+  end)
+
+  -- Entries to read, one a call.
+  local function reader(entries)
+    local at = 0
+    return function()
+      at = at + 1
+      return entries[at]
+    end
+  end
+
+  local function reading(fn)
+    return (support.easy {
+      url = nginx.url("/1k"), hsts_ctrl = 1, hstsreadfunction = fn,
+    })
+  end
+
+  it("are read before the transfer and written when the handle is closed", function()
+    local written = {}
+    local easy = reading(reader {
+      { host = "one.example", include_subdomains = true, expire = "20990101 10:20:30" },
+      { host = "two.example" },
+    })
+    easy:setopt("hstswritefunction", function(entry, index, total)
+      entry.index, entry.total = index, total
+      written[#written + 1] = entry
+    end)
+    assert.is_true(easy:perform())
+    assert.same({}, written)
+    easy:close()
+    assert.same({
+      { host = "one.example", include_subdomains = true, expire = "20990101 10:20:30", index = 0,
+        total = 2 },
+      { host = "two.example", include_subdomains = false, expire = "unlimited", index = 1,
+        total = 2 },
+    }, written)
+  end)
+
+  it("send a transfer to https", function()
+    local easy = reading(reader { { host = "secure.example" } })
+    easy:setopt("url", "http://secure.example/1k")
+    easy:setopt("connect_to", { nginx.tls_url("/"):gsub("^https://([^/]*)/$",
+      "secure.example::%1"), nil })
+    easy:setopt { cainfo = nginx.ca, ssl_verifyhost = false }
+    assert.is_true(easy:perform())
+    assert.equal("https", easy:getinfo("scheme"):lower())
+  end)
+
+  it("end the transfer with what reading raises", function()
+    local raised = {}
+    local ok, err = reading(function() error(raised) end):perform()
+    assert.is_nil(ok)
+    assert.equal(raised, err)
+  end)
+
+  it("check what was read", function()
+    for _, bad in ipairs { { host = 5 }, {}, { host = "" }, { host = ("x"):rep(5000) },
+      { host = "a\0b" }, { host = "a", expire = 5 }, { host = "a", expire = ("1"):rep(18) } } do
+      local ok, err = reading(function() return bad end):perform()
+      assert.is_nil(ok)
+      assert.truthy(err:find("hstsreadfunction returned an entry", 1, true), err)
+    end
+    local ok, err = reading(function() return 5 end):perform()
+    assert.is_nil(ok)
+    assert.truthy(err:find("hstsreadfunction returned 5", 1, true))
+  end)
+
+  it("raise from close what writing raises, and stop at false", function()
+    local calls = 0
+    local function closing(result)
+      calls = 0
+      local easy = reading(reader { { host = "one.example" }, { host = "two.example" } })
+      easy:setopt("hstswritefunction", function()
+        calls = calls + 1
+        assert.equal("multisock.easy (closed)", tostring(easy))
+        easy:close()
+        return result()
+      end)
+      assert.is_true(easy:perform())
+      return easy
+    end
+    local easy = closing(function() error("not written", 0) end)
+    assert.same({ false, "not written" }, { pcall(easy.close, easy) })
+    assert.equal("multisock.easy (closed)", tostring(easy))
+    closing(function() return false end):close()
+    assert.equal(1, calls)
+    closing(function() end):close()
+    assert.equal(2, calls)
+    do
+      local _ <close> = closing(function() end)
+    end
+    assert.equal(2, calls)
+  end)
+
+  it("are not written by the collector", function()
+    local calls = 0
+    do
+      local easy = reading(reader { { host = "one.example" } })
+      easy:setopt("hstswritefunction", function() calls = calls + 1 end)
+      assert.is_true(easy:perform())
+    end
+    support.collect()
+    assert.equal(0, calls)
+  end)
+
+  it("make no copy of a handle that libcurl would crash with", function()
+    local path = os.tmpname()
+    local easy = core.easy { hsts = path }
+    local copy, err = easy:duphandle()
+    assert.truthy(copy or err.message:find("cannot be duplicated", 1, true))
+    easy:close()
+    os.remove(path)
+  end)
+end)

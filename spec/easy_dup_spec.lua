@@ -1,0 +1,100 @@
+-- Duplicates of easy handles: the same options, nothing shared.
+local cjson = require("cjson")
+local core = require("multisock.core")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+
+describe("a duplicate of an easy handle", function()
+  local hostile
+
+  setup(function()
+    support.begin()
+    hostile = servers.hostile()
+  end)
+
+  teardown(function()
+    servers.stop_all()
+  end)
+
+  after_each(function()
+    support.collect()
+    assert.equal(0, support.easy_count())
+  end)
+
+  it("has every option, and lives without the original", function()
+    local easy, body = support.easy {
+      url = hostile.url("/echo"), httpheader = { "X-One: 1" }, postfields = "a\0b",
+      private = "mine", opensocketfunction = function() end, closesocketfunction = function() end,
+    }
+    local copy = assert(easy:duphandle())
+    easy:close()
+    easy = nil                                        -- luacheck: ignore
+    support.collect()
+    assert.is_true(copy:perform())
+    local seen = cjson.decode(table.concat(body))
+    assert.equal(3, seen.length)
+    local found
+    for _, pair in ipairs(seen.headers) do
+      found = found or (pair[1] == "X-One" and pair[2])
+    end
+    assert.equal("1", found)
+    assert.equal("mine", copy:getinfo("private"))
+    copy:close()
+  end)
+
+  it("has callbacks of its own", function()
+    local easy = support.easy {
+      url = hostile.url("/echo"), writefunction = function() error("raised", 0) end,
+    }
+    local copy = easy:duphandle()
+    local ok, err = copy:perform()
+    assert.is_nil(ok)
+    assert.equal("raised", err)
+    copy:setopt("writefunction", function() end)
+    assert.is_true(copy:perform())
+    ok, err = easy:perform()
+    assert.is_nil(ok)
+    assert.equal("raised", err)
+    easy:close()
+    assert.is_true(copy:perform())
+    copy:close()
+  end)
+
+  it("has files and URL objects of its own", function()
+    local path = os.tmpname()
+    local easy = core.easy {
+      curlu = core.url(hostile.url("/echo")), writedata = path, stderr = path, verbose = true,
+      noproxy = "*",
+    }
+    local copy = easy:duphandle()
+    easy:close()
+    support.collect()
+    assert.is_true(copy:perform())
+    copy:close()
+    local file = assert(io.open(path))
+    assert.truthy(file:read("a"):find('"method"', 1, true))
+    file:close()
+    os.remove(path)
+  end)
+
+  it("is made while the original runs, and may outlive its multi", function()
+    local multi = core.multi()
+    local easy = support.easy { url = hostile.url("/echo") }
+    multi:add_handle(easy)
+    multi:perform()
+    local copy = easy:duphandle()
+    multi:close()
+    easy:close()
+    assert.is_true(copy:perform())
+  end)
+
+  it("has no stream dependencies", function()
+    local parent = core.easy()
+    local easy = core.easy { stream_depends = parent }
+    for _, one in ipairs { parent, easy } do
+      local copy, err = one:duphandle()
+      assert.is_nil(copy)
+      assert.truthy(err.message:find("cannot be duplicated", 1, true))
+    end
+  end)
+end)

@@ -1,0 +1,84 @@
+-- Headers as libcurl has parsed them.
+local core = require("multisock.core")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+
+describe("headers of an easy handle", function()
+  local hostile, easy
+
+  setup(function()
+    support.begin()
+    hostile = servers.hostile()
+  end)
+
+  teardown(function()
+    servers.stop_all()
+  end)
+
+  before_each(function()
+    easy = support.easy { url = hostile.url("/duplicate-headers") }
+  end)
+
+  after_each(function()
+    easy:close()
+  end)
+
+  it("are found by name and index", function()
+    assert.is_nil((easy:header("x-twice")))
+    assert.is_true(easy:perform())
+    local first = easy:header("X-TWICE")
+    assert.equal("one", first.value)
+    assert.equal("X-Twice", first.name)
+    assert.equal(2, first.amount)
+    assert.equal(0, first.index)
+    assert.equal("header", first.origin)
+    assert.equal("two", easy:header("x-twice", 1).value)
+    assert.same({ n = 1 }, table.pack(easy:header("x-twice", 2)))
+    assert.same({ n = 1 }, table.pack(easy:header("x-never")))
+    assert.same({ n = 1 }, table.pack(easy:header("x-twice", 0, "trailer")))
+    assert.equal("one", easy:header("x-twice", 0, { "trailer", "header" }).value)
+  end)
+
+  it("are walked in their order", function()
+    assert.is_true(easy:perform())
+    local names, header = {}, easy:nextheader()
+    while header do
+      names[#names + 1] = header.name .. "=" .. header.value
+      header = easy:nextheader(nil, nil, header)
+    end
+    local text = table.concat(names, "\n")
+    assert.truthy(text:find("X%-Twice=one.*x%-twice=two"))
+  end)
+
+  it("are walked safely after the next transfer has begun", function()
+    assert.is_true(easy:perform())
+    local header = easy:nextheader()
+    easy:setopt("url", hostile.url("/echo"))
+    assert.is_true(easy:perform())
+    assert.equal(2, easy:nextheader("header", -1, header).position)
+    assert.is_nil((easy:nextheader("header", -1, { position = 1000000 })))
+  end)
+
+  it("are those of each request", function()
+    easy:setopt { url = hostile.url("/redirect?to=/echo"), followlocation = true }
+    assert.is_true(easy:perform())
+    assert.truthy(easy:header("location", 0, "header", 0))
+    assert.is_nil((easy:header("location")))
+    assert.is_nil((easy:header("location", 0, "header", 7)))
+  end)
+
+  it("refuse what makes no sense", function()
+    for _, bad in ipairs { { "" }, { {} }, { "a", -1 }, { "a", "x" }, { "a", 0, "nowhere" },
+      { "a", 0, {} }, { "a", 0, "header", -2 }, { "a", 0, 5 } } do
+      assert.has_error(function() easy:header(table.unpack(bad)) end)
+    end
+    assert.has_error(function() easy:nextheader("header", -1, {}) end)
+    assert.has_error(function() easy:nextheader("header", -1, 5) end)
+    for _, bad in ipairs { 0, -5, "x", 0.5 } do
+      assert.has_error(function() easy:nextheader("header", -1, { position = bad }) end)
+    end
+    local closed = core.easy()
+    closed:close()
+    assert.error_matches(function() closed:header("a") end, "closed")
+  end)
+end)

@@ -1,0 +1,222 @@
+/* Trampolines of the callbacks that bytes go through: write, header,
+   interleave, read, seek, ioctl and trailer. */
+#include "callbacks_private.h"
+
+#include <string.h>
+
+/* ---- Bytes that arrive ---- */
+
+typedef struct Bytes {
+  const char *name, *bytes;
+  size_t size;
+  size_t taken;
+} Bytes;
+
+/* nil and true: all taken; false: end the transfer; a number: that many. */
+static int pass_body(lua_State *L)
+{
+  Bytes *call = lua_touserdata(L, 1);
+  lua_pushlstring(L, call->bytes, call->size);
+  lua_call(L, 1, 1);
+  call->taken = call->size;
+  if (lua_isinteger(L, -1))
+    call->taken = (size_t)lua_tointeger(L, -1);
+  else if (lua_isboolean(L, -1))
+    call->taken = lua_toboolean(L, -1) ? call->size : call->size + 1;
+  else if (!lua_isnil(L, -1))
+    callbacks_refuse(L, call->name, "nil, boolean or integer");
+  return 0;
+}
+
+static size_t pass_bytes(Easy *easy, CURLoption id, const char *name,
+                         const char *bytes, size_t size)
+{
+  Bytes call;
+  call.name = name;
+  call.bytes = bytes;
+  call.size = size;
+  /* Anything but `size` ends the transfer. */
+  return callbacks_run(easy, id, pass_body, &call) ? call.taken : size + 1;
+}
+
+static size_t on_write(char *bytes, size_t one, size_t size, void *data)
+{
+  return pass_bytes(data, CURLOPT_WRITEFUNCTION, "writefunction", bytes,
+                    one * size);
+}
+
+static size_t on_header(char *bytes, size_t one, size_t size, void *data)
+{
+  return pass_bytes(data, CURLOPT_HEADERFUNCTION, "headerfunction", bytes,
+                    one * size);
+}
+
+static size_t on_interleave(char *bytes, size_t one, size_t size, void *data)
+{
+  return pass_bytes(data, CURLOPT_INTERLEAVEFUNCTION, "interleavefunction",
+                    bytes, one * size);
+}
+
+/* ---- Bytes that leave ---- */
+
+typedef struct Room {
+  char *bytes;
+  size_t room;
+  size_t size;
+} Room;
+
+static int read_body(lua_State *L)
+{
+  Room *call = lua_touserdata(L, 1);
+  lua_pushinteger(L, (lua_Integer)call->room);
+  lua_call(L, 1, 1);
+  call->size = 0;
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    const char *chunk = lua_tolstring(L, -1, &call->size);
+    if (call->size > call->room)
+      return luaL_error(L, "readfunction returned %I bytes, %I were asked for",
+                        (LUAI_UACINT)call->size, (LUAI_UACINT)call->room);
+    memcpy(call->bytes, chunk, call->size);
+  }
+  else if (lua_isinteger(L, -1) &&
+           (lua_tointeger(L, -1) == CURL_READFUNC_PAUSE ||
+            lua_tointeger(L, -1) == CURL_READFUNC_ABORT))
+    call->size = (size_t)lua_tointeger(L, -1);
+  else if (!lua_isnil(L, -1))
+    /* Another number would send what the buffer held before. */
+    callbacks_refuse(L, "readfunction",
+                     "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
+  return 0;
+}
+
+static size_t on_read(char *bytes, size_t one, size_t room, void *data)
+{
+  Room call;
+  call.bytes = bytes;
+  call.room = one * room;
+  return callbacks_run(data, CURLOPT_READFUNCTION, read_body, &call)
+           ? call.size : CURL_READFUNC_ABORT;
+}
+
+typedef struct Seek {
+  curl_off_t offset;
+  int origin;
+  int result;
+} Seek;
+
+static int seek_body(lua_State *L)
+{
+  Seek *call = lua_touserdata(L, 1);
+  lua_pushinteger(L, call->offset);
+  lua_pushstring(L, call->origin == SEEK_SET
+                      ? "set" : call->origin == SEEK_CUR ? "cur" : "end");
+  lua_call(L, 2, 1);
+  call->result = lua_isnil(L, -1) || lua_toboolean(L, -1)
+                   ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+  return 0;
+}
+
+static int on_seek(void *data, curl_off_t offset, int origin)
+{
+  Seek call;
+  call.offset = offset;
+  call.origin = origin;
+  return callbacks_run(data, CURLOPT_SEEKFUNCTION, seek_body, &call)
+           ? call.result : CURL_SEEKFUNC_FAIL;
+}
+
+typedef struct Ioctl {
+  int command;
+  int result;
+} Ioctl;
+
+/* By number: deprecated, and libcurl knows no other command. */
+#define RESTART_READ 1
+
+static int ioctl_body(lua_State *L)
+{
+  Ioctl *call = lua_touserdata(L, 1);
+  if (call->command == RESTART_READ)
+    lua_pushstring(L, "restartread");
+  else
+    lua_pushnil(L);
+  lua_call(L, 1, 1);
+  call->result = callbacks_code(L, "ioctlfunction", 2);
+  return 0;
+}
+
+static int on_ioctl(CURL *handle, int command, void *data)
+{
+  Ioctl call;
+  (void)handle;
+  call.command = command;
+  return callbacks_run(data, OPTION_IOCTLFUNCTION, ioctl_body, &call)
+           ? call.result : 2;
+}
+
+/* ---- Trailers ---- */
+
+typedef struct Trailers {
+  struct curl_slist *items;
+} Trailers;
+
+/* What has a line break would be a header, or a request, of its own. */
+static void append_trailer(lua_State *L, Trailers *call)
+{
+  size_t size;
+  const char *text;
+  struct curl_slist *longer;
+  if (lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "trailerfunction returned a list with a %s in it",
+               luaL_typename(L, -1));
+  text = lua_tolstring(L, -1, &size);
+  if (strlen(text) != size || strpbrk(text, "\r\n") != NULL)
+    luaL_error(L, "trailerfunction returned a line break or zero byte");
+  longer = curl_slist_append(call->items, text);
+  if (longer == NULL)
+    luaL_error(L, "not enough memory");
+  call->items = longer;
+}
+
+static int trailer_body(lua_State *L)
+{
+  Trailers *call = lua_touserdata(L, 1);
+  lua_Integer i, count;
+  lua_call(L, 0, 1);
+  if (lua_isnil(L, -1))
+    return 0;
+  if (!lua_istable(L, -1))
+    callbacks_refuse(L, "trailerfunction", "nil or list of strings");
+  count = (lua_Integer)lua_rawlen(L, -1);
+  for (i = 1; i <= count; i++) {
+    lua_rawgeti(L, 2, i);
+    append_trailer(L, call);
+    lua_pop(L, 1);
+  }
+  return 0;
+}
+
+static int on_trailer(struct curl_slist **list, void *data)
+{
+  Trailers call;
+  call.items = *list;
+  if (!callbacks_run(data, CURLOPT_TRAILERFUNCTION, trailer_body, &call)) {
+    /* libcurl frees what it was given when it is told to end, too. */
+    *list = call.items;
+    return CURL_TRAILERFUNC_ABORT;
+  }
+  *list = call.items;
+  return CURL_TRAILERFUNC_OK;
+}
+
+const CallbackRow callbacks_data_rows[] = {
+  { CURLOPT_WRITEFUNCTION, CURLOPT_WRITEDATA, (AnyFunction)on_write },
+  { CURLOPT_HEADERFUNCTION, CURLOPT_HEADERDATA, (AnyFunction)on_header },
+  { CURLOPT_INTERLEAVEFUNCTION, CURLOPT_INTERLEAVEDATA,
+    (AnyFunction)on_interleave },
+  { CURLOPT_READFUNCTION, CURLOPT_READDATA, (AnyFunction)on_read },
+  { CURLOPT_SEEKFUNCTION, CURLOPT_SEEKDATA, (AnyFunction)on_seek },
+  { OPTION_IOCTLFUNCTION, OPTION_IOCTLDATA, (AnyFunction)on_ioctl },
+  { CURLOPT_TRAILERFUNCTION, CURLOPT_TRAILERDATA, (AnyFunction)on_trailer },
+  { 0, 0, NULL }
+};

@@ -1,0 +1,125 @@
+/* Trampolines of FTP's wildcard downloads: which names match, and what comes
+   before and after each file. */
+#include "callbacks_private.h"
+
+/* ---- Names ---- */
+
+typedef struct Match {
+  const char *pattern, *name;
+  int result;
+} Match;
+
+static int fnmatch_body(lua_State *L)
+{
+  Match *call = lua_touserdata(L, 1);
+  lua_pushstring(L, call->pattern);
+  lua_pushstring(L, call->name);
+  lua_call(L, 2, 1);
+  if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+    callbacks_refuse(L, "fnmatch_function", "nil or boolean");
+  call->result = lua_toboolean(L, -1) ? CURL_FNMATCHFUNC_MATCH
+                                      : CURL_FNMATCHFUNC_NOMATCH;
+  return 0;
+}
+
+static int on_fnmatch(void *data, const char *pattern, const char *name)
+{
+  Match call;
+  call.pattern = pattern;
+  call.name = name;
+  return callbacks_run(data, CURLOPT_FNMATCH_FUNCTION, fnmatch_body, &call)
+           ? call.result : CURL_FNMATCHFUNC_FAIL;
+}
+
+/* ---- Files ---- */
+
+static const char *file_type(curlfiletype type)
+{
+  static const char *const names[] = {
+    "file", "directory", "symlink", "block", "char", "pipe", "socket", "door"
+  };
+  return type < sizeof names / sizeof *names ? names[type] : "unknown";
+}
+
+static void set_string(lua_State *L, const char *field, const char *value)
+{
+  lua_pushstring(L, value);        /* nil for NULL */
+  lua_setfield(L, -2, field);
+}
+
+static void set_integer(lua_State *L, const char *field, lua_Integer value)
+{
+  lua_pushinteger(L, value);
+  lua_setfield(L, -2, field);
+}
+
+/* What the listing did not tell is nil. The texts are the listing's own.
+   libcurl 7.88 gives the size of what is no file as well. */
+static void push_file(lua_State *L, const struct curl_fileinfo *file)
+{
+  lua_createtable(L, 0, 12);
+  set_string(L, "filename", file->filename);
+  set_string(L, "filetype", file_type(file->filetype));
+  if (file->flags & CURLFINFOFLAG_KNOWN_SIZE)
+    set_integer(L, "size", file->size);
+  if (file->flags & CURLFINFOFLAG_KNOWN_PERM)
+    set_integer(L, "perm", (lua_Integer)file->perm);
+  if (file->flags & CURLFINFOFLAG_KNOWN_HLINKCOUNT)
+    set_integer(L, "hardlinks", file->hardlinks);
+  set_string(L, "time", file->strings.time);
+  set_string(L, "permissions", file->strings.perm);
+  set_string(L, "user", file->strings.user);
+  set_string(L, "group", file->strings.group);
+  set_string(L, "target", file->strings.target);
+}
+
+typedef struct Chunk {
+  const struct curl_fileinfo *file;
+  int left;
+  int result;
+} Chunk;
+
+static int chunk_bgn_body(lua_State *L)
+{
+  Chunk *call = lua_touserdata(L, 1);
+  push_file(L, call->file);
+  lua_pushinteger(L, call->left);
+  lua_call(L, 2, 1);
+  call->result = callbacks_code(L, "chunk_bgn_function",
+                                CURL_CHUNK_BGN_FUNC_FAIL);
+  return 0;
+}
+
+static long on_chunk_bgn(const void *file, void *data, int left)
+{
+  Chunk call;
+  call.file = file;
+  call.left = left;
+  return callbacks_run(data, CURLOPT_CHUNK_BGN_FUNCTION, chunk_bgn_body,
+                       &call) ? call.result : CURL_CHUNK_BGN_FUNC_FAIL;
+}
+
+static int chunk_end_body(lua_State *L)
+{
+  int *result = lua_touserdata(L, 1);
+  lua_call(L, 0, 1);
+  *result = callbacks_code(L, "chunk_end_function",
+                           CURL_CHUNK_END_FUNC_FAIL);
+  return 0;
+}
+
+static long on_chunk_end(void *data)
+{
+  int result;
+  return callbacks_run(data, CURLOPT_CHUNK_END_FUNCTION, chunk_end_body,
+                       &result) ? result : CURL_CHUNK_END_FUNC_FAIL;
+}
+
+const CallbackRow callbacks_ftp_rows[] = {
+  { CURLOPT_FNMATCH_FUNCTION, CURLOPT_FNMATCH_DATA, (AnyFunction)on_fnmatch },
+  { CURLOPT_CHUNK_BGN_FUNCTION, CURLOPT_CHUNK_DATA,
+    (AnyFunction)on_chunk_bgn },
+  { CURLOPT_CHUNK_END_FUNCTION, CURLOPT_CHUNK_DATA,
+    (AnyFunction)on_chunk_end },
+  { 0, 0, NULL }
+};

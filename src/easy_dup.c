@@ -1,0 +1,73 @@
+/* curl_easy_duphandle. libcurl copies the options with their pointers: to
+   lists and files that the original frees, and to the original as the data of
+   its callbacks. All of these get copies of their own here. */
+#include "easy.h"
+
+#include <string.h>
+
+#include "callbacks.h"
+#include "error.h"
+#include "options.h"
+
+/* What is of the transfer or of the handle itself. Of the values with a name
+   only "private" is an option. */
+static bool is_own(lua_State *L, int key)
+{
+  if (lua_type(L, key) == LUA_TSTRING)
+    return strcmp(lua_tostring(L, key), "private") != 0;
+  return lua_isinteger(L, key) && lua_tointeger(L, key) == CURLOPT_SHARE;
+}
+
+/* Copies the values of the easy at 1 to those of the one at 2, which are left
+   at index 4. */
+static void copy_values(lua_State *L)
+{
+  compat_getuservalue(L, 1);
+  compat_getuservalue(L, 2);
+  lua_pushnil(L);
+  while (lua_next(L, 3) != 0) {
+    if (is_own(L, 5)) {
+      lua_pop(L, 1);
+      continue;
+    }
+    lua_pushvalue(L, 5);
+    lua_insert(L, -2);
+    lua_rawset(L, 4);
+  }
+}
+
+/*** A new handle with the same options, callbacks included. It has no
+connections, cookies, share or transfer of the original.
+@return core.Easy; or nil, err when this libcurl cannot copy what is set
+@raise on a handle that serves multisock.fetch
+@see curl_easy_duphandle(3) */
+int easy_duphandle(lua_State *L)
+{
+  Easy *easy = easy_check(L, 1), *copy;
+  lua_settop(L, 1);
+  if (easy->receiver != NULL)
+    return luaL_error(L, "duphandle: the handle collects its transfers");
+  if (easy->related) {
+    lua_pushnil(L);
+    error_push_kind(L, "curl", "a handle with stream_depends or, before "
+                    "libcurl 8.14, hsts cannot be duplicated: libcurl would "
+                    "free what they hold twice");
+    return 2;
+  }
+  easy_enter(L, easy, "duphandle");        /* hstsreadfunction is called */
+  copy = easy_wrap(L, easy);
+  if (!easy_leave(easy))
+    return easy_push_closed(L);
+  (void)curl_easy_setopt(copy->handle, CURLOPT_PRIVATE, copy);
+  (void)curl_easy_setopt(copy->handle, CURLOPT_ERRORBUFFER, copy->message);
+  copy_values(L);
+  callbacks_adopt(L, copy, 4);
+  if (!options_copy_lists(easy, copy))
+    return luaL_error(L, "not enough memory");
+  lua_settop(L, 2);
+  if (!easy->failed_in_lua || easy->multi != NULL)
+    return 1;
+  lua_pushnil(L);
+  easy_push_error(L, easy, CURLE_OK);
+  return 2;
+}
