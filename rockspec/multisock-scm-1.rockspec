@@ -21,8 +21,9 @@ build = {
       sources = {
         "src/core.c", "src/error.c", "src/buffer.c", "src/options.c", "src/info.c",
         "src/callbacks.c", "src/receiver.c", "src/easy.c", "src/easy_transfer.c",
-        "src/multi.c", "src/multi_lua.c", "src/loop.c", "src/url.c", "src/driver_uv.c",
-        "src/driver_watch.c",
+        "src/multi.c", "src/multi_lua.c", "src/multi_options.c", "src/multi_poll.c",
+        "src/multi_push.c", "src/loop.c", "src/url.c", "src/share.c", "src/mime.c",
+        "src/mime_body.c", "src/driver_uv.c", "src/driver_watch.c",
       },
       libraries = { "curl", "uv" },
       incdirs = { "$(CURL_INCDIR)", "$(UV_INCDIR)" },

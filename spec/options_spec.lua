@@ -337,7 +337,7 @@ describe("options", function()
 
     it("cannot be those that multisock needs itself", function()
       for _, name in ipairs { "private", "errorbuffer", "writedata", "headerdata", "opensocketdata",
-        "closesocketdata", "share", "httppost", "mimepost", "stderr" } do
+        "closesocketdata", "httppost", "stderr" } do
         assert.error_matches(function() easy:setopt(name, "x") end, "managed by multisock")
         assert.error_matches(function() easy:unsetopt(name) end, "managed by multisock")
       end

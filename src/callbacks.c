@@ -46,9 +46,7 @@ static lua_State *begin(Easy *easy, CURLoption id)
   return L;
 }
 
-/* Calls what begin pushed. False, with nothing pushed, when it raised or
-   closed its own handle. */
-static bool call(lua_State *L, Easy *easy, int arguments)
+bool callbacks_call(lua_State *L, Easy *easy, int arguments)
 {
   int status;
   easy->depth++;
@@ -100,7 +98,7 @@ static size_t pass_bytes(Easy *easy, CURLoption id, const char *name,
   if (L == NULL)
     return size + 1;               /* anything but `size` ends it */
   lua_pushlstring(L, bytes, size);
-  if (!call(L, easy, 1))
+  if (!callbacks_call(L, easy, 1))
     return size + 1;
   return take_result(L, easy, name, size);
 }
@@ -122,21 +120,15 @@ static bool is_number(lua_State *L, lua_Integer number)
   return lua_isinteger(L, -1) && lua_tointeger(L, -1) == number;
 }
 
-static size_t on_read(char *bytes, size_t one, size_t room, void *data)
+size_t callbacks_take_chunk(lua_State *L, Easy *easy, const char *name,
+                            char *bytes, size_t room)
 {
-  Easy *easy = data;
-  lua_State *L = begin(easy, CURLOPT_READFUNCTION);
   size_t size = 0;
-  if (L == NULL)
-    return CURL_READFUNC_ABORT;
-  lua_pushinteger(L, (lua_Integer)(one * room));
-  if (!call(L, easy, 1))
-    return CURL_READFUNC_ABORT;
   if (lua_type(L, -1) == LUA_TSTRING) {
     const char *chunk = lua_tolstring(L, -1, &size);
-    if (size > one * room) {
-      lua_pushfstring(L, "readfunction returned %I bytes, %I were asked for",
-                      (LUAI_UACINT)size, (LUAI_UACINT)(one * room));
+    if (size > room) {
+      lua_pushfstring(L, "%s returned %I bytes, %I were asked for", name,
+                      (LUAI_UACINT)size, (LUAI_UACINT)room);
       easy_keep_error(L, easy);
       lua_pop(L, 1);
       return CURL_READFUNC_ABORT;
@@ -148,7 +140,7 @@ static size_t on_read(char *bytes, size_t one, size_t room, void *data)
     size = (size_t)lua_tointeger(L, -1);
   else if (!lua_isnil(L, -1)) {
     /* Another number would send what the buffer held before. */
-    refuse_result(L, easy, "readfunction",
+    refuse_result(L, easy, name,
                   "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
     return CURL_READFUNC_ABORT;
   }
@@ -156,22 +148,37 @@ static size_t on_read(char *bytes, size_t one, size_t room, void *data)
   return size;
 }
 
+static size_t on_read(char *bytes, size_t one, size_t room, void *data)
+{
+  Easy *easy = data;
+  lua_State *L = begin(easy, CURLOPT_READFUNCTION);
+  if (L == NULL)
+    return CURL_READFUNC_ABORT;
+  lua_pushinteger(L, (lua_Integer)(one * room));
+  if (!callbacks_call(L, easy, 1))
+    return CURL_READFUNC_ABORT;
+  return callbacks_take_chunk(L, easy, "readfunction", bytes, one * room);
+}
+
+int callbacks_take_seek(lua_State *L)
+{
+  bool done = lua_isnil(L, -1) || lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return done ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+}
+
 static int on_seek(void *data, curl_off_t offset, int origin)
 {
   Easy *easy = data;
   lua_State *L = begin(easy, CURLOPT_SEEKFUNCTION);
-  int result;
   if (L == NULL)
     return CURL_SEEKFUNC_FAIL;
   lua_pushinteger(L, offset);
   lua_pushstring(L, origin == SEEK_SET ? "set"
                                        : origin == SEEK_CUR ? "cur" : "end");
-  if (!call(L, easy, 2))
+  if (!callbacks_call(L, easy, 2))
     return CURL_SEEKFUNC_FAIL;
-  result = lua_isnil(L, -1) || lua_toboolean(L, -1) ? CURL_SEEKFUNC_OK
-                                                    : CURL_SEEKFUNC_CANTSEEK;
-  lua_pop(L, 1);
-  return result;
+  return callbacks_take_seek(L);
 }
 
 static int on_xferinfo(void *data, curl_off_t down_total, curl_off_t down,
@@ -186,7 +193,7 @@ static int on_xferinfo(void *data, curl_off_t down_total, curl_off_t down,
   lua_pushinteger(L, down);
   lua_pushinteger(L, up_total);
   lua_pushinteger(L, up);
-  if (!call(L, easy, 4))
+  if (!callbacks_call(L, easy, 4))
     return 1;
   stop = lua_isinteger(L, -1) ? lua_tointeger(L, -1) != 0
                               : lua_isboolean(L, -1) && !lua_toboolean(L, -1);
@@ -211,7 +218,7 @@ static int on_debug(CURL *handle, curl_infotype type, char *bytes,
     return 0;
   lua_pushstring(L, names[type]);
   lua_pushlstring(L, bytes, size);
-  if (call(L, easy, 2))
+  if (callbacks_call(L, easy, 2))
     lua_pop(L, 1);
   return 0;
 }
@@ -318,6 +325,17 @@ CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id,
        write function. */
     (void)curl_easy_setopt(handle, row->data, NULL);
     return curl_easy_setopt(handle, id, NULL);
+  }
+}
+
+void callbacks_rebind(lua_State *L, Easy *easy)
+{
+  size_t i;
+  for (i = 0; i < ROWS; i++) {
+    /* Where none is set the data is not ours: a FILE, by default. */
+    if (lua_rawgeti(L, -1, (lua_Integer)rows[i].function) == LUA_TFUNCTION)
+      (void)curl_easy_setopt(easy->handle, rows[i].data, easy);
+    lua_pop(L, 1);
   }
 }
 

@@ -13,6 +13,23 @@ CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
 CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id,
                          const char *name);
 
+/* For a copy that libcurl has made of a handle: lets the callbacks that are
+   set in the table on top of the stack run for `easy`. */
+void callbacks_rebind(lua_State *L, Easy *easy);
+
+/* Calls what was pushed on the thread of callbacks: a function and its
+   arguments. False, with nothing pushed, when it raised or closed its own
+   handle; else its result is pushed. */
+bool callbacks_call(lua_State *L, Easy *easy, int arguments);
+
+/* Pops what a function returned that was asked for at most `room` bytes, and
+   puts it into `bytes`; returns what libcurl's read callbacks return. */
+size_t callbacks_take_chunk(lua_State *L, Easy *easy, const char *name,
+                            char *bytes, size_t room);
+
+/* Pops what a seek function returned; returns what libcurl's do. */
+int callbacks_take_seek(lua_State *L);
+
 /* Whether a collected transfer needs this callback for itself. */
 bool callbacks_is_received(CURLoption id);
 

@@ -11,6 +11,7 @@
 #include "multi.h"
 #include "options.h"
 #include "receiver.h"
+#include "share.h"
 
 const char easy_type[] = "multisock.easy";
 
@@ -144,6 +145,7 @@ void easy_destroy(Easy *easy)
   callbacks_silence(easy);
   curl_easy_cleanup(easy->handle);
   options_free_lists(easy);
+  share_release(easy->share);
   receiver_free(easy->receiver);
   free(easy);
 }
@@ -196,6 +198,47 @@ static bool set_table(lua_State *L, Easy *easy, int self, int table)
   return true;
 }
 
+Easy *easy_wrap(lua_State *L, CURL *handle)
+{
+  Easy **box = compat_newuserdata(L, sizeof *box);
+  Easy *easy;
+  *box = NULL;
+  luaL_setmetatable(L, easy_type);
+  lua_newtable(L);
+  compat_setuservalue(L, -2);
+  easy = calloc(1, sizeof *easy);
+  if (easy != NULL)
+    easy->handle = handle != NULL ? handle : curl_easy_init();
+  if (easy == NULL || easy->handle == NULL) {
+    free(easy);
+    luaL_error(L, "not enough memory");
+  }
+  easy->callbacks = callbacks_thread(L);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_pushvalue(L, -2);
+  lua_rawsetp(L, -2, easy);
+  lua_pop(L, 1);
+  *box = easy;
+  /* Neither can fail. */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_PRIVATE, easy);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_ERRORBUFFER, easy->message);
+  return easy;
+}
+
+void easy_disown(Easy *easy)
+{
+  lua_State *L = easy->callbacks;
+  easy_push(L, easy);
+  if (!lua_isnil(L, -1))
+    *(Easy **)lua_touserdata(L, -1) = NULL;
+  lua_pop(L, 1);
+  callbacks_silence(easy);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_PRIVATE, NULL);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_ERRORBUFFER, NULL);
+  options_free_lists(easy);
+  free(easy);
+}
+
 /*** Makes an easy handle.
 @param options optional table of options by name
 @return core.Easy; or nil, err when libcurl refuses an option
@@ -203,31 +246,13 @@ static bool set_table(lua_State *L, Easy *easy, int self, int table)
 @see curl_easy_init(3) */
 int easy_new(lua_State *L)
 {
-  Easy **box;
-  Easy *easy;
-  int self;
+  const int self = 2;
   if (!lua_isnoneornil(L, 1))
     luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  box = compat_newuserdata(L, sizeof *box);
-  *box = NULL;
-  self = lua_gettop(L);
-  luaL_setmetatable(L, easy_type);
-  lua_newtable(L);
-  compat_setuservalue(L, self);
-  easy = calloc(1, sizeof *easy);
-  if (easy == NULL || (easy->handle = curl_easy_init()) == NULL) {
-    free(easy);
-    return luaL_error(L, "not enough memory");
-  }
-  easy->callbacks = callbacks_thread(L);
-  *box = easy;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
-  lua_pushvalue(L, self);
-  lua_rawsetp(L, -2, easy);
-  lua_pop(L, 1);
-  easy_set_basics(easy);
-  if (lua_istable(L, 1) && !set_table(L, easy, self, 1)) {
+  easy_set_basics(easy_wrap(L, NULL));
+  if (lua_istable(L, 1) &&
+      !set_table(L, easy_check(L, self), self, 1)) {
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
@@ -243,7 +268,8 @@ int easy_new(lua_State *L)
 static Easy *check_settable(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
-  if (easy->depth > 0 || (easy->in_multi && !easy->finished))
+  if ((easy->depth > 0 && !easy->offered) ||
+      (easy->in_multi && !easy->finished))
     luaL_error(L, "setopt: the transfer is running");
   return easy;
 }

@@ -11,8 +11,10 @@
 /* Names and finds the metatable, see compat.h. */
 extern const char easy_type[];
 
+struct MimeBody;
 struct Multi;
 struct Receiver;
+struct Share;
 
 /* A list that an option holds for as long as libcurl may read it. */
 typedef struct EasyList {
@@ -31,6 +33,8 @@ typedef struct Easy {
   struct News *news;       /* the list it is in now, or NULL */
   struct Receiver *receiver;             /* NULL: the user's callbacks */
   EasyList *lists;
+  struct Share *share;     /* what it was given, or NULL; share.c counts */
+  struct MimeBody *mime;   /* what mimepost has built, or NULL */
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   bool finished;           /* libcurl has reported its end */
@@ -38,6 +42,7 @@ typedef struct Easy {
   bool reported;           /* its end was taken by info_read */
   bool orphan;             /* its userdata is gone or closed */
   bool failed_in_lua;      /* a callback raised: the error is kept */
+  bool offered;            /* pushed by a server, see multi_push.c */
   bool small_buffer;       /* see choose_buffer in easy_transfer.c */
   bool worn;               /* has met a stale connection, see easy_worn */
   char message[CURL_ERROR_SIZE];
@@ -56,6 +61,14 @@ void easy_push(lua_State *L, const Easy *easy);
 
 /* Pushes the table of Lua values that an Easy needs, or nil. */
 void easy_push_values(lua_State *L, const Easy *easy);
+
+/* Makes a handle (NULL: a new one) an Easy, whose userdata it pushes: with a
+   table of values, and known as the handle's private pointer. The options
+   stay as they are. */
+Easy *easy_wrap(lua_State *L, CURL *handle);
+
+/* The opposite, for a handle that libcurl frees: it forgets the Easy. */
+void easy_disown(Easy *easy);
 
 /* Sets what every handle of ours has, also after curl_easy_reset. */
 void easy_set_basics(Easy *easy);

@@ -26,6 +26,9 @@ void error_push_url(lua_State *L, CURLUcode code);
 /* Pushes an error object of this kind; message as of lua_pushfstring. */
 void error_push_kind(lua_State *L, const char *kind, const char *message);
 
+/* Pushes the error of what only a newer libcurl has; version is 0xMMmmpp. */
+void error_push_needs(lua_State *L, const char *what, unsigned int version);
+
 /* The name of the phase that a transfer is in. */
 const char *error_phase(struct Easy *easy);
 

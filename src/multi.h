@@ -13,6 +13,10 @@ extern const char multi_type[];
 
 struct Loop;
 
+/* Idle connections that a pool keeps; libcurl's default shrinks with the
+   number of running transfers, and a shrinking pool opens and closes. */
+#define MULTI_MAX_CONNECTS 20000L
+
 typedef struct Multi {
   CURLM *handle;
   struct Multi **box;      /* the userdata's pointer to it */
@@ -27,7 +31,7 @@ typedef struct Multi {
   News finished;           /* ended, not yet taken by info_read */
   int depth;               /* calls into libcurl on the C stack */
   int added;               /* handles in it, collected ones included */
-  bool failed_in_lua;      /* a socket or timer callback raised */
+  bool failed_in_lua;      /* a callback raised: the error is kept */
   CURLMcode broken;        /* libcurl refused to go on, or CURLM_OK */
 } Multi;
 
@@ -44,6 +48,9 @@ void multi_leave(Multi *multi);
 /* Adds the easy at stack index `idx` to the multi at `self`; what add_handle
    returns to Lua. */
 int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx);
+
+/* Counts an easy in that libcurl itself has added. */
+void multi_adopt(Multi *multi, Easy *easy);
 
 /* Takes it out again and lets go of its userdata. */
 void multi_remove(Multi *multi, Easy *easy);
@@ -64,11 +71,14 @@ int news_take(lua_State *L, News *news, int idx);
 /* Pushes a table of Lua values that a Multi needs, or nil. */
 void multi_push_values(lua_State *L, const Multi *multi);
 
-/* Raises the error that a socket or timer callback of it kept. */
-void multi_rethrow(lua_State *L, Multi *multi, int self);
+/* Raises the error that a callback of it kept. */
+void multi_rethrow(lua_State *L, Multi *multi);
 
 extern const luaL_Reg multi_lua_methods[];      /* multi_lua.c */
 extern const luaL_Reg multi_transfer_methods[]; /* easy_transfer.c */
+
+/* core.multi_options(): every option of the running libcurl. */
+int multi_options_list(lua_State *L);
 
 int multi_new(lua_State *L);
 void multi_open(lua_State *L);

@@ -9,6 +9,8 @@
 
 #include "callbacks.h"
 #include "error.h"
+#include "mime.h"
+#include "share.h"
 #include "url.h"
 
 /* libcurl sends most texts as they are, in one protocol or another: a line
@@ -74,6 +76,29 @@ void options_free_lists(Easy *easy)
 {
   while (easy->lists != NULL)
     list_remove(easy, easy->lists->option);
+  mime_free(easy);
+}
+
+CURLcode options_copy_lists(Easy *easy, const Easy *from)
+{
+  const EasyList *list;
+  for (list = from->lists; list != NULL; list = list->next) {
+    EasyList *copy = calloc(1, sizeof *copy);
+    const struct curl_slist *item;
+    if (copy == NULL)
+      return CURLE_OUT_OF_MEMORY;
+    copy->option = list->option;
+    copy->next = easy->lists;
+    easy->lists = copy;            /* freed with the easy from now on */
+    for (item = list->items; item != NULL; item = item->next) {
+      struct curl_slist *longer = curl_slist_append(copy->items, item->data);
+      if (longer == NULL)
+        return CURLE_OUT_OF_MEMORY;
+      copy->items = longer;
+    }
+    (void)curl_easy_setopt(easy->handle, copy->option, copy->items);
+  }
+  return CURLE_OK;
 }
 
 /* Raises unless it is a list of texts; returns how many. */
@@ -262,6 +287,10 @@ static CURLcode unset_object(lua_State *L, Easy *easy, int self,
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
     return unset_postfields(L, easy, self);
+  case CURLOPT_SHARE:
+    return share_use(L, easy, NULL);
+  case CURLOPT_MIMEPOST:
+    return mime_unset(L, easy, self);
   case CURLOPT_CURLU:
     code = curl_easy_setopt(easy->handle, option->id, NULL);
     release(L, self, option->id);
@@ -280,6 +309,10 @@ static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
     return set_postfields(L, easy, self, name, value);
+  case CURLOPT_SHARE:
+    return share_use(L, easy, share_check(L, value));
+  case CURLOPT_MIMEPOST:
+    return mime_set(L, easy, self, value);
   case CURLOPT_CURLU:
     url = url_check(L, value);
     anchor(L, self, id, value);
@@ -489,7 +522,8 @@ bool options_set(lua_State *L, Easy *easy, int self, int name, int value)
     return true;
   error_push_easy(L, easy, code);
   lua_pushfstring(L, "option '%s': %s", option->name,
-                  curl_easy_strerror(code));
+                  easy->message[0] != '\0' ? easy->message
+                                           : curl_easy_strerror(code));
   lua_setfield(L, -2, "message");
   return false;
 }

@@ -15,7 +15,10 @@ bool options_set(lua_State *L, Easy *easy, int self, int name, int value);
 /* core.options(): every option of the running libcurl. */
 int options_list(lua_State *L);
 
-/* Frees the lists that options hold. */
+/* For a copy that libcurl has made of a handle: gives it lists of its own. */
+CURLcode options_copy_lists(Easy *easy, const Easy *from);
+
+/* Frees the lists that options hold, and the body that mimepost has built. */
 void options_free_lists(Easy *easy);
 
 #pragma GCC visibility pop
