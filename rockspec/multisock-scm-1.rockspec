@@ -19,16 +19,17 @@ build = {
   modules = {
     ["multisock.core"] = {
       sources = {
-        "src/core.c", "src/error.c", "src/buffer.c", "src/info.c",
+        "src/core.c", "src/error.c", "src/buffer.c", "src/info.c", "src/proxy.c",
         "src/options.c", "src/options_default.c", "src/options_depend.c",
         "src/options_held.c", "src/options_known.c",
         "src/callbacks.c", "src/callbacks_connect.c", "src/callbacks_data.c",
         "src/callbacks_ftp.c", "src/callbacks_hsts.c", "src/callbacks_progress.c",
         "src/callbacks_socket.c",
         "src/receiver.c", "src/easy.c", "src/easy_dup.c", "src/easy_header.c",
-        "src/easy_io.c", "src/easy_transfer.c",
-        "src/multi.c", "src/multi_lua.c", "src/loop.c", "src/url.c", "src/gate.c",
-        "src/shortcut.c", "src/driver_uv.c", "src/driver_watch.c", "src/proxy.c",
+        "src/easy_io.c", "src/easy_transfer.c", "src/gate.c", "src/shortcut.c",
+        "src/multi.c", "src/multi_lua.c", "src/multi_options.c", "src/multi_poll.c",
+        "src/multi_push.c", "src/loop.c", "src/url.c", "src/share.c", "src/mime.c",
+        "src/mime_body.c", "src/driver_uv.c", "src/driver_watch.c",
       },
       libraries = { "curl", "uv" },
       incdirs = { "$(CURL_INCDIR)", "$(UV_INCDIR)" },

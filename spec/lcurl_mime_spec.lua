@@ -3,16 +3,10 @@ local curl = require("multisock.compat.lcurl")
 local layer = require("multisock.compat.cURL.safe")
 local safe = require("multisock.compat.lcurl.safe")
 local cjson = require("cjson")
-local core = require("multisock.core")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("bodies of multisock.compat.lcurl", function()
-  if not (core.mime and core.share) then
-    pending("are left out: this build of multisock.core has no mime and share")
-    return
-  end
-
   local hostile, path
 
   setup(function()

@@ -94,6 +94,23 @@ bool callbacks_run(Easy *easy, int option, lua_CFunction body, void *call)
   return status == LUA_OK && !easy->orphan;
 }
 
+bool callbacks_call(lua_State *L, Easy *easy, int arguments)
+{
+  int handler = lua_gettop(L) - arguments;
+  int status;
+  lua_pushcfunction(L, callbacks_on_error);
+  lua_insert(L, handler);
+  easy->depth++;
+  status = lua_pcall(L, arguments, 1, handler);
+  easy->depth--;
+  lua_remove(L, handler);
+  if (status != LUA_OK)
+    easy_keep_error(L, easy);
+  else if (easy->orphan)
+    lua_pop(L, 1);
+  return status == LUA_OK && !easy->orphan;
+}
+
 int callbacks_refuse(lua_State *L, const char *name, const char *expected)
 {
   return luaL_error(L, "%s returned %s: %s expected", name,

@@ -11,8 +11,10 @@
 #include "gate.h"
 #include "info.h"
 #include "loop.h"
+#include "mime.h"
 #include "options.h"
 #include "proxy.h"
+#include "share.h"
 #include "shortcut.h"
 #include "url.h"
 
@@ -142,9 +144,11 @@ static int core_may_suspend(lua_State *L)
 static const luaL_Reg functions[] = {
   { "easy", easy_new },           { "multi", multi_new },
   { "loop", loop_new },           { "url", url_new },
+  { "share", share_new },         { "mime", mime_new },
   { "error", error_new },         { "error_table", error_table },
   { "error_refinements", error_refinements },
   { "options", options_list },    { "infos", info_list },
+  { "multi_options", multi_options_list },
   { "now", core_now },
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },
@@ -183,6 +187,8 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   callbacks_open(L);
   error_open(L);
   url_open(L);
+  share_open(L);
+  mime_open(L);
   easy_open(L);
   multi_open(L);
   loop_open(L);

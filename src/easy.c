@@ -11,6 +11,7 @@
 #include "multi.h"
 #include "options.h"
 #include "receiver.h"
+#include "share.h"
 
 const char easy_type[] = "multisock.easy";
 
@@ -161,6 +162,7 @@ void easy_destroy(Easy *easy)
     curl_easy_cleanup(easy->handle);
   }
   options_free_lists(easy);
+  share_release(easy->share);
   receiver_free(easy->receiver);
   free(easy);
 }
@@ -229,6 +231,7 @@ static int easy_close(lua_State *L)
   if (failed)
     easy_push_error(L, easy, CURLE_OK);
   forget(L, easy);
+  easy_leave_waiting(L, easy);
   easy_destroy(easy);
   return failed ? lua_error(L) : 0;
 }
@@ -246,7 +249,7 @@ static bool set_table(lua_State *L, Easy *easy, int self, int table)
   return true;
 }
 
-Easy *easy_wrap(lua_State *L, Easy *original)
+Easy *easy_wrap(lua_State *L, CURL *handle)
 {
   Easy **box = compat_newuserdata(L, sizeof *box);
   Easy *easy;
@@ -256,19 +259,35 @@ Easy *easy_wrap(lua_State *L, Easy *original)
   compat_setuservalue(L, -2);
   easy = calloc(1, sizeof *easy);
   if (easy != NULL)
-    easy->handle = original != NULL ? curl_easy_duphandle(original->handle)
-                                    : curl_easy_init();
+    easy->handle = handle != NULL ? handle : curl_easy_init();
   if (easy == NULL || easy->handle == NULL) {
     free(easy);
     luaL_error(L, "not enough memory");
   }
   easy->callbacks = callbacks_thread(L);
-  *box = easy;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, easy);
   lua_pop(L, 1);
+  *box = easy;
+  /* Neither can fail. */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_PRIVATE, easy);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_ERRORBUFFER, easy->message);
   return easy;
+}
+
+void easy_disown(Easy *easy)
+{
+  lua_State *L = easy->callbacks;
+  easy_push(L, easy);
+  if (!lua_isnil(L, -1))
+    *(Easy **)lua_touserdata(L, -1) = NULL;
+  lua_pop(L, 1);
+  callbacks_silence(easy);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_PRIVATE, NULL);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_ERRORBUFFER, NULL);
+  options_free_lists(easy);
+  free(easy);
 }
 
 /*** Makes an easy handle.
@@ -334,7 +353,8 @@ int easy_push_closed(lua_State *L)
 static Easy *check_settable(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
-  if (easy->depth > 0 || (easy->in_multi && !easy->finished))
+  if ((easy->depth > 0 && !easy->offered) ||
+      (easy->in_multi && !easy->finished))
     luaL_error(L, "setopt: the transfer is running");
   return easy;
 }

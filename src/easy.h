@@ -13,8 +13,10 @@
 /* Names and finds the metatable, see compat.h. */
 extern const char easy_type[];
 
+struct MimeBody;
 struct Multi;
 struct Receiver;
+struct Share;
 
 /* What an option holds for as long as libcurl may use it: a list, or a file
    of our own. */
@@ -35,6 +37,8 @@ typedef struct Easy {
   struct News *news;       /* the list it is in now, or NULL */
   struct Receiver *receiver;             /* NULL: the user's callbacks */
   EasyList *lists;
+  struct Share *share;     /* what it was given, or NULL; share.c counts */
+  struct MimeBody *mime;   /* what mimepost has built, or NULL */
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
@@ -47,6 +51,7 @@ typedef struct Easy {
   bool reported;           /* its end was taken by info_read */
   bool orphan;             /* its userdata is gone or closed */
   bool failed_in_lua;      /* a callback raised: the error is kept */
+  bool offered;            /* pushed by a server, see multi_push.c */
   bool small_buffer;       /* see choose_buffer in easy_transfer.c */
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
@@ -68,9 +73,13 @@ void easy_push(lua_State *L, const Easy *easy);
 /* Pushes the table of Lua values that an Easy needs, or nil. */
 void easy_push_values(lua_State *L, const Easy *easy);
 
-/* Makes and pushes a userdata with a new libcurl handle, or with a duplicate
-   of this one's, whose pointers are the caller's to set. */
-Easy *easy_wrap(lua_State *L, Easy *original);
+/* Makes a handle (NULL: a new one) an Easy, whose userdata it pushes: with a
+   table of values, and known as the handle's private pointer. The options
+   stay as they are. */
+Easy *easy_wrap(lua_State *L, CURL *handle);
+
+/* The opposite, for a handle that libcurl frees: it forgets the Easy. */
+void easy_disown(Easy *easy);
 
 /* Around a call into libcurl for this handle that is no transfer: false when
    the handle was closed in a callback meanwhile, and is gone. Raises when a

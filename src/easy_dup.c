@@ -44,6 +44,7 @@ connections, cookies, share or transfer of the original.
 int easy_duphandle(lua_State *L)
 {
   Easy *easy = easy_check(L, 1), *copy;
+  CURL *handle;
   lua_settop(L, 1);
   if (easy->receiver != NULL)
     return luaL_error(L, "duphandle: the handle collects its transfers");
@@ -55,11 +56,14 @@ int easy_duphandle(lua_State *L)
     return 2;
   }
   easy_enter(L, easy, "duphandle");        /* hstsreadfunction is called */
-  copy = easy_wrap(L, easy);
-  if (!easy_leave(easy))
+  handle = curl_easy_duphandle(easy->handle);
+  if (!easy_leave(easy)) {
+    curl_easy_cleanup(handle);
     return easy_push_closed(L);
-  (void)curl_easy_setopt(copy->handle, CURLOPT_PRIVATE, copy);
-  (void)curl_easy_setopt(copy->handle, CURLOPT_ERRORBUFFER, copy->message);
+  }
+  if (handle == NULL)
+    return luaL_error(L, "not enough memory");
+  copy = easy_wrap(L, handle);
   copy_values(L);
   callbacks_adopt(L, copy, 4);
   if (!options_copy_lists(easy, copy))

@@ -281,6 +281,16 @@ void error_push_kind(lua_State *L, const char *kind, const char *message)
   push_object(L, kind, message);
 }
 
+void error_push_needs(lua_State *L, const char *what, unsigned int version)
+{
+  lua_pushfstring(L, "%s needs libcurl %d.%d.%d or newer, this is %s", what,
+                  (int)(version >> 16), (int)(version >> 8 & 255),
+                  (int)(version & 255),
+                  curl_version_info(CURLVERSION_NOW)->version);
+  push_object(L, "curl", lua_tostring(L, -1));
+  lua_remove(L, -2);
+}
+
 void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
 {
   const CodeRow *row = row_find(code);

@@ -33,6 +33,8 @@ void error_keep_traceback(lua_State *L);
 
 /* Pushes the traceback that was kept last, or nil, and forgets it. */
 void error_push_traceback(lua_State *L);
+/* Pushes the error of what only a newer libcurl has; version is 0xMMmmpp. */
+void error_push_needs(lua_State *L, const char *what, unsigned int version);
 
 /* The name of the phase that a transfer is in. */
 const char *error_phase(struct Easy *easy);

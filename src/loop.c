@@ -43,6 +43,8 @@ void loop_forget(Loop *loop, Multi *multi)
   if (multi->next != NULL)
     multi->next->previous = multi->previous;
   multi->loop = NULL;
+  if (loop->failed == multi)
+    loop->failed = NULL;
 }
 
 /* ---- Ctrl-C ---- */
@@ -127,11 +129,22 @@ static void on_alarm(uv_timer_t *timer)
   (void)timer;                     /* its only job was to end the step */
 }
 
+/* What a push or notify function raised in this step; further ones follow
+   with the next. */
+static void raise_failed(lua_State *L, Loop *loop)
+{
+  Multi *multi = loop->failed;
+  loop->failed = NULL;
+  if (multi->failed_in_lua)
+    multi_rethrow(L, multi);
+}
+
 /*** Waits for events and serves them.
 @param timeout seconds at most; nil: until something happens; 0: what is
 there now
 @return boolean whether anything is left that the loop could wait for
-@raise when called in a callback */
+@raise when called in a callback; what a push or notify function raised
+@see uv_run(3) */
 static int loop_step(lua_State *L)
 {
   Loop *loop = loop_check(L, 1);
@@ -162,6 +175,8 @@ static int loop_step(lua_State *L)
   loop->depth--;
   if (mode != UV_RUN_NOWAIT || uv_is_active((uv_handle_t *)&loop->alarm))
     (void)uv_timer_stop(&loop->alarm);
+  if (loop->failed != NULL)
+    raise_failed(L, loop);
   lua_pushboolean(L, uv_loop_alive(&loop->uv));
   return 1;
 }

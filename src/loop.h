@@ -14,6 +14,7 @@ typedef struct Loop {
   uv_timer_t alarm;        /* ends a step that may block for a limited time */
   UvDriver *driver;
   Multi *multis;           /* attached ones */
+  Multi *failed;           /* one whose callback has raised, or NULL */
   News news;               /* of all of their transfers */
   int depth;               /* steps on the C stack */
 } Loop;

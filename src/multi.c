@@ -9,13 +9,11 @@
 #include "callbacks.h"
 #include "error.h"
 #include "loop.h"
+#include "multi_lua.h"
 #include "receiver.h"
+#include "share.h"
 
 const char multi_type[] = "multisock.multi";
-
-/* Idle connections that a pool keeps; libcurl's default shrinks with the
-   number of running transfers, and a shrinking pool opens and closes. */
-#define MAX_CONNECTS 20000L
 
 /* Weak table from the address of a Multi to its userdata. */
 static const char registry_key;
@@ -255,11 +253,24 @@ static void join(Multi *multi, Easy *easy)
   multi->added++;
 }
 
+void multi_adopt(Multi *multi, Easy *easy)
+{
+  join(multi, easy);
+  if (multi->driven.driver != NULL)
+    uvdriver_transfers(multi->driven.driver, 1);
+}
+
+/* Connections of a share outlive the driver: it leaves them alone. */
+static UvDriver *driver_for(const Multi *multi, const Easy *easy)
+{
+  return share_keeps_connections(easy->share) ? NULL : multi->driven.driver;
+}
+
 CURLMcode multi_add_held(Multi *multi, Easy *easy)
 {
   UvDriver *driver = multi->driven.driver;
   CURLMcode code;
-  easy_set_driver(easy, driver);
+  easy_set_driver(easy, driver_for(multi, easy));
   join(multi, easy);
   multi_enter(multi);
   code = curl_multi_add_handle(multi->handle, easy->handle);
@@ -280,7 +291,7 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
   if (easy->multi != NULL || easy->depth > 0)
     return luaL_error(L, "add_handle: the transfer is running");
   if (code == CURLM_OK) {
-    easy_set_driver(easy, multi->driven.driver);
+    easy_set_driver(easy, driver_for(multi, easy));
     if (easy->own_sockets)
       callbacks_prepare_sockets(L, easy, idx, self);
     pin(L, self, easy, idx);
@@ -295,7 +306,7 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
   if (multi->loop != NULL && multi->pinned == 1)
     pin_to_loop(L, self);
   if (multi->failed_in_lua)
-    multi_rethrow(L, multi, self);
+    multi_rethrow(L, multi);
   lua_pushvalue(L, self);
   return 1;
 }
@@ -333,7 +344,7 @@ static int multi_remove_handle(lua_State *L)
   Multi *multi = multi_check_idle(L, 1, "remove_handle");
   multi_remove(multi, easy_check(L, 2));
   if (multi->failed_in_lua)
-    multi_rethrow(L, multi, 1);
+    multi_rethrow(L, multi);
   lua_settop(L, 1);
   return 1;
 }
@@ -350,13 +361,15 @@ static int multi_info_read(lua_State *L)
     /* Driven by the caller: nobody has read libcurl's messages yet. */
     CURLMsg *message;
     int left;
+    multi_enter(multi);
     while ((message = curl_multi_info_read(multi->handle, &left)) != NULL)
       multi_done(message->easy_handle, message->data.result, multi);
+    multi_leave(multi);
     easy = multi->finished.first;
   }
   /* Of a close function, when no call of the program's own drives it. */
   if (multi->failed_in_lua && multi->depth == 0)
-    multi_rethrow(L, multi, 1);
+    multi_rethrow(L, multi);
   if (easy == NULL) {
     lua_pushnil(L);
     return 1;
@@ -519,7 +532,8 @@ int multi_new(lua_State *L)
   }
   multi->news = &multi->own_news;
   multi->callbacks = callbacks_thread(L);
-  (void)curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS, MAX_CONNECTS);
+  (void)curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS,
+                          MULTI_MAX_CONNECTS);
   *box = multi;
   multi->box = box;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
@@ -565,6 +579,8 @@ void multi_open(lua_State *L)
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
   luaL_setfuncs(L, multi_lua_methods, 0);
+  luaL_setfuncs(L, multi_option_methods, 0);
+  luaL_setfuncs(L, multi_poll_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

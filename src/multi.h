@@ -13,6 +13,10 @@ extern const char multi_type[];
 
 struct Loop;
 
+/* Idle connections that a pool keeps; libcurl's default shrinks with the
+   number of running transfers, and a shrinking pool opens and closes. */
+#define MULTI_MAX_CONNECTS 20000L
+
 typedef struct Multi {
   CURLM *handle;
   struct Multi **box;      /* the userdata's pointer to it */
@@ -28,7 +32,7 @@ typedef struct Multi {
   int depth;               /* calls into libcurl on the C stack */
   int added;               /* handles in it, collected ones included */
   int pinned;              /* of those, how many it keeps alive */
-  bool failed_in_lua;      /* a socket or timer callback raised */
+  bool failed_in_lua;      /* a callback raised: the error is kept */
   CURLMcode broken;        /* libcurl refused to go on, or CURLM_OK */
 } Multi;
 
@@ -49,6 +53,8 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx);
 /* The same for a caller who keeps both userdata alive until the easy has left
    the multi: nothing is pinned. */
 CURLMcode multi_add_held(Multi *multi, Easy *easy);
+/* Counts an easy in that libcurl itself has added. */
+void multi_adopt(Multi *multi, Easy *easy);
 
 /* Takes it out again and lets go of its userdata. */
 void multi_remove(Multi *multi, Easy *easy);
@@ -72,10 +78,13 @@ void multi_push(lua_State *L, const Multi *multi);
 /* Pushes a table of Lua values that a Multi needs, or nil. */
 void multi_push_values(lua_State *L, const Multi *multi);
 
-/* Raises the error that a socket or timer callback of it kept. */
-void multi_rethrow(lua_State *L, Multi *multi, int self);
+/* Raises the error that a callback of it kept. */
+void multi_rethrow(lua_State *L, Multi *multi);
 
 extern const luaL_Reg multi_lua_methods[];      /* multi_lua.c */
+
+/* core.multi_options(): every option of the running libcurl. */
+int multi_options_list(lua_State *L);
 
 int multi_new(lua_State *L);
 void multi_open(lua_State *L);

@@ -1,24 +1,23 @@
-/* The agnostic interface of a multi: socket and timer callbacks as Lua
-   functions, and the calls with which any event loop drives it. */
-#include "multi.h"
+/* The agnostic interface of a multi: its callbacks as Lua functions, and the
+   calls with which any event loop drives it. */
+#include "multi_lua.h"
 
 #include <limits.h>
-#include <string.h>
 
 #include "error.h"
+#include "loop.h"
 
-static int fail(lua_State *L, CURLMcode code)
+int multi_fail(lua_State *L, CURLMcode code)
 {
   lua_pushnil(L);
   error_push_multi(L, code);
   return 2;
 }
 
-/* ---- Callbacks ---- */
+/* ---- Errors of callbacks ---- */
 
-/* Keeps the error on top of the stack (popped): it is raised by the call
-   that drives the multi, once libcurl has returned. The first one counts. */
-static void keep_error(lua_State *L, Multi *multi)
+/* The first one counts. */
+void multi_keep_error(lua_State *L, Multi *multi)
 {
   if (!multi->failed_in_lua) {
     multi_push_values(L, multi);
@@ -26,22 +25,31 @@ static void keep_error(lua_State *L, Multi *multi)
     lua_setfield(L, -2, "error");
     lua_pop(L, 1);
     multi->failed_in_lua = true;
+    if (multi->loop != NULL)
+      multi->loop->failed = multi;
   }
   lua_pop(L, 1);
 }
 
-void multi_rethrow(lua_State *L, Multi *multi, int self)
+void multi_rethrow(lua_State *L, Multi *multi)
 {
   multi->failed_in_lua = false;
-  compat_getuservalue(L, self);
+  multi_push_values(L, multi);
   lua_getfield(L, -1, "error");
   lua_pushnil(L);
   lua_setfield(L, -3, "error");
   lua_error(L);
 }
 
-/* Pushes the values table and the callback; NULL when there is none. */
-static lua_State *begin(Multi *multi, const char *name)
+void multi_check_callbacks(lua_State *L, Multi *multi)
+{
+  if (multi->failed_in_lua)
+    multi_rethrow(L, multi);
+}
+
+/* ---- Callbacks ---- */
+
+lua_State *multi_callback_begin(Multi *multi, const char *name)
 {
   lua_State *L = multi->callbacks;
   if (!lua_checkstack(L, 16))
@@ -58,55 +66,69 @@ static lua_State *begin(Multi *multi, const char *name)
   return NULL;
 }
 
-static void call(lua_State *L, Multi *multi, int arguments)
+void multi_callback_call(lua_State *L, Multi *multi, int arguments)
 {
   if (lua_pcall(L, arguments, 0, 0) != LUA_OK)
-    keep_error(L, multi);
+    multi_keep_error(L, multi);
   lua_pop(L, 1);                   /* the values table */
+}
+
+void multi_push_easy(lua_State *L, CURL *handle)
+{
+  Easy *easy = NULL;
+  if (handle != NULL)
+    (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
+  if (easy == NULL)
+    lua_pushnil(L);
+  else
+    easy_push(L, easy);
 }
 
 static const char *const what_names[] = {
   "none", "in", "out", "inout", "remove"
 };
 
-/* Values given to assign, by descriptor, live in this field. */
+/* Values given to assign, by descriptor, live in this field. libcurl keeps
+   for each socket only whether there is one. */
 #define ASSIGNED "assigned"
 
-static int on_socket(CURL *handle, curl_socket_t fd, int what, void *data,
-                     void *assigned)
+/* Pushes the value of this descriptor; forgets it with the socket. The values
+   table of the multi is at stack index `values`. */
+static void push_assigned(lua_State *L, int values, curl_socket_t fd, int what)
+{
+  lua_getfield(L, values, ASSIGNED);
+  lua_rawgeti(L, -1, (lua_Integer)fd);
+  if (what == CURL_POLL_REMOVE) {
+    lua_pushnil(L);
+    lua_rawseti(L, -3, (lua_Integer)fd);
+  }
+  lua_remove(L, -2);
+}
+
+int multi_on_socket(CURL *handle, curl_socket_t fd, int what, void *data,
+                    void *assigned)
 {
   Multi *multi = data;
-  Easy *easy = NULL;
-  lua_State *L = begin(multi, "socketfunction");
-  (void)assigned;                  /* Lua's values are kept by descriptor */
+  lua_State *L = multi_callback_begin(multi, "socketfunction");
+  int values;
   if (L == NULL)
     return 0;
-  (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
-  if (easy == NULL)
-    lua_pushnil(L);                /* one of libcurl's own handles */
-  else
-    easy_push(L, easy);
+  values = lua_gettop(L) - 1;
+  multi_push_easy(L, handle);
   lua_pushinteger(L, (lua_Integer)fd);
   lua_pushstring(L, what_names[what <= CURL_POLL_REMOVE ? what : 0]);
-  lua_getfield(L, -5, ASSIGNED);
-  if (lua_istable(L, -1)) {
-    lua_rawgeti(L, -1, (lua_Integer)fd);
-    lua_remove(L, -2);
-    if (what == CURL_POLL_REMOVE) {
-      lua_getfield(L, -6, ASSIGNED);
-      lua_pushnil(L);
-      lua_rawseti(L, -2, (lua_Integer)fd);
-      lua_pop(L, 1);
-    }
-  }
-  call(L, multi, 4);
+  if (assigned != NULL)
+    push_assigned(L, values, fd, what);
+  else
+    lua_pushnil(L);
+  multi_callback_call(L, multi, 4);
   return 0;                        /* -1 would kill every transfer */
 }
 
-static int on_timer(CURLM *handle, long ms, void *data)
+int multi_on_timer(CURLM *handle, long ms, void *data)
 {
   Multi *multi = data;
-  lua_State *L = begin(multi, "timerfunction");
+  lua_State *L = multi_callback_begin(multi, "timerfunction");
   (void)handle;
   if (L == NULL)
     return 0;
@@ -114,106 +136,47 @@ static int on_timer(CURLM *handle, long ms, void *data)
     lua_pushnil(L);
   else
     lua_pushinteger(L, ms);
-  call(L, multi, 1);
+  multi_callback_call(L, multi, 1);
   return 0;
 }
 
 /* ---- Options ---- */
 
-typedef struct MultiOption {
-  const char *name;
-  int id;                  /* numbers never change; headers may be older */
-} MultiOption;
-
-static const MultiOption options[] = {
-  { "pipelining", 3 }, { "maxconnects", 6 }, { "max_host_connections", 7 },
-  { "max_pipeline_length", 8 }, { "max_total_connections", 13 },
-  { "max_concurrent_streams", 16 }, { "network_changed", 17 },
-  { "resolve_threads_max", 20 }, { "quick_exit", 21 },
-};
-
-static CURLMcode set_callback(lua_State *L, Multi *multi, const char *name,
-                              int value)
-{
-  bool socket = strcmp(name, "socketfunction") == 0;
-  bool on = !lua_isnil(L, value);
-  CURLMcode code;
-  if (on && !lua_isfunction(L, value))
-    luaL_error(L, "option '%s': function expected, got %s", name,
-               luaL_typename(L, value));
-  if (multi->loop != NULL)
-    luaL_error(L, "option '%s': a loop drives this multi", name);
-  compat_getuservalue(L, 1);
-  lua_pushvalue(L, value);
-  lua_setfield(L, -2, name);
-  lua_pop(L, 1);
-  if (socket) {
-    code = curl_multi_setopt(multi->handle, CURLMOPT_SOCKETFUNCTION,
-                             on ? on_socket : NULL);
-    if (code == CURLM_OK)
-      code = curl_multi_setopt(multi->handle, CURLMOPT_SOCKETDATA, multi);
-    return code;
-  }
-  code = curl_multi_setopt(multi->handle, CURLMOPT_TIMERFUNCTION,
-                           on ? on_timer : NULL);
-  if (code == CURLM_OK)
-    code = curl_multi_setopt(multi->handle, CURLMOPT_TIMERDATA, multi);
-  return code;
-}
-
-static CURLMcode set_option(lua_State *L, Multi *multi, int name, int value)
-{
-  const char *text = luaL_checkstring(L, name);
-  size_t i;
-  if (strcmp(text, "socketfunction") == 0 ||
-      strcmp(text, "timerfunction") == 0)
-    return set_callback(L, multi, text, value);
-  for (i = 0; i < sizeof options / sizeof *options; i++) {
-    lua_Integer number;
-    if (strcmp(options[i].name, text) != 0)
-      continue;
-    if (lua_isboolean(L, value))
-      number = lua_toboolean(L, value);
-    else {
-      if (!lua_isinteger(L, value))
-        luaL_error(L, "option '%s': integer expected, got %s", text,
-                   luaL_typename(L, value));
-      number = lua_tointeger(L, value);
-      if (number < 0 || number > LONG_MAX)
-        luaL_error(L, "option '%s': %I is out of range", text,
-                   (LUAI_UACINT)number);
-    }
-    return curl_multi_setopt(multi->handle, (CURLMoption)options[i].id,
-                             (long)number);
-  }
-  return luaL_error(L, "unknown multi option '%s'", text), CURLM_OK;
-}
-
 /*** Sets options. `socketfunction(easy, fd, what, assigned)`, with `what` one
 of "in" "out" "inout" "remove", and `timerfunction(ms)`, with nil to delete
 the timer, must be set before the first transfer is added.
+`pushfunction(parent, pushed, headers)` is asked about each stream that an
+HTTP/2 server pushes, `notifyfunction(kind, easy)` is told what notify_enable
+names. core.multi_options() lists all of them.
 @param name option, or a table of options and values
+@param value nil: back to the default
 @return self; or nil, err
-@raise on an unknown name or a wrong type
+@raise on an unknown name, a wrong type, or in a callback of this multi
 @see curl_multi_setopt(3) */
 static int multi_setopt(lua_State *L)
 {
   Multi *multi = multi_check_idle(L, 1, "setopt");
-  CURLMcode code = CURLM_OK;
+  bool set = true;
   if (lua_istable(L, 2)) {
     lua_settop(L, 2);
     lua_pushnil(L);
-    while (code == CURLM_OK && lua_next(L, 2) != 0) {
-      code = set_option(L, multi, 3, 4);
-      lua_settop(L, 3);
+    while (set && lua_next(L, 2) != 0) {
+      set = multi_option_set(L, multi, 3, 4);
+      if (set)
+        lua_settop(L, 3);
     }
   }
   else {
+    luaL_checkany(L, 3);
     lua_settop(L, 3);
-    code = set_option(L, multi, 2, 3);
+    set = multi_option_set(L, multi, 2, 3);
   }
-  if (code != CURLM_OK)
-    return fail(L, code);
+  multi_check_callbacks(L, multi);
+  if (!set) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
   lua_settop(L, 1);
   return 1;
 }
@@ -222,11 +185,10 @@ static int multi_setopt(lua_State *L)
 
 static int finish(lua_State *L, Multi *multi, CURLMcode code, int running)
 {
-  if (multi->failed_in_lua)
-    multi_rethrow(L, multi, 1);
+  multi_check_callbacks(L, multi);
   if (code != CURLM_OK) {
     multi_failed(code, multi);
-    return fail(L, code);
+    return multi_fail(L, code);
   }
   lua_pushinteger(L, running);
   return 1;
@@ -236,7 +198,8 @@ static int finish(lua_State *L, Multi *multi, CURLMcode code, int running)
 @param fd descriptor; nil for the timer (CURL_SOCKET_TIMEOUT)
 @param what "in" "out" "inout" or "err"; nil lets libcurl look for itself
 @return count of running transfers; or nil, err
-@raise what a socket or timer callback raised; in a callback of this multi
+@raise what a socket, timer, push or notify callback raised; in a callback of
+this multi
 @see curl_multi_socket_action(3) */
 static int multi_socket_action(lua_State *L)
 {
@@ -262,6 +225,7 @@ static int multi_socket_action(lua_State *L)
 
 /*** Does what can be done now, for a program without an event loop.
 @return count of running transfers; or nil, err
+@raise as socket_action
 @see curl_multi_perform(3) */
 static int multi_perform(lua_State *L)
 {
@@ -274,79 +238,27 @@ static int multi_perform(lua_State *L)
   return finish(L, multi, code, running);
 }
 
-static int check_ms(lua_State *L, int idx)
-{
-  lua_Integer ms = luaL_checkinteger(L, idx);
-  luaL_argcheck(L, ms >= 0 && ms <= INT_MAX, idx, "milliseconds expected");
-  return (int)ms;
-}
-
-/*** Waits for activity on any transfer.
-@param ms milliseconds at most
-@return count of descriptors with activity; or nil, err
-@see curl_multi_poll(3) */
-static int multi_poll(lua_State *L)
-{
-  Multi *multi = multi_check_idle(L, 1, "poll");
-  int count = 0;
-  CURLMcode code = curl_multi_poll(multi->handle, NULL, 0, check_ms(L, 2),
-                                   &count);
-  return finish(L, multi, code, count);
-}
-
-/*** The same as poll, but returns at once when there is nothing to wait for.
-@see curl_multi_wait(3) */
-static int multi_wait(lua_State *L)
-{
-  Multi *multi = multi_check_idle(L, 1, "wait");
-  int count = 0;
-  CURLMcode code = curl_multi_wait(multi->handle, NULL, 0, check_ms(L, 2),
-                                   &count);
-  return finish(L, multi, code, count);
-}
-
-/*** Ends a poll that runs in another thread.
-@return self; or nil, err
-@see curl_multi_wakeup(3) */
-static int multi_wakeup(lua_State *L)
-{
-  Multi *multi = multi_check(L, 1);
-  CURLMcode code = curl_multi_wakeup(multi->handle);
-  if (code != CURLM_OK)
-    return fail(L, code);
-  lua_settop(L, 1);
-  return 1;
-}
-
-/*** When the timer is due, for a program that does not keep it.
-@return milliseconds, nil for never; or nil, err
-@see curl_multi_timeout(3) */
-static int multi_timeout(lua_State *L)
-{
-  Multi *multi = multi_check(L, 1);
-  long ms = -1;
-  CURLMcode code = curl_multi_timeout(multi->handle, &ms);
-  if (code != CURLM_OK)
-    return fail(L, code);
-  if (ms < 0)
-    lua_pushnil(L);
-  else
-    lua_pushinteger(L, ms);
-  return 1;
-}
-
 /*** Keeps a value for a socket: the socket callback gets it as its fourth
 argument until libcurl says "remove". May be called in that callback.
-@param fd descriptor
+@param fd descriptor that libcurl has asked to watch
 @param value anything; nil forgets
-@return self
+@return self; or nil, err when libcurl does not use this socket now
+@raise when a loop drives this multi
 @see curl_multi_assign(3) */
 static int multi_assign(lua_State *L)
 {
-  lua_Integer fd;
-  (void)multi_check(L, 1);
-  fd = luaL_checkinteger(L, 2);
+  Multi *multi = multi_check(L, 1);
+  lua_Integer fd = luaL_checkinteger(L, 2);
+  CURLMcode code;
   lua_settop(L, 3);
+  if (multi->loop != NULL)
+    return luaL_error(L, "assign: a loop drives this multi");
+  code = fd < 0 || fd > INT_MAX
+           ? CURLM_BAD_SOCKET
+           : curl_multi_assign(multi->handle, (curl_socket_t)fd,
+                               lua_isnil(L, 3) ? NULL : multi);
+  if (code != CURLM_OK)
+    return multi_fail(L, code);
   compat_getuservalue(L, 1);
   lua_getfield(L, -1, ASSIGNED);
   if (!lua_istable(L, -1)) {
@@ -370,10 +282,7 @@ static int multi_news(lua_State *L)
 }
 
 const luaL_Reg multi_lua_methods[] = {
-  { "setopt", multi_setopt },
-  { "socket_action", multi_socket_action },
-  { "perform", multi_perform },   { "poll", multi_poll },
-  { "wait", multi_wait },         { "wakeup", multi_wakeup },
-  { "timeout", multi_timeout },   { "assign", multi_assign },
-  { "news", multi_news },         { NULL, NULL }
+  { "setopt", multi_setopt },   { "socket_action", multi_socket_action },
+  { "perform", multi_perform }, { "assign", multi_assign },
+  { "news", multi_news },       { NULL, NULL }
 };

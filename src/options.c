@@ -9,6 +9,8 @@
 
 #include "callbacks.h"
 #include "error.h"
+#include "mime.h"
+#include "share.h"
 #include "url.h"
 
 /* libcurl sends most texts as they are, in one protocol or another: a line
@@ -253,6 +255,10 @@ static CURLcode unset_object(lua_State *L, Easy *easy, int self,
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
     return unset_postfields(L, easy, self);
+  case CURLOPT_SHARE:
+    return share_use(L, easy, NULL);
+  case CURLOPT_MIMEPOST:
+    return mime_unset(L, easy, self);
   case CURLOPT_CURLU:
     code = curl_easy_setopt(easy->handle, option->id, NULL);
     options_release(L, self, option->id);
@@ -279,6 +285,10 @@ static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
     return set_postfields(L, easy, self, name, value);
+  case CURLOPT_SHARE:
+    return share_use(L, easy, share_check(L, value));
+  case CURLOPT_MIMEPOST:
+    return mime_set(L, easy, self, value);
   case CURLOPT_CURLU:
     url = url_check(L, value);
     options_anchor(L, self, id, value);

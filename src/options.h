@@ -15,7 +15,8 @@ bool options_set(lua_State *L, Easy *easy, int self, int name, int value);
 /* core.options(): every option of the running libcurl. */
 int options_list(lua_State *L);
 
-/* Frees the lists and files that options hold. */
+/* Frees the lists and files that options hold, and the body that mimepost has
+   built. */
 void options_free_lists(Easy *easy);
 
 /* Gives a duplicate lists and files of its own; false: out of memory. */

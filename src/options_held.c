@@ -2,6 +2,8 @@
    that it reads or writes itself. */
 #include "options_private.h"
 
+#include "mime.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -49,6 +51,7 @@ void options_free_lists(Easy *easy)
 {
   while (easy->lists != NULL)
     options_drop(easy, easy->lists->option);
+  mime_free(easy);
 }
 
 /* Raises unless it is a list of texts; returns how many. */

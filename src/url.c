@@ -35,43 +35,63 @@ static const CURLUPart parts[] = {
 typedef struct FlagRow {
   const char *name;
   unsigned int bit;
+  unsigned int since;      /* the first libcurl that has it; 0: all of ours */
 } FlagRow;
 
 /* Numbers, because a header may be older than the libcurl that runs. */
 static const FlagRow flags[] = {
-  { "default_port", 1 << 0 },       { "no_default_port", 1 << 1 },
-  { "default_scheme", 1 << 2 },     { "non_support_scheme", 1 << 3 },
-  { "path_as_is", 1 << 4 },         { "disallow_user", 1 << 5 },
-  { "urldecode", 1 << 6 },          { "urlencode", 1 << 7 },
-  { "appendquery", 1 << 8 },        { "guess_scheme", 1 << 9 },
-  { "no_authority", 1 << 10 },      { "allow_space", 1 << 11 },
-  { "punycode", 1 << 12 },          { "puny2idn", 1 << 13 },
-  { "get_empty", 1 << 14 },         { "no_guess_scheme", 1 << 15 },
+  { "default_port", 1 << 0, 0 },     { "no_default_port", 1 << 1, 0 },
+  { "default_scheme", 1 << 2, 0 },   { "non_support_scheme", 1 << 3, 0 },
+  { "path_as_is", 1 << 4, 0 },       { "disallow_user", 1 << 5, 0 },
+  { "urldecode", 1 << 6, 0 },        { "urlencode", 1 << 7, 0 },
+  { "appendquery", 1 << 8, 0 },      { "guess_scheme", 1 << 9, 0 },
+  { "no_authority", 1 << 10, 0 },    { "allow_space", 1 << 11, 0 },
+  { "punycode", 1 << 12, 0x075800 }, { "puny2idn", 1 << 13, 0x080300 },
+  { "get_empty", 1 << 14, 0x080800 },
+  { "no_guess_scheme", 1 << 15, 0x080900 },
 };
 
-/* A list of flag names, or nothing. */
-static unsigned int check_flags(lua_State *L, int idx)
+static const FlagRow *flag_find(lua_State *L, const char *name)
 {
-  unsigned int bits = 0;
+  size_t i;
+  for (i = 0; i < sizeof flags / sizeof *flags; i++)
+    if (name != NULL && strcmp(flags[i].name, name) == 0)
+      return &flags[i];
+  luaL_error(L, "unknown url flag '%s'", luaL_tolstring(L, -1, NULL));
+  return NULL;
+}
+
+/* A list of flag names, or nothing, to bits. False, with an error object
+   pushed, when this libcurl would ignore one of them. */
+static bool check_flags(lua_State *L, int idx, unsigned int *bits)
+{
   lua_Integer i, count;
+  *bits = 0;
   if (lua_isnoneornil(L, idx))
-    return 0;
+    return true;
   luaL_checktype(L, idx, LUA_TTABLE);
   count = (lua_Integer)lua_rawlen(L, idx);
   for (i = 1; i <= count; i++) {
-    const char *name;
-    size_t row;
+    const FlagRow *flag;
     lua_rawgeti(L, idx, i);
-    name = lua_tostring(L, -1);
-    for (row = 0; row < sizeof flags / sizeof *flags; row++)
-      if (name != NULL && strcmp(flags[row].name, name) == 0)
-        break;
-    if (row == sizeof flags / sizeof *flags)
-      luaL_error(L, "unknown url flag '%s'", luaL_tolstring(L, -1, NULL));
-    bits |= flags[row].bit;
+    flag = flag_find(L, lua_tostring(L, -1));
+    if (compat_curl_version() < flag->since) {
+      lua_pushfstring(L, "url flag '%s'", flag->name);
+      error_push_needs(L, lua_tostring(L, -1), flag->since);
+      return false;
+    }
+    *bits |= flag->bit;
     lua_pop(L, 1);
   }
-  return bits;
+  return true;
+}
+
+/* Returns nil and the error on top of the stack. */
+static int fail_flags(lua_State *L)
+{
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
 }
 
 static int fail(lua_State *L, CURLUcode code)
@@ -106,13 +126,19 @@ static CURLUcode set_part(lua_State *L, CURLU *handle, CURLUPart part,
 
 /*** Parses a URL.
 @param text optional string
-@param flags optional list of names, such as "default_scheme"
-@return core.Url; or nil, err of kind "url"
+@param flags optional list of names: "default_scheme" "non_support_scheme"
+"path_as_is" "disallow_user" "urlencode" "guess_scheme" "no_authority"
+"allow_space"
+@return core.Url; or nil, err of kind "url", or of kind "curl" when a flag
+needs a newer libcurl
+@raise on an unknown flag
 @see curl_url_set(3) */
 int url_new(lua_State *L)
 {
-  unsigned int bits = check_flags(L, 2);
+  unsigned int bits;
   Url *url;
+  if (!check_flags(L, 2, &bits))
+    return fail_flags(L);
   lua_settop(L, 2);
   url = push_url(L);
   url->handle = curl_url();
@@ -126,7 +152,9 @@ int url_new(lua_State *L)
   return 1;
 }
 
-/*** One part of the URL.
+/*** One part of the URL. Flags: "default_port" "no_default_port"
+"default_scheme" "urldecode" "urlencode" and, of newer versions, "punycode"
+(7.88) "puny2idn" (8.3) "get_empty" (8.8) "no_guess_scheme" (8.9).
 @param part "url" "scheme" "user" "password" "options" "host" "port" "path"
 "query" "fragment" "zoneid"
 @param flags optional list of names
@@ -136,9 +164,12 @@ static int url_get(lua_State *L)
 {
   CURLU *url = url_check(L, 1);
   int part = luaL_checkoption(L, 2, "url", part_names);
-  unsigned int bits = check_flags(L, 3);
+  unsigned int bits;
   char *text = NULL;
-  CURLUcode code = curl_url_get(url, parts[part], &text, bits);
+  CURLUcode code;
+  if (!check_flags(L, 3, &bits))
+    return fail_flags(L);
+  code = curl_url_get(url, parts[part], &text, bits);
   if ((code >= CURLUE_NO_SCHEME && code <= CURLUE_NO_FRAGMENT) ||
       code == CURLUE_NO_ZONEID) {
     lua_pushnil(L);
@@ -161,10 +192,12 @@ static int url_set(lua_State *L)
 {
   CURLU *url = url_check(L, 1);
   int part = luaL_checkoption(L, 2, NULL, part_names);
-  unsigned int bits = check_flags(L, 4);
-  CURLUcode code = lua_isnoneornil(L, 3)
-                     ? curl_url_set(url, parts[part], NULL, bits)
-                     : set_part(L, url, parts[part], 3, bits);
+  unsigned int bits;
+  CURLUcode code;
+  if (!check_flags(L, 4, &bits))
+    return fail_flags(L);
+  code = lua_isnoneornil(L, 3) ? curl_url_set(url, parts[part], NULL, bits)
+                               : set_part(L, url, parts[part], 3, bits);
   if (code != CURLUE_OK)
     return fail(L, code);
   lua_settop(L, 1);

@@ -1,0 +1,29 @@
+/* Share handles: what easies have in common. */
+#ifndef MULTISOCK_SHARE_H
+#define MULTISOCK_SHARE_H
+
+#include "easy.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef struct Share Share;
+
+/* The Share at this index; raises when it is none or closed. */
+Share *share_check(lua_State *L, int idx);
+
+/* Sets CURLOPT_SHARE; NULL: none. The easy keeps it until it is replaced or
+   the easy is freed. */
+CURLcode share_use(lua_State *L, Easy *easy, Share *share);
+
+/* One of its users is gone; the last one frees it. NULL is allowed. */
+void share_release(Share *share);
+
+/* Whether connections are among what it shares. NULL is allowed. */
+bool share_keeps_connections(const Share *share);
+
+int share_new(lua_State *L);
+void share_open(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif
