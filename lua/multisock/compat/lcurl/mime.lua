@@ -274,9 +274,6 @@ end
 ---@param tree table with `version` and `describe(tree, easy, readers)`
 ---@return core.Easy|nil, any as setopt
 function mime.attach(easy, tree)
-  if not core.mime then
-    error("forms and MIME objects need a multisock.core that has mime", 0)
-  end
   local readers = {}
   local ok, err = easy.core:setopt("mimepost", core.mime(tree.describe(tree, easy, readers)))
   if ok then

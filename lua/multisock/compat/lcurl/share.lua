@@ -75,9 +75,6 @@ share.class = object.class("LcURL Share", methods)
 ---@param mode string "raise" or "return"
 ---@param settings table|nil
 function share.new(mode, settings)
-  if not core.share then
-    error("share handles need a multisock.core that has share", 0)
-  end
   local handle, err = core.share()
   local state = { mode = mode, core = handle }
   if not handle then
