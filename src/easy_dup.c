@@ -61,6 +61,7 @@ int easy_duphandle(lua_State *L)
   (void)curl_easy_setopt(copy->handle, CURLOPT_PRIVATE, copy);
   (void)curl_easy_setopt(copy->handle, CURLOPT_ERRORBUFFER, copy->message);
   copy_values(L);
+  copy->wildcard = easy->wildcard;
   callbacks_adopt(L, copy, 4);
   if (!options_copy_lists(easy, copy))
     return luaL_error(L, "not enough memory");

@@ -257,8 +257,8 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
     return fail(L);
   }
   easy_set_driver(easy, driver);
-  if (easy->own_sockets)
-    callbacks_prepare_sockets(L, easy, idx, self);
+  if (easy->own_sockets || easy->wildcard)
+    callbacks_prepare(L, easy, idx, self);
   pin(L, self, easy, idx);
   join(multi, easy);
   multi_enter(multi);
