@@ -227,6 +227,14 @@ CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
   return code;
 }
 
+void callbacks_prepare(lua_State *L, Easy *easy, int self, int owner)
+{
+  if (easy->own_sockets)
+    callbacks_prepare_sockets(L, easy, self, owner);
+  if (easy->wildcard)
+    callbacks_renew_wildcard(L, easy, self);
+}
+
 /* libcurl's defaults write to stdout and read from stdin; a program that
    unset its callback wants neither, nor a call with our data pointer. */
 static size_t drop_bytes(char *bytes, size_t one, size_t size, void *data)

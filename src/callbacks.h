@@ -34,10 +34,10 @@ void callbacks_allow_save(lua_State *L, Easy *easy);
    `values`, at itself. */
 void callbacks_adopt(lua_State *L, Easy *easy, int values);
 
-/* Before each transfer of a handle with own_sockets, after easy_set_driver.
-   `self` is the easy's userdata, `owner` that of whoever has the connection
+/* Before each transfer of a handle with own_sockets or wildcard, after
+   easy_set_driver. `self` is the easy's userdata, `owner` that of whoever has the connection
    pool: the multi, or the easy itself. */
-void callbacks_prepare_sockets(lua_State *L, Easy *easy, int self, int owner);
+void callbacks_prepare(lua_State *L, Easy *easy, int self, int owner);
 
 /* Takes what the connections of the old values need over to the new ones. */
 void callbacks_keep_sockets(lua_State *L, int old_values, int new_values);

@@ -2,6 +2,8 @@
    before and after each file. */
 #include "callbacks_private.h"
 
+#include "options.h"
+
 /* ---- Names ---- */
 
 typedef struct Match {
@@ -113,6 +115,19 @@ static long on_chunk_end(void *data)
   int result;
   return callbacks_run(data, CURLOPT_CHUNK_END_FUNCTION, chunk_end_body,
                        &result) ? result : CURL_CHUNK_END_FUNC_FAIL;
+}
+
+/* After a wildcard transfer libcurl has forgotten the data of the chunk
+   functions, and after one that failed in its listing the write function. */
+void callbacks_renew_wildcard(lua_State *L, Easy *easy, int self)
+{
+  compat_getuservalue(L, self);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_CHUNK_DATA, easy);
+  options_renew_file(easy);
+  if (lua_rawgeti(L, -1, CURLOPT_WRITEFUNCTION) == LUA_TFUNCTION)
+    (void)callbacks_set(L, easy, self, CURLOPT_WRITEFUNCTION,
+                        "WRITEFUNCTION", lua_gettop(L));
+  lua_pop(L, 2);
 }
 
 const CallbackRow callbacks_ftp_rows[] = {

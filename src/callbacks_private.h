@@ -46,6 +46,10 @@ int callbacks_code(lua_State *L, const char *name, int refuse);
 /* Raises what `name` should have returned; the result is on top. */
 int callbacks_refuse(lua_State *L, const char *name, const char *expected);
 
+/* The two parts of callbacks_prepare. */
+void callbacks_prepare_sockets(lua_State *L, Easy *easy, int self, int owner);
+void callbacks_renew_wildcard(lua_State *L, Easy *easy, int self);
+
 /* Sets the socket options of a handle to libcurl's own functions again. */
 void callbacks_reset_sockets(lua_State *L, Easy *easy, int values);
 

@@ -136,7 +136,7 @@ void easy_set_basics(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
 #endif
   easy->driver = NULL;
-  easy->own_sockets = easy->related = false;
+  easy->own_sockets = easy->wildcard = easy->related = false;
 }
 
 void easy_set_driver(Easy *easy, UvDriver *driver)
@@ -430,8 +430,8 @@ static int easy_perform(lua_State *L)
   if (easy->depth > 0)
     return luaL_error(L, "perform: called in a callback of the handle");
   easy_set_driver(easy, NULL);
-  if (easy->own_sockets)
-    callbacks_prepare_sockets(L, easy, 1, 1);
+  if (easy->own_sockets || easy->wildcard)
+    callbacks_prepare(L, easy, 1, 1);
   easy->message[0] = '\0';
   easy->failed_in_lua = false;
   easy->depth++;

@@ -55,6 +55,7 @@ typedef struct Easy {
   bool small_buffer;       /* see choose_buffer in easy_transfer.c */
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
+  bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
   bool related;            /* stream_depends concerns it, see options.c */
   char message[CURL_ERROR_SIZE];
 } Easy;

@@ -65,6 +65,7 @@ int easy_duphandle(lua_State *L)
     return luaL_error(L, "not enough memory");
   copy = easy_wrap(L, handle);
   copy_values(L);
+  copy->wildcard = easy->wildcard;
   callbacks_adopt(L, copy, 4);
   if (!options_copy_lists(easy, copy))
     return luaL_error(L, "not enough memory");

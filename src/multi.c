@@ -292,8 +292,8 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
     return luaL_error(L, "add_handle: the transfer is running");
   if (code == CURLM_OK) {
     easy_set_driver(easy, driver_for(multi, easy));
-    if (easy->own_sockets)
-      callbacks_prepare_sockets(L, easy, idx, self);
+    if (easy->own_sockets || easy->wildcard)
+      callbacks_prepare(L, easy, idx, self);
     pin(L, self, easy, idx);
     easy->pinned = true;
     multi->pinned++;

@@ -110,6 +110,8 @@ static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
     check_body_size(L, self, name, number);
   if (id == CURLOPT_BUFFERSIZE)
     number = clamp_buffer_size(number);
+  if (id == CURLOPT_WILDCARDMATCH)
+    easy->wildcard = true;
   return curl_easy_setopt(easy->handle, id, number);
 }
 

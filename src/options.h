@@ -22,6 +22,9 @@ void options_free_lists(Easy *easy);
 /* Gives a duplicate lists and files of its own; false: out of memory. */
 bool options_copy_lists(const Easy *from, Easy *to);
 
+/* Lets libcurl write to the file of writedata again, if there is one. */
+void options_renew_file(Easy *easy);
+
 /* Before the easy at `self` is reset: ends its stream dependencies. */
 void options_unrelate(lua_State *L, int self);
 

@@ -214,6 +214,13 @@ static CURLcode hold_file(Easy *easy, CURLoption id, FILE *file)
   return code;
 }
 
+void options_renew_file(Easy *easy)
+{
+  EasyList *held = *held_find(easy, CURLOPT_WRITEDATA);
+  if (held != NULL)
+    (void)use_file(easy, CURLOPT_WRITEDATA, held->file);
+}
+
 CURLcode options_set_file(lua_State *L, Easy *easy, CURLoption id,
                           const char *name, int value)
 {

@@ -118,8 +118,8 @@ static int shortcut_start(lua_State *L)
   if (easy->multi != NULL || easy->receiver == NULL)
     return luaL_error(L, "start: the handle is not ready");
   easy_set_driver(easy, multi->driven.driver);
-  if (easy->own_sockets)
-    callbacks_prepare_sockets(L, easy, 3, 2);
+  if (easy->own_sockets || easy->wildcard)
+    callbacks_prepare(L, easy, 3, 2);
   if (start(L, multi, easy, gate, 4)) {
     lua_pushboolean(L, 1);
     return 1;
@@ -144,7 +144,8 @@ static bool is_open(const Gate *gate)
     return false;
   last = &gate->idle[gate->idle_count - 1];
   return *last->easy != NULL && (*last->easy)->prepared &&
-         !(*last->easy)->own_sockets && (*last->easy)->multi == NULL && *last->multi != NULL &&
+         !(*last->easy)->own_sockets && !(*last->easy)->wildcard &&
+         (*last->easy)->multi == NULL && *last->multi != NULL &&
          (*last->multi)->depth == 0;
 }
 

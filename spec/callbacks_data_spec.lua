@@ -1,0 +1,158 @@
+-- Callbacks for data that no other file tests: trailers, the old progress and
+-- ioctl functions, and RTSP's interleaved data.
+local core = require("multisock.core")
+local servers = require("spec.support.servers")
+local socket = require("socket")
+local support = require("spec.support.core_support")
+
+describe("data callbacks", function()
+  local nginx, hostile
+
+  setup(function()
+    support.begin()
+    nginx, hostile = servers.nginx(), servers.hostile()
+  end)
+
+  teardown(function()
+    servers.stop_all()
+  end)
+
+  after_each(function()
+    support.collect()
+    assert.equal(0, support.easy_count())
+  end)
+
+  -- Runs a transfer against a server in this process: `answer(bytes)` gets all
+  -- that came so far and returns what to send. Returns result and what came.
+  local function served(easy, scheme, answer)
+    local server = assert(socket.bind("127.0.0.1", 0))
+    local _, port = server:getsockname()
+    server:settimeout(0)
+    easy:setopt("url", ("%s://127.0.0.1:%d/x"):format(scheme, port))
+    local multi, seen, client, came = core.multi(), {}, nil, ""
+    multi:add_handle(easy)
+    local check = support.deadline()
+    while not seen[easy] do
+      multi:perform()
+      client = client or server:accept()
+      if client then
+        client:settimeout(0)
+        local bytes, _, part = client:receive(65536)
+        came = came .. (bytes or part)
+        local text = answer(came)
+        if text then client:send(text) end
+      end
+      support.reap(multi, seen)
+      multi:poll(5)
+      check()
+    end
+    multi:close()
+    if client then client:close() end
+    server:close()
+    return seen[easy], came
+  end
+
+  local function trailing(fn)
+    local left = 1
+    return (support.easy {
+      upload = true, httpheader = { "Transfer-Encoding: chunked", "Trailer: X-A", "Expect:" },
+      readfunction = function()
+        left = left - 1
+        return left >= 0 and "body" or nil
+      end,
+      trailerfunction = fn,
+    })
+  end
+
+  local function http(came)
+    return came:find("\r\n0\r\n", 1, true) and came:sub(-4) == "\r\n\r\n"
+      and "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+  end
+
+  it("trailerfunction sends its lines after the body", function()
+    local ok, came = served(trailing(function() return { "X-A: 1", "X-B: 2" } end), "http", http)
+    assert.is_true(ok)
+    assert.truthy(came:find("4\r\nbody\r\n0\r\nX-A: 1\r\nX-B: 2\r\n\r\n", 1, true))
+    ok, came = served(trailing(function() end), "http", http)
+    assert.is_true(ok)
+    assert.truthy(came:find("0\r\n\r\n$"))
+  end)
+
+  it("trailerfunction ends the transfer with what it raises or may not return", function()
+    local raised = {}
+    local seen = served(trailing(function() error(raised) end), "http", http)
+    assert.equal(raised, seen[1])
+    for _, bad in ipairs { "x", 5, true, { 5 }, { "a\nb" }, { "X-A: 1", "a\0b" } } do
+      seen = served(trailing(function() return bad end), "http", http)
+      assert.truthy(tostring(seen[1]):find("trailerfunction returned", 1, true), seen[1])
+    end
+  end)
+
+  it("interleavefunction gets RTSP's packets", function()
+    local packets, raised = {}, {}
+    local function rtsp(fn)
+      local easy = support.easy { rtsp_request = 11, interleavefunction = fn }
+      local answered
+      return (served(easy, "rtsp", function()
+        if not answered then
+          answered = true
+          return "$\0\0\4abcd$\1\0\2ef"
+        end
+      end))
+    end
+    local seen = rtsp(function(bytes)
+      packets[#packets + 1] = bytes
+      if #packets == 2 then error(raised) end
+    end)
+    assert.equal(raised, seen[1])
+    assert.same({ "$\0\0\4abcd", "$\1\0\2ef" }, packets)
+    assert.equal("CURLE_WRITE_ERROR", rtsp(function() return false end)[1].code)
+  end)
+
+  it("progressfunction gets floats, and ends the transfer", function()
+    local last
+    local easy = support.easy {
+      url = nginx.url("/1k"), progressfunction = function(...) last = { ... } end,
+    }
+    assert.is_true(easy:perform())
+    assert.same({ 1024.0, 1024.0, 0.0, 0.0 }, last)
+    assert.equal("float", math.type(last[1]))
+    easy:setopt("progressfunction", function() return false end)
+    local ok, err = easy:perform()
+    assert.is_nil(ok)
+    assert.equal("CURLE_ABORTED_BY_CALLBACK", err.code)
+    easy:setopt("progressfunction", function() error("raised", 0) end)
+    ok, err = easy:perform()
+    assert.is_nil(ok)
+    assert.equal("raised", err)
+    easy:unsetopt("progressfunction")
+    assert.is_true(easy:perform())
+  end)
+
+  it("ioctlfunction is told to begin again", function()
+    local commands, sent = {}, false
+    local function easy_with(fn)
+      sent = false
+      return (support.easy {
+        url = hostile.url("/redirect?status=307&to=/upload"), followlocation = true,
+        upload = true, infilesize = 4, ioctlfunction = fn,
+        readfunction = function()
+          sent = not sent
+          return sent and "body" or nil
+        end,
+      })
+    end
+    local easy = easy_with(function(command)
+      commands[#commands + 1] = command
+      sent = false
+    end)
+    assert.is_true(easy:perform())
+    assert.same({ "restartread" }, commands)
+    local ok, err = easy_with(function() return false end):perform()
+    assert.is_nil(ok)
+    assert.equal("io", err.kind)
+    ok, err = easy_with(function() error("raised", 0) end):perform()
+    assert.is_nil(ok)
+    assert.equal("raised", err)
+  end)
+end)
