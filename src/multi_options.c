@@ -141,6 +141,9 @@ static CURLMcode set_function(lua_State *L, Multi *multi,
   return code;
 }
 
+#define POINTER_REASON \
+  "is for the data of a C function; a Lua function keeps its own"
+
 static CURLMcode set_value(lua_State *L, Multi *multi,
                            const MultiOption *option, int value)
 {
@@ -153,8 +156,8 @@ static CURLMcode set_value(lua_State *L, Multi *multi,
   case TYPE_LIST:
     return set_list(L, multi, option, value);
   case TYPE_POINTER:
-    return luaL_error(L, "option '%s' is managed by multisock",
-                      option->name), CURLM_OK;
+    return luaL_error(L, "option '%s' cannot be set: it %s", option->name,
+                      POINTER_REASON), CURLM_OK;
   default:
     number = lua_isnil(L, value) ? option->initial
                                  : check_number(L, option, value);
@@ -205,6 +208,10 @@ int multi_options_list(lua_State *L)
     lua_setfield(L, -2, "id");
     lua_pushstring(L, type_names[options[i].type]);
     lua_setfield(L, -2, "type");
+    if (options[i].type == TYPE_POINTER) {
+      lua_pushstring(L, POINTER_REASON);
+      lua_setfield(L, -2, "reason");
+    }
     lua_rawseti(L, -2, ++count);
   }
   return 1;
