@@ -128,9 +128,6 @@ CLIENTS = {
 }
 OWN = ("book", "best", "multisock")
 PEERS = tuple(name for name in CLIENTS if name not in OWN)
-DEBIAN_PACKAGES = ["lua-http", "lua-luv", "lua-copas", "lua-socket", "python3-aiohttp",
-                   "python3-tornado", "python3-pycurl", "curl"]
-
 
 def about(name):
     return CLIENTS[name][0]

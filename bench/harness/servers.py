@@ -174,7 +174,7 @@ class H2Slow:
         self.base = f"https://127.0.0.1:{port_read(self.process, 'h2slow')}"
 
     def counts(self):
-        """Peak of streams, connections and requests since the last call."""
+        """Peak of streams, connections and requests served since the last call."""
         if self.process.poll() is not None:
             raise Failure(f"the HTTP/2 server ended with status {self.process.returncode}")
         self.process.stdin.write("\n")

@@ -9,7 +9,7 @@
  * until N requests wait at the same time; then all are, and N starts anew.
  * The body of /N, N being a number, is N and a line feed, again and again;
  * any other path gets an "x" repeated. Prints "PORT n". A line on standard
- * input is answered by "peak P connections C requests R" since the last such
+ * input is answered by "peak P connections C served R" since the last such
  * line; its end ends the server. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -397,7 +397,7 @@ static void command_answer(void) {
   ssize_t n = read(STDIN_FILENO, line, sizeof(line));
 
   if (n <= 0) exit(0);
-  printf("peak %ld connections %ld requests %ld\n", peak, opened, requests);
+  printf("peak %ld connections %ld served %ld\n", peak, opened, requests);
   (void)fflush(stdout); /* a reader that is gone shows on standard input */
   peak = waiting;
   opened = requests = 0;
