@@ -97,6 +97,49 @@ describe("core.url", function()
     assert.has_error(function() url.get({}, "path") end)
   end)
 
+  it("takes every flag that the running libcurl has, and says what the others need", function()
+    local number = core.version().curl_number
+    local since = { punycode = 0x075800, puny2idn = 0x080300, get_empty = 0x080800,
+      no_guess_scheme = 0x080900 }
+    for _, flag in ipairs { "default_port", "no_default_port", "default_scheme",
+      "non_support_scheme", "path_as_is", "disallow_user", "urldecode", "urlencode", "appendquery",
+      "guess_scheme", "no_authority", "allow_space", "punycode", "puny2idn", "get_empty",
+      "no_guess_scheme" } do
+      local url = core.url("http://h.example/p?q")
+      for _, call in ipairs {
+        function() return url:get("host", { flag }) end,
+        function() return url:set("query", "a=b", { flag }) end,
+        function() return core.url("http://h.example/", { flag }) end,
+      } do
+        local value, err = call()
+        if (since[flag] or 0) > number then
+          assert.is_nil(value)
+          assert.equal("curl", err.kind)
+          assert.truthy(err.message:find("url flag '" .. flag .. "' needs libcurl ", 1, true))
+        else
+          assert.truthy(value, flag)
+        end
+      end
+    end
+  end)
+
+  it("does what the flags say", function()
+    local function get(text, flags, part, get_flags)
+      local url = core.url(text, flags)
+      return url and url:get(part or "url", get_flags)
+    end
+    assert.equal("https://h/", get("h", { "default_scheme" }))
+    assert.equal("http://h/", get("h", { "guess_scheme" }))
+    assert.equal("ftp://ftp.h/", get("ftp.h", { "guess_scheme" }))
+    assert.equal("own://h/p", get("own://h/p", { "non_support_scheme" }))
+    assert.equal("http://h/a/../b", get("http://h/a/../b", { "path_as_is" }))
+    assert.is_nil((get("http://u@h/", { "disallow_user" })))
+    assert.equal("http://h/a%20b", get("http://h/a b", { "allow_space", "urlencode" }))
+    assert.equal("http://h:80/", get("http://h/", nil, nil, { "default_port" }))
+    assert.equal("http://h/", get("http://h:80/", nil, nil, { "no_default_port" }))
+    assert.equal("/a b", get("http://h/a%20b", nil, "path", { "urldecode" }))
+  end)
+
   it("is copied by dup", function()
     local url = core.url("http://h/a")
     local copy = url:dup()

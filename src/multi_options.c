@@ -29,6 +29,11 @@ typedef struct MultiOption {
   AnyFunction trampoline;  /* of a function; the data is the next id */
 } MultiOption;
 
+/* libcurl 7.88 writes the body of a pushed stream to a null pointer (its
+   http2.c takes the buffer of a handle that has none yet); the code was
+   replaced in 8.1. Denying is all that older versions could do safely. */
+#define PUSH_WORKS 0x080100
+
 #define OBJECT CURLOPTTYPE_OBJECTPOINT
 #define FUNCTION CURLOPTTYPE_FUNCTIONPOINT
 #define OFF_T CURLOPTTYPE_OFF_T
@@ -49,9 +54,9 @@ static const MultiOption options[] = {
   { "pipelining_site_bl", TYPE_LIST, OBJECT + 11, 0, 0, NULL },
   { "pipelining_server_bl", TYPE_LIST, OBJECT + 12, 0, 0, NULL },
   { "max_total_connections", TYPE_LONG, 13, 0, 0, NULL },
-  { "pushfunction", TYPE_FUNCTION, FUNCTION + 14, 0, 0,
+  { "pushfunction", TYPE_FUNCTION, FUNCTION + 14, PUSH_WORKS, 0,
     (AnyFunction)multi_on_push },
-  { "pushdata", TYPE_POINTER, OBJECT + 15, 0, 0, NULL },
+  { "pushdata", TYPE_POINTER, OBJECT + 15, PUSH_WORKS, 0, NULL },
   { "max_concurrent_streams", TYPE_LONG, 16, 0, 100, NULL },
   { "network_changed", TYPE_LONG, 17, 0x081000, 0, NULL },
   { "notifyfunction", TYPE_FUNCTION, FUNCTION + 18, NEWER_NOTIFY, 0,

@@ -38,13 +38,13 @@ static void check_entry(lua_State *L, int i, struct curl_waitfd *wait)
   static const short masks[] = { IN, OUT, IN | OUT, PRI };
   lua_Integer fd;
   const char *name;
-  int row;
+  int row, exact;
   if (!lua_istable(L, -1))
     luaL_error(L, "fds[%d]: table with fd and events expected, got %s", i,
                luaL_typename(L, -1));
   lua_getfield(L, -1, "fd");
-  fd = lua_isinteger(L, -1) ? lua_tointeger(L, -1) : -1;
-  if (fd < 0 || fd > INT_MAX)
+  fd = lua_tointegerx(L, -1, &exact);
+  if (!exact || lua_type(L, -1) != LUA_TNUMBER || fd < 0 || fd > INT_MAX)
     luaL_error(L, "fds[%d].fd: descriptor expected, got %s", i,
                luaL_tolstring(L, -1, NULL));
   lua_getfield(L, -2, "events");

@@ -203,6 +203,30 @@ function servers.hostile(options)
   return server
 end
 
+--- Starts nghttpd on a port that must be free: HTTP/2 without TLS over a folder
+--- of files, given as a table of contents by name. `pushes` are arguments such as
+--- "/a=/b": whoever asks for /a is pushed /b.
+---@param port integer
+---@param files table<string, string>
+---@param pushes string[]
+---@return table server with `url`; it may take a moment until it answers
+function servers.nghttpd(port, files, pushes)
+  local nghttpd = servers.program("nghttpd", "nghttp2-server")
+  local dir = make_dir()
+  output("mkdir " .. quote(dir) .. "/www")
+  for name, content in pairs(files) do
+    write_file(dir .. "/www/" .. name, content)
+  end
+  local command = { nghttpd, "--no-tls", "-a", "127.0.0.1", "-d", dir .. "/www" }
+  for _, push in ipairs(pushes) do
+    command[#command + 1] = "--push=" .. push
+  end
+  command[#command + 1] = tostring(port)
+  local server = start("nghttpd", dir, command, "pid")
+  server.url = url_maker("http://127.0.0.1:" .. port)
+  return server
+end
+
 --- Stops everything that this module started. A server's own `stop()` may be
 --- called before or after, any number of times.
 function servers.stop_all()
