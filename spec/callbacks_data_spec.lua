@@ -23,8 +23,9 @@ describe("data callbacks", function()
   end)
 
   -- Runs a transfer against a server in this process: `answer(bytes)` gets all
-  -- that came so far and returns what to send. Returns result and what came.
-  local function served(easy, scheme, answer)
+  -- that came so far and returns what to send; `again(multi)` may start the handle
+  -- once more on the same connection. Returns result and what came.
+  local function served(easy, scheme, answer, again)
     local server = assert(socket.bind("127.0.0.1", 0))
     local _, port = server:getsockname()
     server:settimeout(0)
@@ -43,6 +44,9 @@ describe("data callbacks", function()
         if text then client:send(text) end
       end
       support.reap(multi, seen)
+      if seen[easy] == true and again and again(multi) then
+        seen[easy] = nil
+      end
       multi:poll(5)
       check()
     end
@@ -90,14 +94,30 @@ describe("data callbacks", function()
 
   it("interleavefunction gets RTSP's packets", function()
     local packets, raised = {}, {}
+    -- One connection: the channels are agreed on, then the packets come.
     local function rtsp(fn)
-      local easy = support.easy { rtsp_request = 11, interleavefunction = fn }
-      local answered
-      return (served(easy, "rtsp", function()
-        if not answered then
+      local transport = "RTP/AVP/TCP;interleaved=0-1"
+      local easy = support.easy { rtsp_request = 4, rtsp_transport = transport,
+        interleavefunction = fn }
+      local answered, packets_sent
+      easy:setopt("rtsp_stream_uri", "rtsp://127.0.0.1/x")
+      return (served(easy, "rtsp", function(came)
+        if not answered and came:find("\r\n\r\n", 1, true) then
           answered = true
+          return ("RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 1\r\nTransport: %s\r\n\r\n")
+            :format(transport)
+        elseif answered == "again" and not packets_sent then
+          packets_sent = true
           return "$\0\0\4abcd$\1\0\2ef"
         end
+      end, function(multi)
+        if not answered or answered == "again" then
+          return false
+        end
+        answered = "again"
+        easy:setopt("rtsp_request", 11)
+        multi:add_handle(easy)
+        return true
       end))
     end
     local seen = rtsp(function(bytes)

@@ -1,6 +1,7 @@
 -- Bytes over a connection of the program's own.
 local core = require("multisock.core")
 local servers = require("spec.support.servers")
+local socket = require("socket")
 local support = require("spec.support.core_support")
 
 describe("an easy handle with connect_only", function()
@@ -129,5 +130,80 @@ describe("an easy handle with connect_only", function()
     end
     assert.has_error(function() easy:ws_send("x", "nonsense") end)
     assert.has_error(function() easy:ws_send("x", "text", -1) end)
+  end)
+
+  local function has_websocket()
+    for _, protocol in ipairs(core.version().protocols) do
+      if protocol == "ws" then return true end
+    end
+  end
+
+  it("exchanges WebSocket frames", function()
+    if not has_websocket() then
+      print("\nno WebSocket frames here: libcurl " .. core.version().curl .. " has none")
+      return
+    end
+    local server = assert(socket.bind("127.0.0.1", 0))
+    local _, port = server:getsockname()
+    server:settimeout(10)
+    local easy = support.easy { url = ("ws://127.0.0.1:%d/"):format(port), connect_only = 2 }
+    local multi = core.multi()
+    multi:add_handle(easy)
+    local client, ended
+    local check = support.deadline()
+    repeat
+      multi:perform()
+      if not client then
+        client = server:accept()
+        client:settimeout(10)
+      elseif ended == nil then
+        local request = {}
+        repeat
+          request[#request + 1] = client:receive("*l")
+        until request[#request] == ""
+        client:send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+          .. "Connection: Upgrade\r\nSec-WebSocket-Accept: x\r\n\r\n")
+        ended = false
+      end
+      ended = ended or (select(2, multi:info_read()) or ended)
+      check()
+    until ended
+
+    assert.equal(5, easy:ws_send("hello"))
+    local head = client:receive(2)
+    assert.same({ 0x81, 0x85 }, { head:byte(1, 2) })
+    local mask, bytes = client:receive(4), client:receive(5)
+    local text = bytes:gsub("()(.)", function(at, byte)
+      return string.char(byte:byte() ~ mask:byte((at - 1) % 4 + 1))
+    end)
+    assert.equal("hello", text)
+    assert.equal(2, easy:ws_send("\0\1", { "binary", "cont" }))
+    assert.equal(0x02, client:receive(2):byte())
+    client:receive(6)
+
+    local got, frame = easy:ws_recv()
+    assert.is_nil(got)
+    assert.equal("CURLE_AGAIN", frame.code)
+    client:send("\x82\x06abcdef")
+    local function receive(most)
+      local one, two
+      repeat
+        one, two = easy:ws_recv(most)
+        check()
+      until one or two.code ~= "CURLE_AGAIN"
+      return one, two
+    end
+    got, frame = receive(4)
+    assert.equal("abcd", got)
+    assert.same({ binary = true, offset = 0, bytesleft = 2 }, frame)
+    got, frame = receive(4)
+    assert.equal("ef", got)
+    assert.same({ binary = true, offset = 4, bytesleft = 0 }, frame)
+    client:close()
+    got, frame = receive()
+    assert.is_nil(got)
+    assert.equal("CURLE_GOT_NOTHING", frame.code)
+    multi:close()
+    server:close()
   end)
 end)

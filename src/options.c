@@ -323,6 +323,9 @@ static CURLcode unset_off_t(lua_State *L, Easy *easy, int self, CURLoption id)
   return curl_easy_setopt(easy->handle, id, number);
 }
 
+/* By number: younger than a header may be. */
+#define OPTION_HAPROXY_CLIENT_IP (CURLOPTTYPE_STRINGPOINT + 323)
+
 static CURLcode unset(lua_State *L, Easy *easy, int self,
                       const struct curl_easyoption *option)
 {
@@ -346,7 +349,11 @@ static CURLcode unset(lua_State *L, Easy *easy, int self,
   case CURLOT_OBJECT:
     return unset_object(L, easy, self, option);
   case CURLOT_STRING:
-    return curl_easy_setopt(handle, id, options_string_default(id));
+    code = curl_easy_setopt(handle, id, options_string_default(id));
+    /* libcurl 8 switches the protocol on even when it is told no address. */
+    if ((int)id == OPTION_HAPROXY_CLIENT_IP && code == CURLE_OK)
+      code = curl_easy_setopt(handle, CURLOPT_HAPROXYPROTOCOL, 0L);
+    return code;
   default:
     return curl_easy_setopt(handle, id, NULL);
   }
