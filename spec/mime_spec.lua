@@ -305,6 +305,24 @@ describe("core.mime", function()
     support.collect()
   end)
 
+  it("is built anew for a duplicate, which outlives the original", function()
+    local reads, answer = 0, {}
+    local easy = support.easy {
+      url = hostile.url("/upload"), writefunction = function(bytes) answer[#answer + 1] = bytes end,
+      mimepost = core.mime { { name = "s", size = 5, read = function()
+        reads = reads + 1
+        return "12345"
+      end } },
+    }
+    local copy = assert(easy:duphandle())
+    easy:close()
+    support.collect()
+    assert(copy:perform())
+    assert.equal(1, reads)
+    assert.truthy(cjson.decode(table.concat(answer)).length > 5)
+    copy:close()
+  end)
+
   it("raises for misuse", function()
     local mime = core.mime()
     local part = mime:addpart()

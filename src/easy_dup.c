@@ -1,12 +1,14 @@
 /* curl_easy_duphandle. libcurl copies the options with their pointers: to
-   lists and files that the original frees, and to the original as the data of
-   its callbacks. All of these get copies of their own here. */
+   lists and files that the original frees, to the original as the data of its
+   callbacks, and to the streams of its mime. All of these get copies of their
+   own here. */
 #include "easy.h"
 
 #include <string.h>
 
 #include "callbacks.h"
 #include "error.h"
+#include "mime.h"
 #include "options.h"
 
 /* What is of the transfer or of the handle itself. Of the values with a name
@@ -68,6 +70,9 @@ int easy_duphandle(lua_State *L)
   copy->wildcard = easy->wildcard;
   callbacks_adopt(L, copy, 4);
   if (!options_copy_lists(easy, copy))
+    return luaL_error(L, "not enough memory");
+  if (lua_rawgeti(L, 4, CURLOPT_MIMEPOST) != LUA_TNIL &&
+      mime_set(L, copy, 2, lua_gettop(L)) != CURLE_OK)
     return luaL_error(L, "not enough memory");
   lua_settop(L, 2);
   if (!easy->failed_in_lua || easy->multi != NULL)
