@@ -40,7 +40,7 @@ describe("options of a multi", function()
     local multi = core.multi()
     for name, option in pairs(listed()) do
       if option.type == "pointer" then
-        assert.error_matches(function() multi:setopt(name, 1) end, "cannot be set: it is for the data")
+        assert.error_matches(function() multi:setopt(name, 1) end, "it is for the data of a C")
       else
         local value = (name == "network_changed" or name == "quick_exit") and 1
           or values[option.type]
