@@ -99,7 +99,7 @@ describe("pushfunction", function()
     end
     -- It is as good as any other: it asks again by itself.
     local again = pushed_list["/script"]
-    again:setopt("url", "http://push.test/script")
+    again:setopt { url = "http://push.test/script", http_version = PRIOR_KNOWLEDGE }
     assert.is_true(again:perform())
     assert.equal("the scriptthe script", table.concat(bodies["/script"]))
     multi:close()

@@ -48,12 +48,16 @@ describe("core.multi", function()
       local driver = support.select_driver()
       local easy = add(driver.multi, {}, { url = hostile.url("/late?delay=0.05") })
       driver:run()
-      local whats, fd = {}, driver.events[1][2]
+      local whats, fd = {}, nil
       for _, event in ipairs(driver.events) do
-        assert.equal(easy, event[1])
         assert.equal("integer", math.type(event[2]))
-        assert.equal(fd, event[2])
-        whats[event[3]] = true
+        -- libcurl 8.17 watches a socket of its own, too, for no easy.
+        if event[1] then
+          fd = fd or event[2]
+          assert.equal(easy, event[1])
+          assert.equal(fd, event[2])
+          whats[event[3]] = true
+        end
       end
       assert.truthy(whats["in"] and whats.remove)
       assert.equal("remove", driver.events[#driver.events][3])
@@ -85,8 +89,10 @@ describe("core.multi", function()
     it("gives the socket callback what was assigned, until the socket is removed", function()
       local driver, seen, count = nil, {}, 0
       driver = support.select_driver {
-        on_socket = function(_, fd, what, assigned)
-          if assigned == nil and what ~= "remove" then
+        on_socket = function(easy, fd, what, assigned)
+          if easy == nil then
+            assert.is_nil(assigned)            -- libcurl's own
+          elseif assigned == nil and what ~= "remove" then
             count = count + 1
             assert.equal(driver.multi, driver.multi:assign(fd, { count = count }))
           else
