@@ -405,7 +405,12 @@ static CURLcode unset(lua_State *L, Easy *easy, int self,
   case CURLOT_OBJECT:
     return unset_object(L, easy, self, option);
   case CURLOT_STRING:
-    return curl_easy_setopt(handle, id, string_default(id));
+    code = curl_easy_setopt(handle, id, string_default(id));
+    /* By name, as it is newer than the oldest header: to set it, to nothing
+       too, switches the protocol on. */
+    if (code == CURLE_OK && strcmp(option->name, "HAPROXY_CLIENT_IP") == 0)
+      code = curl_easy_setopt(handle, CURLOPT_HAPROXYPROTOCOL, 0L);
+    return code;
   default:
     return curl_easy_setopt(handle, id, NULL);
   }

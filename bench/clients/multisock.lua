@@ -41,7 +41,7 @@ local function options_read(arguments)
   elseif options.inflight and (options.connections or options.seconds or options.requests) then
     usage("--inflight stands alone")
   elseif not options.inflight
-    and not (options.connections and not options.seconds ~= not options.requests) then
+    and not (options.connections and (not options.seconds) ~= (not options.requests)) then
     usage("either --connections with --seconds or --requests, or --inflight")
   end
   return options
