@@ -203,6 +203,11 @@ function servers.hostile(options)
   return server
 end
 
+-- For packaged.lua, which starts more servers in the same way.
+servers.start, servers.make_dir, servers.support = start, make_dir, support
+servers.read_file, servers.write_file = read_file, write_file
+servers.certificate_dir, servers.output, servers.quote = certificate_dir, output, quote
+
 --- Stops everything that this module started. A server's own `stop()` may be
 --- called before or after, any number of times.
 function servers.stop_all()
