@@ -576,7 +576,7 @@ describe("callbacks", function()
       easy = support.easy {
         url = hostile.url("/stall-body"), verbose = true,
         debugfunction = function(kind, text)
-          if kind == "text" and text:find("Closing connection", 1, true) then
+          if kind == "text" and text:find("^[Cc]losing connection") then
             easy:close()
             closed = true
           end

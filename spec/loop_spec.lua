@@ -375,7 +375,7 @@ describe("core.loop", function()
     local easy = support.easy {
       url = hostile.url("/stall-body"), verbose = true,
       debugfunction = function(kind, text)
-        if kind == "text" and text:find("Closing connection", 1, true) then
+        if kind == "text" and text:find("^[Cc]losing connection") then
           err = select(2, pcall(loop.close, loop))
         end
       end,

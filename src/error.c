@@ -227,8 +227,8 @@ static const struct Refinement {
 #define WHEN(name, when, applies, kind) { CURLE_##name, "CURLE_" #name, \
                                           when, applies, kind }
   WHEN(UNSUPPORTED_PROTOCOL, "the answer is no HTTP", no_http, "protocol"),
-  WHEN(RECV_ERROR, "the phase is tls", in_tls, "tls"),
   WHEN(RECV_ERROR, "the proxy refused CONNECT", proxy_refused, "proxy"),
+  WHEN(RECV_ERROR, "the phase is tls", in_tls, "tls"),
   WHEN(RECV_ERROR, "a chunk is invalid", in_chunk, "protocol"),
   WHEN(COULDNT_CONNECT, "the connection was one to a proxy", by_proxy,
        "proxy"),

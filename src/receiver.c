@@ -178,6 +178,11 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   touch(easy);
   if (receiver->received == 0)
     body_begins(easy);
+  /* Protocols without a header block, such as FTP, answer with the body. */
+  if (receiver->stage < STAGE_BODY) {
+    receiver->stage = STAGE_BODY;
+    tell(easy);
+  }
   if (passes_cap(receiver, size)) {
     receiver->excess = "body";
     return size + 1;

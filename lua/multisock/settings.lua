@@ -261,7 +261,10 @@ end
 
 local HTTP_VERSION = { ["1.0"] = 1, ["1.1"] = 2, ["2"] = 4, ["3"] = 30 }
 local TLS_VERSION = { ["1.0"] = 4, ["1.1"] = 5, ["1.2"] = 6, ["1.3"] = 7 }
-local PROTOCOL_BITS = { http = 1, https = 2, ftp = 4, ftps = 8, file = 1024 }
+local PROTOCOL_BITS = {
+  http = 1, https = 2, ftp = 4, ftps = 8, scp = 16, sftp = 32, file = 1024,
+  mqtt = 268435456,
+}
 
 local PROXY_VARIABLES = {
   "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
@@ -288,6 +291,27 @@ local function set_protocols(set, protocols)
       .. " needs libcurl 7.85 or newer", 0))
   end
   set("protocols", bits)
+end
+
+-- The names under which libcurl is told whom to trust as an SSH server.
+local SSH_TRUST = {
+  "ssh_knownhosts", "ssh_host_public_key_sha256", "ssh_host_public_key_md5", "ssh_hostkeyfunction",
+}
+
+-- libcurl lets every SSH server pass unless it is told where to look.
+local function set_ssh(set, given)
+  local spoken = false
+  for _, name in ipairs(given.protocols) do
+    spoken = spoken or name == "sftp" or name == "scp"
+  end
+  for name in pairs(given.curl or {}) do
+    for _, trust in ipairs(SSH_TRUST) do
+      spoken = spoken and tostring(name):lower() ~= trust
+    end
+  end
+  if spoken then
+    set("ssh_knownhosts", (os.getenv("HOME") or "") .. "/.ssh/known_hosts")
+  end
 end
 
 local function set_tls(set, tls)
@@ -356,6 +380,7 @@ function settings.apply(easy, given)
   end
   set("http_version", HTTP_VERSION[given.http_version])
   set_protocols(set, given.protocols)
+  set_ssh(set, given)
   set_proxy(set, given)
   easy:gather("proxied", given.proxy ~= nil and given.proxy ~= false)
   set_tls(set, given.tls or {})

@@ -226,6 +226,10 @@ function servers.nghttpd(port, files, pushes)
   server.url = url_maker("http://127.0.0.1:" .. port)
   return server
 end
+-- For packaged.lua, which starts more servers in the same way.
+servers.start, servers.make_dir, servers.support = start, make_dir, support
+servers.read_file, servers.write_file = read_file, write_file
+servers.certificate_dir, servers.output, servers.quote = certificate_dir, output, quote
 
 --- Stops everything that this module started. A server's own `stop()` may be
 --- called before or after, any number of times.

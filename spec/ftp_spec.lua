@@ -1,0 +1,160 @@
+-- FTP and FTPS through the same driver, against vsftpd.
+local helper = require("spec.helper")
+local packaged = require("spec.support.packaged")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+local transfers = require("spec.support.transfers")
+local ms = require("multisock")
+
+local MIB = 1024 * 1024
+
+local function file_content(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+for name, kind in pairs({
+  FTP = { server = {}, scheme = "ftp" },
+}) do
+  describe(name, function()
+    local server
+
+    setup(function()
+      server = packaged.ftp(kind.server)
+    end)
+    teardown(function()
+      server.stop()
+    end)
+    after_each(helper.check_leaks)
+
+    -- Options of a raw handle.
+    local function raw(path, more)
+      local options = { url = server.url(path), cainfo = server.ca }
+      options.use_ssl = kind.tls and 3 or nil
+      for key, value in pairs(more or {}) do
+        options[key] = value
+      end
+      return options
+    end
+
+    -- Options of a fetch.
+    local function given(more)
+      local options = {
+        protocols = { kind.scheme }, trust_env = false, timeout = helper.seconds(8),
+        tls = kind.tls and { ca = server.ca } or nil,
+        curl = { use_ssl = kind.tls and 3 or nil },
+      }
+      for key, value in pairs(more or {}) do
+        options[key] = value
+      end
+      return options
+    end
+
+    it("is fetched when it is asked for, and refused when not", helper.task(function()
+      assert.equal(servers.bytes(1024), ms.assert(transfers.fetch(server.url("/1k"), given())))
+      local response, err = ms.fetch(server.url("/1k"), { tls = given().tls })
+      assert.is_nil(response)
+      assert.equal("policy", err.kind)
+    end))
+
+    it("lists a folder", helper.task(function()
+      local listing = ms.assert(transfers.fetch(server.url("/"), given()))
+      assert.truthy(listing:find("1k", 1, true) and listing:find("upload", 1, true), listing)
+    end))
+
+    it("streams more than is held, to a reader that takes its time", helper.task(function()
+      local response = ms.assert(ms.fetch(server.url("/1m"), given({ high_water = 32768 })))
+      ms.sleep(0.05)
+      local size = 0
+      for chunk in response:chunks() do
+        size = size + #chunk
+      end
+      assert.equal(MIB, size)
+    end))
+
+    it("runs many at once", helper.task(function()
+      local urls = {}
+      for i = 1, 20 do
+        urls[i] = server.url("/1k")
+      end
+      local client <close> = ms.client(given())
+      local results, errors = ms.map(urls, function(url)
+        return ms.assert(client:get(url)):text()
+      end)
+      for i = 1, 20 do
+        assert.equal(servers.bytes(1024), results[i], tostring(errors[i]))
+      end
+    end, 20))
+
+    it("is cut off half-way, and the client still works", helper.task(function()
+      local client <close> = ms.client(given())
+      local task = ms.spawn(function()
+        local response = ms.assert(client:get(server.url("/big"), { high_water = 16384 }))
+        assert.is_string(response:read(1))
+        ms.sleep(60)
+      end)
+      ms.sleep(helper.seconds(0.2))
+      task:cancel("not wanted")
+      assert.equal("cancelled", task:status())
+      assert.equal("one\ntwo\n", ms.assert(client:get(server.url("/text.txt"))):text())
+    end, 20))
+
+    it("uploads", helper.task(function()
+      local body, at = servers.bytes(300000), 1
+      ms.assert(ms.put(server.url("/upload/put"), given({
+        body = function()
+          local piece = body:sub(at, at + 49999)
+          at = at + 50000
+          return piece ~= "" and piece or nil
+        end,
+      })))
+      assert.is_true(file_content(server.folder .. "/upload/put") == body)
+    end))
+
+    it("has errors of kinds to decide by", helper.task(function()
+      local _, err = transfers.fetch(server.url("/none"), given())
+      assert.same({ "curl", "CURLE_REMOTE_FILE_NOT_FOUND", false },
+        { err.kind, err.code, err.retryable })
+      _, err = transfers.fetch(server.url("/none/1k"), given())
+      assert.same({ "curl", "CURLE_REMOTE_ACCESS_DENIED" }, { err.kind, err.code })
+      _, err = transfers.fetch(server.url("/1k"), given({
+        curl = { use_ssl = kind.tls and 3 or nil, username = "root", password = "wrong" },
+      }))
+      assert.same({ "curl", "CURLE_LOGIN_DENIED" }, { err.kind, err.code })
+      _, err = transfers.fetch(server.url("/1k"):gsub("%d+/", support.refusing_port() .. "/"),
+        given())
+      assert.equal("connect", err.kind)
+      if kind.tls then
+        _, err = transfers.fetch(server.url("/1k"), given({ tls = {} }))
+        assert.equal("tls", err.kind)
+      else
+        _, err = transfers.fetch(server.url("/1k"), given({ curl = { use_ssl = 3 } }))
+        assert.same({ "tls", "CURLE_USE_SSL_FAILED" }, { err.kind, err.code })
+      end
+    end, 20))
+
+    it("is driven by the core: one, many, resumed, uploaded, cut off", function()
+      assert.equal(servers.bytes(1024), transfers.run(raw("/1k")))
+      assert.equal(servers.bytes(24, 0, 1000),
+        transfers.run(raw("/1k", { resume_from_large = 1000 })))
+      transfers.run_many(20, function()
+        return raw("/1k"), servers.bytes(1024)
+      end)
+      local sent, at = servers.bytes(100000, 3), 1
+      assert.equal("", transfers.run(raw("/upload/core", {
+        upload = true, infilesize_large = #sent,
+        readfunction = function(size)
+          local piece = sent:sub(at, at + size - 1)
+          at = at + #piece
+          return piece
+        end,
+      })))
+      assert.is_true(file_content(server.folder .. "/upload/core") == sent)
+      transfers.cancel(raw("/big"), raw("/text.txt"), "one\ntwo\n")
+      local _, err = transfers.run(raw("/none"))
+      assert.equal("CURLE_REMOTE_FILE_NOT_FOUND", err.code)
+    end)
+  end)
+end

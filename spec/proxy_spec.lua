@@ -1,0 +1,125 @@
+-- HTTP proxies and SOCKS through the same driver, against squid, microsocks and
+-- ssh -D.
+local helper = require("spec.helper")
+local packaged = require("spec.support.packaged")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+local transfers = require("spec.support.transfers")
+local ms = require("multisock")
+
+describe("a proxy", function()
+  local nginx, squid, sshd, socks, socks5
+
+  setup(function()
+    nginx, squid = servers.nginx(), packaged.http_proxy()
+    sshd = packaged.ssh()
+    socks, socks5 = packaged.ssh_socks(sshd), packaged.socks5()
+  end)
+  teardown(function()
+    for _, server in ipairs({ socks, socks5, sshd, squid, nginx }) do
+      server.stop()
+    end
+  end)
+  after_each(helper.check_leaks)
+
+  local function given(proxy, more)
+    local options = { proxy = proxy, tls = { ca = nginx.ca }, timeout = helper.seconds(8) }
+    for name, value in pairs(more or {}) do
+      options[name] = value
+    end
+    return options
+  end
+
+  it("of HTTP passes http on, and tunnels https", helper.task(function()
+    assert.equal("body-plain",
+      ms.assert(transfers.fetch(nginx.url("/file/plain"), given(squid.url))))
+    local client = ms.client(given(squid.url))
+    assert.equal("body-tunnel", ms.assert(client:get(nginx.tls_url("/file/tunnel"))):text())
+    client:close()                  -- a tunnel is logged when it ends
+    assert.equal(1, #squid.log("GET http://127.0.0.1:%d+/file/plain", 1))
+    assert.is_true(#squid.log("CONNECT localhost:", 1) >= 1)
+  end))
+
+  it("of HTTP serves many at once", helper.task(function()
+    local client <close> = ms.client(given(squid.url))
+    local urls = {}
+    for i = 1, 40 do
+      urls[i] = (i % 2 == 0 and nginx.url or nginx.tls_url)("/file/" .. i)
+    end
+    local results = ms.map(urls, function(url)
+      return ms.assert(client:get(url)):text()
+    end)
+    for i = 1, 40 do
+      assert.equal("body-" .. i, results[i])
+    end
+  end, 20))
+
+  it("of HTTP wants to know who asks", helper.task(function()
+    assert.equal("body-known",
+      ms.assert(transfers.fetch(nginx.url("/file/known"), given(squid.auth_url))))
+    assert.equal("body-known",
+      ms.assert(transfers.fetch(nginx.tls_url("/file/known"), given(squid.auth_url))))
+    local stranger = "http://127.0.0.1:" .. squid.auth_port
+    assert.equal(407, ms.assert(ms.get(nginx.url("/file/a"), given(stranger))).status)
+    local response, err = ms.get(nginx.tls_url("/file/a"), given(stranger))
+    assert.is_nil(response)
+    assert.equal("proxy", err.kind)
+    local _, wrong = ms.get(nginx.tls_url("/file/a"),
+      given((squid.auth_url:gsub("secret", "guess"))))
+    assert.equal("proxy", wrong.kind)
+    assert.is_nil(tostring(wrong):find("guess", 1, true))
+  end))
+
+  it("of HTTP refuses", helper.task(function()
+    assert.equal(403, ms.assert(ms.get(nginx.url("/forbidden"), given(squid.url))).status)
+    local _, err = ms.get("https://localhost:7/", given(squid.url))
+    assert.equal("proxy", err.kind)
+    _, err = ms.get(nginx.url("/1k"), given("http://127.0.0.1:" .. support.refusing_port()))
+    assert.same({ "proxy", true }, { err.kind, err.retryable })
+  end))
+
+  it("of HTTP is left when the task is cancelled", helper.task(function()
+    for _, url in ipairs({ nginx.url("/slow"), nginx.tls_url("/slow") }) do
+      local task = ms.spawn(function()
+        return ms.assert(ms.get(url, given(squid.url))):text()
+      end)
+      ms.sleep(helper.seconds(0.1))
+      task:cancel("not wanted")
+      assert.equal("cancelled", task:status())
+      assert.equal("body-on", ms.assert(transfers.fetch(nginx.url("/file/on"), given(squid.url))))
+    end
+  end))
+
+  for _, scheme in ipairs({ "socks4", "socks4a", "socks5", "socks5h" }) do
+    it("speaks " .. scheme, helper.task(function()
+      local proxy = scheme .. "://127.0.0.1:" .. socks.port
+      assert.equal("body-a", ms.assert(transfers.fetch(nginx.url("/file/a"), given(proxy))))
+      assert.equal("body-b", ms.assert(transfers.fetch(nginx.tls_url("/file/b"), given(proxy))))
+      local _, err = ms.get(("http://127.0.0.1:%d/"):format(support.refusing_port()), given(proxy))
+      assert.equal("proxy", err.kind)
+    end))
+  end
+
+  it("of SOCKS wants to know who asks", helper.task(function()
+    local at = "127.0.0.1:" .. socks5.port
+    assert.equal("body-a", ms.assert(transfers.fetch(nginx.url("/file/a"),
+      given("socks5://user:secret@" .. at))))
+    for _, who in ipairs({ "", "user:guess@" }) do
+      local _, err = ms.get(nginx.url("/file/a"), given("socks5://" .. who .. at))
+      assert.equal("proxy", err.kind)
+    end
+  end))
+
+  it("is driven by the core: one, many, cut off", function()
+    for _, proxy in ipairs({ squid.url, "socks5h://127.0.0.1:" .. socks.port }) do
+      local function raw(url)
+        return { url = url, proxy = proxy, noproxy = "", cainfo = nginx.ca }
+      end
+      assert.equal("body-a", transfers.run(raw(nginx.url("/file/a"))))
+      transfers.run_many(20, function(i)
+        return raw((i % 2 == 0 and nginx.url or nginx.tls_url)("/file/" .. i)), "body-" .. i
+      end)
+      transfers.cancel(raw(nginx.tls_url("/slow")), raw(nginx.url("/file/b")), "body-b")
+    end
+  end)
+end)

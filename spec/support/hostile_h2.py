@@ -1,0 +1,122 @@
+#!/usr/bin/python3 -B
+"""An HTTP/2 server (cleartext is not spoken: TLS with ALPN) that ends streams
+and connections as it is told: hostile_h2.py CERT KEY. Prints "PORT n". Who
+asks for HTTP/1.1 gets "over 1.1" for every answer.
+
+    /ok            200, "ok"
+    /refuse?n=N    the first N requests with this URL: RST_STREAM with
+                   REFUSED_STREAM; later ones are answered
+    /h1-required   RST_STREAM with HTTP_1_1_REQUIRED
+    /goaway        GOAWAY that says this request was not processed, and a close
+    /goaway-later?n=N  the first N times: answers, and GOAWAY after it
+    /reset-body    headers, half of the body, RST_STREAM with INTERNAL_ERROR
+    /stall         nothing
+    /count         how often each path was asked for, as lines "path count"
+"""
+import asyncio
+import collections
+import os
+import ssl
+import sys
+import threading
+from urllib.parse import parse_qs, urlsplit
+
+import h2.config
+import h2.connection
+import h2.errors
+import h2.events
+
+COUNT = collections.Counter()
+
+
+class Connection(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+        tls = transport.get_extra_info("ssl_object")
+        self.h2 = None
+        if tls.selected_alpn_protocol() != "h2":
+            return
+        self.h2 = h2.connection.H2Connection(
+            h2.config.H2Configuration(client_side=False))
+        self.h2.initiate_connection()
+        self.flush()
+
+    def flush(self):
+        self.transport.write(self.h2.data_to_send())
+
+    def data_received(self, data):
+        if self.h2 is None:
+            # No request here has a body, so what comes is a request.
+            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n"
+                                 b"\r\nover 1.1")
+            return
+        try:
+            events = self.h2.receive_data(data)
+        except h2.exceptions.ProtocolError:
+            self.flush()
+            self.transport.close()
+            return
+        for event in events:
+            if isinstance(event, h2.events.RequestReceived):
+                self.request(event.stream_id, dict(event.headers))
+        if not self.transport.is_closing():
+            self.flush()
+
+    def request(self, stream, headers):
+        target = headers[b":path"].decode()
+        url = urlsplit(target)
+        number = int(parse_qs(url.query).get("n", ["0"])[0])
+        COUNT[target] += 1
+        first = COUNT[target] <= number
+        if url.path == "/refuse" and first:
+            self.h2.reset_stream(stream, h2.errors.ErrorCodes.REFUSED_STREAM)
+        elif url.path == "/h1-required":
+            self.h2.reset_stream(
+                stream, h2.errors.ErrorCodes.HTTP_1_1_REQUIRED)
+        elif url.path == "/goaway":
+            self.go_away(stream - 2)
+        elif url.path == "/goaway-later" and first:
+            self.answer(stream, "last\n")
+            self.go_away(stream)
+        elif url.path == "/reset-body":
+            self.h2.send_headers(stream, [
+                (":status", "200"), ("content-length", "10")])
+            self.h2.send_data(stream, b"12345")
+            self.flush()
+            self.h2.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
+        elif url.path == "/count":
+            self.answer(stream, "".join(
+                "%s %d\n" % pair for pair in COUNT.items()))
+        elif url.path != "/stall":
+            self.answer(stream, "ok")
+
+    def answer(self, stream, body):
+        self.h2.send_headers(stream, [
+            (":status", "200"), ("content-length", str(len(body)))])
+        self.h2.send_data(stream, body.encode(), end_stream=True)
+
+    def go_away(self, last):
+        self.h2.close_connection(last_stream_id=max(last, 0))
+        self.flush()
+        self.transport.close()
+
+
+def end_with_stdin():
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+async def main(certificate, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    server = await asyncio.get_running_loop().create_server(
+        Connection, "127.0.0.1", 0, backlog=1024, ssl=context)
+    threading.Thread(target=end_with_stdin, daemon=True).start()
+    print("PORT", server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

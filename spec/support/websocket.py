@@ -1,0 +1,64 @@
+#!/usr/bin/python3 -B
+"""A WebSocket server: websocket.py [CERT KEY]. Prints "PORT n".
+
+    /echo          every message comes back as it is
+    /count?n=N     N text messages "message 1" ..., then a close
+    /stream        binary messages of 4,096 bytes until the client has gone
+    /refuse        no upgrade: status 403
+    /silent        nothing
+"""
+import asyncio
+import http
+import os
+import ssl
+import sys
+import threading
+from urllib.parse import parse_qs, urlsplit
+
+import websockets
+
+
+async def serve(socket, path=None):
+    url = urlsplit(path if path is not None else socket.request.path)
+    if url.path == "/count":
+        for i in range(int(parse_qs(url.query)["n"][0])):
+            await socket.send("message %d" % (i + 1))
+    elif url.path == "/stream":
+        while True:
+            await socket.send(b"x" * 4096)
+    elif url.path == "/silent":
+        await socket.wait_closed()
+    else:
+        async for message in socket:
+            await socket.send(message)
+
+
+def refuse(first, second):
+    # Version 14 of the package hands over (connection, request), earlier ones
+    # (path, headers).
+    if isinstance(first, str):
+        return ((http.HTTPStatus.FORBIDDEN, [], b"refused\n")
+                if first == "/refuse" else None)
+    return first.respond(403, "refused\n") if second.path == "/refuse" else None
+
+
+def end_with_stdin():
+    while os.read(0, 4096):
+        pass
+    os._exit(0)
+
+
+async def main(certificate=None, key=None):
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+    async with websockets.serve(serve, "127.0.0.1", 0, ssl=context,
+                                process_request=refuse) as server:
+        threading.Thread(target=end_with_stdin, daemon=True).start()
+        print("PORT", next(iter(server.sockets)).getsockname()[1], flush=True)
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
