@@ -202,7 +202,11 @@ static bool by_proxy(Easy *easy, Phase phase)
   long reason = 0;
   (void)phase;
   (void)curl_easy_getinfo(easy->handle, CURLINFO_PROXY_ERROR, &reason);
-  return reason != 0 || (easy->receiver != NULL && easy->receiver->proxied);
+  /* libcurl keeps the reason of an earlier transfer: a handle of a pool knows
+     by itself. */
+  if (easy->receiver != NULL)
+    return easy->receiver->proxied;
+  return reason != 0;
 }
 
 /* libcurl before 8.0 has no code of its own for an invalid chunk. */

@@ -102,8 +102,11 @@ def end(child):
 def start(directory, command):
     """Returns the running server and its ports, or None when it has ended."""
     ports, filled = prepare(directory, command)
+    # A sanitizer that is loaded into Lua has nothing to look for in a server.
+    environment = {name: value for name, value in os.environ.items()
+                   if name != "LD_PRELOAD"}
     child = subprocess.Popen(
-        filled, preexec_fn=in_child, cwd=directory,
+        filled, preexec_fn=in_child, cwd=directory, env=environment,
         stdin=subprocess.DEVNULL, stdout=sys.stderr)
     wanted = [n for name, n in ports.items() if not name.startswith("UDP_")]
     deadline = time.monotonic() + START_SECONDS
