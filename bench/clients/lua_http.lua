@@ -33,12 +33,13 @@ headers:append(":path", path)
 headers:append("user-agent", "lua-http-bench")
 
 local function perform(connection)
-  local stream, body, head, err
-  stream, err = connection:new_stream()
+  local body, head
+  local stream, err = connection:new_stream()
+  local sent = stream
   if stream then
-    stream, err = stream:write_headers(headers, true) and stream
+    sent, err = stream:write_headers(headers, true)
   end
-  if stream then
+  if sent then
     head, err = stream:get_headers()
   end
   if head then
