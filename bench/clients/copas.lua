@@ -20,7 +20,7 @@ local function perform()
   }
   local body = table.concat(parts)
   if not done then
-    return status
+    return status or "it failed without a reason"
   elseif status ~= 200 then
     return "the status is not 200"
   elseif #body ~= tally:expect(#body) then
@@ -28,11 +28,14 @@ local function perform()
   end
 end
 
+local running = options.connections
+
 local function loop()
   while tally:take() do
     local started = tally:start()
     tally:finish(perform(), started)
   end
+  running = running - 1
 end
 
 if options.requests then
@@ -41,15 +44,20 @@ end
 for _ = 1, options.connections do
   copas.addthread(loop)
 end
-if options.seconds then
-  copas.addthread(function()
-    copas.sleep(support.WARM_UP)
-    tally:open()
-    copas.sleep(options.seconds)
-    tally:close()
-  end)
+-- Not copas.loop(): old ones never return.
+local turn = options.seconds and socket.gettime() + support.WARM_UP
+while running > 0 do
+  copas.step(0.1)
+  if turn and socket.gettime() >= turn then
+    if tally.measuring then
+      tally:close()
+      turn = nil
+    else
+      tally:open()
+      turn = socket.gettime() + options.seconds
+    end
+  end
 end
-copas.loop()
 if options.requests then
   tally:close()
 end

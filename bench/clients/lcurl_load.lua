@@ -46,7 +46,7 @@ function load.new(name, now)
   local function fault(easy, state, ok, err)
     local length = state.length + #table.concat(state.parts)
     if not ok then
-      return err
+      return err or "it failed without a reason"
     elseif easy:getinfo(curl.INFO_RESPONSE_CODE) ~= 200 then
       return "the status is not 200"
     elseif length ~= tally:expect(length) then
