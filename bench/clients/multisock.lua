@@ -61,7 +61,7 @@ local function perform(closely)
       return fault(response, length, closely)
     end
   end
-  return err
+  return err or "it failed without a reason"
 end
 
 local function loop()
@@ -109,6 +109,8 @@ local function numbered(one, i)
     err = fault(response, #body, true)
       or body ~= text:rep(#body // #text + 1):sub(1, #body) and "the body is another request's"
       or nil
+  elseif err == nil then
+    err = "it failed without a reason"
   end
   tally:finish(err)
 end

@@ -178,8 +178,9 @@ local function percentile_ms(latency, share)
   return "null"
 end
 
---- Prints the line and ends the process.
-function Tally:print()
+--- Prints the line and ends the process. @param abrupt? leave everything open:
+-- luv 1.44 crashes when it is closed with handles that are just closing
+function Tally:print(abrupt)
   local each = math.max(self.requests, 1)
   local samples = #self.samples > 0
     and (', "samples": [%s]'):format(table.concat(self.samples, ", ")) or ""
@@ -190,7 +191,7 @@ function Tally:print()
     self.cpu * 1e6 / each, self.user * 1e6 / each, self.max_rss_kb,
     percentile_ms(self.latency, 0.50), percentile_ms(self.latency, 0.99), samples))
   io.stdout:flush()
-  os.exit(self.errors == 0 and 0 or 1, true)
+  os.exit(self.errors == 0 and 0 or 1, not abrupt)
 end
 
 return support

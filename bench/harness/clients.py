@@ -59,12 +59,18 @@ def lua_peer(name, *modules):
     return build
 
 
-def build_copas():
-    # Debian's copas is in the folder of 5.1; it runs on any Lua.
-    setting = "package.path = package.path .. ';/usr/share/lua/5.1/?.lua'"
-    lua = lua_command()
-    try_out([*lua, "-e", setting + " require 'copas' require 'copas.http'"])
-    return [*lua, "-e", setting, script("copas.lua")]
+# Debian has some pure Lua modules only in the folders of older versions; they
+# run on any.
+OLDER = ("package.path = package.path .. ';/usr/share/lua/5.3/?.lua;/usr/share/lua/5.3/?/init.lua"
+         ";/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua'")
+
+
+def older_peer(name, *modules):
+    def build():
+        lua = lua_command()
+        try_out([*lua, "-e", OLDER + "".join(f" require '{module}'" for module in modules)])
+        return [*lua, "-e", OLDER, script(name)]
+    return build
 
 
 def build_undici():
@@ -109,9 +115,9 @@ CLIENTS = {
     "lcurl-luv": ("Lua-cURLv3 on luv", lua_peer("lcurl_luv.lua", "cURL", "luv"),
                   {"h1", "tls", "h2", "inflight", "stream", "save"},
                   "luarocks --lua-version 5.4 install lua-curl; " + DEBIAN + "lua-luv"),
-    "lua-http": ("lua-http on cqueues, connections kept", lua_peer("lua_http.lua", "http.client"),
+    "lua-http": ("lua-http on cqueues, connections kept", older_peer("lua_http.lua", "http.client"),
                  {"h1", "tls", "h2", "inflight"}, DEBIAN + "lua-http"),
-    "copas": ("luasocket on copas, a connection for each request", build_copas,
+    "copas": ("luasocket on copas, a connection for each request", older_peer("copas.lua", "copas", "socket.http"),
               {"h1"}, DEBIAN + "lua-copas lua-socket"),
     "undici": ("node, undici's Pool", build_undici, {"h1", "tls", "inflight", "stream", "save"},
                "npm install --prefix build/bench/node undici"),
@@ -128,6 +134,7 @@ CLIENTS = {
 }
 OWN = ("book", "best", "multisock")
 PEERS = tuple(name for name in CLIENTS if name not in OWN)
+
 
 def about(name):
     return CLIENTS[name][0]

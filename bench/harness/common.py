@@ -56,8 +56,9 @@ def environment():
     names = {name: value for name, value in os.environ.items()
              if not name.lower().endswith("_proxy") and not name.startswith("LUA_INIT")
              and not name.startswith(("LUA_PATH_", "LUA_CPATH_"))}
-    names["LUA_PATH"] = f"{ROOT}/lua/?.lua;{ROOT}/lua/?/init.lua;;"
-    names["LUA_CPATH"] = f"{ROOT}/build/?.so;;"
+    after = {name: ";" + names.get(name, ";") for name in ("LUA_PATH", "LUA_CPATH")}
+    names["LUA_PATH"] = f"{ROOT}/lua/?.lua;{ROOT}/lua/?/init.lua" + after["LUA_PATH"]
+    names["LUA_CPATH"] = f"{ROOT}/build/?.so" + after["LUA_CPATH"]
     return names
 
 
