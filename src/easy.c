@@ -1,5 +1,6 @@
 /* Easy handles as Lua sees them: options, infos, the blocking perform, and
-   their life. What concerns the fetch path is easy_transfer.c's. */
+   their life. What concerns the fetch path is in easy_transfer.c and
+   shortcut.c. */
 #include "easy.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* The methods of easy handles that the fetch path uses, and nothing else:
-   transfer.lua is their only caller. A collected handle gathers headers and
+   transfer.lua and stream.lua call them. A collected handle gathers headers and
    body in C (receiver.c); Lua asks here what has come. */
 #include "error.h"
 #include "multi.h"
