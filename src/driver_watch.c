@@ -17,7 +17,7 @@
 
 /* ---- Watches, by descriptor ---- */
 
-static Watch *watch_find(const UvDriver *driver, curl_socket_t fd)
+Watch *watch_find(const UvDriver *driver, curl_socket_t fd)
 {
   return fd >= 0 && (size_t)fd < driver->capacity ? driver->watches[fd]
                                                   : NULL;
@@ -108,6 +108,8 @@ static void watch_end(Watch *watch)
   UvDriver *driver = watch->driver;
   if (watch->late)
     late_remove(watch);
+  if (watch->ftp)
+    ftp_on_end(watch);
   driver->watches[watch->fd] = NULL;
   driver->watched--;
   if (watch->polling) {
@@ -179,8 +181,11 @@ static void watch_remove(UvDriver *driver, curl_socket_t fd)
   if (watch == NULL)
     return;                        /* libcurl may name what it never added */
   watch->wanted = 0;
-  if (watch_may_linger(watch))
+  if (watch_may_linger(watch)) {
+    if (watch->ftp)
+      ftp_on_remove(watch);
     return;
+  }
   if (watch->ours && !watch->has_read)
     rescue_start(driver);
   if (watch->ours && watch->has_read && watch->polling) {
@@ -224,6 +229,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   Watch *watch = container_of(poll, Watch, poll);
   UvDriver *driver = watch->driver;
   if (watch->wanted == 0) {
+    if (status < 0)
+      watch->armed = 0;            /* libuv has stopped it */
+    if (watch->ftp && ftp_pass_on(watch))
+      return;
     /* The peer spoke, or went, while the connection waits in the pool:
        libcurl will find out when it looks at it. Level-triggered, so stop. */
     (void)uv_poll_stop(poll);
@@ -308,15 +317,17 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
                     void *assigned)
 {
   UvMulti *multi = data;
-  (void)easy;                      /* may be one of libcurl's own */
   (void)assigned;                  /* our table by descriptor is surer */
   if (multi->driver == NULL)
     return 0;
   if (what == CURL_POLL_REMOVE)
     watch_remove(multi->driver, fd);
-  else
+  else {
     watch_want(multi, fd, (what & CURL_POLL_IN ? UV_READABLE : 0) |
                             (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
+    if (multi->driver->ftp_forgets)
+      ftp_on_want(multi->driver, easy, fd);
+  }
   return 0;                        /* -1 would kill all transfers */
 }
 

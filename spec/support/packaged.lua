@@ -345,6 +345,14 @@ function packaged.hostile_h2()
   return server
 end
 
+--- hasty_ftp.py, whose comment says what it does.
+---@return table server with `url`
+function packaged.hasty_ftp()
+  local server = python("hasty_ftp.py")
+  server.url = function(path) return ("ftp://127.0.0.1:%d%s"):format(server.port, path) end
+  return server
+end
+
 --- websocket.py, on the websockets package of Python.
 ---@param tls? boolean
 ---@return table server with `url`, `ca`
