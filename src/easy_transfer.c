@@ -86,6 +86,13 @@ static void push_failure(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   easy_push_error(L, easy, easy->result);
+  if (receiver->restarted && lua_istable(L, -1)) {
+    lua_pushliteral(L, "the server broke off its answer");
+    lua_setfield(L, -2, "message");
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "retryable");
+    return;
+  }
   if (receiver->excess == NULL || !lua_istable(L, -1))
     return;
   lua_pushfstring(L, "the %s are larger than allowed (%s)", receiver->excess,

@@ -76,6 +76,12 @@ static size_t on_header(char *line, size_t one, size_t size, void *data)
   Buffer *block = &receiver->head;
   (void)one;                       /* always 1 */
   if (is_status_line(line, size) && receiver->stage != STAGE_HEADERS) {
+    /* An HTTP/2 server that demands HTTP/1.1 half-way is asked again by
+       libcurl, which would append that answer to the part of the first. */
+    if (receiver->received > 0) {
+      receiver->restarted = true;
+      return size + 1;
+    }
     /* Also the next block of an authentication round. */
     buffer_clear(block);
     receiver->status = status_of(line, size);

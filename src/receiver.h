@@ -46,6 +46,7 @@ typedef struct Receiver {
   bool auth_rounds;        /* a 401 or 407 may be followed by another */
   bool tell_connected;     /* connecting is news */
   bool abandoned;          /* its response was collected unread */
+  bool restarted;          /* another answer began after part of the body */
   bool proxied;            /* the connection is one to a proxy */
   const char *excess;      /* "body", "headers": which cap was passed */
 } Receiver;
