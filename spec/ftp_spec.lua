@@ -129,6 +129,8 @@ for name, kind in pairs({
         end,
       })))
       assert.is_true(file_content(server.folder .. "/upload/put") == body)
+      ms.assert(ms.put(server.url("/upload/text"), given({ curl = curl, body = body })))
+      assert.is_true(file_content(server.folder .. "/upload/text") == body)
     end))
 
     it("has errors of kinds to decide by", helper.task(function()

@@ -54,6 +54,22 @@ local function function_body(read)
   }
 end
 
+-- For protocols that are fed piece by piece.
+local function text_body(text)
+  local sent = false
+  return {
+    size = #text,
+    read = function()
+      local piece = not sent and text ~= "" and text or nil
+      sent = true
+      return piece
+    end,
+    rewind = function()
+      sent = false
+    end,
+  }
+end
+
 local function make_body(value)
   local kind = type(value)
   if kind == "string" then
@@ -248,6 +264,10 @@ function request.new(client, method, url, options)
     end
   end
   self.target = target
+  -- MQTT publishes what HTTP would post; all others upload.
+  if not target.web and self.body and self.body.bytes and target.scheme ~= "mqtt" then
+    self.body = text_body(self.body.bytes)
+  end
   return self
 end
 
@@ -276,13 +296,13 @@ local function apply_body(easy, self)
   local body = self.body
   if body.bytes then
     easy:setopt("postfields", body.bytes)
-    if self.method ~= "POST" then
+    if self.method ~= "POST" and self.target.web then
       easy:setopt("customrequest", self.method)
     end
     return
   end
   easy:gather("sending", true)
-  if self.method == "POST" then
+  if self.method == "POST" and self.target.web then
     easy:setopt("post", 1)
     if body.size then
       easy:setopt("postfieldsize_large", body.size)
@@ -293,7 +313,7 @@ local function apply_body(easy, self)
   if body.size then
     easy:setopt("infilesize_large", body.size)
   end
-  if self.method ~= "PUT" then
+  if self.method ~= "PUT" and self.target.web then
     easy:setopt("customrequest", self.method)
   end
 end
