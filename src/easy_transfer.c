@@ -99,7 +99,10 @@ static void push_failure(lua_State *L, Easy *easy)
                   receiver->excess[0] == 'b' ? "max_body" : "max_headers");
   if (receiver->excess[0] == 'b') {
     lua_pop(L, 1);
-    if (receiver->no_pause && !receiver->buffering)
+    if (receiver->no_pause && receiver->status == 0)
+      lua_pushliteral(L, "the file is larger than max_body, and a file: URL "
+                         "is read at once; use io.open");
+    else if (receiver->no_pause && !receiver->buffering)
       lua_pushfstring(L, "the body was read too slowly: libcurl %s cannot "
                       "pause HTTP/2; use http_version = \"1.1\" or a larger "
                       "max_body",

@@ -116,15 +116,24 @@ bool receiver_answered(const Easy *easy)
 
 /* ---- Body ---- */
 
+/* Files are read in one go (and have no version of HTTP). */
+static bool is_file(Easy *easy)
+{
+  const char *scheme = NULL;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  return scheme != NULL && strcasecmp(scheme, "file") == 0;
+}
+
 /* Streams of HTTP/2 that are paused may end early, with no error, before
    libcurl 8.4 (curl#11982). */
 static bool pause_is_unsafe(Easy *easy)
 {
   long version = 0;
-  if (compat_curl_version() >= 0x080400)
-    return false;
   (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
-  return version == CURL_HTTP_VERSION_2_0;
+  if (version == CURL_HTTP_VERSION_NONE)
+    return is_file(easy);
+  return version == CURL_HTTP_VERSION_2_0 &&
+         compat_curl_version() < 0x080400;
 }
 
 static void body_begins(Easy *easy)

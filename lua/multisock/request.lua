@@ -182,6 +182,19 @@ function request.check_target(given, target)
     target.scheme), { url = errors.redact_url(target.text) })
 end
 
+-- Bodies for other protocols than HTTP. MQTT publishes what HTTP would post; all
+-- others upload.
+local function adapt_body(body, scheme)
+  if scheme == "file" then
+    errors.misuse("body: a file: URL is only read; write with io.open")
+  elseif scheme == "mqtt" and not body.bytes then
+    errors.misuse("body: string or list of strings expected for mqtt:")
+  elseif scheme ~= "mqtt" and body.bytes then
+    return text_body(body.bytes)
+  end
+  return body
+end
+
 local function fill_from_options(self, base, options)
   local given = options and settings.derive(base, options) or base
   self.settings = given
@@ -264,9 +277,8 @@ function request.new(client, method, url, options)
     end
   end
   self.target = target
-  -- MQTT publishes what HTTP would post; all others upload.
-  if not target.web and self.body and self.body.bytes and target.scheme ~= "mqtt" then
-    self.body = text_body(self.body.bytes)
+  if self.body and not target.web then
+    self.body = adapt_body(self.body, target.scheme)
   end
   return self
 end
