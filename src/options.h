@@ -19,6 +19,9 @@ int options_list(lua_State *L);
    built. */
 void options_free_lists(Easy *easy);
 
+/* Lets the handle go to this URL, which it holds; NULL: to that of "url". */
+CURLcode options_set_url(Easy *easy, struct Url *url);
+
 /* Gives a duplicate lists and files of its own; false: out of memory. */
 bool options_copy_lists(const Easy *from, Easy *to);
 

@@ -3,6 +3,7 @@
 #include "options_private.h"
 
 #include "mime.h"
+#include "url.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +52,8 @@ void options_free_lists(Easy *easy)
 {
   while (easy->lists != NULL)
     options_drop(easy, easy->lists->option);
+  url_release(easy->url);
+  easy->url = NULL;
   mime_free(easy);
 }
 
@@ -232,6 +235,22 @@ CURLcode options_set_file(lua_State *L, Easy *easy, CURLoption id,
   return CURLE_FILE_COULDNT_READ_FILE;
 }
 
+/* ---- URLs ---- */
+
+CURLcode options_set_url(Easy *easy, Url *url)
+{
+  CURLcode code = curl_easy_setopt(easy->handle, CURLOPT_CURLU,
+                                   url != NULL ? url->handle : NULL);
+  if (code != CURLE_OK)
+    return code;
+  if (url != NULL)
+    url->users++;
+  url_release(easy->url);
+  easy->url = url;
+  easy->target = NULL;
+  return CURLE_OK;
+}
+
 /* ---- Duplicates ---- */
 
 static CURLcode copy_list(const EasyList *list, Easy *to)
@@ -261,6 +280,8 @@ static CURLcode copy_list(const EasyList *list, Easy *to)
 bool options_copy_lists(const Easy *from, Easy *to)
 {
   const EasyList *list;
+  if (from->url != NULL && options_set_url(to, from->url) != CURLE_OK)
+    return false;
   for (list = from->lists; list != NULL; list = list->next) {
     CURLcode code = CURLE_OUT_OF_MEMORY;
     if (list->file == NULL)

@@ -8,6 +8,7 @@
 #include "callbacks.h"
 #include "error.h"
 #include "gate.h"
+#include "options.h"
 #include "receiver.h"
 #include "url.h"
 
@@ -63,16 +64,16 @@ static void choose_buffer(Easy *easy, const Gate *gate)
     easy->small_buffer = small;
 }
 
-/* Gives the handle the URL of the target at `target`, and keeps that alive. */
+/* Gives the handle the URL of the target at `target`, and keeps that alive: its
+   address tells whether it is the same. */
 static CURLcode set_target(lua_State *L, Easy *easy, int target)
 {
   CURLcode code;
   if (easy->target == lua_topointer(L, target))
     return CURLE_OK;               /* the same as last time */
   lua_getfield(L, target, "url");
-  code = curl_easy_setopt(easy->handle, CURLOPT_CURLU, url_check(L, -1));
+  code = options_set_url(easy, url_check(L, -1));
   lua_pop(L, 1);
-  easy->target = NULL;
   easy_push_values(L, easy);
   if (code == CURLE_OK && lua_istable(L, -1)) {
     lua_pushvalue(L, target);
@@ -115,7 +116,7 @@ static int shortcut_start(lua_State *L)
   Multi *multi = multi_check_idle(L, 2, "start");
   Easy *easy = easy_check(L, 3);
   luaL_checktype(L, 4, LUA_TTABLE);
-  if (easy->multi != NULL || easy->receiver == NULL)
+  if (easy->multi != NULL || easy->receiver == NULL || easy->depth > 0)
     return luaL_error(L, "start: the handle is not ready");
   easy_set_driver(easy, multi->driven.driver);
   if (easy->own_sockets || easy->wildcard)
@@ -135,18 +136,22 @@ static int shortcut_start(lua_State *L)
 #define GATE 1
 #define TARGET 2
 #define TASK 3
+#define EASY 4                     /* while the task waits: kept alive */
 
 /* Whether a handle is there for it, and nobody waits for a place. */
 static bool is_open(const Gate *gate)
 {
-  const IdleHandle *last;
+  const Easy *last;
+  const Multi *home;
   if (gate->idle_count == 0 || gate->version == VERSION_UNKNOWN)
     return false;
-  last = &gate->idle[gate->idle_count - 1];
-  return *last->easy != NULL && (*last->easy)->prepared &&
-         !(*last->easy)->own_sockets && !(*last->easy)->wildcard &&
-         (*last->easy)->multi == NULL && *last->multi != NULL &&
-         (*last->multi)->depth == 0;
+  last = *gate->idle[gate->idle_count - 1];
+  if (last == NULL)
+    return false;
+  home = *last->home;
+  return last->receiver != NULL && last->prepared && !last->own_sockets &&
+         !last->wildcard && last->multi == NULL && last->depth == 0 &&
+         home != NULL && home->depth == 0;
 }
 
 /* Whether the running coroutine is the task's, and may be suspended. */
@@ -174,28 +179,29 @@ static int leave_halfway(lua_State *L, Easy *easy, Multi *multi)
 /* Goes on when the task is resumed. */
 static int finish(lua_State *L, int status, lua_KContext context)
 {
-  Easy *easy = *(Easy **)context;
+  Easy **handle = (Easy **)context, *easy = *handle;
   Gate *gate = lua_touserdata(L, GATE);
-  IdleHandle handle;
+  Multi *home;
   (void)status;
   if (easy == NULL)
     return luaL_error(L, "the handle of a running transfer was closed");
-  handle.easy = (Easy **)context;
-  handle.multi = easy->home;
-  lua_settop(L, TASK);
+  home = *easy->home;
+  lua_settop(L, EASY);
   lua_pushboolean(L, 0);
   lua_rawseti(L, lua_upvalueindex(1), easy->id);
   lua_getfield(L, TASK, "interrupt");
-  if (!lua_isnil(L, -1) || *handle.multi == NULL || !easy->finished ||
-      easy->result != CURLE_OK || easy->failed_in_lua ||
+  if (!lua_isnil(L, -1) || home == NULL || home->depth > 0 ||
+      !easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
       easy->receiver->stage < STAGE_BODY)
-    return leave_halfway(L, easy, *handle.multi);
-  multi_remove(*handle.multi, easy);
+    return leave_halfway(L, easy, home);
+  multi_remove(home, easy);
+  if (*handle == NULL)
+    return luaL_error(L, "the handle of a running transfer was closed");
   lua_pushinteger(L, easy->receiver->status);
   easy_push_rest(L, easy);
   gate_leave(gate, false);
-  if (!gate_keep(gate, handle, !easy->worn))
-    easy_push(L, easy);            /* one too many: to be closed */
+  if (!gate_has(L, GATE, EASY) || !gate_keep(gate, handle, !easy->worn))
+    lua_pushvalue(L, EASY);        /* one too many: to be closed */
   else
     lua_pushnil(L);
   lua_pushboolean(L, gate_is_awaited(gate));
@@ -217,8 +223,7 @@ static int shortcut_get(lua_State *L)
 {
   Gate *gate = gate_check(L, GATE);
   bool taken = lua_toboolean(L, 4);
-  IdleHandle handle;
-  Easy *easy;
+  Easy **handle;
   luaL_checktype(L, TARGET, LUA_TTABLE);
   luaL_checktype(L, TASK, LUA_TTABLE);
   lua_settop(L, TASK);
@@ -226,20 +231,22 @@ static int shortcut_get(lua_State *L)
       (!taken && !gate_take_free(gate)))
     return 0;
   handle = gate->idle[--gate->idle_count];
-  easy = *handle.easy;
-  easy->home = handle.multi;
-  if (!start(L, *handle.multi, easy, gate, TARGET)) {
+  easy_push(L, *handle);
+  if (!start(L, *(*handle)->home, *handle, gate, TARGET)) {
     gate_leave(gate, false);
-    (void)gate_keep(gate, handle, false);      /* there is room: it was there */
+    if (*handle != NULL && gate_has(L, GATE, EASY))
+      (void)gate_keep(gate, handle, false);    /* there is room: it was there */
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
   }
+  if (*handle == NULL)
+    return luaL_error(L, "the handle was closed while its transfer started");
   lua_pushvalue(L, TASK);
-  lua_rawseti(L, lua_upvalueindex(1), easy->id);
+  lua_rawseti(L, lua_upvalueindex(1), (*handle)->id);
   lua_pushboolean(L, 1);
   lua_setfield(L, TASK, "parked");
-  return lua_yieldk(L, 0, (lua_KContext)handle.easy, finish);
+  return lua_yieldk(L, 0, (lua_KContext)handle, finish);
 }
 
 static const luaL_Reg functions[] = {

@@ -92,7 +92,7 @@ local foreign, socket = pcall(require, "socket")
 
 -- Userdata of other libraries, and of types that Lua made.
 function make.stranger()
-  if foreign and chance(50) then
+  if chance(50) and foreign then
     values.keep("stranger", socket.udp())
   else
     local results = call("core.proxy_type", core.proxy_type, { __index = {}, __name = values.word() })
@@ -254,7 +254,9 @@ function act.snapshot()
 end
 
 function act.touch_waiting()
-  if chance(20) then core.waiting[random(1, 20)] = one { false, {}, values.any() } end
+  local easy = object("easy")
+  local known, id = pcall(easy and easy.id or error, easy)
+  if known and id > 0 then core.waiting[id] = one { false, {}, values.any() or false } end
 end
 
 function act.header()
@@ -340,7 +342,10 @@ function level.finish()
     end
   end
   values.objects, values.kinds = {}, {}
-  for key in pairs(core.waiting) do core.waiting[key] = core.waiting[key] and nil end
+  -- Tasks that nobody will resume are held by what waits for them.
+  for id, value in pairs(core.waiting) do
+    if type(value) ~= "number" then core.waiting[id] = false end
+  end
   for _ = 1, 6 do collectgarbage() end
   if core.easy_count() ~= 0 then
     journal.fail(("%d easy handles were not collected"):format(core.easy_count()))
