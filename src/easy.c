@@ -484,7 +484,7 @@ static int easy_reset(lua_State *L)
   lua_settop(L, 1);
   if (easy->related)
     options_unrelate(L, 1);
-  curl_easy_reset(easy->handle);
+  options_reset(easy);
   options_free_lists(easy);
   lua_newtable(L);
   compat_getuservalue(L, 1);

@@ -58,6 +58,7 @@ typedef struct Easy {
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
+  bool cookie_files;       /* cookiefile was set, see options_reset */
   bool related;            /* stream_depends concerns it, see options.c */
   char message[CURL_ERROR_SIZE];
 } Easy;

@@ -132,6 +132,8 @@ static CURLcode set_string(lua_State *L, Easy *easy, CURLoption id,
      duplicate without copying it. */
   if (id == CURLOPT_HSTS && compat_curl_version() < 0x080e00)
     easy->related = true;
+  if (id == CURLOPT_COOKIEFILE)
+    easy->cookie_files = true;
   return curl_easy_setopt(easy->handle, id,
                           options_check_text(L, value, name));
 }

@@ -28,6 +28,9 @@ bool options_copy_lists(const Easy *from, Easy *to);
 /* Lets libcurl write to the file of writedata again, if there is one. */
 void options_renew_file(Easy *easy);
 
+/* curl_easy_reset, without what libcurl forgets in it. */
+void options_reset(Easy *easy);
+
 /* Before the easy at `self` is reset: ends its stream dependencies. */
 void options_unrelate(lua_State *L, int self);
 

@@ -3,6 +3,7 @@
 #include "options_private.h"
 
 #include "mime.h"
+#include "share.h"
 #include "url.h"
 
 #include <errno.h>
@@ -233,6 +234,38 @@ CURLcode options_set_file(lua_State *L, Easy *easy, CURLoption id,
     return hold_file(easy, id, file);
   snprintf(easy->message, sizeof easy->message, "%s", strerror(errno));
   return CURLE_FILE_COULDNT_READ_FILE;
+}
+
+/* ---- Reset ---- */
+
+/* libcurl (7.88 for sure) never frees the names of the cookie files. To be told
+   that there are none makes it free them, and forget its cookies too: these are
+   given back. Nothing here can fail but for want of memory. */
+static void reset_cookies(Easy *easy)
+{
+  CURL *handle = easy->handle;
+  CURLSH *share = share_handle(easy->share);
+  struct curl_slist *cookies = NULL, *item;
+  if (share == NULL)
+    (void)curl_easy_getinfo(handle, CURLINFO_COOKIELIST, &cookies);
+  (void)curl_easy_setopt(handle, CURLOPT_COOKIEFILE, NULL);
+  curl_easy_reset(handle);
+  if (share != NULL)
+    (void)curl_easy_setopt(handle, CURLOPT_SHARE, share);
+  for (item = cookies; item != NULL; item = item->next)
+    (void)curl_easy_setopt(handle, CURLOPT_COOKIELIST, item->data);
+  curl_slist_free_all(cookies);
+  easy->cookie_files = false;
+}
+
+void options_reset(Easy *easy)
+{
+  /* Else the next transfer loads the list that is freed now (7.88 for sure). */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, NULL);
+  if (easy->cookie_files)
+    reset_cookies(easy);
+  else
+    curl_easy_reset(easy->handle);
 }
 
 /* ---- URLs ---- */
