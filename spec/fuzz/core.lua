@@ -95,7 +95,8 @@ function make.stranger()
   if chance(50) and foreign then
     values.keep("stranger", socket.udp())
   else
-    local results = call("core.proxy_type", core.proxy_type, { __index = {}, __name = values.word() })
+    local results = call("core.proxy_type", core.proxy_type,
+      { __index = {}, __name = values.word() })
     if results[1] then values.keep("stranger", results[2]({})) end
   end
   values.keep("stranger", core.null)

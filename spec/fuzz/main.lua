@@ -84,7 +84,8 @@ local function report(round, status)
   print(("FAILED: seed %d, status %s. Again: script/fuzz %s--seed %d --rounds 1 --steps %d"):format(
     round, tostring(status), mode == "high" and "--high " or "", round, steps))
   local calls = os.getenv("MULTISOCK_BUILD") .. "/fuzz-" .. round .. ".log"
-  os.execute("cd " .. quote(dir) .. "/files && cat journal.old journal >" .. quote(calls) .. " 2>/dev/null")
+  os.execute("cd " .. quote(dir) .. "/files && cat journal.old journal >" .. quote(calls) ..
+    " 2>/dev/null")
   print("the last calls (more in " .. calls .. "):")
   print(tail(read(dir .. "/files/journal.old") .. read(dir .. "/files/journal"), 40))
   print("what it said:")

@@ -76,10 +76,12 @@ local words = {
   "cookie", "dns", "connect", "ssl_session", "hsts", "header", "trailer", "1xx", "host", "path",
   "query", "easy", "multi", "share", "body", "head", "timings", "1.1", "2", "set-cookie", "name",
   "a=b; path=/", "X-A: b", "Content-Length: 5", "Transfer-Encoding: chunked", "Host: x", "X-Empty;",
-  "Expect: 100-continue", "Connection: close", "Range: bytes=0-1", "user:password", "*", "0-9", "-5",
-  "gzip", "base64", "quoted-printable", "127.0.0.1", "localhost", "[::1]", "a.cookies", "b.file",
+  "Expect: 100-continue", "Connection: close", "Range: bytes=0-1", "user:password", "*", "0-9",
+  "-5", "gzip", "base64", "quoted-printable", "127.0.0.1", "localhost", "[::1]", "a.cookies",
+  "b.file",
   "Set-Cookie: a=b", "localhost:80:127.0.0.1", "+localhost:1:127.0.0.1", "-localhost:1", "FLUSH",
-  "127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tvalue", "TLS13", "PEM", "ALL", "RELOAD", "SESS", "http,https",
+  "127.0.0.1\tFALSE\t/\tFALSE\t0\tname\tvalue", "TLS13", "PEM", "ALL", "RELOAD", "SESS",
+  "http,https",
 }
 
 function values.word()
