@@ -3,12 +3,24 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-LUA=${LUA:-lua5.4}
-: "${MULTISOCK_BUILD:=$root/build}"
-export LUA MULTISOCK_BUILD
+# MULTISOCK_LUA chooses another Lua, which has a build folder of its own.
+MULTISOCK_LUA=${MULTISOCK_LUA:-lua5.4}
+case $MULTISOCK_LUA in
+  lua5.4) LUA=${LUA:-lua5.4} folder=build ;;
+  lua5.[123] | luajit) LUA=${LUA:-$MULTISOCK_LUA} folder=build-$MULTISOCK_LUA ;;
+  *)
+    echo "MULTISOCK_LUA: lua5.4, lua5.3, lua5.2, lua5.1 or luajit expected, got '$MULTISOCK_LUA'" >&2
+    exit 2
+    ;;
+esac
+: "${MULTISOCK_BUILD:=$root/$folder}"
+export LUA MULTISOCK_LUA MULTISOCK_BUILD
 
 # Names with a version would win over LUA_PATH, and LUA_INIT runs anything.
-unset LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT LUA_INIT_5_4
+unset LUA_INIT
+for version in 2 3 4; do
+  unset "LUA_PATH_5_$version" "LUA_CPATH_5_$version" "LUA_INIT_5_$version"
+done
 export LUA_PATH="$root/lua/?.lua;$root/lua/?/init.lua;$root/?.lua;;"
 export LUA_CPATH="$MULTISOCK_BUILD/?.so;;"
 
