@@ -95,6 +95,12 @@ if not compat.yields_in_pcall then
   end
 end
 
+--- The stack of who calls, without `level` functions at its top.
+function compat.traceback(level)
+  -- Before Lua 5.2 nil is no message.
+  return debug.traceback("", level + 1):sub(2)
+end
+
 ---- Values -------------------------------------------------------------------
 
 --- Something that calls `fn(argument)` when it is collected, at the latest when

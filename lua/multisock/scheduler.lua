@@ -110,7 +110,7 @@ end
 local function keep_traceback(err)
   local task = scheduler.task
   if task and not errors.is(err, "cancelled") then
-    task.traceback = debug.traceback(nil, 2)
+    task.traceback = compat.traceback(2)
   end
   return err
 end
