@@ -2,6 +2,7 @@
 -- each, and an aggressive collector when MULTISOCK_STRESS_GC asks for it.
 local busted = require("busted")
 local admission = require("multisock.admission")
+local compat = require("multisock.compat")
 local ms = require("multisock")
 local scheduler = require("multisock.scheduler")
 local stream = require("multisock.stream")
@@ -56,6 +57,15 @@ function helper.write_file(path, content)
   assert(file:close())
 end
 
+-- Where nothing can wait inside xpcall, a task of its own protects.
+local protect = compat.yields_in_pcall and function(fn)
+  return xpcall(fn, function(err)
+    return type(err) == "string" and debug.traceback(err, 2) or err
+  end)
+end or function(fn)
+  return ms.spawn(fn):join()
+end
+
 --- A spec body that runs as a task and fails after `seconds` (10).
 function helper.task(fn, seconds)
   seconds = helper.seconds(seconds or 10)
@@ -64,9 +74,7 @@ function helper.task(fn, seconds)
       local guard = scheduler.at(ms.now() + seconds, function()
         error(("the spec was not done after %g s"):format(seconds), 0)
       end)
-      local ok, err = xpcall(fn, function(err)
-        return type(err) == "string" and debug.traceback(err, 2) or err
-      end)
+      local ok, err = protect(fn)
       close_all()
       scheduler.cancel_timer(guard)
       if not ok then
