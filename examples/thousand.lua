@@ -20,7 +20,7 @@ local function percentile(p)
 end
 
 local status = io.open("/proc/self/status")
-local peak = status and status:read("a"):match("VmHWM:%s*(%d+)") or 0
+local peak = status and status:read("*a"):match("VmHWM:%s*(%d+)") or 0
 print(("requests     %d, %d failed"):format(#urls, #urls - #latencies))
 print(("time         %.2f s"):format(seconds))
 print(("rate         %.0f requests/s"):format(#latencies / seconds))

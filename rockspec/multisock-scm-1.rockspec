@@ -8,7 +8,7 @@ description = {
   license = "MIT",
 }
 supported_platforms = { "unix" }
-dependencies = { "lua >= 5.4, < 5.5", "lua-cjson" }
+dependencies = { "lua >= 5.1, < 5.5", "lua-cjson" }
 test_dependencies = { "busted" }
 -- Only the libraries are looked up: LuaRocks does not search the multiarch
 -- include directories of Debian, where curl/curl.h lives. The compiler finds
@@ -19,7 +19,8 @@ build = {
   modules = {
     ["multisock.core"] = {
       sources = {
-        "src/core.c", "src/error.c", "src/buffer.c", "src/info.c", "src/proxy.c",
+        "src/core.c", "src/compat.c", "src/error.c", "src/buffer.c", "src/info.c",
+        "src/proxy.c",
         "src/options.c", "src/options_default.c", "src/options_depend.c",
         "src/options_held.c", "src/options_known.c",
         "src/callbacks.c", "src/callbacks_connect.c", "src/callbacks_data.c",

@@ -97,7 +97,7 @@ describe("callbacks", function()
         local co = coroutine.wrap(function() return easy:perform() end)
         local ok, err = co()
         assert.is_nil(ok)
-        assert.truthy(err:find("attempt to yield across a C-call boundary", 1, true))
+        assert.truthy(err:find("attempt to yield across .*C%-call boundary"))
       end)
 
       it("may run out of stack", function()

@@ -248,13 +248,13 @@ describe("options", function()
 
     it("need no other reference to live", function()
       local count = 2000000
-      easy:setopt("postfields", ("abcdefghij"):rep(count // 10))
+      easy:setopt("postfields", ("abcdefghij"):rep(count / 10))
       easy:setopt("headerfunction", function() collectgarbage() end)
       support.collect()
       local seen = echo(easy, body)
       assert.equal(count, seen.length)
       local sum = seen.sha256
-      easy:setopt("postfields", ("abcdefghij"):rep(count // 10))
+      easy:setopt("postfields", ("abcdefghij"):rep(count / 10))
       support.collect()
       assert.equal(sum, echo(easy, body).sha256)
     end)

@@ -12,7 +12,10 @@ describe("a queue", function()
     for _, value in ipairs({ 1, false, "x" }) do
       queue:put(value)
     end
-    assert.equal(3, #queue)
+    assert.equal(3, queue.count)
+    if _VERSION ~= "Lua 5.1" then  -- there tables have no __len
+      assert.equal(3, #queue)
+    end
     assert.same({ 1, false, "x" }, { queue:get(), queue:get(), queue:get() })
   end))
 
@@ -25,7 +28,7 @@ describe("a queue", function()
           for _ = 1, 10 do
             queue:put(true)
             put = put + 1
-            most = math.max(most, #queue)
+            most = math.max(most, queue.count)
           end
         end)
       end
@@ -42,7 +45,7 @@ describe("a queue", function()
     end)
     assert.equal(2, most)
     assert.equal(30, put)
-    assert.equal(0, #queue)
+    assert.equal(0, queue.count)
   end))
 
   it("serves those that wait in their order, nobody jumps in", task(function()

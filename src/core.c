@@ -86,7 +86,8 @@ static int core_version(lua_State *L)
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
   set_string(L, "multisock", MULTISOCK_VERSION);
-  set_string(L, "lua", LUA_RELEASE);
+  compat_push_release(L);
+  lua_setfield(L, -2, "lua");
   set_string(L, "curl", info->version);
   lua_pushinteger(L, (lua_Integer)info->version_num);
   lua_setfield(L, -2, "curl_number");
@@ -181,6 +182,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
 {
   size_t i;
   luaL_checkversion(L);
+  compat_open(L);
   (void)pthread_once(&once, init_process);
   if (init_result != CURLE_OK)
     return luaL_error(L, "curl_global_init: %s",

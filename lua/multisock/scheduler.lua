@@ -5,16 +5,15 @@
 -- another task's resume but to be cancelled. What owns tasks, and what a user
 -- does with one, is tasks.lua's.
 local compat = require("multisock.compat")
-local core = require("multisock.core")
 local errors = require("multisock.errors")
 local loop = require("multisock.loop.uv")
 local timers = require("multisock.timers")
 local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
-local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
-local running_coroutine, may_suspend = compat.running_coroutine, core.may_suspend
-local resume_woken, now = core.resume, loop.now
+local create, resume, yield = coroutine.create, compat.resume, coroutine.yield
+local running_coroutine, may_suspend = compat.running_coroutine, compat.may_suspend
+local resume_woken, now = compat.resume_woken, loop.now
 
 local scheduler = { now = now, loop = loop }
 
@@ -111,7 +110,7 @@ end
 local function keep_traceback(err)
   local task = scheduler.task
   if task and not errors.is(err, "cancelled") then
-    task.traceback = debug.traceback(nil, 2)
+    task.traceback = compat.traceback(2)
   end
   return err
 end
@@ -175,8 +174,7 @@ local function waiter()
     if mine and yieldable then
       return current
     elseif mine then
-      error(WHERE .. "a C function is on the stack (sort, gsub, a metamethod); fetch before it, "
-        .. "or outside of it", 0)
+      error(WHERE .. compat.barrier, 0)
     end
   end
   if current == callback then
