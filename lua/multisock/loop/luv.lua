@@ -1,5 +1,7 @@
 -- libuv through luv: the loop of luvit and of Neovim, and of every script that
 -- requires luv. Its libuv need not be ours, so only luv's API is used.
+local compat = require("multisock.compat")
+
 local host = rawget(_G, "vim")
 local uv = host and (host.uv or host.loop) or require("luv")
 
@@ -113,16 +115,7 @@ function luv.is_running()
   elseif uv.loop_mode then
     return uv.loop_mode() ~= nil
   end
-  local level = 2
-  local info = debug.getinfo(level, "f")
-  while info do
-    if info.func == uv.run then
-      return true
-    end
-    level = level + 1
-    info = debug.getinfo(level, "f")
-  end
-  return false
+  return compat.is_on_stack(uv.run)
 end
 
 luv.is_alive = uv.loop_alive
