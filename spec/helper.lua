@@ -7,6 +7,11 @@ local stream = require("multisock.stream")
 
 local helper = {}
 
+-- All specs of transfers and tasks can be run on any loop.
+if os.getenv("MULTISOCK_LOOP") then
+  ms.use_loop(os.getenv("MULTISOCK_LOOP"))
+end
+
 local TIME_SCALE = tonumber(os.getenv("MULTISOCK_TIME_SCALE") or "1")
 
 if os.getenv("MULTISOCK_STRESS_GC") == "1" then

@@ -11,6 +11,7 @@
 #include "mime.h"
 #include "multisock.h"
 #include "options.h"
+#include "poller.h"
 #include "process.h"
 #include "proxy.h"
 #include "share.h"
@@ -134,6 +135,7 @@ static const luaL_Reg functions[] = {
   { "error_refinements", error_refinements },
   { "options", options_list },    { "infos", info_list },
   { "multi_options", multi_options_list },
+  { "poller", poller_new },
   { "now", core_now },
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },
@@ -179,6 +181,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   easy_open(L);
   multi_open(L);
   loop_open(L);
+  poller_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);

@@ -46,6 +46,11 @@ function uv.attach(multi)
   return multi:attach(get_loop())
 end
 
+--- Closes a multi.
+function uv.close(multi)
+  multi:close()
+end
+
 --- While `on`, Ctrl-C ends a wait.
 function uv.interruptible(on)
   return get_loop():interruptible(on)
