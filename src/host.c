@@ -13,6 +13,7 @@ struct Host {
   Loop *loop;
   lua_State *L;            /* a coroutine that nobody else uses */
   uv_timer_t timer;        /* when Lua wants its turn at the latest */
+  uv_timer_t sentry;       /* due at once when somebody else runs the loop */
   uv_idle_t idle;          /* active while it wants it at once */
   bool due;
   bool is_running;
@@ -33,6 +34,32 @@ bool host_is_running(const Host *host)
 bool host_is_in_turn(const Host *host)
 {
   return host != NULL && host->in_turn;
+}
+
+/* ---- Whose turn ---- */
+
+/* libuv does not tell whether uv_run is on the stack. It serves timers first:
+   one that is due is called before any callback of the host. */
+static void on_sentry(uv_timer_t *timer)
+{
+  container_of(timer, Host, sentry)->is_running = true;
+}
+
+static void sentry_start(Host *host)
+{
+  (void)uv_timer_start(&host->sentry, on_sentry, 0, 0);
+}
+
+void host_step_begins(Host *host)
+{
+  if (host != NULL)
+    (void)uv_timer_stop(&host->sentry);
+}
+
+void host_step_ends(Host *host)
+{
+  if (host != NULL)
+    sentry_start(host);
 }
 
 /* ---- Whose libuv ---- */
@@ -102,7 +129,6 @@ static void on_turned(void *data)
   Loop *loop = host->loop;
   if (loop->depth > 0)
     return;                        /* whoever steps it takes the news */
-  host->is_running = true;
   if (!host->due && !loop_has_results(loop) && loop->failed == NULL)
     return;
   host->due = false;
@@ -121,8 +147,6 @@ static void on_idle(uv_idle_t *idle)
   Host *host = container_of(idle, Host, idle);
   if (host->forks != process_forks)
     (void)uv_idle_stop(idle);
-  else if (host->loop->depth == 0)
-    host->is_running = true;
 }
 
 static void want_turn(Host *host)
@@ -183,13 +207,15 @@ static int host_wake(lua_State *L)
 }
 
 /*** Whether the host was seen to run its loop: then Lua cannot wait for it.
-@param running optional boolean: the host says so itself
+@param over optional boolean: the host says that its run has ended
 @return boolean */
 static int host_hosted(lua_State *L)
 {
   Loop *loop = loop_check(L, 1);
-  if (loop->host != NULL && lua_isboolean(L, 2))
-    loop->host->is_running = lua_toboolean(L, 2);
+  if (loop->host != NULL && lua_toboolean(L, 2)) {
+    loop->host->is_running = false;
+    sentry_start(loop->host);
+  }
   lua_pushboolean(L, host_is_running(loop->host));
   return 1;
 }
@@ -214,7 +240,10 @@ Host *host_new(lua_State *L, Loop *loop, uv_loop_t *uv)
   lua_pop(L, 1);
   /* These cannot fail: they only fill in the handle. */
   (void)uv_timer_init(uv, &host->timer);
+  (void)uv_timer_init(uv, &host->sentry);
+  uv_unref((uv_handle_t *)&host->sentry);
   (void)uv_idle_init(uv, &host->idle);
+  sentry_start(host);
   uvdriver_on_turn(loop->driver, on_turned, host);
   return host;
 }
@@ -230,6 +259,11 @@ static void on_timer_closed(uv_handle_t *handle)
   handle_closed(container_of(handle, Host, timer));
 }
 
+static void on_sentry_closed(uv_handle_t *handle)
+{
+  handle_closed(container_of(handle, Host, sentry));
+}
+
 static void on_idle_closed(uv_handle_t *handle)
 {
   handle_closed(container_of(handle, Host, idle));
@@ -239,8 +273,9 @@ void host_close(Host *host)
 {
   if (host == NULL)
     return;
-  host->closing = 2;
+  host->closing = 3;
   uv_close((uv_handle_t *)&host->timer, on_timer_closed);
+  uv_close((uv_handle_t *)&host->sentry, on_sentry_closed);
   uv_close((uv_handle_t *)&host->idle, on_idle_closed);
 }
 

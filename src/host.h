@@ -24,6 +24,10 @@ void host_close(Host *host);
 /* Whether the host's uv_run was seen to run it. */
 bool host_is_running(const Host *host);
 
+/* Around a uv_run of ours. */
+void host_step_begins(Host *host);
+void host_step_ends(Host *host);
+
 /* Whether the function given to on_turn is running. */
 bool host_is_in_turn(const Host *host);
 

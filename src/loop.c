@@ -110,8 +110,10 @@ static void turn(Loop *loop, uv_run_mode mode)
   /* What was served may already be news: then do not wait for more. */
   if (loop_has_results(loop))
     mode = UV_RUN_NOWAIT;
+  host_step_begins(loop->host);
   if (!uvdriver_is_behind(loop->driver))
     (void)uv_run(loop->uv, mode);
+  host_step_ends(loop->host);
   loop->depth--;
   if (uv_is_active((uv_handle_t *)&loop->alarm))
     (void)uv_timer_stop(&loop->alarm);

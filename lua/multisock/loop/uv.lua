@@ -109,7 +109,7 @@ end
 function uv.adopt(pointer)
   require("multisock.loops").use_loop("uv")
   if uv.arm and pointer == uv.adopted then
-    loop:hosted(false)
+    loop:hosted(true)
   elseif loop then
     error("the Lua state has a loop already; give it the host's before its first use", 0)
   else
