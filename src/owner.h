@@ -33,9 +33,6 @@ static inline bool owner_is_here(const Owner *owner)
   return owner->self == owner && owner->forks == process_forks;
 }
 
-/* Why not, for people: "of another Lua state", "made before fork()". */
-const char *owner_problem(const Owner *owner);
-
 /* Raises: the argument at `idx` cannot be used here. */
 void owner_raise(lua_State *L, int idx, const Owner *owner);
 
@@ -61,12 +58,19 @@ static inline void *box_check(lua_State *L, int idx, const char *type)
   return box;
 }
 
+/* Keeps what belongs to the parent process reachable, for tools that look for
+   lost memory. */
+void box_abandon(Box *box);
+
 /* For finalizers and `close`: the box at 1, or NULL when there is nothing to
    be freed here. What belongs to another process is left to that one. */
 static inline void *box_collect(lua_State *L, const char *type)
 {
   Box *box = compat_checkudata(L, 1, type);
-  return box->object != NULL && box_is_here(box) ? box : NULL;
+  if (box->object != NULL && box_is_here(box))
+    return box;
+  box_abandon(box);
+  return NULL;
 }
 
 /* For __tostring: pushes "TYPE (why)" when the box at 1 is closed or cannot be

@@ -117,6 +117,21 @@ static int host_foreign(lua_State *L)
   return 1;
 }
 
+/* fresh(code, text): in a new state. nil, or the error. */
+static int host_fresh(lua_State *L)
+{
+  lua_State *other = luaL_newstate();
+  open_all(other);
+  if (luaL_loadstring(other, luaL_checkstring(L, 1)) == LUA_OK) {
+    lua_pushstring(other, luaL_checkstring(L, 2));
+    if (lua_pcall(other, 1, 0, 0) == LUA_OK)
+      lua_pushnil(other);
+  }
+  lua_pushstring(L, lua_tostring(other, -1));
+  lua_close(other);
+  return 1;
+}
+
 /* ---- thread(fn): calls it on another thread, and waits for that ---- */
 
 static void *call(void *data)
@@ -209,7 +224,7 @@ static const luaL_Reg functions[] = {
   { "foreign", host_foreign },     { "thread", host_thread },
   { "fork", host_fork },           { "wait", host_wait },
   { "fork_loop", host_fork_loop }, { "luv_loop", host_luv_loop },
-  { "stranger", host_stranger },   { "say", host_say },
+  { "stranger", host_stranger },   { "say", host_say },             { "fresh", host_fresh },
   { NULL, NULL }
 };
 
