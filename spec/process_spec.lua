@@ -5,10 +5,11 @@ local embedding = require("spec.support.embedding")
 local servers = require("spec.support.servers")
 
 describe("a forked process", function()
-  local nginx, hostile, program
+  local nginx, hostile, secret, program
 
   setup(function()
     nginx, hostile = servers.nginx(), servers.hostile()
+    secret = servers.hostile { tls = true }
     program = embedding.build("spec/embed/host.c")
   end)
 
@@ -105,19 +106,27 @@ describe("a forked process", function()
   end)
 
   it("does not end connections of its parent: TLS, kept alive, or in a transfer", function()
-    assert.equal("3\ntrue\n", host([[
-      local url, tls = ...
-      local client = ms.client { tls = { ca = tls } }
+    assert.equal("3\nlate late\n", host([[
+      local url, ca, late, late_tls, late_ca = ...
+      local client = ms.client { tls = { ca = ca } }
+      -- Their sockets wait in the epoll that the child has, too.
+      local function wait_for(where, trusted)
+        return assert(ms.get(where, { timeout = 10, tls = { ca = trusted } })):text()
+      end
       ms.run(function()
         for i = 1, 3 do
           assert(client:get(url .. "fork-tls-" .. i)):text()
           if i == 2 then
+            local slow = ms.spawn(wait_for, late)
+            local slow_tls = ms.spawn(wait_for, late_tls, late_ca)
+            ms.sleep(0.3)
             say(child(function() client = nil collectgarbage() end))
+            say(slow:await() .. " " .. slow_tls:await())
           end
         end
       end)
-      say(true)
-    ]], nginx.tls_url("/file/"), nginx.ca))
+    ]], nginx.tls_url("/file/"), nginx.ca, hostile.url("/late?delay=0.6&body=late"),
+      secret.url("/late?delay=0.6&body=late"), secret.ca))
     local connections = {}
     for _, line in ipairs(nginx.log("fork%-tls", 3)) do
       connections[line.connection] = true
