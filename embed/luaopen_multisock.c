@@ -32,8 +32,9 @@ static int load_file(lua_State *L)
 static void push_tables(lua_State *L)
 {
   lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
-  lua_getfield(L, -1, "package");
-  if (!lua_istable(L, -1))
+  if (lua_istable(L, -1))
+    lua_getfield(L, -1, "package");
+  if (!lua_istable(L, -1) || lua_gettop(L) < 2)
     luaL_error(L, "multisock needs require: open the standard libraries "
                "(luaL_openlibs) before it");
   lua_getfield(L, -1, "preload");

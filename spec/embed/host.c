@@ -240,18 +240,9 @@ int main(int count, char **words)
   int i, status = 0;
   if (count < 2 || uv_loop_init(&loop) != 0)
     return 2;
-  luaL_openlibs(L);
   for (i = 0; functions[i].name != NULL; i++)
     lua_register(L, functions[i].name, functions[i].func);
-  if (getenv("LATE_MULTISOCK") == NULL)
-    open_all(L);
-  else {
-    lua_getglobal(L, "package");
-    lua_getfield(L, -1, "preload");
-    lua_pushcfunction(L, luaopen_multisock);
-    lua_setfield(L, -2, "multisock");
-    lua_pop(L, 2);
-  }
+  open_all(L);
   if (luaL_loadfile(L, words[1]) != LUA_OK) {
     printf("%s\n", lua_tostring(L, -1));
     return 2;

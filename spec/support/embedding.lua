@@ -33,13 +33,18 @@ local function check(command)
   return output
 end
 
---- Where the library is installed; made at the first call.
-function embedding.prefix()
+--- Where the library is installed, of one kind only; made at the first call.
+-- @param kind? "static" or "shared"
+function embedding.prefix(kind)
+  kind = kind or "static"
   if folder == nil then
     folder = check("mktemp -d"):gsub("%s+$", "")
-    check(("cmake --install %s --prefix %s/prefix"):format(quote(build), folder))
+    for name, other in pairs { static = "so*", shared = "a" } do
+      check(("cmake --install %s --prefix %s/%s && rm %s/%s/lib/libmultisock.%s"):format(
+        quote(build), folder, name, folder, name, other))
+    end
   end
-  return folder .. "/prefix"
+  return folder .. "/" .. kind
 end
 
 --- Removes what was built and installed.
@@ -60,18 +65,19 @@ local function sanitizers()
 end
 
 --- What pkg-config says, asked of the installed library.
-function embedding.pkg_config(arguments)
-  return check(("PKG_CONFIG_PATH=%s/lib/pkgconfig pkg-config %s"):format(
-    embedding.prefix(), arguments))
+function embedding.pkg_config(arguments, kind)
+  return (check(("PKG_CONFIG_PATH=%s/lib/pkgconfig pkg-config %s"):format(
+    embedding.prefix(kind), arguments)):gsub("%s+$", ""))
 end
 
 --- Builds one C file. Returns the program's path.
-function embedding.build(source)
-  local program = embedding.prefix() .. "/" .. source:match("([^/]*)%.c$")
+function embedding.build(source, kind)
+  local prefix = embedding.prefix(kind)
+  local program = prefix .. "/" .. source:match("([^/]*)%.c$")
   check(table.concat({
     os.getenv("CC") or "cc", "-std=gnu99 -g -Wall -Wextra -Werror", sanitizers(), "-o", program,
-    source, embedding.pkg_config("--cflags --libs multisock lua5.4"):gsub("%s+$", ""),
-    "-ldl -lpthread",
+    source, embedding.pkg_config("--cflags --libs multisock lua5.4", kind),
+    "-Wl,-rpath," .. prefix .. "/lib -ldl -lpthread",
   }, " "))
   return program
 end
