@@ -31,7 +31,7 @@ build = {
         "src/shortcut.c", "src/multi.c", "src/multi_lua.c", "src/multi_options.c",
         "src/multi_poll.c", "src/multi_push.c", "src/loop.c", "src/url.c", "src/share.c",
         "src/mime.c", "src/mime_body.c", "src/poller.c", "src/driver_uv.c",
-        "src/driver_watch.c",
+        "src/driver_watch.c", "src/host.c", "src/interrupt.c", "src/owner.c", "src/process.c",
       },
       libraries = { "curl", "uv" },
       incdirs = { "$(CURL_INCDIR)", "$(UV_INCDIR)" },
