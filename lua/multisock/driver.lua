@@ -196,21 +196,18 @@ function Driver:rescue(state)
   end
   local function sweep()
     state.sweeps = state.sweeps - 1
-    if state.closed then
-      return
-    end
     local ok, err = pcall(state.multi.socket_all, state.multi)
     if not ok then
       fail(self, err)
     end
     drain(self, state)
     if state.sweeps > 0 and #state.multi:get_handles() > 0 then
-      timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
+      state.sweep = timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
     else
-      state.sweeps = nil
+      state.sweeps, state.sweep = nil, nil
     end
   end
-  timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
+  state.sweep = timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
 end
 
 ---- The engine of a loop --------------------------------------------------------
@@ -267,6 +264,9 @@ function Driver:close(multi)
   end
   state.closed = true
   set_timer(self, state, nil)
+  if state.sweep then
+    timers.cancel(state.sweep)
+  end
   local fds = {}
   for fd, owner in pairs(self.owners) do
     if owner == state then
