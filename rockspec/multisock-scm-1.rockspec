@@ -29,7 +29,7 @@ build = {
         "src/easy_io.c", "src/easy_transfer.c", "src/gate.c", "src/shortcut.c",
         "src/multi.c", "src/multi_lua.c", "src/multi_options.c", "src/multi_poll.c",
         "src/multi_push.c", "src/loop.c", "src/url.c", "src/share.c", "src/mime.c",
-        "src/mime_body.c", "src/poller.c", "src/driver_uv.c", "src/driver_watch.c",
+        "src/mime_body.c", "src/newsbox.c", "src/poller.c", "src/driver_uv.c", "src/driver_watch.c",
       },
       libraries = { "curl", "uv" },
       incdirs = { "$(CURL_INCDIR)", "$(UV_INCDIR)" },
