@@ -122,7 +122,7 @@ end
 
 if has_timers then
   function loop.suspend(visitor)
-    visitor.co = compat.running_coroutine()
+    visitor.thread = compat.running_coroutine()
     if copas.pauseforever then
       copas.pauseforever()
     else
@@ -131,14 +131,14 @@ if has_timers then
   end
 
   function loop.resume(visitor)
-    copas.wakeup(visitor.co)
+    copas.wakeup(visitor.thread)
   end
 else
   -- What a coroutine yields is what it waits for, and the queue that it joins.
   local queue = { insert = function() end }
 
   function queue.push(_, visitor, co)
-    visitor.co = co
+    visitor.thread = co
   end
 
   function loop.suspend(visitor)
@@ -146,8 +146,8 @@ else
   end
 
   function loop.resume(visitor)
-    local co = visitor.co
-    visitor.co = nil
+    local co = visitor.thread
+    visitor.thread = nil
     copas.addthread(co)
   end
 end
