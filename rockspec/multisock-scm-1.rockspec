@@ -32,6 +32,7 @@ build = {
         "src/multi_poll.c", "src/multi_push.c", "src/loop.c", "src/url.c", "src/share.c",
         "src/mime.c", "src/mime_body.c", "src/poller.c", "src/driver_uv.c",
         "src/driver_watch.c", "src/host.c", "src/interrupt.c", "src/owner.c", "src/process.c",
+        "src/newsbox.c",
       },
       libraries = { "curl", "uv" },
       incdirs = { "$(CURL_INCDIR)", "$(UV_INCDIR)" },

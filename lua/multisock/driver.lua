@@ -30,18 +30,13 @@ local function fail(self, err)
   end
 end
 
--- What has ended is read always: a transfer that ends on a timer is otherwise
--- told of by nobody.
+-- What has ended is read always, and becomes news: a transfer that ends on a timer
+-- is otherwise told of by nobody.
 local function drain(self, state)
   local multi = state.multi
   local ok, err = pcall(multi.info_read, multi)
   if not ok then
     fail(self, err)
-  end
-  if not state.dirty then
-    state.dirty = true
-    self.dirty_count = self.dirty_count + 1
-    self.dirty[self.dirty_count] = state
   end
 end
 
@@ -196,51 +191,30 @@ function Driver:rescue(state)
   end
   local function sweep()
     state.sweeps = state.sweeps - 1
-    if state.closed then
-      return
-    end
     local ok, err = pcall(state.multi.socket_all, state.multi)
     if not ok then
       fail(self, err)
     end
     drain(self, state)
     if state.sweeps > 0 and #state.multi:get_handles() > 0 then
-      timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
+      state.sweep = timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
     else
-      state.sweeps = nil
+      state.sweeps, state.sweep = nil, nil
     end
   end
-  timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
+  state.sweep = timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
 end
 
 ---- The engine of a loop --------------------------------------------------------
 
 -- Whether something waits that needs no event.
 function Driver:is_behind()
-  return self.kick_count > 0 or self.dirty_count > 0 or self.failure ~= nil
-end
-
-function Driver:news(ready, last, strays)
-  local dirty, own, stray_count = self.dirty, self.strays, 0
-  for i = 1, self.dirty_count do
-    local state = dirty[i]
-    dirty[i] = nil
-    state.dirty = false
-    if not state.closed then
-      local count
-      last, count = state.multi:news(ready, last, own)
-      for j = 1, count do
-        strays[stray_count + j], own[j] = own[j], nil
-      end
-      stray_count = stray_count + count
-    end
-  end
-  self.dirty_count = 0
-  return last, stray_count
+  return self.kick_count > 0 or self.failure ~= nil or not self.news:is_empty()
 end
 
 function Driver:attach(multi)
   local state = { multi = multi }
+  self.news:attach(multi)
   self.states[multi] = state
   state.on_time = function()
     on_time(self, state)
@@ -267,6 +241,9 @@ function Driver:close(multi)
   end
   state.closed = true
   set_timer(self, state, nil)
+  if state.sweep then
+    timers.cancel(state.sweep)
+  end
   local fds = {}
   for fd, owner in pairs(self.owners) do
     if owner == state then
@@ -296,7 +273,7 @@ function driver.new(adapter, tell, wish)
     owners = {}, wanted = {}, young = {}, clocks = {},   -- by descriptor
     watched = 0,
     kicks = {}, other_kicks = {}, kick_count = 0,
-    dirty = {}, dirty_count = 0, strays = {},
+    news = core.newsbox(),
     states = setmetatable({}, { __mode = "k" }),         -- by multi
   }, Driver)
 
@@ -330,7 +307,7 @@ function driver.new(adapter, tell, wish)
   end
 
   function engine.news(ready, last, strays)
-    return self:news(ready, last, strays)
+    return self.news:take(ready, last, strays)
   end
 
   function engine.attach(multi)

@@ -20,7 +20,7 @@ local due, on_time
 local waiting = false
 
 -- A descriptor on which nothing ever happens, for when only time is waited for.
-local quiet = assert(socket.udp())
+local quiet = assert((socket.udp4 or socket.udp)())
 
 -- What Copas takes for a socket. It is "dirty", which means readable at once,
 -- when the coroutine is to look again.
