@@ -149,6 +149,7 @@ static int loop_step(lua_State *L)
       return luaL_error(L, "step: the loop is running");
     if (host_is_running(loop->host))
       return luaL_error(L, "step: " HOST_RUNS);
+    uv_update_time(loop->uv);      /* Lua may have worked for long */
     if (!lua_isnoneornil(L, 2))
       mode = arm_alarm(loop, luaL_checknumber(L, 2));
     loop->thread = pthread_self();
