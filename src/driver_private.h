@@ -41,6 +41,8 @@ struct UvDriver {
   int turn_limit;        /* events of a turn; 0: no limit */
   int turn_events;       /* of this one so far */
   uint64_t armed_for;    /* deadline that the timer is started for, or 0 */
+  bool unflushed;        /* a poll was started that libuv may not have told the
+                            system of */
   bool inheriting;       /* some watch has `inherited` set */
   int rescue_left;
   int transfers;

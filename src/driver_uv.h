@@ -95,6 +95,13 @@ void uvdriver_catch_up(UvDriver *driver);
 /* Whether there are such events. */
 bool uvdriver_is_behind(const UvDriver *driver);
 
+/* Whether polls were started that the descriptor of the loop does not show
+   yet: libuv registers them when it runs the next time. For a caller who
+   watches that descriptor instead of running the loop. To be told of each run
+   by `flushing`. */
+bool uvdriver_is_unflushed(const UvDriver *driver);
+void uvdriver_flushing(UvDriver *driver);
+
 /* Reads what finished on this multi; for a caller that drove it itself. */
 void uvdriver_drain(UvMulti *multi);
 

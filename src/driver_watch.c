@@ -128,6 +128,7 @@ static void watch_arm(Watch *watch)
     return;                        /* libuv would leave and re-enter epoll */
   if (uv_poll_start(&watch->poll, watch->wanted, on_poll) == 0)
     watch->armed = watch->wanted;
+  watch->driver->unflushed = true;
 }
 
 /* libuv refuses files and descriptors that are polled elsewhere. Returning
@@ -248,6 +249,16 @@ void uvdriver_limit_turn(UvDriver *driver, int events)
 bool uvdriver_is_behind(const UvDriver *driver)
 {
   return driver->first_late != NULL;
+}
+
+void uvdriver_flushing(UvDriver *driver)
+{
+  driver->unflushed = false;
+}
+
+bool uvdriver_is_unflushed(const UvDriver *driver)
+{
+  return driver->unflushed;
 }
 
 void uvdriver_catch_up(UvDriver *driver)

@@ -111,8 +111,10 @@ static void turn(Loop *loop, uv_run_mode mode)
   if (loop_has_results(loop))
     mode = UV_RUN_NOWAIT;
   host_step_begins(loop->host);
-  if (!uvdriver_is_behind(loop->driver))
+  if (!uvdriver_is_behind(loop->driver)) {
+    uvdriver_flushing(loop->driver);
     (void)uv_run(loop->uv, mode);
+  }
   host_step_ends(loop->host);
   loop->depth--;
   if (uv_is_active((uv_handle_t *)&loop->alarm))
@@ -179,15 +181,26 @@ static int loop_news(lua_State *L)
 static int loop_timeout(lua_State *L)
 {
   Loop *loop = loop_check(L, 1);
-  int ms;
+  int ms = 0;
+  /* The last transfer may have ended: nothing is alive, but it is news. */
+  bool behind = loop->news.first != NULL || uvdriver_is_behind(loop->driver) ||
+                uvdriver_is_unflushed(loop->driver);
   uv_update_time(loop->uv);
-  ms = loop->news.first != NULL || uvdriver_is_behind(loop->driver)
-         ? 0
-         : uv_backend_timeout(loop->uv);
-  if (ms < 0 || !uv_loop_alive(loop->uv))
+  if (!behind)
+    ms = uv_loop_alive(loop->uv) ? uv_backend_timeout(loop->uv) : -1;
+  if (ms < 0)
     lua_pushnil(L);
   else
     lua_pushnumber(L, (lua_Number)ms / 1000);
+  return 1;
+}
+
+/*** Whether anything is left that the loop could wait for.
+@return boolean
+@see uv_loop_alive(3) */
+static int loop_is_alive(lua_State *L)
+{
+  lua_pushboolean(L, uv_loop_alive(loop_check(L, 1)->uv));
   return 1;
 }
 
@@ -369,6 +382,7 @@ static const luaL_Reg methods[] = {
   { "step", loop_step },         { "news", loop_news },
   { "timeout", loop_timeout },   { "fd", loop_fd },
   { "now", loop_now },           { "counts", loop_counts },
+  { "is_alive", loop_is_alive },
   { "interruptible", loop_interruptible },
   { "close", loop_close },       { NULL, NULL }
 };

@@ -1,17 +1,13 @@
--- Drives multis with an event loop of somebody else's, in Lua: what driver_uv.c
--- does for libuv. An adapter (loop/*.lua) gives it `watch`, `step` and, for a
--- host that runs its loop by itself, `timer`; docs/loops.md says what they do.
--- libcurl is never entered from its own callbacks: these write down what it
--- wants. Nothing is raised into the host's loop.
+-- Drives multis with any event loop that can watch a descriptor, in Lua, over
+-- libcurl's agnostic interface: what driver_uv.c does for libuv. For adapters
+-- (loop/*.lua) that have `watch`. libcurl is never entered from its own
+-- callbacks: these write down what it wants.
 local core = require("multisock.core")
 local timers = require("multisock.timers")
 
 local driver = {}
 
 local now = core.now
-
--- A loop that waits on when Ctrl-C comes is not left waiting for longer.
-local BREATH = 0.5
 
 -- A descriptor that the loop cannot watch is tried from a clock instead.
 local UNWATCHABLE = 0.01
@@ -27,7 +23,7 @@ Driver.__index = Driver
 ---- Entering libcurl ----------------------------------------------------------
 
 -- What a call raises is what our callbacks raised in it, or the adapter in
--- them. It is told in the end: see take_failure.
+-- them. The next turn raises it.
 local function fail(self, err)
   if self.failure == nil then
     self.failure = { err }
@@ -136,9 +132,7 @@ local function on_event(self, fd, what)
       again_if_young(self, fd)
     end
   end
-  if not self.stepping then
-    self.host.turn()
-  end
+  self.tell()
 end
 
 ---- libcurl's timer, among the scheduler's -------------------------------------
@@ -158,9 +152,7 @@ local function set_timer(self, state, ms)
   elseif ms then
     state.entry = timers.add({ deadline = now() + ms / 1000, fn = state.on_time })
   end
-  if self.host then
-    self.host.rearm()
-  end
+  self.wish()
 end
 
 -- Some versions (8.10.0 to 8.11.0) do not repeat a timer that fired a fraction
@@ -204,159 +196,153 @@ function Driver:rescue(state)
   end
   local function sweep()
     state.sweeps = state.sweeps - 1
-    if state.closed then
-      return
-    end
     local ok, err = pcall(state.multi.socket_all, state.multi)
     if not ok then
       fail(self, err)
     end
     drain(self, state)
     if state.sweeps > 0 and #state.multi:get_handles() > 0 then
-      timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
+      state.sweep = timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
     else
-      state.sweeps = nil
+      state.sweeps, state.sweep = nil, nil
     end
   end
-  timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
+  state.sweep = timers.add({ deadline = now() + RESCUE_INTERVAL, fn = sweep })
 end
 
----- What the scheduler asks for ------------------------------------------------
+---- The engine of a loop --------------------------------------------------------
 
-local function take_failure(self)
-  local failure = self.failure
-  if failure then
-    self.failure = nil
-    return failure
-  end
-end
-Driver.take_failure = take_failure
-
---- Whether something is left that the loop could wait for.
-function Driver:is_alive()
-  local is_alive = self.adapter.is_alive
-  return self.watched > 0 or self:is_behind() or is_alive ~= nil and is_alive()
-end
-
---- Whether something waits that needs no event.
+-- Whether something waits that needs no event.
 function Driver:is_behind()
   return self.kick_count > 0 or self.dirty_count > 0 or self.failure ~= nil
 end
 
---- Makes a loop of an adapter: what loop/uv.lua is for libuv.
-function driver.new(adapter)
+function Driver:news(ready, last, strays)
+  local dirty, own, stray_count = self.dirty, self.strays, 0
+  for i = 1, self.dirty_count do
+    local state = dirty[i]
+    dirty[i] = nil
+    state.dirty = false
+    if not state.closed then
+      local count
+      last, count = state.multi:news(ready, last, own)
+      for j = 1, count do
+        strays[stray_count + j], own[j] = own[j], nil
+      end
+      stray_count = stray_count + count
+    end
+  end
+  self.dirty_count = 0
+  return last, stray_count
+end
+
+function Driver:attach(multi)
+  local state = { multi = multi }
+  self.states[multi] = state
+  state.on_time = function()
+    on_time(self, state)
+  end
+  return assert(multi:setopt({
+    socketfunction = function(_, fd, what)
+      if not state.closed then
+        on_socket(self, state, fd, what)
+      end
+    end,
+    timerfunction = function(ms)
+      if not state.closed then
+        set_timer(self, state, ms)
+      end
+    end,
+  }))
+end
+
+-- The watches end first: nothing may watch what is closed.
+function Driver:close(multi)
+  local state = self.states[multi]
+  if state == nil or state.closed then
+    return
+  end
+  state.closed = true
+  set_timer(self, state, nil)
+  if state.sweep then
+    timers.cancel(state.sweep)
+  end
+  local fds = {}
+  for fd, owner in pairs(self.owners) do
+    if owner == state then
+      fds[#fds + 1] = fd
+    end
+  end
+  for i = 1, #fds do
+    unwatch(self, fds[i])
+  end
+  multi:close()
+end
+
+local function raise_failure(self)
+  local failure = self.failure
+  if failure then
+    self.failure = nil
+    error(failure[1], 0)
+  end
+end
+
+--- Makes the engine of a loop (see host.lua).
+-- @param adapter table @param tell function() after each event @param wish
+-- function() when libcurl has set its timer
+function driver.new(adapter, tell, wish)
   local self = setmetatable({
-    adapter = adapter,
-    watch = adapter.watch,
+    watch = adapter.watch, tell = tell, wish = wish,
     owners = {}, wanted = {}, young = {}, clocks = {},   -- by descriptor
     watched = 0,
     kicks = {}, other_kicks = {}, kick_count = 0,
-    dirty = {}, dirty_count = 0,
+    dirty = {}, dirty_count = 0, strays = {},
     states = setmetatable({}, { __mode = "k" }),         -- by multi
-    stepping = false,
   }, Driver)
-  local news = {}
-  local loop = { name = adapter.name, adapter = adapter }
 
   function self.on_event(fd, what)
     on_event(self, fd, what)
   end
 
-  --- Waits for events, `timeout` seconds at most (nil: until there are some).
-  -- @return whether the loop has anything left that it could wait for
-  function loop.step(timeout)
+  local engine = {}
+
+  --- Waits in the host's loop, `timeout` seconds at most, and serves.
+  function engine.step(timeout)
     self:serve()
-    if self:is_behind() then
-      timeout = 0
-    elseif timeout == nil and not self:is_alive() then
-      return false
-    elseif not adapter.hears_signals and (timeout == nil or timeout > BREATH) then
-      timeout = BREATH
-    end
-    self.stepping = true
-    local ok, err = pcall(adapter.step, timeout)
-    self.stepping = false
-    local failure = not ok and { err } or take_failure(self)
-    if failure then
-      error(failure[1], 0)
-    end
+    adapter.step(self:is_behind() and 0 or timeout)
     self:serve()
-    return self:is_alive()
+    raise_failure(self)
   end
 
-  --- Hands over transfers with news, see loop:news of the core.
-  function loop.news(ready, last, strays)
-    local dirty, stray_count = self.dirty, 0
-    for i = 1, self.dirty_count do
-      local state = dirty[i]
-      dirty[i] = nil
-      state.dirty = false
-      if not state.closed then
-        local count
-        last, count = state.multi:news(ready, last, news)
-        for j = 1, count do
-          strays[stray_count + j], news[j] = news[j], nil
-        end
-        stray_count = stray_count + count
-      end
-    end
-    self.dirty_count = 0
-    return last, stray_count
+  --- Serves what is there, without waiting.
+  function engine.serve()
+    self:serve()
+    raise_failure(self)
   end
 
-  --- Lets this loop drive a multi.
-  function loop.attach(multi)
-    local state = { multi = multi }
-    self.states[multi] = state
-    state.on_time = function()
-      on_time(self, state)
-    end
-    return assert(multi:setopt({
-      socketfunction = function(_, fd, what)
-        if not state.closed then
-          on_socket(self, state, fd, what)
-        end
-      end,
-      timerfunction = function(ms)
-        if not state.closed then
-          set_timer(self, state, ms)
-        end
-      end,
-    }))
-  end
-
-  --- Closes a multi. Its watches end before: nothing may watch what it closes.
-  function loop.close(multi)
-    local state = self.states[multi]
-    if state == nil or state.closed then
-      return
-    end
-    state.closed = true
-    set_timer(self, state, nil)
-    for fd, owner in pairs(self.owners) do
-      if owner == state then
-        unwatch(self, fd)
-      end
-    end
-    multi:close()
-  end
-
-  --- Seconds that `step` would wait by itself, nil: until a socket is ready.
-  function loop.timeout()
+  --- What is left to be done, in seconds: for the host's timer.
+  function engine.timeout()
     return self:is_behind() and 0 or nil
   end
 
-  --- The descriptor to poll for readiness, or nil.
-  function loop.fd()
-    return adapter.fd and adapter.fd() or nil
+  function engine.is_alive()
+    return self.watched > 0 or self:is_behind()
   end
 
-  --- Nothing to do: see BREATH.
-  function loop.interruptible()
+  function engine.news(ready, last, strays)
+    return self:news(ready, last, strays)
+  end
+
+  function engine.attach(multi)
+    return self:attach(multi)
+  end
+
+  function engine.close(multi)
+    self:close(multi)
   end
 
   --- Watched sockets and attached multis, for leak checks.
-  function loop.counts()
+  function engine.counts()
     local multis = 0
     for _, state in pairs(self.states) do
       multis = multis + (state.closed and 0 or 1)
@@ -364,80 +350,7 @@ function driver.new(adapter)
     return self.watched, multis
   end
 
-  driver.add_host(self, loop)
-  return loop
-end
-
----- Hosts ---------------------------------------------------------------------
-
--- What a loop has that its owner may run without us.
-function driver.add_host(self, loop)
-  local adapter = self.adapter
-  local armed                      -- when the host's timer is due
-
-  local function on_timer()
-    armed = nil
-    if not self.stepping then
-      self.host.turn()
-    end
-  end
-
-  --- Says who is told of the host's events: `host.turn()`, and `host.rearm()`.
-  function loop.connect(host)
-    self.host = host
-  end
-
-  --- Serves what needs no event.
-  -- @return what was raised meanwhile, in a table, or nil
-  function loop.serve()
-    self:serve()
-    return take_failure(self)
-  end
-
-  function loop.is_behind()
-    return self:is_behind()
-  end
-
-  if adapter.timer then
-    --- Has the host's loop turn us in so many seconds, or not at all.
-    function loop.arm(seconds)
-      if seconds == nil then
-        if armed then
-          armed = nil
-          adapter.timer(nil)
-        end
-        return
-      end
-      local at = now() + seconds
-      if armed == nil or at < armed then
-        armed = at
-        adapter.timer(seconds, on_timer)
-      end
-    end
-  end
-
-  --- Whether the host's loop runs, so that we may not run it.
-  function loop.is_running()
-    return adapter.is_running ~= nil and adapter.is_running() and not self.stepping
-  end
-
-  local visitors = setmetatable({}, { __mode = "k" })
-
-  --- Who stands for the running coroutine, when that is one of the loop's own
-  -- scheduler; or nil.
-  function loop.visitor(co)
-    if adapter.current == nil or not adapter.current() then
-      return nil
-    end
-    local visitor = visitors[co]
-    if visitor == nil then
-      visitor = { visitor = true }
-      visitors[co] = visitor
-    end
-    return visitor
-  end
-
-  loop.suspend, loop.resume = adapter.suspend, adapter.resume
+  return engine
 end
 
 return driver

@@ -1,7 +1,7 @@
 -- Which event loop drives: chosen once, before the first use. Each loop is one
 -- file of loop/: either an adapter (a table as docs/loops.md describes it), which
--- driver.lua makes a loop of, or, for uv, the loop itself.
-local driver = require("multisock.driver")
+-- host.lua makes a loop of, or, for uv, the loop itself.
+local host = require("multisock.host")
 
 local loops = {}
 
@@ -32,7 +32,8 @@ end
 
 -- The function for each field, and whether it may be missing.
 local FIELDS = {
-  name = "string", watch = "function", step = "function", timer = "function?",
+  name = "string", step = "function", listen = "function?", watch = "function?",
+  timer = "function?",
   is_running = "function?", is_alive = "function?", current = "function?",
   suspend = "function?", resume = "function?", fd = "function?", hears_signals = "boolean?",
 }
@@ -45,6 +46,9 @@ local function check_adapter(adapter)
       error(("use_loop: %s of the adapter: %s expected, got %s"):format(field,
         kind:gsub("%?", ""), type(value)), 3)
     end
+  end
+  if not (adapter.watch or adapter.listen) then
+    error("use_loop: an adapter needs `watch` or `listen`", 3)
   end
   if adapter.current and not (adapter.suspend and adapter.resume) then
     error("use_loop: an adapter with `current` needs `suspend` and `resume`", 3)
@@ -94,7 +98,7 @@ function loops.use_loop(loop)
       error(loop, 2)
     end
   end
-  chosen = loop.attach and loop or driver.new(loop)
+  chosen = loop.attach and loop or host.new(loop)
   return chosen.name
 end
 

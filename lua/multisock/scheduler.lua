@@ -62,7 +62,7 @@ local function get_loop()
   if loop == nil then
     loop = loops.take()
     if loop.connect then
-      loop.connect({ turn = scheduler.host_turn, rearm = scheduler.rearm })
+      loop.connect(scheduler.host_turn, scheduler.rearm)
     end
   end
   return loop
@@ -79,14 +79,13 @@ local function rearm()
   if arm == nil then
     return
   end
-  local deadline = timers.next_deadline()
-  if ready_first <= ready_last or loop.is_behind() then
+  if ready_first <= ready_last then
     arm(0)
-  elseif deadline then
-    arm(math.max(0, deadline - now()))
-  else
-    arm(nil)
+    return
   end
+  local deadline, timeout = timers.next_deadline(), loop.timeout()
+  local left = deadline and math.max(0, deadline - now())
+  arm(left and timeout and math.min(left, timeout) or left or timeout)
 end
 scheduler.rearm = rearm
 
@@ -388,8 +387,11 @@ local function take_news()
 end
 
 -- One turn. False when nothing is left that could ever happen.
-local function turn(timeout)
+local function turn(timeout, finished)
   run_ready()
+  if finished and finished() then
+    return true                     -- others may have much to wait for
+  end
   local deadline = timers.next_deadline()
   if ready_first <= ready_last or main.parked == false then
     timeout = 0
@@ -420,7 +422,7 @@ function drive(finished)
   loop.interruptible(true)
   local ok, err = pcall(function()
     while not finished() do
-      if not turn() and not finished() then
+      if not turn(nil, finished) and not finished() then
         error(scheduler.DEADLOCK, 0)
       end
     end

@@ -1,9 +1,26 @@
 -- libuv through luv: the loop of luvit and of Neovim, and of every script that
--- requires luv. Its own libuv need not be ours, so only luv's API is used.
+-- requires luv. Its libuv need not be ours, so only luv's API is used.
+local compat = require("multisock.compat")
+
 local host = rawget(_G, "vim")
 local uv = host and (host.uv or host.loop) or require("luv")
 
 local luv = { name = "luv" }
+
+-- luv itself writes an error of a poll to stderr ("EBADF", for each connection
+-- that is refused): so ours is on the one descriptor that has none.
+local listener
+
+function luv.listen(fd, fn)
+  listener = listener or uv.new_poll(fd)
+  if fn then
+    listener:start("r", fn)
+  else
+    listener:stop()
+  end
+end
+
+---- Where there is no such descriptor -----------------------------------------
 
 local EVENTS = { ["in"] = "r", out = "w", inout = "rw" }
 local WHAT = { r = "in", w = "out", rw = "inout" }
@@ -47,6 +64,8 @@ function luv.watch(fd, what, fn)
   watch.what = what
   start(fd, watch, fn)
 end
+
+---- Time ----------------------------------------------------------------------
 
 local function milliseconds(seconds)
   return math.ceil(math.min(seconds, 1e9) * 1000)
@@ -96,16 +115,7 @@ function luv.is_running()
   elseif uv.loop_mode then
     return uv.loop_mode() ~= nil
   end
-  local level = 2
-  local info = debug.getinfo(level, "f")
-  while info do
-    if info.func == uv.run then
-      return true
-    end
-    level = level + 1
-    info = debug.getinfo(level, "f")
-  end
-  return false
+  return compat.is_on_stack(uv.run)
 end
 
 luv.is_alive = uv.loop_alive
