@@ -65,12 +65,13 @@ static int set_done(lua_State *L)
 
 int main(int count, char **words)
 {
-  lua_State *L = luaL_newstate();
+  lua_State *L;
   int i, frames, naps = 0;
   if (count < 2) {
     fprintf(stderr, "usage: frame_host SCRIPT [ARGUMENT...]\n");
     return 2;
   }
+  L = luaL_newstate();
   if (L == NULL)
     return 1;
   luaL_openlibs(L);

@@ -45,11 +45,12 @@ int main(int count, char **words)
 {
   uv_loop_t loop;
   uv_timer_t tick;
-  lua_State *L = luaL_newstate();
+  lua_State *L;
   if (count < 2) {
     fprintf(stderr, "usage: uv_host SCRIPT [ARGUMENT...]\n");
     return 2;
   }
+  L = luaL_newstate();
   if (L == NULL || uv_loop_init(&loop) != 0)
     return 1;
   uv_timer_init(&loop, &tick);

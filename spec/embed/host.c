@@ -197,8 +197,9 @@ static int host_stranger(lua_State *L)
 {
   void *library = dlopen(luaL_checkstring(L, 1), RTLD_NOW | RTLD_LOCAL);
   int (*init)(uv_loop_t *);
+  static void *made;       /* never closed */
   /* Larger, for a version whose struct is. */
-  void *made = calloc(2, sizeof(uv_loop_t));
+  made = calloc(2, sizeof(uv_loop_t));
   if (library == NULL)
     return luaL_error(L, "%s", dlerror());
   *(void **)&init = dlsym(library, "uv_loop_init");

@@ -5,7 +5,7 @@ local core = require("multisock.core")
 
 local uv = { name = "uv" }
 
-local loop, host
+local loop, on_turn
 
 local function get_loop()
   if loop == nil then
@@ -64,11 +64,11 @@ end
 
 ---- An adopted loop -----------------------------------------------------------
 
---- Says who is told that it is Lua's turn: `host.turn()`.
-function uv.connect(connected)
-  host = connected
+--- Says what is called when it is Lua's turn.
+function uv.connect(turn)
+  on_turn = turn
   if uv.arm then
-    loop:on_turn(host.turn)
+    loop:on_turn(on_turn)
   end
 end
 
@@ -89,9 +89,9 @@ local function add_host()
     return nil
   end
 
-  --- Nothing waits that libuv does not know of.
-  function uv.is_behind()
-    return false
+  --- Nothing waits that the loop does not know of.
+  function uv.timeout()
+    return nil
   end
 
   --- The host's loop has served all.
@@ -116,8 +116,8 @@ function uv.adopt(pointer)
     loop = core.loop(pointer)
     uv.adopted = pointer
     add_host()
-    if host then
-      loop:on_turn(host.turn)
+    if on_turn then
+      loop:on_turn(on_turn)
     end
   end
   loop:wake(0)
