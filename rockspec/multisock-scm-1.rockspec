@@ -34,7 +34,7 @@ build = {
         "src/driver_watch.c", "src/host.c", "src/interrupt.c", "src/owner.c",
         "src/process.c", "src/newsbox.c",
       },
-      libraries = { "curl", "uv" },
+      libraries = { "curl", "uv", "pthread" },
       incdirs = { "$(CURL_INCDIR)", "$(UV_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)", "$(UV_LIBDIR)" },
     },

@@ -160,6 +160,16 @@ describe("an adopted loop", function()
     end
   end)
 
+  it("leaves it alone when a callback of the host closes the state", function()
+    local closing = embedding.build("spec/embed/closing.c")
+    for _, what in ipairs { "/stall", "/trickle?bytes=1000" } do
+      local output, status = embedding.run(closing, "examples/embed/fetch.lua",
+        hostile.url(what), hostile.url(what), nginx.url("/1k"))
+      assert.equal(0, status, output)
+      assert.truthy(output:find("OK\n$"), output)
+    end
+  end)
+
   it("survives that the state ends inside a task", function()
     local output, status = embedding.script(program, [[
       local url = ...

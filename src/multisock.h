@@ -2,12 +2,13 @@
 #ifndef MULTISOCK_H
 #define MULTISOCK_H
 
-#include <lua.h>
 #include <uv.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include <lua.h>
 
 /* A field of the registry. A host that calls curl_global_init itself sets it
    to true before it opens the library: then multisock does not call it. */

@@ -1,6 +1,7 @@
 -- C programs that embed multisock: built as a stranger would, against what is
 -- installed, with pkg-config. MULTISOCK_EMBED_BUILD names the build folder to
--- install from; MULTISOCK_SANITIZE=1 and MULTISOCK_TSAN=1 say how it was built.
+-- install from; MULTISOCK_HOSTS_UNDER a command to run them under (valgrind);
+-- MULTISOCK_SANITIZE=1 and MULTISOCK_TSAN=1 say how it was built.
 local helper = require("spec.helper")
 
 local embedding = {}
@@ -88,7 +89,8 @@ function embedding.run(program, ...)
     -- Of a sanitizer's own, or a module that was built for another program.
     "unset LD_PRELOAD LUA_PATH LUA_CPATH;",
     "ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1",
-    "timeout", tostring(math.ceil(helper.seconds(60))), quote(program),
+    "timeout", tostring(math.ceil(helper.seconds(60))),
+    os.getenv("MULTISOCK_HOSTS_UNDER") or "", quote(program),
   }
   for _, word in ipairs { ... } do
     words[#words + 1] = quote(word)
