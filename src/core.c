@@ -16,6 +16,7 @@
 #include "options.h"
 #include "poller.h"
 #include "proxy.h"
+#include "resume.h"
 #include "share.h"
 #include "shortcut.h"
 #include "url.h"
@@ -201,6 +202,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);
   gate_open(L);
+  resume_open(L);
   shortcut_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {
     lua_pushinteger(L, constants[i].value);

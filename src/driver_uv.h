@@ -93,6 +93,9 @@ void uvdriver_flushing(UvDriver *driver);
 /* Reads what finished on this multi; for a caller that drove it itself. */
 void uvdriver_drain(UvMulti *multi);
 
+/* The loop's clock, ms of uv_hrtime at the beginning of its turn. */
+uint64_t uvdriver_now(const UvDriver *driver);
+
 /* How many sockets are watched now (idle ones included). */
 size_t uvdriver_watched(const UvDriver *driver);
 
