@@ -73,7 +73,7 @@ local function start_clock(self, fd)
     local state = self.owners[fd]
     if state then
       start_clock(self, fd)
-      act(self, state, fd)
+      act(self, state, fd, self.wanted[fd])
     end
   end })
 end
@@ -286,7 +286,13 @@ function driver.new(adapter, tell, wish)
   --- Waits in the host's loop, `timeout` seconds at most, and serves.
   function engine.step(timeout)
     self:serve()
-    adapter.step(self:is_behind() and 0 or timeout)
+    -- libcurl may have set its timer just now.
+    local deadline = timers.next_deadline()
+    local left = self:is_behind() and 0 or deadline and math.max(0, deadline - now())
+    if left and (timeout == nil or left < timeout) then
+      timeout = left
+    end
+    adapter.step(timeout)
     self:serve()
     raise_failure(self)
   end
