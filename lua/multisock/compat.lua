@@ -45,6 +45,9 @@ compat.may_suspend = core.may_suspend
 
 compat.resume = resume
 
+--- Resumes woken tasks, see src/resume.c.
+compat.resume_woken = core.resume
+
 --- The short way of a request, see src/shortcut.c.
 compat.get = core.get
 
@@ -85,6 +88,13 @@ if not compat.yields_in_pcall then
       value = "multisock cannot wait here: " .. compat.barrier
     end
     return ok, value
+  end
+
+  -- Leaves each to `resume`.
+  function compat.resume_woken(ready, first)
+    local task = ready[first]
+    ready[first] = nil
+    return first + 1, task
   end
 
   function compat.get(gate, target, task, taken)
