@@ -49,7 +49,8 @@ describe("callbacks", function()
     describe(option .. " that raises", function()
       local raised = {
         string = "a string", number = 17, boolean = false, table = { "a table" },
-        ["function"] = function() end, userdata = io.stdout, thread = coroutine.create(print),
+        ["function"] = function() end, userdata = io.stdout,
+        thread = coroutine.create(function() end),
       }
 
       for kind, value in pairs(raised) do

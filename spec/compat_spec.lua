@@ -133,7 +133,8 @@ describe("on every Lua", function()
 
   it("the Lua that runs is named", function()
     local name = ms.version().lua
-    assert.matches(jit and "^LuaJIT 2" or "^" .. _VERSION:gsub("%.", "%%."), name) -- luacheck: ignore 113
+    local expected = jit and "LuaJIT 2" or _VERSION -- luacheck: ignore 113
+    assert.equal(expected, name:sub(1, #expected))
   end)
 end)
 
@@ -237,12 +238,12 @@ describe("a task that waits", function()
       end }).status
     end,
     ["the iterator of a for loop"] = function()
-      for status in fetch do
+      for status in fetch do        -- luacheck: ignore 512
         return status
       end
     end,
     ["an iterator that calls another"] = function()
-      for status in function() return fetch() end do
+      for status in function() return fetch() end do -- luacheck: ignore 512
         return status
       end
     end,
@@ -254,7 +255,7 @@ describe("a task that waits", function()
       return count == 1024 * 1024 and 200 or count
     end,
     ["ms.each"] = function()
-      for _, status in ms.each({ 1 }, fetch) do
+      for _, status in ms.each({ 1 }, fetch) do -- luacheck: ignore 512
         return status
       end
     end,

@@ -52,6 +52,13 @@ function helper.of_block(fn)
   end
 end
 
+--- A spec of waiting in a for loop, a metamethod or pcall, in a task.
+function helper.of_loop(fn)
+  return compat.yields_in_pcall and fn or function()
+    busted.pending("Lua 5.1 cannot suspend there")
+  end
+end
+
 --- Closes what Lua 5.4 would have closed by itself.
 local function close_all()
   if portable then

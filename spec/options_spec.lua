@@ -106,7 +106,8 @@ describe("options", function()
     end)
 
     it("refuse other types", function()
-      for _, bad in ipairs { true, {}, print, io.stdout, coroutine.create(print) } do
+      for _, bad in ipairs { true, {}, print, io.stdout,
+        coroutine.create(function() end) } do
         assert.error_matches(function() easy:setopt("useragent", bad) end,
           "option 'USERAGENT': string expected, got")
       end

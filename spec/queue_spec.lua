@@ -194,7 +194,7 @@ describe("a queue", function()
     assert.equal(1, full:get())
   end))
 
-  it("is iterable until it is closed and empty", task(function()
+  it("is iterable until it is closed and empty", helper.of_loop(task(function()
     local queue = ms.queue(1)
     ms.spawn(function()
       for i = 1, 5 do
@@ -207,7 +207,7 @@ describe("a queue", function()
       sum = sum + value
     end
     assert.equal(15, sum)
-  end))
+  end)))
 
   it("drives the loop on the main chunk", function()
     local queue = ms.queue()

@@ -76,6 +76,24 @@ void compat_open(lua_State *L);
 /* Pushes the name and version of the Lua that runs. */
 void compat_push_release(lua_State *L);
 
+/* Resumes a suspended coroutine; `count` results are on its stack then. */
+static inline int compat_resume(lua_State *co, lua_State *from, int *count)
+{
+#if LUA_VERSION_NUM >= 504
+  return lua_resume(co, from, 0, count);
+#else
+  int status;
+#if LUA_VERSION_NUM >= 502
+  status = lua_resume(co, from, 0);
+#else
+  (void)from;
+  status = lua_resume(co, 0);
+#endif
+  *count = lua_gettop(co);
+  return status;
+#endif
+}
+
 /* ---- What Lua lacks before 5.3, by the names of 5.3. Integers are doubles
    there: a number is one when it has no fraction and is exact. ---- */
 

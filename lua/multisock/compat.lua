@@ -45,7 +45,7 @@ compat.may_suspend = core.may_suspend
 
 compat.resume = resume
 
---- Resumes many tasks, see src/resume.c.
+--- Resumes woken tasks, see src/resume.c.
 compat.resume_woken = core.resume
 
 --- The short way of a request, see src/shortcut.c.
@@ -90,6 +90,7 @@ if not compat.yields_in_pcall then
     return ok, value
   end
 
+  -- Leaves each to `resume`.
   function compat.resume_woken(ready, first)
     local task = ready[first]
     ready[first] = nil
