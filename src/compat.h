@@ -233,24 +233,6 @@ static inline void *compat_newbytes(lua_State *L, size_t size)
 #endif
 }
 
-/* Resumes `co`; its `results` are on its stack. */
-static inline int compat_resume(lua_State *co, lua_State *from, int *results)
-{
-#if LUA_VERSION_NUM >= 504
-  return lua_resume(co, from, 0, results);
-#else
-  int status;
-#if LUA_VERSION_NUM >= 502
-  status = lua_resume(co, from, 0);
-#else
-  (void)from;
-  status = lua_resume(co, 0);
-#endif
-  *results = status == LUA_YIELD ? lua_gettop(co) : 0;
-  return status;
-#endif
-}
-
 /* False when the value is no file of Lua's; a closed one is NULL. */
 static inline bool compat_tofile(lua_State *L, int idx, FILE **file)
 {
