@@ -82,8 +82,8 @@ static int duplicate(lua_State *L, lua_Integer fd)
       getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
     copy = fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0)
-    luaL_error(L, "opensocketfunction returned %I, which is no open socket",
-               (LUAI_UACINT)fd);
+    luaL_error(L, "opensocketfunction returned " INTEGER ", which is no open "
+               "socket", INTEGER_VALUE(fd));
   return copy;
 }
 

@@ -29,7 +29,10 @@ static Budget *budget_check(lua_State *L, int idx)
 
 Gate *gate_check(lua_State *L, int idx)
 {
-  return compat_checkudata(L, idx, gate_type);
+  Gate *gate = compat_checkudata(L, idx, gate_type);
+  if (gate->self != gate)
+    luaL_argerror(L, idx, "the gate is of another Lua state");
+  return gate;
 }
 
 /* ---- Places ---- */
@@ -362,6 +365,7 @@ static int gate_new(lua_State *L)
   luaL_argcheck(L, streams > 0 && streams <= MOST_COUNT, 4, "out of range");
   gate = compat_newuserdata(L, sizeof *gate);
   memset(gate, 0, sizeof *gate);
+  gate->self = gate;
   gate->client = client;
   gate->process = process;
   gate->limit = limit;
@@ -381,7 +385,9 @@ static int gate_new(lua_State *L)
 
 static int gate_gc(lua_State *L)
 {
-  Gate *gate = gate_check(L, 1);
+  Gate *gate = compat_checkudata(L, 1, gate_type);
+  if (gate->self != gate)
+    return 0;
   free(gate->idle);
   gate->idle = NULL;
   gate->idle_count = gate->idle_room = 0;

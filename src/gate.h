@@ -20,6 +20,7 @@ typedef enum HttpVersion {
 } HttpVersion;
 
 typedef struct Gate {
+  const void *self;        /* see Owner in owner.h; it is memory alone */
   Budget *client, *process;
   HttpVersion version;
   lua_Integer limit;       /* connections to the host at most */

@@ -85,8 +85,9 @@ static int read_body(lua_State *L)
   if (lua_type(L, -1) == LUA_TSTRING) {
     const char *chunk = lua_tolstring(L, -1, &call->size);
     if (call->size > call->room)
-      return luaL_error(L, "%s returned %I bytes, %I were asked for", name,
-                        (LUAI_UACINT)call->size, (LUAI_UACINT)call->room);
+      return luaL_error(L, "%s returned " INTEGER " bytes, " INTEGER
+                        " were asked for", name, INTEGER_VALUE(call->size),
+                        INTEGER_VALUE(call->room));
     memcpy(call->bytes, chunk, call->size);
   }
   else if (is_number(L, CURL_READFUNC_PAUSE) ||
@@ -97,8 +98,9 @@ static int read_body(lua_State *L)
     callbacks_refuse(L, name, "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
   /* The server waits for all bytes that were announced. */
   if (call->size == 0 && stream->size > stream->sent)
-    return luaL_error(L, "%s ended after %I bytes, size is %I", name,
-                      (LUAI_UACINT)stream->sent, (LUAI_UACINT)stream->size);
+    return luaL_error(L, "%s ended after " INTEGER " bytes, size is " INTEGER,
+                      name, INTEGER_VALUE(stream->sent),
+                      INTEGER_VALUE(stream->size));
   return 0;
 }
 

@@ -8,7 +8,9 @@
 #include "callbacks.h"
 #include "error.h"
 #include "gate.h"
+#include "loop.h"
 #include "options.h"
+#include "owner.h"
 #include "receiver.h"
 #include "url.h"
 
@@ -115,6 +117,7 @@ static int shortcut_start(lua_State *L)
   const Gate *gate = gate_check(L, 1);
   Multi *multi = multi_check_idle(L, 2, "start");
   Easy *easy = easy_check(L, 3);
+  multi_check_thread(L, multi, "fetch");
   luaL_checktype(L, 4, LUA_TTABLE);
   if (easy->multi != NULL || easy->receiver == NULL || easy->depth > 0)
     return luaL_error(L, "start: the handle is not ready");
@@ -145,13 +148,17 @@ static bool is_open(const Gate *gate)
   const Multi *home;
   if (gate->idle_count == 0 || gate->version == VERSION_UNKNOWN)
     return false;
+  /* Of the parent process: the long way says so. */
+  if (!box_is_here(gate->idle[gate->idle_count - 1]))
+    return false;
   last = *gate->idle[gate->idle_count - 1];
   if (last == NULL)
     return false;
   home = *last->home;
   return last->receiver != NULL && last->prepared && !last->own_sockets &&
          !last->wildcard && last->multi == NULL && last->depth == 0 &&
-         home != NULL && home->depth == 0;
+         home != NULL && home->depth == 0 &&
+         (home->loop == NULL || loop_is_of_thread(home->loop));
 }
 
 /* Whether the running coroutine is the task's, and may be suspended. */
@@ -176,13 +183,12 @@ static int leave_halfway(lua_State *L, Easy *easy, Multi *multi)
   return 3;
 }
 
-/* Goes on when the task is resumed. */
-static int finish(lua_State *L, int status, lua_KContext context)
+/* Goes on when the task is resumed. `box` is that of the easy. */
+static int finish(lua_State *L, Easy **box)
 {
-  Easy **handle = (Easy **)context, *easy = *handle;
+  Easy *easy = *box;
   Gate *gate = lua_touserdata(L, GATE);
   Multi *home;
-  (void)status;
   if (easy == NULL)
     return luaL_error(L, "the handle of a running transfer was closed");
   home = *easy->home;
@@ -195,12 +201,12 @@ static int finish(lua_State *L, int status, lua_KContext context)
       easy->receiver->stage < STAGE_BODY)
     return leave_halfway(L, easy, home);
   multi_remove(home, easy);
-  if (*handle == NULL)
+  if (*box == NULL)
     return luaL_error(L, "the handle of a running transfer was closed");
   lua_pushinteger(L, easy->receiver->status);
   easy_push_rest(L, easy);
   gate_leave(gate, false);
-  if (!gate_has(L, GATE, EASY) || !gate_keep(gate, handle, !easy->worn))
+  if (!gate_has(L, GATE, EASY) || !gate_keep(gate, box, !easy->worn))
     lua_pushvalue(L, EASY);        /* one too many: to be closed */
   else
     lua_pushnil(L);
@@ -208,8 +214,51 @@ static int finish(lua_State *L, int status, lua_KContext context)
   return 5;
 }
 
+/* Leaves the easy at EASY. NULL when it did not start: then so many results are
+   pushed. */
+static Easy **begin(lua_State *L, int *results)
+{
+  Gate *gate = gate_check(L, GATE);
+  bool taken = lua_toboolean(L, 4);
+  Easy **box;
+  luaL_checktype(L, TARGET, LUA_TTABLE);
+  luaL_checktype(L, TASK, LUA_TTABLE);
+  lua_settop(L, TASK);
+  *results = 0;
+  if ((gate->queued && !taken) || !is_open(gate) || !can_wait(L) ||
+      (!taken && !gate_take_free(gate)))
+    return NULL;
+  box = gate->idle[--gate->idle_count];
+  easy_push(L, *box);
+  if (!start(L, *(*box)->home, *box, gate, TARGET)) {
+    gate_leave(gate, false);
+    if (*box != NULL && gate_has(L, GATE, EASY))
+      (void)gate_keep(gate, box, false);       /* there is room: it was there */
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    *results = 2;
+    return NULL;
+  }
+  if (*box == NULL)
+    luaL_error(L, "the handle was closed while its transfer started");
+  lua_pushvalue(L, TASK);
+  lua_rawseti(L, lua_upvalueindex(1), (*box)->id);
+  lua_pushboolean(L, 1);
+  lua_setfield(L, TASK, "parked");
+  return box;
+}
+
+#if COMPAT_CONTINUES
+
+static int go_on(lua_State *L, int status, lua_KContext context)
+{
+  (void)status;
+  return finish(L, (Easy **)context);
+}
+
 /*** A GET for which all is prepared: starts it, suspends the task, and takes
-what has come.
+what has come. Where C cannot go on after that, there are `get_begin` and
+`get_finish`, between which compat.lua suspends it.
 @param gate of the host
 @param target table with `url`, a core.Url
 @param task who asks
@@ -221,36 +270,46 @@ be done, false, easy, multi (nil when it is closed); or nil, err when it did not
 start, and then its place is given back */
 static int shortcut_get(lua_State *L)
 {
-  Gate *gate = gate_check(L, GATE);
-  bool taken = lua_toboolean(L, 4);
-  Easy **handle;
-  luaL_checktype(L, TARGET, LUA_TTABLE);
-  luaL_checktype(L, TASK, LUA_TTABLE);
-  lua_settop(L, TASK);
-  if ((gate->queued && !taken) || !is_open(gate) || !can_wait(L) ||
-      (!taken && !gate_take_free(gate)))
-    return 0;
-  handle = gate->idle[--gate->idle_count];
-  easy_push(L, *handle);
-  if (!start(L, *(*handle)->home, *handle, gate, TARGET)) {
-    gate_leave(gate, false);
-    if (*handle != NULL && gate_has(L, GATE, EASY))
-      (void)gate_keep(gate, handle, false);    /* there is room: it was there */
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-  }
-  if (*handle == NULL)
-    return luaL_error(L, "the handle was closed while its transfer started");
-  lua_pushvalue(L, TASK);
-  lua_rawseti(L, lua_upvalueindex(1), (*handle)->id);
-  lua_pushboolean(L, 1);
-  lua_setfield(L, TASK, "parked");
-  return lua_yieldk(L, 0, (lua_KContext)handle, finish);
+  int results;
+  Easy **box = begin(L, &results);
+  return box == NULL ? results : lua_yieldk(L, 0, (lua_KContext)box, go_on);
 }
 
+#else
+
+/*** The first half of `get`.
+@return easy when the task is to be suspended; else what `get` returns */
+static int shortcut_get_begin(lua_State *L)
+{
+  int results;
+  Easy **box = begin(L, &results);
+  if (box == NULL)
+    return results;
+  easy_push(L, *box);
+  return 1;
+}
+
+/*** The second half.
+@param gate, target, task as for get_begin
+@param easy what that returned
+@return as `get` */
+static int shortcut_get_finish(lua_State *L)
+{
+  Easy **box = compat_checkudata(L, 4, easy_type);
+  (void)gate_check(L, GATE);
+  return finish(L, box);
+}
+
+#endif
+
 static const luaL_Reg functions[] = {
-  { "start", shortcut_start },   { "get", shortcut_get },
+  { "start", shortcut_start },
+#if COMPAT_CONTINUES
+  { "get", shortcut_get },
+#else
+  { "get_begin", shortcut_get_begin },
+  { "get_finish", shortcut_get_finish },
+#endif
   { NULL, NULL }
 };
 

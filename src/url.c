@@ -9,12 +9,20 @@
 
 static const char url_type[] = "multisock.url";
 
+/* Memory alone: a forked child may go on with it. */
+typedef struct UrlBox {
+  Url *url;                /* NULL once it is closed */
+  const void *self;        /* see Owner */
+} UrlBox;
+
 Url *url_check(lua_State *L, int idx)
 {
-  Url **box = compat_checkudata(L, idx, url_type);
-  if (*box == NULL)
+  const UrlBox *box = compat_checkudata(L, idx, url_type);
+  if (box->self != box)
+    luaL_argerror(L, idx, "the url is of another Lua state: copy its text");
+  if (box->url == NULL)
     luaL_argerror(L, idx, "url is closed");
-  return *box;
+  return box->url;
 }
 
 void url_release(Url *url)
@@ -108,8 +116,10 @@ static int fail(lua_State *L, CURLUcode code)
 /* Pushes an object; of an empty URL, or of a copy. */
 static Url *push_url(lua_State *L, CURLU *original)
 {
-  Url **box = compat_newuserdata(L, sizeof *box), *url;
-  *box = NULL;
+  UrlBox *box = compat_newuserdata(L, sizeof *box);
+  Url *url;
+  box->self = box;
+  box->url = NULL;
   luaL_setmetatable(L, url_type);
   url = calloc(1, sizeof *url);
   if (url != NULL)
@@ -120,7 +130,7 @@ static Url *push_url(lua_State *L, CURLU *original)
     return NULL;
   }
   url->users = 1;
-  *box = url;
+  box->url = url;
   return url;
 }
 
@@ -226,9 +236,11 @@ static int url_dup(lua_State *L)
 
 static int url_gc(lua_State *L)
 {
-  Url **box = compat_checkudata(L, 1, url_type);
-  url_release(*box);
-  *box = NULL;
+  UrlBox *box = compat_checkudata(L, 1, url_type);
+  if (box->self != box)
+    return 0;
+  url_release(box->url);
+  box->url = NULL;
   return 0;
 }
 
@@ -241,11 +253,13 @@ static int url_close(lua_State *L)
 
 static int url_tostring(lua_State *L)
 {
-  Url **box = compat_checkudata(L, 1, url_type);
+  const UrlBox *box = compat_checkudata(L, 1, url_type);
   char *text = NULL;
-  if (*box == NULL)
+  if (box->self != box)
+    lua_pushstring(L, "multisock.url (of another Lua state)");
+  else if (box->url == NULL)
     lua_pushstring(L, "multisock.url (closed)");
-  else if (curl_url_get((*box)->handle, CURLUPART_URL, &text, 0) != CURLUE_OK)
+  else if (curl_url_get(box->url->handle, CURLUPART_URL, &text, 0) != CURLUE_OK)
     lua_pushstring(L, "multisock.url (incomplete)");
   else
     lua_pushstring(L, text);
