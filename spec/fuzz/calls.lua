@@ -301,7 +301,7 @@ function calls.method(kind)
   else
     calls.call(method.name, method.fn, self)
   end
-  if method.name == "easy:reset" and type(self) == "userdata" then
+  if method.name == "easy:reset" and kind_of(self) == "easy" then
     pcall(self.setopt, self, options.basics(self))
   end
 end
