@@ -10,6 +10,24 @@ local portable = package.loaded["spec.support.portable"]
 
 local helper = {}
 
+-- All specs of transfers and tasks can be run on any loop. NAME/watch is one whose
+-- adapter has `listen`, without that.
+local function use_loop(name)
+  local plain = name:match("^(.*)/watch$")
+  if plain == nil then
+    return ms.use_loop(name)
+  end
+  local adapter = {}
+  for field, value in pairs(require("multisock.loop." .. plain)) do
+    adapter[field] = field ~= "listen" and value or nil
+  end
+  ms.use_loop(adapter)
+end
+
+if os.getenv("MULTISOCK_LOOP") then
+  use_loop(os.getenv("MULTISOCK_LOOP"))
+end
+
 local TIME_SCALE = tonumber(os.getenv("MULTISOCK_TIME_SCALE") or "1")
 
 if os.getenv("MULTISOCK_STRESS_GC") == "1" then

@@ -41,9 +41,12 @@ or name its folder with UV_DIR="
    threads write the same value. */
 static inline unsigned int compat_curl_version(void)
 {
-  static unsigned int version;
-  if (version == 0)
+  static unsigned int known;
+  unsigned int version = __atomic_load_n(&known, __ATOMIC_RELAXED);
+  if (version == 0) {
     version = curl_version_info(CURLVERSION_NOW)->version_num;
+    __atomic_store_n(&known, version, __ATOMIC_RELAXED);
+  }
   return version;
 }
 

@@ -365,6 +365,8 @@ static int guard_gc(lua_State *L)
   Easy *easy;
   Easy **box;
   compat_getuservalue(L, 1);
+  if (!lua_istable(L, -1))
+    return 0;                      /* a copy, of another Lua state */
   lua_rawgeti(L, -1, 1);
   box = luaL_testudata(L, -1, easy_type);
   easy = box != NULL ? *box : NULL;

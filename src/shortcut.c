@@ -8,6 +8,8 @@
 #include "callbacks.h"
 #include "error.h"
 #include "gate.h"
+#include "loop.h"
+#include "owner.h"
 #include "receiver.h"
 #include "url.h"
 
@@ -114,6 +116,7 @@ static int shortcut_start(lua_State *L)
   const Gate *gate = gate_check(L, 1);
   Multi *multi = multi_check_idle(L, 2, "start");
   Easy *easy = easy_check(L, 3);
+  multi_check_thread(L, multi, "fetch");
   luaL_checktype(L, 4, LUA_TTABLE);
   if (easy->multi != NULL || easy->receiver == NULL)
     return luaL_error(L, "start: the handle is not ready");
@@ -143,10 +146,15 @@ static bool is_open(const Gate *gate)
   if (gate->idle_count == 0 || gate->version == VERSION_UNKNOWN)
     return false;
   last = &gate->idle[gate->idle_count - 1];
+  /* Of the parent process: the long way says so. */
+  if (!box_is_here(last->easy))
+    return false;
   return *last->easy != NULL && (*last->easy)->prepared &&
          !(*last->easy)->own_sockets && !(*last->easy)->wildcard &&
          (*last->easy)->multi == NULL && *last->multi != NULL &&
-         (*last->multi)->depth == 0;
+         (*last->multi)->depth == 0 &&
+         ((*last->multi)->loop == NULL ||
+          loop_is_of_thread((*last->multi)->loop));
 }
 
 /* Whether the running coroutine is the task's, and may be suspended. */

@@ -127,6 +127,17 @@ function compat.finalizer(fn, argument)
   return setmetatable({}, { __gc = collected })
 end
 
+--- Whether a call of this function is on the stack of the running coroutine.
+function compat.is_on_stack(fn)
+  local level = 2
+  local info = debug.getinfo(level, "f")
+  while info and info.func ~= fn do
+    level = level + 1
+    info = debug.getinfo(level, "f")
+  end
+  return info ~= nil
+end
+
 function compat.is_integer(value)
   return type(value) == "number" and value % 1 == 0
 end
