@@ -10,6 +10,7 @@
 #include "loop.h"
 #include "mime.h"
 #include "multisock.h"
+#include "newsbox.h"
 #include "options.h"
 #include "poller.h"
 #include "process.h"
@@ -136,7 +137,7 @@ static const luaL_Reg functions[] = {
   { "error_refinements", error_refinements },
   { "options", options_list },    { "infos", info_list },
   { "multi_options", multi_options_list },
-  { "poller", poller_new },
+  { "poller", poller_new },       { "newsbox", newsbox_new },
   { "now", core_now },
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },
@@ -183,6 +184,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   multi_open(L);
   loop_open(L);
   poller_open(L);
+  newsbox_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);

@@ -30,18 +30,13 @@ local function fail(self, err)
   end
 end
 
--- What has ended is read always: a transfer that ends on a timer is otherwise
--- told of by nobody.
+-- What has ended is read always, and becomes news: a transfer that ends on a timer
+-- is otherwise told of by nobody.
 local function drain(self, state)
   local multi = state.multi
   local ok, err = pcall(multi.info_read, multi)
   if not ok then
     fail(self, err)
-  end
-  if not state.dirty then
-    state.dirty = true
-    self.dirty_count = self.dirty_count + 1
-    self.dirty[self.dirty_count] = state
   end
 end
 
@@ -78,7 +73,7 @@ local function start_clock(self, fd)
     local state = self.owners[fd]
     if state then
       start_clock(self, fd)
-      act(self, state, fd)
+      act(self, state, fd, self.wanted[fd])
     end
   end })
 end
@@ -214,30 +209,12 @@ end
 
 -- Whether something waits that needs no event.
 function Driver:is_behind()
-  return self.kick_count > 0 or self.dirty_count > 0 or self.failure ~= nil
-end
-
-function Driver:news(ready, last, strays)
-  local dirty, own, stray_count = self.dirty, self.strays, 0
-  for i = 1, self.dirty_count do
-    local state = dirty[i]
-    dirty[i] = nil
-    state.dirty = false
-    if not state.closed then
-      local count
-      last, count = state.multi:news(ready, last, own)
-      for j = 1, count do
-        strays[stray_count + j], own[j] = own[j], nil
-      end
-      stray_count = stray_count + count
-    end
-  end
-  self.dirty_count = 0
-  return last, stray_count
+  return self.kick_count > 0 or self.failure ~= nil or not self.news:is_empty()
 end
 
 function Driver:attach(multi)
   local state = { multi = multi }
+  self.news:attach(multi)
   self.states[multi] = state
   state.on_time = function()
     on_time(self, state)
@@ -296,7 +273,7 @@ function driver.new(adapter, tell, wish)
     owners = {}, wanted = {}, young = {}, clocks = {},   -- by descriptor
     watched = 0,
     kicks = {}, other_kicks = {}, kick_count = 0,
-    dirty = {}, dirty_count = 0, strays = {},
+    news = core.newsbox(),
     states = setmetatable({}, { __mode = "k" }),         -- by multi
   }, Driver)
 
@@ -309,7 +286,13 @@ function driver.new(adapter, tell, wish)
   --- Waits in the host's loop, `timeout` seconds at most, and serves.
   function engine.step(timeout)
     self:serve()
-    adapter.step(self:is_behind() and 0 or timeout)
+    -- libcurl may have set its timer just now.
+    local deadline = timers.next_deadline()
+    local left = self:is_behind() and 0 or deadline and math.max(0, deadline - now())
+    if left and (timeout == nil or left < timeout) then
+      timeout = left
+    end
+    adapter.step(timeout)
     self:serve()
     raise_failure(self)
   end
@@ -330,7 +313,7 @@ function driver.new(adapter, tell, wish)
   end
 
   function engine.news(ready, last, strays)
-    return self:news(ready, last, strays)
+    return self.news:take(ready, last, strays)
   end
 
   function engine.attach(multi)

@@ -84,7 +84,8 @@ local function add_visitors(loop, adapter)
   end
 
   --- Who stands for the running coroutine, when that is one of the loop's own
-  -- scheduler; or nil.
+  -- scheduler; or nil. The table is the adapter's too, but for `co`: with that
+  -- core.get would suspend it in our way.
   function loop.visitor(co)
     if adapter.current == nil or not adapter.current() then
       return nil

@@ -20,7 +20,7 @@ local due, on_time
 local waiting = false
 
 -- A descriptor on which nothing ever happens, for when only time is waited for.
-local quiet = assert(socket.udp())
+local quiet = assert((socket.udp4 or socket.udp)())
 
 -- What Copas takes for a socket. It is "dirty", which means readable at once,
 -- when the coroutine is to look again.
@@ -122,7 +122,7 @@ end
 
 if has_timers then
   function loop.suspend(visitor)
-    visitor.co = compat.running_coroutine()
+    visitor.thread = compat.running_coroutine()
     if copas.pauseforever then
       copas.pauseforever()
     else
@@ -131,14 +131,14 @@ if has_timers then
   end
 
   function loop.resume(visitor)
-    copas.wakeup(visitor.co)
+    copas.wakeup(visitor.thread)
   end
 else
   -- What a coroutine yields is what it waits for, and the queue that it joins.
   local queue = { insert = function() end }
 
   function queue.push(_, visitor, co)
-    visitor.co = co
+    visitor.thread = co
   end
 
   function loop.suspend(visitor)
@@ -146,9 +146,11 @@ else
   end
 
   function loop.resume(visitor)
-    local co = visitor.co
-    visitor.co = nil
-    copas.addthread(co)
+    local co = visitor.thread
+    visitor.thread = nil
+    if co then                      -- else it was no coroutine of Copas
+      copas.addthread(co)
+    end
   end
 end
 
