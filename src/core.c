@@ -73,7 +73,8 @@ static int core_version(lua_State *L)
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
   set_string(L, "multisock", MULTISOCK_VERSION);
-  set_string(L, "lua", LUA_RELEASE);
+  compat_push_release(L);
+  lua_setfield(L, -2, "lua");
   set_string(L, "curl", info->version);
   lua_pushinteger(L, (lua_Integer)info->version_num);
   lua_setfield(L, -2, "curl_number");
@@ -170,6 +171,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   size_t i;
   CURLcode code;
   luaL_checkversion(L);
+  compat_open(L);
   lua_getfield(L, LUA_REGISTRYINDEX, MULTISOCK_CURL_READY);
   code = process_init(lua_toboolean(L, -1));
   lua_pop(L, 1);

@@ -126,7 +126,6 @@ static uv_run_mode arm_alarm(Loop *loop, lua_Number seconds)
 {
   if (!(seconds > 0))
     return UV_RUN_NOWAIT;
-  uv_update_time(loop->uv);
   (void)uv_timer_start(&loop->alarm, on_alarm,
                        seconds < 1e9 ? (uint64_t)(seconds * 1000) + 1
                                      : (uint64_t)1e12, 0);
