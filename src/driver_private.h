@@ -19,6 +19,7 @@ typedef struct Watch {
   int armed;             /* what the poll is started with */
   bool polling;          /* uv_poll_init succeeded */
   bool ours;             /* opened by open_socket, closed by close_socket */
+  bool stream;           /* ours, and not of datagrams */
   bool has_read;         /* asked for IN once: its connect has succeeded */
   int inherited;         /* wanted by the socket that had this number before,
                             see watch_open_socket */
@@ -48,6 +49,7 @@ struct UvDriver {
   int rescue_left;
   int transfers;
   int closing;           /* handles whose close callback is outstanding */
+  unsigned int curl;     /* the libcurl that runs, as 0xMMmmpp */
 };
 
 /* Milliseconds of the clock that all deadlines are on. */

@@ -45,6 +45,7 @@ typedef struct Easy {
   const void *target;      /* whose URL it was last set to, see shortcut.c */
   struct Multi **home;     /* the multi that has its connection */
   bool finished;           /* libcurl has reported its end */
+  bool connected;          /* the driver saw that its TCP connection stands */
   bool in_multi;           /* curl_multi_add_handle not yet undone */
   bool prepared;           /* a plain request needs nothing but its URL */
   bool pinned;             /* its multi keeps its userdata alive */
