@@ -107,8 +107,8 @@ describe("HTTP/3", function()
       return size
     end)
     for i = 1, 20 do
-      local started, task = ms.queue(), nil
-      task = ms.spawn(function()
+      local started = ms.queue()
+      local task = ms.spawn(function()
         local response = ms.assert(client:get(nginx.url("/slow")))
         started:put(true)
         return response:text()
