@@ -11,7 +11,7 @@ local MIB = 1024 * 1024
 
 -- Bytes of a close frame: a code, and a reason.
 local function closing(code, reason)
-  return string.pack(">I2", code) .. reason
+  return string.char(math.floor(code / 256), code % 256) .. reason
 end
 
 for _, scheme in ipairs({ "ws", "wss" }) do
