@@ -123,7 +123,7 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
   if (call.fd == -2)
     return socket(address->family, address->socktype, address->protocol);
   if (easy->driver != NULL)
-    uvdriver_adopt(easy->driver, call.fd);
+    uvdriver_adopt(easy->driver, call.fd, address->socktype);
   return call.fd;
 }
 

@@ -451,7 +451,7 @@ static int easy_perform(lua_State *L)
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 1, 1);
   easy->message[0] = '\0';
-  easy->failed_in_lua = false;
+  easy->failed_in_lua = easy->connected = false;
   easy->depth++;
   /* The caller waits in this call: until it returns, callbacks may run on its
      coroutine, so that they and their tracebacks know who that is. */

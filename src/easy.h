@@ -47,6 +47,7 @@ typedef struct Easy {
   struct Multi **home;     /* userdata of the multi that has its connection,
                               which its values keep alive */
   bool finished;           /* libcurl has reported its end */
+  bool connected;          /* the driver saw that its TCP connection stands */
   bool in_multi;           /* curl_multi_add_handle not yet undone */
   bool prepared;           /* a plain request needs nothing but its URL */
   bool pinned;             /* its multi keeps its userdata alive */

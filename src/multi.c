@@ -155,6 +155,15 @@ void multi_failed(CURLMcode code, void *data)
       end(multi, easy, CURLE_FAILED_INIT);
 }
 
+static void connected(CURL *handle, void *data)
+{
+  Easy *easy = NULL;
+  (void)data;
+  (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
+  if (easy != NULL)
+    easy->connected = true;
+}
+
 /* Lua's side of it: what held the easy lets go of it, and with the last one
    the loop lets go of the multi. Finds nothing when a collector is about to
    take the multi itself. */
@@ -251,7 +260,7 @@ static void join(Multi *multi, Easy *easy)
   easy->multi = multi;
   easy->in_multi = true;
   easy->finished = easy->reported = false;
-  easy->failed_in_lua = false;
+  easy->failed_in_lua = easy->connected = false;
   easy->message[0] = '\0';
   easy->previous = NULL;
   easy->next = multi->first;
@@ -469,6 +478,7 @@ static int multi_attach(lua_State *L)
   multi->driven.handle = multi->handle;
   multi->driven.done = multi_done;
   multi->driven.failed = multi_failed;
+  multi->driven.connected = connected;
   multi->driven.enter = enter_driven;
   multi->driven.leave = leave_driven;
   multi->driven.data = multi;
