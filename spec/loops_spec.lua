@@ -96,7 +96,7 @@ describe("use_loop", function()
     for name, package in pairs({ luv = "lua%-luv", cqueues = "lua%-cqueues", copas = "lua%-copas",
       event = "lua%-event", ev = "libev%-dev" }) do
       local output, status = support.child([[
-        table.insert(package.searchers, 1, function(name)
+        table.insert(package.searchers or package.loaders, 1, function(name)
           if name == "multisock.ev" or not name:find("^multisock") then
             return function() error("module '" .. name .. "' not found") end
           end
@@ -219,7 +219,7 @@ describe("an adapter of one's own", function()
         print(pcall(ms.run, ms.get, "http://127.0.0.1:9/"))
       ]], field)
       assert.equal(0, status, output)
-      assert.equal(1, output:find("false\t" .. field .. " is broken\n", 1, true), output)
+      assert.truthy(output:find("false\t" .. field .. " is broken\n", 1, true), output)
     end
   end)
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 static uv_loop_t loop;
+static lua_State *main_state;
 
 /* Names that multisock's sources have, too: the library must not mind. */
 int url_new(void);
@@ -85,8 +86,7 @@ static int host_after(lua_State *L)
   lua_Integer ms = luaL_checkinteger(L, 1);
   lua_settop(L, 2);
   after->function = luaL_ref(L, LUA_REGISTRYINDEX);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  after->L = lua_tothread(L, -1);
+  after->L = main_state;
   uv_timer_init(&loop, &after->timer);
   uv_timer_start(&after->timer, on_after, (uint64_t)ms, 0);
   return 0;
@@ -237,7 +237,7 @@ static void on_open_handle(uv_handle_t *handle, void *data)
 
 int main(int count, char **words)
 {
-  lua_State *L = luaL_newstate();
+  lua_State *L = main_state = luaL_newstate();
   int i, status = 0;
   if (count < 2 || uv_loop_init(&loop) != 0)
     return 2;

@@ -48,7 +48,7 @@ static const char script[] =
   "  done = done + 1\n"
   "end\n"
   "local function all()\n"
-  "  local left = math.tointeger(count)\n"
+  "  local left = tonumber(count)\n"
   "  for _ = 1, 10 do\n"
   "    ms.spawn(function()\n"
   "      while left > 0 and not (leave and done > 20) do\n"
