@@ -1,5 +1,6 @@
 -- ms.use_loop, and that every loop does what all must do: each in a process of its
 -- own, because there is one loop in a process.
+local compat = require("multisock.compat")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
@@ -106,6 +107,23 @@ describe("use_loop", function()
       assert.equal(1, status)
       assert.matches(package, output)
     end
+  end)
+
+  it("tells a coroutine of the host what is in its way", function()
+    local reason = missing("cqueues")
+    if reason then
+      return pending(reason)
+    end
+    local output = support.child([[
+      local cqueues, ms = require("cqueues"), require("multisock")
+      ms.use_loop("cqueues")
+      local controller = cqueues.new()
+      controller:wrap(function()
+        table.sort({ 2, 1 }, function() print(pcall(ms.sleep, 0.01)) end)
+      end)
+      assert(controller:loop())
+    ]])
+    assert.equal("false\tmultisock cannot wait here: " .. compat.barrier .. "\n", output)
   end)
 
   it("takes Neovim's loop where there is one, and does not run that", function()

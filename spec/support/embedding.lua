@@ -8,11 +8,11 @@ local embedding = {}
 
 local build = os.getenv("MULTISOCK_EMBED_BUILD") or os.getenv("MULTISOCK_BUILD") or "build"
 
--- The pkg-config file of the Lua that it was built for.
-embedding.lua = os.getenv("MULTISOCK_LUA") or "lua5.4"
-
 --- Whether threads are watched by ThreadSanitizer.
 embedding.is_tsan = os.getenv("MULTISOCK_TSAN") == "1"
+
+--- The Lua that it was built for: the name of its pkg-config file.
+embedding.lua = os.getenv("MULTISOCK_LUA") or "lua5.4"
 
 local function quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
@@ -79,8 +79,7 @@ function embedding.build(source, kind)
   local prefix = embedding.prefix(kind)
   local program = prefix .. "/" .. source:match("([^/]*)%.c$")
   check(table.concat({
-    os.getenv("CC") or "cc", "-std=gnu99 -g -Wall -Wextra -Werror", sanitizers(),
-    embedding.lua == "lua5.4" and "" or "-include spec/embed/old_lua.h", "-o", program,
+    os.getenv("CC") or "cc", "-std=gnu99 -g -Wall -Wextra -Werror", sanitizers(), "-o", program,
     source, embedding.pkg_config("--cflags --libs multisock " .. embedding.lua, kind),
     "-Wl,-rpath," .. prefix .. "/lib -ldl -lpthread",
   }, " "))
