@@ -3,10 +3,10 @@
 -- connection or a stream is free for it.
 --
 -- A host is learnt: the first request to it is a scout. When the scout's
--- connection stands the others follow, at most as many as one HTTP/2
--- connection carries; when its answer has told the version, all that the
--- limits allow. So HTTP/2 from cold opens as few connections as it needs, and
--- a slow name server sees one question.
+-- connection stands its version is known, too, and all follow that the limits
+-- allow. (Where only the answer tells the version, at most as many as one HTTP/2
+-- connection carries do before that.) So HTTP/2 from cold opens as few
+-- connections as it needs, and a slow name server sees one question.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
@@ -178,24 +178,23 @@ function admission.enter(host, deadline, timeout_error)
 end
 
 --- The scout's connection stands: its name is resolved, TLS is done.
--- @param multiplexes boolean whether it may turn out to be HTTP/2
 -- @param reused boolean whether it was there before
-function Host:connected(multiplexes, reused)
-  if not self.gate:connected(reused) then
-    return
-  elseif multiplexes then
+-- @param http_version? string, when that is known already
+function Host:connected(reused, http_version)
+  if self.gate:connected(reused) and not (http_version and self:learn(http_version)) then
     self:pump()
-  else
-    self:learn("1.1")
   end
 end
 
---- An answer told the version.
+--- A connection, or an answer, told the version.
+-- @return boolean whether that is new
 function Host:learn(http_version)
-  if self.gate:learn(http_version) then
+  local new = self.gate:learn(http_version)
+  if new then
     self:pump()
     feed_all(self)
   end
+  return new
 end
 
 --- A place was given back: lets others have it.

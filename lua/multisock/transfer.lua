@@ -95,6 +95,17 @@ local function finish_start(self, status, err)
   return transfer.new_response(self.request, status, self)
 end
 
+-- Whether the user looks at what libcurl tells while it works.
+local function traces(raw)
+  for name in pairs(raw or {}) do
+    name = tostring(name):lower()
+    if name == "verbose" or name == "debugfunction" then
+      return true
+    end
+  end
+  return false
+end
+
 -- A request with limits, a body or progress, or one that opens a connection for
 -- others.
 local function start_guarded(request, host, scout, started)
@@ -113,6 +124,9 @@ local function start_guarded(request, host, scout, started)
   end
   if scout then
     easy:gather("tell_connected", true)
+    if not traces(request.settings.curl) then
+      easy:gather("version", true)
+    end
   end
   local ok, err = start(host.gate, multi, easy, request.target)
   if not ok then
