@@ -543,7 +543,8 @@ static const luaL_Reg methods[] = {
   { "getinfo", easy_getinfo },   { "perform", easy_perform },
   { "reset", easy_reset },       { "pause", easy_pause },
   { "close", easy_close },       { "traceback", easy_traceback },
-  { "duphandle", easy_duphandle }, { NULL, NULL }
+  { "duphandle", easy_duphandle }, { "twin", easy_twin },
+  { NULL, NULL }
 };
 
 static const luaL_Reg metamethods[] = {

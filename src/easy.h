@@ -37,6 +37,7 @@ typedef struct Easy {
   struct News *news;       /* the list it is in now, or NULL */
   struct Receiver *receiver;             /* NULL: the user's callbacks */
   EasyList *lists;
+  struct SharedLists *shared_lists;      /* what twins hold together */
   struct Share *share;     /* what it was given, or NULL; share.c counts */
   struct MimeBody *mime;   /* what mimepost has built, or NULL */
   int depth;               /* callbacks of this handle on the C stack */
@@ -129,6 +130,7 @@ void easy_leave_waiting(lua_State *L, Easy *easy);
 extern const luaL_Reg easy_io_methods[];
 extern const luaL_Reg easy_header_methods[];
 int easy_duphandle(lua_State *L);
+int easy_twin(lua_State *L);
 
 int easy_new(lua_State *L);
 int easy_count(lua_State *L);

@@ -334,6 +334,18 @@ bool receiver_attach(Easy *easy)
   return true;
 }
 
+bool receiver_attach_like(Easy *easy, const Easy *model)
+{
+  if (!receiver_attach(easy))
+    return false;
+  easy->receiver->high_water = model->receiver->high_water;
+  easy->receiver->max_headers = model->receiver->max_headers;
+  easy->receiver->max_body = model->receiver->max_body;
+  easy->receiver->proxied = model->receiver->proxied;
+  easy->receiver->auth_rounds = model->receiver->auth_rounds;
+  return true;
+}
+
 void receiver_free(Receiver *receiver)
 {
   if (receiver == NULL)

@@ -55,6 +55,10 @@ typedef struct Receiver {
 /* Makes this handle collect into a receiver; false: out of memory. */
 bool receiver_attach(Easy *easy);
 
+/* Makes it collect as another handle does, whose options it has; false: out of
+   memory. */
+bool receiver_attach_like(Easy *easy, const Easy *model);
+
 /* Ready for the next transfer: buffers and marks empty, limits as they are. */
 void receiver_reset(Receiver *receiver);
 

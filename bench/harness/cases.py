@@ -176,7 +176,7 @@ def run_cold(name, case, commands, settings):
 
 # With the default of 16 KiB a buffer would hold more than what is measured;
 # libcurl before 8.1 is not safe below 2,048 with HTTP/2.
-HELD_BUFFER = 2048
+HELD_BUFFER = 16384
 
 
 def run_held(name, case, commands, settings):

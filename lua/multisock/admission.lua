@@ -129,9 +129,9 @@ function Host:pump()
   self.gate:set_queued(false)
 end
 
--- Waits in the queue. Returns the entry; or nil, err when it timed out or the
--- client was closed.
-local function wait(host, deadline, timeout_error)
+-- Waits in the queue. Returns the entry; or nil, err when the client was closed;
+-- or nil when the deadline has passed.
+local function wait(host, deadline)
   local who = scheduler.waiter()
   local entry = { who = who }
   host.last = host.last + 1
@@ -154,23 +154,23 @@ local function wait(host, deadline, timeout_error)
       return nil, errors.new("cancelled", "the client was closed", { phase = "queue" })
     elseif not entry.admitted and deadline and scheduler.now() >= deadline then
       entry.gone = true
-      return nil, timeout_error()
+      return nil
     end
   end
   return entry
 end
 
 --- Takes a place for one transfer, waiting for it if it must.
--- @param host @param deadline? seconds of the clock @param timeout_error function
--- @return true, scout (boolean); or nil, err
-function admission.enter(host, deadline, timeout_error)
+-- @param host @param deadline? seconds of the clock
+-- @return true, scout (boolean); or nil, err; or nil when the deadline has passed
+function admission.enter(host, deadline)
   if host.first > host.last then
     local taken, scout = take(host)
     if taken then
       return true, scout
     end
   end
-  local entry, err = wait(host, deadline, timeout_error)
+  local entry, err = wait(host, deadline)
   if entry == nil then
     return nil, err
   end

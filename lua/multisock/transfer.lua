@@ -29,11 +29,12 @@ local function enter(host, request, started)
   if request.deadline and (deadline == nil or request.deadline < deadline) then
     name, deadline, seconds = "total", request.deadline, limits.total
   end
-  return admission.enter(host, deadline, function()
-    local err = admission.timeout_error(name, seconds)
-    err.url, err.attempts = request:url(), 1
-    return err
-  end)
+  local admitted, result = admission.enter(host, deadline)
+  if not admitted and result == nil then
+    result = admission.timeout_error(name, seconds)
+    result.url, result.attempts = request:url(), 1
+  end
+  return admitted, result
 end
 
 -- A crawler meets hosts without end: from time to time those that nobody uses
