@@ -27,7 +27,7 @@ describe("a URL", function()
     local first = targets.get("https://Place.example:444/one")
     for _, path in ipairs({ "", "two", "x@y:z", "?a=http://other.example/", "#f", "a//b/../c" }) do
       local target = targets.get("https://Place.example:444/" .. path)
-      for _, name in ipairs({ "scheme", "host", "origin", "numeric", "cleartext", "web" }) do
+      for _, name in ipairs({ "scheme", "host", "origin", "numeric", "web" }) do
         assert.equal(first[name], target[name])
       end
       assert.is_nil(target.has_user)

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "process.h"
+
 /* A descriptor that libuv cannot poll is driven by this clock instead. */
 #define UNPOLLABLE_MS 10
 
@@ -126,6 +128,7 @@ static void watch_arm(Watch *watch)
     return;                        /* libuv would leave and re-enter epoll */
   if (uv_poll_start(&watch->poll, watch->wanted, on_poll) == 0)
     watch->armed = watch->wanted;
+  watch->driver->unflushed = true;
 }
 
 /* libuv refuses files and descriptors that are polled elsewhere. Returning
@@ -223,7 +226,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
   Watch *watch = container_of(poll, Watch, poll);
   UvDriver *driver = watch->driver;
-  if (watch->wanted == 0) {
+  if (driver->forks != process_forks)
+    (void)uv_poll_stop(poll);      /* the socket is the parent's */
+  else if (watch->wanted == 0) {
     /* The peer spoke, or went, while the connection waits in the pool:
        libcurl will find out when it looks at it. Level-triggered, so stop. */
     (void)uv_poll_stop(poll);
@@ -244,6 +249,16 @@ void uvdriver_limit_turn(UvDriver *driver, int events)
 bool uvdriver_is_behind(const UvDriver *driver)
 {
   return driver->first_late != NULL;
+}
+
+void uvdriver_flushing(UvDriver *driver)
+{
+  driver->unflushed = false;
+}
+
+bool uvdriver_is_unflushed(const UvDriver *driver)
+{
+  return driver->unflushed;
 }
 
 void uvdriver_catch_up(UvDriver *driver)

@@ -238,6 +238,28 @@ static int multi_perform(lua_State *L)
   return finish(L, multi, code, running);
 }
 
+/* libcurl before 7.87 has no such macro, and no deprecations. */
+#ifndef CURL_IGNORE_DEPRECATION
+#define CURL_IGNORE_DEPRECATION(statements) statements
+#endif
+
+/*** Acts on every socket and transfer, whether something happened or not: slow.
+Deprecated by libcurl, but what cures refused connections before 8.4.
+@return count of running transfers; or nil, err
+@raise as socket_action
+@see curl_multi_socket_all(3) */
+static int multi_socket_all(lua_State *L)
+{
+  Multi *multi = multi_check_idle(L, 1, "socket_all");
+  int running = 0;
+  CURLMcode code;
+  multi_enter(multi);
+  CURL_IGNORE_DEPRECATION(
+    code = curl_multi_socket_all(multi->handle, &running);)
+  multi_leave(multi);
+  return finish(L, multi, code, running);
+}
+
 /*** Keeps a value for a socket: the socket callback gets it as its fourth
 argument until libcurl says "remove". May be called in that callback.
 @param fd descriptor that libcurl has asked to watch
@@ -284,5 +306,6 @@ static int multi_news(lua_State *L)
 const luaL_Reg multi_lua_methods[] = {
   { "setopt", multi_setopt },   { "socket_action", multi_socket_action },
   { "perform", multi_perform }, { "assign", multi_assign },
-  { "news", multi_news },       { NULL, NULL }
+  { "news", multi_news },       { "socket_all", multi_socket_all },
+  { NULL, NULL }
 };

@@ -2,6 +2,7 @@
 -- interface and libuv. This file is the public face; the work is elsewhere.
 local client = require("multisock.client")
 local core = require("multisock.core")
+local loops = require("multisock.loops")
 local map = require("multisock.map")
 local scheduler = require("multisock.scheduler")
 local tasks = require("multisock.tasks")
@@ -14,6 +15,7 @@ local ms = {
   group = tasks.group,
   with_timeout = tasks.with_timeout,
   on_error = tasks.on_error,
+  use_loop = loops.use_loop,
   step = scheduler.step,
   next_timeout = scheduler.next_timeout,
   fd = scheduler.fd,

@@ -9,9 +9,9 @@
 local pool = {}
 
 -- Handles of one multi from which on another one is used.
-local CROWD = 64
+local CROWD = 16
 
-local MOST_MEMBERS = 16
+local MOST_MEMBERS = 32
 
 local Pool = {}
 Pool.__index = Pool
@@ -70,9 +70,10 @@ function Pool:unassign(multi)
 end
 
 --- Closes all multis, and with them all connections.
-function Pool:close()
+-- @param close function(multi)
+function Pool:close(close)
   for i = 1, #self do
-    self[i]:close()
+    close(self[i])
   end
 end
 

@@ -1,5 +1,5 @@
 -- Tasks: coroutines that wait for transfers, timers and each other. Knows the
--- loop by `now`, `step` and `news` alone. Waking is level-triggered: a task
+-- loop (of loops.lua) by `step`, `news` and a host's `arm` alone. Waking is level-triggered: a task
 -- that was woken looks for itself at what it waited for, and parks again if it
 -- must. Tasks are resumed from here only, never from C and never from inside
 -- another task's resume but to be cancelled. What owns tasks, and what a user
@@ -7,16 +7,19 @@
 local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
-local loop = require("multisock.loop.uv")
+local loops = require("multisock.loops")
 local timers = require("multisock.timers")
 local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
-local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
-local running_coroutine, may_suspend = compat.running_coroutine, core.may_suspend
-local now = loop.now
+local create, resume, yield = coroutine.create, compat.resume, coroutine.yield
+local running_coroutine, may_suspend = compat.running_coroutine, compat.may_suspend
+local resume_woken, now = compat.resume_woken, core.now
 
-local scheduler = { now = now, loop = loop }
+local scheduler = { now = now }
+
+-- The loop, nil before the first use.
+local loop
 
 -- `scheduler.task` is the task whose coroutine runs, or nil.
 
@@ -52,9 +55,46 @@ end
 
 unobserved.call_back = call_back
 
+---- The loop, and a host that runs it ----------------------------------------
+
+--- The loop; from the first call on no other can be chosen.
+local function get_loop()
+  if loop == nil then
+    loop = loops.take()
+    if loop.connect then
+      loop.connect(scheduler.host_turn, scheduler.rearm)
+    end
+  end
+  return loop
+end
+scheduler.loop = get_loop
+
+-- Has a host's loop turn us when something is due. Nothing to do for who drives:
+-- he looks for himself.
+local function rearm()
+  if driving then
+    return
+  end
+  local arm = get_loop().arm
+  if arm == nil then
+    return
+  end
+  if ready_first <= ready_last then
+    arm(0)
+    return
+  end
+  local deadline, timeout = timers.next_deadline(), loop.timeout()
+  local left = deadline and math.max(0, deadline - now())
+  arm(left and timeout and math.min(left, timeout) or left or timeout)
+end
+scheduler.rearm = rearm
+
 local function enqueue(task)
   ready_last = ready_last + 1
   ready[ready_last] = task
+  if not driving then
+    rearm()
+  end
 end
 
 --- Makes a parked task run in this turn or the next. Waking one that is not
@@ -111,7 +151,7 @@ end
 local function keep_traceback(err)
   local task = scheduler.task
   if task and not errors.is(err, "cancelled") then
-    task.traceback = debug.traceback(nil, 2)
+    task.traceback = compat.traceback(2)
   end
   return err
 end
@@ -122,6 +162,21 @@ local run_body = compat.yields_in_pcall and function(task, fn, ...)
   settle(task, xpcall(fn, keep_traceback, ...))
 end or function(task, fn, ...)
   settle(task, true, fn(...))
+end
+
+-- What a resume has come to.
+local function conclude(task, ok, err)
+  if not ok then
+    task.traceback = task.traceback or debug.traceback(task.co)
+    compat.close_coroutine(task.co)
+    settle(task, false, err)
+  end
+  if task.results then
+    finish(task)
+  elseif not task.parked then
+    -- It yielded by itself: let the others run, then go on.
+    enqueue(task)
+  end
 end
 
 local function run_task(task)
@@ -145,17 +200,7 @@ local function run_task(task)
   end
   nesting = nesting - 1
   scheduler.task = previous
-  if not ok then
-    task.traceback = task.traceback or debug.traceback(co)
-    compat.close_coroutine(co)
-    settle(task, false, err)
-  end
-  if task.results then
-    finish(task)
-  elseif not task.parked then
-    -- It yielded by itself: let the others run, then go on.
-    enqueue(task)
-  end
+  conclude(task, ok, err)
 end
 
 ---- Waiting ----------------------------------------------------------------
@@ -170,23 +215,35 @@ local function waiter()
     if mine and yieldable then
       return current
     elseif mine then
-      error(WHERE .. "a C function is on the stack (sort, gsub, a metamethod); fetch before it, "
-        .. "or outside of it", 0)
+      error(WHERE .. compat.barrier, 0)
     end
   end
   if current == callback then
     error(WHERE .. "this is a callback; start a task with ms.spawn(fn)", 0)
   end
-  if running_coroutine() ~= nil then
+  local co = running_coroutine()
+  if co ~= nil then
+    local visitor = get_loop().visitor and loop.visitor(co)
+    if visitor then
+      return visitor
+    end
     error(WHERE .. "this coroutine is not a task. Start it with ms.spawn(fn), or call it from "
       .. "the function given to ms.run", 0)
   end
-  if driving then
+  if driving or get_loop().is_running and loop.is_running() then
     error(WHERE .. "the loop is running and this is a callback; start a task with ms.spawn(fn)", 0)
   end
   return main
 end
 scheduler.waiter = waiter
+
+--- Whether a host's loop is running here, outside of any task: its callback, or
+-- a coroutine of its own scheduler.
+function scheduler.is_hosted()
+  local co = running_coroutine()
+  return get_loop().is_running ~= nil
+    and (loop.is_running() or co ~= nil and loop.visitor(co) ~= nil)
+end
 
 local drive -- below
 
@@ -203,6 +260,14 @@ local function park(who)
     main.parked = nil
     return not ok and err or nil
   end
+  if who.visitor then
+    who.parked = true
+    rearm()
+    repeat
+      loop.suspend(who)
+    until not who.parked
+    return nil
+  end
   local err = who.interrupt
   if err == nil then
     who.parked = true
@@ -216,9 +281,18 @@ local function park(who)
 end
 scheduler.park = park
 
+-- A host's loop need not know of the new deadline otherwise.
+local function add_timer(entry)
+  timers.add(entry)
+  if not driving then
+    rearm()
+  end
+  return entry
+end
+
 --- The same, woken at `deadline` (seconds of `now`) at the latest.
 function scheduler.park_until(who, deadline)
-  local entry = timers.add({ deadline = deadline, task = who })
+  local entry = add_timer({ deadline = deadline, task = who })
   local err = park(who)
   timers.cancel(entry)
   return err
@@ -242,7 +316,7 @@ end
 --- Calls `fn` at `deadline`, on the loop's turn, not in a task. It may not wait.
 -- @return entry for `timers.cancel`
 function scheduler.at(deadline, fn)
-  return timers.add({ deadline = deadline, fn = fn })
+  return add_timer({ deadline = deadline, fn = fn })
 end
 scheduler.cancel_timer = timers.cancel
 
@@ -253,12 +327,19 @@ local function run_ready()
   -- that wake each other cannot starve the sockets.
   local last = ready_last
   while ready_first <= last do
-    local task = ready[ready_first]
-    ready[ready_first] = nil
-    ready_first = ready_first + 1
-    if task == main then
+    nesting = 1
+    -- Most only wait again: that is C's affair, see resume.c.
+    local following, task, ok, err = resume_woken(ready, ready_first, last, scheduler)
+    nesting, scheduler.task = 0, nil
+    ready_first = following
+    if ok ~= nil then
+      conclude(task, ok, err)
+    elseif task and task.visitor then
+      task.parked = false
+      loop.resume(task)
+    elseif task == main then
       main.parked = false
-    elseif not task.done then
+    elseif task and not task.done then
       run_task(task)
     end
   end
@@ -292,9 +373,24 @@ local function handle_strays(count)
   end
 end
 
+-- Returns how many have got something.
+local function take_news()
+  -- Who waits for a transfer with news goes straight to the end of `ready`.
+  local last, stray_count = loop.news(ready, ready_last, strays)
+  local count = last - ready_last + stray_count
+  ready_last = last
+  if stray_count > 0 then
+    handle_strays(stray_count)
+  end
+  return count
+end
+
 -- One turn. False when nothing is left that could ever happen.
-local function turn(timeout)
+local function turn(timeout, finished)
   run_ready()
+  if finished and finished() then
+    return true                     -- others may have much to wait for
+  end
   local deadline = timers.next_deadline()
   if ready_first <= ready_last or main.parked == false then
     timeout = 0
@@ -305,13 +401,7 @@ local function turn(timeout)
     end
   end
   local alive = loop.step(timeout)
-  -- Who waits for a transfer with news goes straight to the end of `ready`.
-  local last, stray_count = loop.news(ready, ready_last, strays)
-  local count = last - ready_last + stray_count
-  ready_last = last
-  if stray_count > 0 then
-    handle_strays(stray_count)
-  end
+  local count = take_news()
   if main.parked and ready[ready_last] == main then
     main.parked = false             -- without another turn
   end
@@ -326,11 +416,12 @@ function drive(finished)
   if driving then
     error("the loop is running already", 0)
   end
+  get_loop()
   driving = true
   loop.interruptible(true)
   local ok, err = pcall(function()
     while not finished() do
-      if not turn() and not finished() then
+      if not turn(nil, finished) and not finished() then
         error(scheduler.DEADLOCK, 0)
       end
     end
@@ -340,6 +431,9 @@ function drive(finished)
   if not ok then
     -- Ctrl-C may have come anywhere.
     scheduler.task, nesting = nil, 0
+  end
+  rearm()                           -- what is left goes on in a host's loop
+  if not ok then
     error(err, 0)
   end
 end
@@ -353,6 +447,9 @@ function scheduler.step(timeout)
   if timeout ~= nil and type(timeout) ~= "number" then
     error("step: seconds expected, got " .. type(timeout), 2)
   end
+  if get_loop().is_running and loop.is_running() then
+    error("step: the host's loop is running", 2)
+  end
   if ready_first <= ready_last then
     timeout = 0                     -- there is something to do
   end
@@ -361,9 +458,37 @@ function scheduler.step(timeout)
   driving = false
   if not ok then
     scheduler.task, nesting = nil, 0
+  end
+  rearm()
+  if not ok then
     error(err, 0)
   end
   unobserved.tell()
+end
+
+-- In a host's loop that woke us: nothing of it is waited for, and nothing raised.
+function scheduler.host_turn()
+  if driving then
+    return
+  end
+  driving = true
+  local failure
+  local ok, err = pcall(function()
+    failure = loop.serve()
+    take_news()
+    run_timers()
+    run_ready()
+    -- What the tasks have started goes out at once.
+    failure = loop.serve() or failure
+    unobserved.tell_collected()
+  end)
+  driving = false
+  if not ok then
+    scheduler.task, nesting = nil, 0
+    failure = { err }
+  end
+  rearm()
+  unobserved.tell_host(failure)
 end
 
 --- How long a host may wait, at most, before it calls ms.step: seconds, nil when
@@ -372,7 +497,7 @@ function scheduler.next_timeout()
   if ready_first <= ready_last then
     return 0
   end
-  local deadline, timeout = timers.next_deadline(), loop.timeout()
+  local deadline, timeout = timers.next_deadline(), get_loop().timeout()
   local left = deadline and math.max(0, deadline - now())
   if left and timeout then
     return math.min(left, timeout)
@@ -383,7 +508,7 @@ end
 --- A descriptor that is readable when ms.step has something to do; nil where
 -- the system has none.
 function scheduler.fd()
-  return loop.fd()
+  return get_loop().fd()
 end
 
 --- Who is told of a transfer with news that nobody waits for: `fn(easy)`.

@@ -8,11 +8,8 @@ local targets = {}
 -- The last URLs in two generations: when the young one is full it becomes the
 -- old one. Bounded, and a hit costs one table access.
 local GENERATION = 512
-local old, count = {}, 0
+local young, old, count = {}, {}, 0
 local ANY_SCHEME = { "non_support_scheme" }
-
---- The young one, for those who only ask for what was parsed already.
-targets.young = {}
 
 local function is_numeric(host)
   return host:find("^%[") ~= nil or host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
@@ -36,7 +33,8 @@ local MOST_PLACES = 512
 local function describe_like(place, url, text)
   return {
     url = url, text = text, scheme = place.scheme, host = place.host, origin = place.origin,
-    numeric = place.numeric, cleartext = place.cleartext, web = place.web,
+    numeric = place.numeric, web = place.web,
+    repeated = false,               -- asked for before
   }
 end
 
@@ -52,7 +50,6 @@ local function describe(url, text)
     host = host,
     origin = scheme .. "://" .. host .. ":" .. port,
     numeric = host == "" or host == "localhost" or is_numeric(host),
-    cleartext = scheme == "http",
     web = scheme == "http" or scheme == "https",
   }, url, text)
   if written then
@@ -69,7 +66,7 @@ end
 --- Parses an absolute URL.
 -- @return target; or nil, err of kind "url"
 function targets.get(text)
-  local target = targets.young[text]
+  local target = young[text]
   if target then
     return target
   end
@@ -89,9 +86,9 @@ function targets.get(text)
   end
   if not target.has_user then
     if count >= GENERATION then
-      old, targets.young, count = targets.young, {}, 0
+      old, young, count = young, {}, 0
     end
-    targets.young[text] = target
+    young[text] = target
     count = count + 1
   end
   return target

@@ -127,7 +127,7 @@ end
 -- @return fn's results @raise what fn raised; or else what a task raised that
 -- nobody awaited, unless there is an on_error
 function tasks.run(fn, ...)
-  if scheduler.is_driving() or scheduler.task then -- also when called in a coroutine of a host
+  if scheduler.is_driving() or scheduler.task or scheduler.is_hosted() then
     error("run: the loop is running already; call the function, or ms.spawn it", 2)
   end
   check_function("run", fn)
