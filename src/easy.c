@@ -478,6 +478,7 @@ static int easy_reset(lua_State *L)
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
   easy->failed_in_lua = easy->worn = easy->small_buffer = false;
+  easy->cleartext_http2 = false;
   easy->prepared = false;
   easy->target = NULL;
   if (easy->receiver != NULL)

@@ -54,6 +54,7 @@ typedef struct Easy {
   bool failed_in_lua;      /* a callback raised: the error is kept */
   bool offered;            /* pushed by a server, see multi_push.c */
   bool small_buffer;       /* see choose_buffer in shortcut.c */
+  bool cleartext_http2;    /* asked for HTTP/2 without TLS */
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
