@@ -79,6 +79,7 @@ build = {
     ["multisock.headers"] = "lua/multisock/headers.lua",
     ["multisock.driver"] = "lua/multisock/driver.lua",
     ["multisock.guest"] = "lua/multisock/guest.lua",
+    ["multisock.hosted"] = "lua/multisock/hosted.lua",
     ["multisock.host"] = "lua/multisock/host.lua",
     ["multisock.loops"] = "lua/multisock/loops.lua",
     ["multisock.loop.copas"] = "lua/multisock/loop/copas.lua",

@@ -104,7 +104,8 @@ int easy_twin(lua_State *L)
   lua_settop(L, 1);
   if (easy->receiver == NULL || easy->multi != NULL || easy->depth > 0 ||
       easy->related || easy->mime != NULL || easy->own_sockets ||
-      easy->wildcard || easy->share != NULL || has_values(L))
+      easy->wildcard || easy->share != NULL || easy->url != NULL ||
+      has_values(L))
     return luaL_error(L, "twin: the handle cannot be copied");
   lua_settop(L, 1);
   handle = curl_easy_duphandle(easy->handle);
