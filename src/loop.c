@@ -56,10 +56,16 @@ void loop_forget(Loop *loop, Multi *multi)
 static struct sigaction host_action;
 static uv_async_t *volatile interrupted_loop;
 
+/* While a loop in which Lua may not raise is waiting, the host's handler is
+   called later: see defer_interrupts. */
+static volatile sig_atomic_t deferring, deferred;
+
 static void on_interrupt(int number)
 {
   int saved = errno;
-  if (host_action.sa_handler != SIG_IGN)
+  if (deferring)
+    deferred = 1;
+  else if (host_action.sa_handler != SIG_IGN)
     host_action.sa_handler(number);
   if (interrupted_loop != NULL)
     (void)uv_async_send(interrupted_loop);
@@ -109,6 +115,22 @@ static int loop_interruptible(lua_State *L)
       (void)sigaction(SIGINT, &host_action, NULL);
     interrupted_loop = NULL;
     uv_close((uv_handle_t *)async, on_async_closed);
+  }
+  return 0;
+}
+
+/*** Keeps Ctrl-C until further notice, then lets it through: for the time in
+which somebody else's loop waits, and calls functions that may not raise. Only
+where `interruptible` is on.
+@param on boolean */
+static int loop_defer_interrupts(lua_State *L)
+{
+  (void)loop_check(L, 1);
+  deferring = lua_toboolean(L, 2);
+  if (!deferring && deferred) {
+    deferred = 0;
+    if (interrupted_loop != NULL && host_action.sa_handler != SIG_IGN)
+      host_action.sa_handler(SIGINT);
   }
   return 0;
 }
@@ -349,6 +371,7 @@ static const luaL_Reg methods[] = {
   { "now", loop_now },           { "counts", loop_counts },
   { "is_alive", loop_is_alive },
   { "interruptible", loop_interruptible },
+  { "defer_interrupts", loop_defer_interrupts },
   { "close", loop_close },       { NULL, NULL }
 };
 
