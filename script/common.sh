@@ -3,14 +3,27 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-LUA=${LUA:-lua5.4}
-: "${MULTISOCK_BUILD:=$root/build}"
-export LUA MULTISOCK_BUILD
-
 # Names with a version would win over LUA_PATH, and LUA_INIT runs anything.
-unset LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT LUA_INIT_5_4
+unset LUA_INIT
+for version in 2 3 4; do
+  unset "LUA_PATH_5_$version" "LUA_CPATH_5_$version" "LUA_INIT_5_$version"
+done
 export LUA_PATH="$root/lua/?.lua;$root/lua/?/init.lua;$root/?.lua;;"
-export LUA_CPATH="$MULTISOCK_BUILD/?.so;;"
+
+# choose_lua NAME [LUA [BUILD]]: for which Lua to build and which to run. Each
+# has a build folder of its own.
+choose_lua() {
+  case $1 in
+    lua5.4) LUA=${2:-$1} MULTISOCK_BUILD=${3:-$root/build} ;;
+    lua5.[123] | luajit) LUA=${2:-$1} MULTISOCK_BUILD=${3:-$root/build-$1} ;;
+    *)
+      echo "MULTISOCK_LUA: lua5.4, lua5.3, lua5.2, lua5.1 or luajit expected, got '$1'" >&2
+      exit 2
+      ;;
+  esac
+  export MULTISOCK_LUA=$1 LUA MULTISOCK_BUILD "LUA_CPATH=$MULTISOCK_BUILD/?.so;;"
+}
+choose_lua "${MULTISOCK_LUA:-lua5.4}" "${LUA:-}" "${MULTISOCK_BUILD:-}"
 
 say() { printf '== %s\n' "$*"; }
 

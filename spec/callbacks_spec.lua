@@ -49,7 +49,8 @@ describe("callbacks", function()
     describe(option .. " that raises", function()
       local raised = {
         string = "a string", number = 17, boolean = false, table = { "a table" },
-        ["function"] = function() end, userdata = io.stdout, thread = coroutine.create(print),
+        ["function"] = function() end, userdata = io.stdout,
+        thread = coroutine.create(function() end),
       }
 
       for kind, value in pairs(raised) do
@@ -97,7 +98,7 @@ describe("callbacks", function()
         local co = coroutine.wrap(function() return easy:perform() end)
         local ok, err = co()
         assert.is_nil(ok)
-        assert.truthy(err:find("attempt to yield across a C-call boundary", 1, true))
+        assert.truthy(err:find("attempt to yield across .*C%-call boundary"))
       end)
 
       it("may run out of stack", function()

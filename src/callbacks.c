@@ -32,24 +32,37 @@ lua_State *callbacks_thread(lua_State *L)
 
 /* ---- Running ---- */
 
-/* The value stays what it was, but for the messages of Lua's own that do not
-   tell what was wrong: of a coroutine, and of the main thread. */
+/* Whether it is Lua's own message of a yield that cannot be: of a coroutine,
+   of the main thread, of LuaJIT (behind a position) and of Lua 5.1. */
+static bool is_yield(const char *message, size_t size)
+{
+  static const char *const ends[] = {
+    "attempt to yield across a C-call boundary",
+    "attempt to yield from outside a coroutine",
+    "attempt to yield across C-call boundary",
+    "attempt to yield across metamethod/C-call boundary"
+  };
+  size_t i;
+  for (i = 0; i < sizeof ends / sizeof *ends; i++) {
+    size_t length = strlen(ends[i]);
+    if (size >= length && strcmp(message + size - length, ends[i]) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* The value stays what it was, but for those messages, which do not tell what
+   was wrong. */
 int callbacks_on_error(lua_State *L)
 {
-  static const char *const yielded[] = {
-    "attempt to yield across a C-call boundary",
-    "attempt to yield from outside a coroutine"
-  };
-  const char *message = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1)
-                                                      : NULL;
-  size_t i;
-  for (i = 0; message != NULL && i < 2; i++) {
-    if (strcmp(message, yielded[i]) != 0)
-      continue;
-    lua_pushfstring(L, "a callback cannot wait, it runs inside libcurl (%s)",
-                    yielded[i]);
-    lua_replace(L, 1);
-    break;
+  size_t size;
+  if (lua_type(L, 1) == LUA_TSTRING) {
+    const char *message = lua_tolstring(L, 1, &size);
+    if (is_yield(message, size)) {
+      lua_pushfstring(L, "a callback cannot wait, it runs inside libcurl (%s)",
+                      message);
+      lua_replace(L, 1);
+    }
   }
   luaL_traceback(L, L, NULL, 1);
   error_keep_traceback(L);
@@ -304,9 +317,12 @@ void callbacks_silence(Easy *easy)
 void callbacks_allow_save(lua_State *L, Easy *easy)
 {
   easy_push_values(L, easy);
-  if (lua_rawgeti(L, -1, CURLOPT_HSTSWRITEFUNCTION) == LUA_TFUNCTION)
-    (void)set_row(easy, row_find(CURLOPT_HSTSWRITEFUNCTION));
-  lua_pop(L, 2);
+  if (lua_istable(L, -1)) {        /* else both are being collected */
+    if (lua_rawgeti(L, -1, CURLOPT_HSTSWRITEFUNCTION) == LUA_TFUNCTION)
+      (void)set_row(easy, row_find(CURLOPT_HSTSWRITEFUNCTION));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
 }
 
 void callbacks_adopt(lua_State *L, Easy *easy, int values)

@@ -78,8 +78,8 @@ static int duplicate(lua_State *L, lua_Integer fd)
   int copy = fd < 0 || fd > INT32_MAX ? -1
                                       : fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0)
-    luaL_error(L, "opensocketfunction returned %I, which is no open "
-               "descriptor", (LUAI_UACINT)fd);
+    luaL_error(L, "opensocketfunction returned " INTEGER ", which is no open "
+               "descriptor", INTEGER_VALUE(fd));
   return copy;
 }
 

@@ -7,9 +7,6 @@
 
 #pragma GCC visibility push(hidden)
 
-#define container_of(pointer, type, member) \
-  ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
-
 typedef struct Watch {
   uv_poll_t poll;        /* poll.data stays NULL: luv reads it as its own */
   UvDriver *driver;
@@ -49,6 +46,9 @@ struct UvDriver {
   bool inheriting;       /* some watch has `inherited` set */
   int rescue_left;
   int transfers;
+  unsigned forks;        /* process_forks of the process that it belongs to */
+  void (*on_turn)(void *data);
+  void *on_turn_data;
   int closing;           /* handles whose close callback is outstanding */
 };
 

@@ -6,7 +6,10 @@
    Order of use: uvdriver_new; uvdriver_add_multi; for each easy handle
    uvdriver_prepare_easy, then curl_multi_add_handle followed by
    uvdriver_transfers(+1); when it left the multi uvdriver_transfers(-1).
-   At the end curl_multi_cleanup, uvdriver_remove_multi, uvdriver_close. */
+   At the end curl_multi_cleanup, uvdriver_remove_multi, uvdriver_close.
+
+   In a forked child nothing of it may be called. The handles of a loop that
+   the child has given to uv_loop_fork do nothing there. */
 #ifndef MULTISOCK_DRIVER_UV_H
 #define MULTISOCK_DRIVER_UV_H
 
@@ -16,6 +19,11 @@
 #include <uv.h>
 
 #pragma GCC visibility push(hidden)
+
+/* The struct that a handle is a member of: `data` of a handle is left alone,
+   because luv takes it for its own. */
+#define container_of(pointer, type, member) \
+  ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 typedef struct UvDriver UvDriver;
 
@@ -38,6 +46,10 @@ typedef struct UvMulti {
 
 /* NULL when memory or libuv refuses. */
 UvDriver *uvdriver_new(uv_loop_t *loop);
+
+/* `function` is called once in every turn of the loop, after its events. */
+void uvdriver_on_turn(UvDriver *driver, void (*function)(void *data),
+                      void *data);
 
 /* Every multi must have been removed. The memory is freed by the loop, in
    the close callbacks: run it until uv_loop_close succeeds. */

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "process.h"
+
 /* A descriptor that libuv cannot poll is driven by this clock instead. */
 #define UNPOLLABLE_MS 10
 
@@ -224,7 +226,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
   Watch *watch = container_of(poll, Watch, poll);
   UvDriver *driver = watch->driver;
-  if (watch->wanted == 0) {
+  if (driver->forks != process_forks)
+    (void)uv_poll_stop(poll);      /* the socket is the parent's */
+  else if (watch->wanted == 0) {
     /* The peer spoke, or went, while the connection waits in the pool:
        libcurl will find out when it looks at it. Level-triggered, so stop. */
     (void)uv_poll_stop(poll);

@@ -11,6 +11,7 @@
 #include "info.h"
 #include "multi.h"
 #include "options.h"
+#include "owner.h"
 #include "receiver.h"
 #include "share.h"
 
@@ -29,7 +30,7 @@ static const char registry_key;
 
 Easy *easy_check(lua_State *L, int idx)
 {
-  Easy **box = compat_checkudata(L, idx, easy_type);
+  Easy **box = box_check(L, idx, easy_type);
   if (*box == NULL)
     luaL_argerror(L, idx, "easy handle is closed");
   return *box;
@@ -182,10 +183,11 @@ static void forget(lua_State *L, const Easy *easy)
    running is only marked; whoever called libcurl ends it. */
 static int easy_gc(lua_State *L)
 {
-  Easy **box = compat_checkudata(L, 1, easy_type);
-  Easy *easy = *box;
-  if (easy == NULL)
+  Easy **box = box_collect(L, easy_type);
+  Easy *easy;
+  if (box == NULL)
     return 0;
+  easy = *box;
   *box = NULL;
   forget(L, easy);
   easy_leave_waiting(L, easy);
@@ -210,8 +212,8 @@ connections to closesocketfunction.
 @see curl_easy_cleanup(3) */
 static int easy_close(lua_State *L)
 {
-  Easy **box = compat_checkudata(L, 1, easy_type);
-  Easy *easy = *box;
+  Easy **box = box_collect(L, easy_type);
+  Easy *easy = box != NULL ? *box : NULL;
   bool failed;
   if (easy == NULL || easy->depth > 0 ||
       (easy->multi != NULL && easy->multi->depth > 0))
@@ -252,9 +254,8 @@ static bool set_table(lua_State *L, Easy *easy, int self, int table)
 
 Easy *easy_wrap(lua_State *L, CURL *handle)
 {
-  Easy **box = compat_newuserdata(L, sizeof *box);
+  Easy **box = box_new(L);
   Easy *easy;
-  *box = NULL;
   luaL_setmetatable(L, easy_type);
   lua_newtable(L);
   compat_setuservalue(L, -2);
@@ -525,11 +526,9 @@ static int easy_traceback(lua_State *L)
 
 static int easy_tostring(lua_State *L)
 {
-  Easy **box = compat_checkudata(L, 1, easy_type);
-  if (*box == NULL) {
-    lua_pushstring(L, "multisock.easy (closed)");
+  Easy **box = box_describe(L, easy_type);
+  if (box == NULL)
     return 1;
-  }
   lua_pushfstring(L, "multisock.easy (%s) %p",
                   (*box)->multi == NULL ? "idle"
                                         : (*box)->finished ? "finished"

@@ -98,8 +98,9 @@ static void push_failure(lua_State *L, Easy *easy)
                       "max_body",
                       curl_version_info(CURLVERSION_NOW)->version);
     else
-      lua_pushfstring(L, "the body is larger than max_body (%I bytes)",
-                      (LUAI_UACINT)receiver->max_body);
+      lua_pushfstring(L, "the body is larger than max_body (" INTEGER
+                      " bytes)",
+                      INTEGER_VALUE(receiver->max_body));
   }
   lua_setfield(L, -2, "message");
   lua_pushboolean(L, 0);
@@ -165,18 +166,20 @@ static int easy_sink(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  luaL_Stream *stream = luaL_checkudata(L, 2, LUA_FILEHANDLE);
+  FILE *file = NULL;
   size_t size = buffer_size(&receiver->body);
-  luaL_argcheck(L, stream->closef != NULL, 2, "file is closed");
+  if (!compat_tofile(L, 2, &file))
+    luaL_argerror(L, 2, "open file expected");
+  luaL_argcheck(L, file != NULL, 2, "file is closed");
   errno = 0;
   if (size > 0 &&
-      fwrite(buffer_head(&receiver->body), 1, size, stream->f) != size) {
+      fwrite(buffer_head(&receiver->body), 1, size, file) != size) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
     return 2;
   }
   buffer_drop(&receiver->body, size);
-  receiver->sink = stream->f;
+  receiver->sink = file;
   lua_pushinteger(L, (lua_Integer)size);
   return 1;
 }
@@ -298,20 +301,23 @@ static void snapshot_push(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   Snapshot shot;
-  luaL_Buffer bytes;
+  luaL_Buffer buffer;
+  char *bytes;
+  size_t size;
   memset(&shot, 0, sizeof shot);
   snapshot_fill(&shot, easy->handle);
   shot.status = receiver->status;
   shot.head = buffer_size(&receiver->head);
   shot.trailers = buffer_size(&receiver->trailers);
-  luaL_buffinitsize(L, &bytes, sizeof shot + shot.head + shot.trailers);
-  luaL_addlstring(&bytes, (const char *)&shot, sizeof shot);
+  size = sizeof shot + shot.head + shot.trailers;
+  bytes = luaL_buffinitsize(L, &buffer, size);
+  memcpy(bytes, &shot, sizeof shot);
   if (shot.head > 0)
-    luaL_addlstring(&bytes, buffer_head(&receiver->head), shot.head);
+    memcpy(bytes + sizeof shot, buffer_head(&receiver->head), shot.head);
   if (shot.trailers > 0)
-    luaL_addlstring(&bytes, buffer_head(&receiver->trailers),
-                    shot.trailers);
-  luaL_pushresult(&bytes);
+    memcpy(bytes + sizeof shot + shot.head, buffer_head(&receiver->trailers),
+           shot.trailers);
+  luaL_pushresultsize(&buffer, size);
 }
 
 void easy_push_rest(lua_State *L, Easy *easy)
@@ -359,6 +365,8 @@ static int guard_gc(lua_State *L)
   Easy *easy;
   Easy **box;
   compat_getuservalue(L, 1);
+  if (!lua_istable(L, -1))
+    return 0;                      /* a copy, of another Lua state */
   lua_rawgeti(L, -1, 1);
   box = luaL_testudata(L, -1, easy_type);
   easy = box != NULL ? *box : NULL;

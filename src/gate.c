@@ -25,7 +25,10 @@ static Budget *budget_check(lua_State *L, int idx)
 
 Gate *gate_check(lua_State *L, int idx)
 {
-  return compat_checkudata(L, idx, gate_type);
+  Gate *gate = compat_checkudata(L, idx, gate_type);
+  if (gate->self != gate)
+    luaL_argerror(L, idx, "the gate is of another Lua state");
+  return gate;
 }
 
 /* ---- Places ---- */
@@ -336,6 +339,7 @@ static int gate_new(lua_State *L)
   lua_Integer streams = luaL_checkinteger(L, 4);
   Gate *gate = compat_newuserdata(L, sizeof *gate);
   memset(gate, 0, sizeof *gate);
+  gate->self = gate;
   gate->client = client;
   gate->process = process;
   gate->limit = limit;
@@ -355,7 +359,9 @@ static int gate_new(lua_State *L)
 
 static int gate_gc(lua_State *L)
 {
-  Gate *gate = gate_check(L, 1);
+  Gate *gate = compat_checkudata(L, 1, gate_type);
+  if (gate->self != gate)
+    return 0;
   free(gate->idle);
   gate->idle = NULL;
   gate->idle_count = gate->idle_room = 0;

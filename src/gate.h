@@ -27,6 +27,7 @@ typedef struct IdleHandle {
 } IdleHandle;
 
 typedef struct Gate {
+  const void *self;        /* see Owner in owner.h; it is memory alone */
   Budget *client, *process;
   HttpVersion version;
   lua_Integer limit;       /* connections to the host at most */

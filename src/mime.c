@@ -333,7 +333,8 @@ static void add_parts(lua_State *L, int mime, int list)
   for (i = 1; i <= count; i++) {
     int top = lua_gettop(L), part;
     if (lua_rawgeti(L, list, i) != LUA_TTABLE)
-      luaL_error(L, "mime part %I: table expected, got %s", (LUAI_UACINT)i,
+      luaL_error(L, "mime part " INTEGER ": table expected, got %s",
+                 INTEGER_VALUE(i),
                  luaL_typename(L, -1));
     part = push_part(L, mime);
     fill_part(L, part, top + 1);

@@ -61,8 +61,9 @@ static size_t room_in(const MimeStream *stream, size_t room)
 /* The server waits for all bytes that were announced. */
 static size_t end_early(lua_State *L, const MimeStream *stream)
 {
-  lua_pushfstring(L, "mime read function ended after %I bytes, size is %I",
-                  (LUAI_UACINT)stream->sent, (LUAI_UACINT)stream->size);
+  lua_pushfstring(L, "mime read function ended after " INTEGER
+                  " bytes, size is " INTEGER,
+                  INTEGER_VALUE(stream->sent), INTEGER_VALUE(stream->size));
   easy_keep_error(L, stream->easy);
   return CURL_READFUNC_ABORT;
 }
@@ -91,8 +92,9 @@ static size_t take_chunk(lua_State *L, Easy *easy, char *bytes, size_t room)
   if (lua_type(L, -1) == LUA_TSTRING) {
     const char *chunk = lua_tolstring(L, -1, &size);
     if (size > room) {
-      lua_pushfstring(L, "%s returned %I bytes, %I were asked for", name,
-                      (LUAI_UACINT)size, (LUAI_UACINT)room);
+      lua_pushfstring(L, "%s returned " INTEGER " bytes, " INTEGER
+                      " were asked for", name,
+                      INTEGER_VALUE(size), INTEGER_VALUE(room));
       easy_keep_error(L, easy);
       lua_pop(L, 1);
       return CURL_READFUNC_ABORT;

@@ -138,7 +138,8 @@ int multi_on_push(CURL *parent, CURL *handle, size_t count,
   }
   lua_pushcfunction(L, ask);
   lua_pushlightuserdata(L, &offer);
-  lua_rotate(L, -4, 2);            /* ask, offer, values, pushfunction */
+  lua_insert(L, -4);
+  lua_insert(L, -4);               /* ask, offer, values, pushfunction */
   lua_insert(L, -2);
   if (lua_pcall(L, 3, 0, 0) != LUA_OK)
     multi_keep_error(L, offer.multi);

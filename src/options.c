@@ -46,8 +46,8 @@ static lua_Integer check_integer(lua_State *L, int idx, const char *name,
                lua_type(L, idx) == LUA_TNUMBER ? lua_tostring(L, idx)
                                                : luaL_typename(L, idx));
   if (value < least || value > most)
-    luaL_error(L, "option '%s': %I is out of range", name,
-               (LUAI_UACINT)value);
+    luaL_error(L, "option '%s': " INTEGER " is out of range", name,
+               INTEGER_VALUE(value));
   return value;
 }
 
@@ -86,8 +86,9 @@ static void check_body_size(lua_State *L, int self, const char *name,
 {
   lua_Integer most = body_size(L, self);
   if (most >= 0 && (size < 0 || size > most))
-    luaL_error(L, "option '%s': %I is out of range, the body has %I bytes",
-               name, (LUAI_UACINT)size, (LUAI_UACINT)most);
+    luaL_error(L, "option '%s': " INTEGER " is out of range, the body has "
+               INTEGER " bytes",
+               name, INTEGER_VALUE(size), INTEGER_VALUE(most));
 }
 
 /* ---- The other types ---- */

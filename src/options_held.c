@@ -120,7 +120,7 @@ CURLcode options_set_list(lua_State *L, Easy *easy, CURLoption id,
    is written is there at once. */
 static FILE *file_of_descriptor(int fd, const char *mode)
 {
-  FILE *file;
+  FILE *file = NULL;
   if (fd < 0)
     return NULL;
   file = fdopen(fd, mode);
@@ -151,7 +151,7 @@ static FILE *file_open(const char *path, const char *mode)
 static FILE *file_check(lua_State *L, const char *name, int value,
                         const char *mode)
 {
-  luaL_Stream *stream = luaL_testudata(L, value, LUA_FILEHANDLE);
+  FILE *file = NULL;
   if (lua_type(L, value) == LUA_TSTRING) {
     size_t size;
     const char *path = lua_tolstring(L, value, &size);
@@ -159,15 +159,14 @@ static FILE *file_check(lua_State *L, const char *name, int value,
       luaL_error(L, "option '%s': the value has a zero byte", name);
     return file_open(path, mode);
   }
-  if (stream == NULL)
+  if (!compat_tofile(L, value, &file))
     luaL_error(L, "option '%s': open file or path expected, got %s", name,
                luaL_typename(L, value));
-  if (stream->closef == NULL)
+  if (file == NULL)
     luaL_error(L, "option '%s': the file is closed", name);
   /* What it has buffered goes first; what it has read ahead is given back. */
-  (void)fflush(stream->f);
-  return file_of_descriptor(fcntl(fileno(stream->f), F_DUPFD_CLOEXEC, 0),
-                            mode);
+  (void)fflush(file);
+  return file_of_descriptor(fcntl(fileno(file), F_DUPFD_CLOEXEC, 0), mode);
 }
 
 /* Headers with data but without a function would go to the write function,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "owner.h"
 
 static const char share_type[] = "multisock.share";
 
@@ -33,7 +34,7 @@ static const struct {
 
 Share *share_check(lua_State *L, int idx)
 {
-  Share **box = compat_checkudata(L, idx, share_type);
+  Share **box = box_check(L, idx, share_type);
   if (*box == NULL)
     luaL_argerror(L, idx, "share is closed");
   return *box;
@@ -232,7 +233,9 @@ static int share_unshare(lua_State *L)
 
 static int share_gc(lua_State *L)
 {
-  Share **box = compat_checkudata(L, 1, share_type);
+  Share **box = box_collect(L, share_type);
+  if (box == NULL)
+    return 0;
   share_release(*box);
   *box = NULL;
   return 0;
@@ -248,13 +251,11 @@ static int share_close(lua_State *L)
 
 static int share_tostring(lua_State *L)
 {
-  Share **box = compat_checkudata(L, 1, share_type);
+  Share **box = box_describe(L, share_type);
   luaL_Buffer buffer;
   size_t i;
-  if (*box == NULL) {
-    lua_pushstring(L, "multisock.share (closed)");
+  if (box == NULL)
     return 1;
-  }
   luaL_buffinit(L, &buffer);
   luaL_addstring(&buffer, "multisock.share (");
   for (i = 0; i < KINDS; i++)
@@ -278,8 +279,7 @@ int share_new(lua_State *L)
 {
   Share **box, *share;
   lua_settop(L, 1);
-  box = compat_newuserdata(L, sizeof *box);
-  *box = NULL;
+  box = box_new(L);
   luaL_setmetatable(L, share_type);
   share = calloc(1, sizeof *share);
   if (share == NULL || (share->handle = curl_share_init()) == NULL) {

@@ -8,6 +8,8 @@
 #include "callbacks.h"
 #include "error.h"
 #include "gate.h"
+#include "loop.h"
+#include "owner.h"
 #include "receiver.h"
 #include "url.h"
 
@@ -114,6 +116,7 @@ static int shortcut_start(lua_State *L)
   const Gate *gate = gate_check(L, 1);
   Multi *multi = multi_check_idle(L, 2, "start");
   Easy *easy = easy_check(L, 3);
+  multi_check_thread(L, multi, "fetch");
   luaL_checktype(L, 4, LUA_TTABLE);
   if (easy->multi != NULL || easy->receiver == NULL)
     return luaL_error(L, "start: the handle is not ready");
@@ -143,10 +146,15 @@ static bool is_open(const Gate *gate)
   if (gate->idle_count == 0 || gate->version == VERSION_UNKNOWN)
     return false;
   last = &gate->idle[gate->idle_count - 1];
+  /* Of the parent process: the long way says so. */
+  if (!box_is_here(last->easy))
+    return false;
   return *last->easy != NULL && (*last->easy)->prepared &&
          !(*last->easy)->own_sockets && !(*last->easy)->wildcard &&
          (*last->easy)->multi == NULL && *last->multi != NULL &&
-         (*last->multi)->depth == 0;
+         (*last->multi)->depth == 0 &&
+         ((*last->multi)->loop == NULL ||
+          loop_is_of_thread((*last->multi)->loop));
 }
 
 /* Whether the running coroutine is the task's, and may be suspended. */
@@ -171,16 +179,15 @@ static int leave_halfway(lua_State *L, Easy *easy, Multi *multi)
   return 3;
 }
 
-/* Goes on when the task is resumed. */
-static int finish(lua_State *L, int status, lua_KContext context)
+/* Goes on when the task is resumed. `box` is that of the easy. */
+static int finish(lua_State *L, Easy **box)
 {
-  Easy *easy = *(Easy **)context;
+  Easy *easy = *box;
   Gate *gate = lua_touserdata(L, GATE);
   IdleHandle handle;
-  (void)status;
   if (easy == NULL)
     return luaL_error(L, "the handle of a running transfer was closed");
-  handle.easy = (Easy **)context;
+  handle.easy = box;
   handle.multi = easy->home;
   lua_settop(L, TASK);
   lua_pushboolean(L, 0);
@@ -202,8 +209,49 @@ static int finish(lua_State *L, int status, lua_KContext context)
   return 5;
 }
 
+/* NULL when it did not start: then so many results are pushed. */
+static Easy **begin(lua_State *L, int *results)
+{
+  Gate *gate = gate_check(L, GATE);
+  bool taken = lua_toboolean(L, 4);
+  IdleHandle handle;
+  Easy *easy;
+  luaL_checktype(L, TARGET, LUA_TTABLE);
+  luaL_checktype(L, TASK, LUA_TTABLE);
+  lua_settop(L, TASK);
+  *results = 0;
+  if ((gate->queued && !taken) || !is_open(gate) || !can_wait(L) ||
+      (!taken && !gate_take_free(gate)))
+    return NULL;
+  handle = gate->idle[--gate->idle_count];
+  easy = *handle.easy;
+  easy->home = handle.multi;
+  if (!start(L, *handle.multi, easy, gate, TARGET)) {
+    gate_leave(gate, false);
+    (void)gate_keep(gate, handle, false);      /* there is room: it was there */
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    *results = 2;
+    return NULL;
+  }
+  lua_pushvalue(L, TASK);
+  lua_rawseti(L, lua_upvalueindex(1), easy->id);
+  lua_pushboolean(L, 1);
+  lua_setfield(L, TASK, "parked");
+  return handle.easy;
+}
+
+#if COMPAT_CONTINUES
+
+static int go_on(lua_State *L, int status, lua_KContext context)
+{
+  (void)status;
+  return finish(L, (Easy **)context);
+}
+
 /*** A GET for which all is prepared: starts it, suspends the task, and takes
-what has come.
+what has come. Where C cannot go on after that, there are `get_begin` and
+`get_finish`, between which compat.lua suspends it.
 @param gate of the host
 @param target table with `url`, a core.Url
 @param task who asks
@@ -215,35 +263,46 @@ be done, false, easy, multi (nil when it is closed); or nil, err when it did not
 start, and then its place is given back */
 static int shortcut_get(lua_State *L)
 {
-  Gate *gate = gate_check(L, GATE);
-  bool taken = lua_toboolean(L, 4);
-  IdleHandle handle;
-  Easy *easy;
-  luaL_checktype(L, TARGET, LUA_TTABLE);
-  luaL_checktype(L, TASK, LUA_TTABLE);
-  lua_settop(L, TASK);
-  if ((gate->queued && !taken) || !is_open(gate) || !can_wait(L) ||
-      (!taken && !gate_take_free(gate)))
-    return 0;
-  handle = gate->idle[--gate->idle_count];
-  easy = *handle.easy;
-  easy->home = handle.multi;
-  if (!start(L, *handle.multi, easy, gate, TARGET)) {
-    gate_leave(gate, false);
-    (void)gate_keep(gate, handle, false);      /* there is room: it was there */
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-  }
-  lua_pushvalue(L, TASK);
-  lua_rawseti(L, lua_upvalueindex(1), easy->id);
-  lua_pushboolean(L, 1);
-  lua_setfield(L, TASK, "parked");
-  return lua_yieldk(L, 0, (lua_KContext)handle.easy, finish);
+  int results;
+  Easy **box = begin(L, &results);
+  return box == NULL ? results : lua_yieldk(L, 0, (lua_KContext)box, go_on);
 }
 
+#else
+
+/*** The first half of `get`.
+@return easy when the task is to be suspended; else what `get` returns */
+static int shortcut_get_begin(lua_State *L)
+{
+  int results;
+  Easy **box = begin(L, &results);
+  if (box == NULL)
+    return results;
+  easy_push(L, *box);
+  return 1;
+}
+
+/*** The second half.
+@param gate, target, task as for get_begin
+@param easy what that returned
+@return as `get` */
+static int shortcut_get_finish(lua_State *L)
+{
+  Easy **box = compat_checkudata(L, 4, easy_type);
+  (void)gate_check(L, GATE);
+  return finish(L, box);
+}
+
+#endif
+
 static const luaL_Reg functions[] = {
-  { "start", shortcut_start },   { "get", shortcut_get },
+  { "start", shortcut_start },
+#if COMPAT_CONTINUES
+  { "get", shortcut_get },
+#else
+  { "get_begin", shortcut_get_begin },
+  { "get_finish", shortcut_get_finish },
+#endif
   { NULL, NULL }
 };
 

@@ -8,7 +8,9 @@
 
 static const char url_type[] = "multisock.url";
 
+/* Memory alone: a forked child may go on with it. */
 typedef struct Url {
+  const void *self;        /* see Owner */
   CURLU *handle;
   bool closed;             /* freed by the collector: an easy may read it */
 } Url;
@@ -16,6 +18,8 @@ typedef struct Url {
 CURLU *url_check(lua_State *L, int idx)
 {
   Url *url = compat_checkudata(L, idx, url_type);
+  if (url->self != url)
+    luaL_argerror(L, idx, "the url is of another Lua state: copy its text");
   if (url->handle == NULL || url->closed)
     luaL_argerror(L, idx, "url is closed");
   return url->handle;
@@ -104,6 +108,7 @@ static int fail(lua_State *L, CURLUcode code)
 static Url *push_url(lua_State *L)
 {
   Url *url = compat_newuserdata(L, sizeof *url);
+  url->self = url;
   url->handle = NULL;
   url->closed = false;
   luaL_setmetatable(L, url_type);
@@ -220,6 +225,8 @@ static int url_dup(lua_State *L)
 static int url_gc(lua_State *L)
 {
   Url *url = compat_checkudata(L, 1, url_type);
+  if (url->self != url)
+    return 0;
   curl_url_cleanup(url->handle);
   url->handle = NULL;
   return 0;
@@ -238,7 +245,9 @@ static int url_tostring(lua_State *L)
 {
   Url *url = compat_checkudata(L, 1, url_type);
   char *text = NULL;
-  if (url->handle == NULL || url->closed)
+  if (url->self != url)
+    lua_pushstring(L, "multisock.url (of another Lua state)");
+  else if (url->handle == NULL || url->closed)
     lua_pushstring(L, "multisock.url (closed)");
   else if (curl_url_get(url->handle, CURLUPART_URL, &text, 0) != CURLUE_OK)
     lua_pushstring(L, "multisock.url (incomplete)");

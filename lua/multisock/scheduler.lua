@@ -12,9 +12,9 @@ local timers = require("multisock.timers")
 local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
-local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
-local running_coroutine, may_suspend = compat.running_coroutine, core.may_suspend
-local resume_woken, now = core.resume, core.now
+local create, resume, yield = coroutine.create, compat.resume, coroutine.yield
+local running_coroutine, may_suspend = compat.running_coroutine, compat.may_suspend
+local resume_woken, now = compat.resume_woken, core.now
 
 local scheduler = { now = now }
 
@@ -156,7 +156,7 @@ end
 local function keep_traceback(err)
   local task = scheduler.task
   if task and not errors.is(err, "cancelled") then
-    task.traceback = debug.traceback(nil, 2)
+    task.traceback = compat.traceback(2)
   end
   return err
 end
@@ -220,8 +220,7 @@ local function waiter()
     if mine and yieldable then
       return current
     elseif mine then
-      error(WHERE .. "a C function is on the stack (sort, gsub, a metamethod); fetch before it, "
-        .. "or outside of it", 0)
+      error(WHERE .. compat.barrier, 0)
     end
   end
   if current == callback then
