@@ -48,7 +48,7 @@ describe("MQTT", function()
 
   -- libcurl hands over a topic, with its length before it, and then the message.
   local function framed(topic, message)
-    return string.char(#topic // 256, #topic % 256) .. topic .. message
+    return string.char(math.floor(#topic / 256), #topic % 256) .. topic .. message
   end
 
   -- Subscribes; calls `fn` when the broker knows. Returns what was received.

@@ -28,9 +28,8 @@
 
 void ftp_ask_version(UvDriver *driver)
 {
-  unsigned int version = curl_version_info(CURLVERSION_NOW)->version_num;
-  driver->ftp_forgets = version >= 0x075700 && version < 0x080700;
-  driver->ftp_stalls = version >= 0x075700 && version < 0x080400;
+  driver->ftp_forgets = driver->curl >= 0x075700 && driver->curl < 0x080700;
+  driver->ftp_stalls = driver->curl >= 0x075700 && driver->curl < 0x080400;
 }
 
 static bool is_ftp(CURL *easy)

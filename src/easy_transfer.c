@@ -6,7 +6,9 @@
 #include "receiver.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define GUARD_TYPE "multisock.guard"
 
@@ -24,7 +26,7 @@ core.waiting. Callbacks for headers, body and upload cannot be set from then on.
 static int easy_collect(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
-  if (easy->multi != NULL)
+  if (easy->multi != NULL || easy->depth > 0)
     return luaL_error(L, "collect: the transfer is running");
   if (!receiver_attach(easy))
     return luaL_error(L, "not enough memory");
@@ -43,14 +45,15 @@ static int easy_id(lua_State *L)
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
 "chatty" "auth_rounds" "tell_connected" "sending" "proxied" (booleans), see
-receiver.h
+receiver.h; "version": version() is asked for, with verbose and debugfunction,
+which have to be free
 @param value
 @return self */
 static int easy_gather(lua_State *L)
 {
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
-    "auth_rounds", "tell_connected", "sending", "proxied", NULL
+    "auth_rounds", "tell_connected", "sending", "proxied", "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -64,7 +67,8 @@ static int easy_gather(lua_State *L)
   case 5: receiver->auth_rounds = on; break;
   case 6: receiver->tell_connected = on; break;
   case 7: receiver->sending = on; break;
-  default: receiver->proxied = on; break;
+  case 8: receiver->proxied = on; break;
+  default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);
   return 1;
@@ -78,6 +82,7 @@ static int easy_forget(lua_State *L)
   easy_leave_news(easy);
   easy->finished = false;
   easy->failed_in_lua = false;
+  receiver_unask_version(easy);
   receiver_reset(receiver);
   return 0;
 }
@@ -108,8 +113,9 @@ static void push_failure(lua_State *L, Easy *easy)
                       "max_body",
                       curl_version_info(CURLVERSION_NOW)->version);
     else
-      lua_pushfstring(L, "the body is larger than max_body (%I bytes)",
-                      (LUAI_UACINT)receiver->max_body);
+      lua_pushfstring(L, "the body is larger than max_body (" INTEGER
+                      " bytes)",
+                      INTEGER_VALUE(receiver->max_body));
   }
   lua_setfield(L, -2, "message");
   lua_pushboolean(L, 0);
@@ -169,24 +175,31 @@ static int easy_take(lua_State *L)
 }
 
 /*** Writes the body to a file from now on, what waits here first.
-@param file open Lua file, to be kept open until the transfer has ended
+@param file open Lua file; what was written to it before comes first, and it may
+be closed at any time
 @return bytes written so far; or nil, message */
 static int easy_sink(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  luaL_Stream *stream = luaL_checkudata(L, 2, LUA_FILEHANDLE);
+  FILE *file = NULL;
   size_t size = buffer_size(&receiver->body);
-  luaL_argcheck(L, stream->closef != NULL, 2, "file is closed");
-  errno = 0;
-  if (size > 0 &&
-      fwrite(buffer_head(&receiver->body), 1, size, stream->f) != size) {
+  int fd = -1;
+  if (!compat_tofile(L, 2, &file))
+    luaL_argerror(L, 2, "open file expected");
+  luaL_argcheck(L, file != NULL, 2, "file is closed");
+  if (fflush(file) == 0)
+    fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0);
+  if (fd < 0 || (size > 0 &&
+                 !receiver_write(fd, buffer_head(&receiver->body), size))) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
+    if (fd >= 0)
+      (void)close(fd);
     return 2;
   }
   buffer_drop(&receiver->body, size);
-  receiver->sink = stream->f;
+  receiver_sink(receiver, fd);
   lua_pushinteger(L, (lua_Integer)size);
   return 1;
 }
@@ -260,6 +273,20 @@ static int easy_marks(lua_State *L)
   return 6;
 }
 
+/*** The HTTP version in which the request was sent, when it was asked for
+(gather "version"): known long before an answer.
+@return "1" "2" or "3"; nil while it is not known */
+static int easy_version(lua_State *L)
+{
+  Easy *easy;
+  const Receiver *receiver = receiver_check(L, &easy);
+  if (receiver->version == 0)
+    lua_pushnil(L);
+  else
+    lua_pushlstring(L, &receiver->version, 1);
+  return 1;
+}
+
 /*** Where the transfer is.
 @return "resolve" "connect" "tls" "send" "wait" or "receive" */
 static int easy_phase(lua_State *L)
@@ -308,20 +335,23 @@ static void snapshot_push(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   Snapshot shot;
-  luaL_Buffer bytes;
+  luaL_Buffer buffer;
+  char *bytes;
+  size_t size;
   memset(&shot, 0, sizeof shot);
   snapshot_fill(&shot, easy->handle);
   shot.status = receiver->status;
   shot.head = buffer_size(&receiver->head);
   shot.trailers = buffer_size(&receiver->trailers);
-  luaL_buffinitsize(L, &bytes, sizeof shot + shot.head + shot.trailers);
-  luaL_addlstring(&bytes, (const char *)&shot, sizeof shot);
+  size = sizeof shot + shot.head + shot.trailers;
+  bytes = luaL_buffinitsize(L, &buffer, size);
+  memcpy(bytes, &shot, sizeof shot);
   if (shot.head > 0)
-    luaL_addlstring(&bytes, buffer_head(&receiver->head), shot.head);
+    memcpy(bytes + sizeof shot, buffer_head(&receiver->head), shot.head);
   if (shot.trailers > 0)
-    luaL_addlstring(&bytes, buffer_head(&receiver->trailers),
-                    shot.trailers);
-  luaL_pushresult(&bytes);
+    memcpy(bytes + sizeof shot + shot.head, buffer_head(&receiver->trailers),
+           shot.trailers);
+  luaL_pushresultsize(&buffer, size);
 }
 
 void easy_push_rest(lua_State *L, Easy *easy)
@@ -365,10 +395,14 @@ static int guard_new(lua_State *L)
    that drives it ends the transfer when it hands over its news. */
 static int guard_gc(lua_State *L)
 {
-  const Guard *guard = lua_touserdata(L, 1);
+  const Guard *guard = luaL_testudata(L, 1, GUARD_TYPE);
   Easy *easy;
   Easy **box;
+  if (guard == NULL)
+    return 0;
   compat_getuservalue(L, 1);
+  if (!lua_istable(L, -1))
+    return 0;                      /* a copy, of another Lua state */
   lua_rawgeti(L, -1, 1);
   box = luaL_testudata(L, -1, easy_type);
   easy = box != NULL ? *box : NULL;
@@ -477,8 +511,9 @@ static int snapshot_read(lua_State *L)
   Snapshot shot;
   luaL_argcheck(L, size >= sizeof shot, 1, "is no snapshot");
   memcpy(&shot, bytes, sizeof shot);
-  luaL_argcheck(L, size - sizeof shot == shot.head + shot.trailers, 1,
-                "is no snapshot");
+  size -= sizeof shot;
+  luaL_argcheck(L, shot.head <= size && shot.trailers == size - shot.head &&
+                shot.ip[sizeof shot.ip - 1] == '\0', 1, "is no snapshot");
   bytes += sizeof shot;
   switch (luaL_checkoption(L, 2, NULL, fields)) {
   case 0: push_timings(L, &shot); break;
@@ -506,7 +541,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
-  { "home", easy_home },
+  { "home", easy_home },         { "version", easy_version },
   { "sink", easy_sink },         { "sink_error", easy_sink_error },
   { NULL, NULL }
 };

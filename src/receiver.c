@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "multi.h"
 
@@ -159,14 +160,27 @@ static bool passes_cap(const Receiver *receiver, size_t size)
                                             size) > receiver->max_body;
 }
 
+bool receiver_write(int fd, const char *bytes, size_t size)
+{
+  while (size > 0) {
+    ssize_t written = write(fd, bytes, size);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return false;
+    bytes += written;
+    size -= (size_t)written;
+  }
+  return true;
+}
+
 /* Straight to a file: no copy, and nothing to pause for. */
 static size_t sink_body(Easy *easy, const char *bytes, size_t size)
 {
   Receiver *receiver = easy->receiver;
   touch(easy);
-  errno = 0;
-  if (fwrite(bytes, 1, size, receiver->sink) != size) {
-    receiver->sink_error = errno != 0 ? errno : EIO;
+  if (!receiver_write(receiver->sink - 1, bytes, size)) {
+    receiver->sink_error = errno;
     return size + 1;
   }
   receiver->received += (curl_off_t)size;
@@ -181,7 +195,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   Receiver *receiver = easy->receiver;
   Buffer *body = &receiver->body;
   (void)one;
-  if (receiver->sink != NULL)
+  if (receiver->sink != 0)
     return sink_body(easy, bytes, size);
   if (!receiver->buffering && !receiver->no_pause &&
       buffer_size(body) > 0 &&
@@ -256,6 +270,46 @@ static int on_connected(void *data, char *peer, char *local, int peer_port,
   return CURL_PREREQFUNC_OK;
 }
 
+/* libcurl tells the HTTP version with the answer, which may be a long time
+   coming. But what it shows here begins with a request line that names the
+   version TLS has agreed on, in HTTP/2 and 3 too. */
+static int on_debug(CURL *handle, curl_infotype type, char *bytes,
+                    size_t size, void *data)
+{
+  static const char before[] = " HTTP/";
+  Easy *easy = data;
+  const char *at = type == CURLINFO_HEADER_OUT ? memchr(bytes, '\r', size)
+                                               : NULL;
+  /* Before the connection is there this is a request to a proxy. */
+  if (at == NULL || !easy->receiver->connected)
+    return 0;
+  while (at > bytes && *at != ' ')
+    at--;
+  if (strncmp(at, before, sizeof before - 1) != 0)
+    return 0;
+  easy->receiver->version = at[sizeof before - 1];
+  (void)curl_easy_setopt(handle, CURLOPT_VERBOSE, 0L);     /* it is known */
+  return 0;
+}
+
+void receiver_ask_version(Easy *easy)
+{
+  /* Setting these cannot fail. */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGFUNCTION, on_debug);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGDATA, easy);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 1L);
+  easy->receiver->asks_version = true;
+}
+
+void receiver_unask_version(Easy *easy)
+{
+  if (!easy->receiver->asks_version)
+    return;
+  (void)curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 0L);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGFUNCTION, NULL);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGDATA, NULL);
+}
+
 /* ---- Life ---- */
 
 void receiver_install(Easy *easy)
@@ -273,9 +327,17 @@ void receiver_install(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
 
+void receiver_sink(Receiver *receiver, int fd)
+{
+  if (receiver->sink != 0)
+    (void)close(receiver->sink - 1);           /* all of it was written */
+  receiver->sink = fd + 1;
+}
+
 void receiver_reset(Receiver *receiver)
 {
   Receiver fresh;
+  receiver_sink(receiver, -1);
   memset(&fresh, 0, sizeof fresh);
   fresh.head = receiver->head;
   fresh.body = receiver->body;
@@ -309,10 +371,23 @@ bool receiver_attach(Easy *easy)
   return true;
 }
 
+bool receiver_attach_like(Easy *easy, const Easy *model)
+{
+  if (!receiver_attach(easy))
+    return false;
+  easy->receiver->high_water = model->receiver->high_water;
+  easy->receiver->max_headers = model->receiver->max_headers;
+  easy->receiver->max_body = model->receiver->max_body;
+  easy->receiver->proxied = model->receiver->proxied;
+  easy->receiver->auth_rounds = model->receiver->auth_rounds;
+  return true;
+}
+
 void receiver_free(Receiver *receiver)
 {
   if (receiver == NULL)
     return;
+  receiver_sink(receiver, -1);
   buffer_free(&receiver->head);
   buffer_free(&receiver->body);
   buffer_free(&receiver->trailers);

@@ -4,7 +4,6 @@
 #ifndef MULTISOCK_RECEIVER_H
 #define MULTISOCK_RECEIVER_H
 
-#include <stdio.h>
 
 #include "buffer.h"
 #include "easy.h"
@@ -26,7 +25,8 @@ typedef struct Receiver {
   curl_off_t received;     /* decoded bytes so far */
   curl_off_t max_body;     /* bytes; 0: none */
   curl_off_t sent_bytes;   /* upload bytes that libcurl took */
-  FILE *sink;              /* takes the body instead of `body`, or NULL */
+  int sink;                /* takes the body instead of `body`: 1 + a
+                              descriptor of ours, or 0 */
   int sink_error;          /* errno of a write that failed */
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
@@ -45,6 +45,8 @@ typedef struct Receiver {
   bool fed_all;            /* no more will come */
   bool auth_rounds;        /* a 401 or 407 may be followed by another */
   bool tell_connected;     /* connecting is news */
+  bool asks_version;       /* see receiver_ask_version */
+  char version;            /* '1' '2' '3', of what was sent; 0: not known */
   bool abandoned;          /* its response was collected unread */
   bool restarted;          /* another answer began after part of the body */
   bool proxied;            /* the connection is one to a proxy */
@@ -54,6 +56,16 @@ typedef struct Receiver {
 /* Makes this handle collect into a receiver; false: out of memory. */
 bool receiver_attach(Easy *easy);
 
+/* Makes it collect as another handle does, whose options it has; false: out of
+   memory. */
+bool receiver_attach_like(Easy *easy, const Easy *model);
+
+/* Writes all of it; false with errno set. */
+bool receiver_write(int fd, const char *bytes, size_t size);
+
+/* Lets the body go to a descriptor, which the receiver closes; -1: no more. */
+void receiver_sink(Receiver *receiver, int fd);
+
 /* Ready for the next transfer: buffers and marks empty, limits as they are. */
 void receiver_reset(Receiver *receiver);
 
@@ -61,6 +73,13 @@ void receiver_reset(Receiver *receiver);
 void receiver_install(Easy *easy);
 
 void receiver_free(Receiver *receiver);
+
+/* Learns the HTTP version as soon as the connection is there, for one
+   transfer. */
+void receiver_ask_version(Easy *easy);
+
+/* Ends that; needed before its options serve another one. */
+void receiver_unask_version(Easy *easy);
 
 /* Whether the final status and headers may be handed over. */
 bool receiver_answered(const Easy *easy);

@@ -95,6 +95,9 @@ function Client:close()
   for _, host in pairs(self.hosts) do
     handles.forget(self, host)
   end
+  if self.model then
+    self.model:close()
+  end
 end
 
 Client.__close = Client.close
@@ -132,7 +135,7 @@ local function new_pool(limits)
       -- Idle ones hold descriptors too: the oldest make room for the next host.
       maxconnects = idle,
     }))
-    scheduler.loop.attach(multi)
+    scheduler.loop().attach(multi)
     return multi
   end, limits.idle, admission.process_limit())
 end

@@ -13,6 +13,8 @@ asks for HTTP/1.1 gets "over 1.1" for every answer.
     /goaway-later?n=N  the first N times: answers, and GOAWAY after it
     /reset-body    headers, half of the body, RST_STREAM with INTERNAL_ERROR
     /garbage       bytes that are no frames
+    /hold?n=N      no answer before N requests with this URL wait, on whatever
+                   connections; then "held" for all
     /stall         nothing
     /count         how often each path was asked for, as lines "path count"
 """
@@ -30,6 +32,7 @@ import h2.errors
 import h2.events
 
 COUNT = collections.Counter()
+HELD = collections.defaultdict(list)
 LATE_ERRORS = {
     "/reset-body": h2.errors.ErrorCodes.INTERNAL_ERROR,
     "/h1-late": h2.errors.ErrorCodes.HTTP_1_1_REQUIRED,
@@ -95,6 +98,10 @@ class Connection(asyncio.Protocol):
             self.h2.reset_stream(stream, LATE_ERRORS[url.path])
         elif url.path == "/garbage":
             self.transport.write(b"\xff" * 100)
+        elif url.path == "/hold":
+            HELD[target].append((self, stream))
+            if len(HELD[target]) == number:
+                release(HELD.pop(target))
         elif url.path == "/count":
             self.answer(stream, "".join(
                 "%s %d\n" % pair for pair in COUNT.items()))
@@ -110,6 +117,12 @@ class Connection(asyncio.Protocol):
         self.h2.close_connection(last_stream_id=max(last, 0))
         self.flush()
         self.transport.close()
+
+
+def release(held):
+    for connection, stream in held:
+        connection.answer(stream, "held")
+        connection.flush()
 
 
 def end_with_stdin():
