@@ -97,11 +97,15 @@ local function finish_start(self, status, err)
   return transfer.new_response(self.request, status, self)
 end
 
--- Whether the user looks at what libcurl tells while it works.
-local function traces(raw)
-  for name in pairs(raw or {}) do
+-- Whether somebody else gets what libcurl tells while it works: the user; or
+-- standard error, from the handles with which libcurl asks a doh_url.
+local function is_overheard(given)
+  if given.doh_url then
+    return true
+  end
+  for name in pairs(given.curl or {}) do
     name = tostring(name):lower()
-    if name == "verbose" or name == "debugfunction" then
+    if name == "verbose" or name == "debugfunction" or name == "doh_url" then
       return true
     end
   end
@@ -126,7 +130,7 @@ local function start_guarded(request, host, scout, started)
   end
   if scout then
     easy:gather("tell_connected", true)
-    if not traces(request.settings.curl) then
+    if not is_overheard(request.settings) then
       easy:gather("version", true)
     end
   end
