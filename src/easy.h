@@ -42,6 +42,8 @@ typedef struct Easy {
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
+  long buffer_size;        /* chosen in shortcut.c; 0: libcurl's own, -1: the
+                              user's */
   const void *target;      /* whose URL it was last set to, see shortcut.c */
   struct Multi **home;     /* the multi that has its connection */
   bool finished;           /* libcurl has reported its end */
@@ -52,7 +54,6 @@ typedef struct Easy {
   bool orphan;             /* its userdata is gone or closed */
   bool failed_in_lua;      /* a callback raised: the error is kept */
   bool offered;            /* pushed by a server, see multi_push.c */
-  bool small_buffer;       /* see choose_buffer in shortcut.c */
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */

@@ -159,8 +159,8 @@ static int easy_take(lua_State *L)
 }
 
 /*** Writes the body to a file from now on, what waits here first.
-@param file open Lua file, to be kept open until the transfer has ended
-@return bytes written so far; or nil, message */
+@param file open Lua file
+@return how many bytes of it waited; or nil, message */
 static int easy_sink(lua_State *L)
 {
   Easy *easy;
@@ -168,29 +168,34 @@ static int easy_sink(lua_State *L)
   luaL_Stream *stream = luaL_checkudata(L, 2, LUA_FILEHANDLE);
   size_t size = buffer_size(&receiver->body);
   luaL_argcheck(L, stream->closef != NULL, 2, "file is closed");
-  errno = 0;
-  if (size > 0 &&
-      fwrite(buffer_head(&receiver->body), 1, size, stream->f) != size) {
+  luaL_argcheck(L, !sink_is_open(&receiver->sink), 1, "has a file already");
+  if (!sink_open(&receiver->sink, stream->f)) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
     return 2;
   }
-  buffer_drop(&receiver->body, size);
-  receiver->sink = stream->f;
+  if (size > 0 && !sink_put(&receiver->sink, buffer_head(&receiver->body), size,
+                            receiver->active_ms)) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(receiver->sink.error));
+    return 2;
+  }
+  buffer_clear(&receiver->body);
   lua_pushinteger(L, (lua_Integer)size);
   return 1;
 }
 
-/*** Why the file refused to take more.
-@return string, or nil when it did not */
-static int easy_sink_error(lua_State *L)
+/*** Writes what the file has not got yet, and lets go of it.
+@return nil when it has got all; else string: why not */
+static int easy_sink_end(lua_State *L)
 {
   Easy *easy;
-  int code = receiver_check(L, &easy)->sink_error;
-  if (code == 0)
+  Sink *sink = &receiver_check(L, &easy)->sink;
+  sink_close(sink);
+  if (sink->error == 0)
     lua_pushnil(L);
   else
-    lua_pushstring(L, strerror(code));
+    lua_pushstring(L, strerror(sink->error));
   return 1;
 }
 
@@ -497,7 +502,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
   { "home", easy_home },
-  { "sink", easy_sink },         { "sink_error", easy_sink_error },
+  { "sink", easy_sink },         { "sink_end", easy_sink_end },
   { NULL, NULL }
 };
 

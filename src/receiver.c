@@ -1,7 +1,6 @@
 /* See receiver.h. All callbacks here write C structs only. */
 #include "receiver.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -144,16 +143,13 @@ static bool passes_cap(const Receiver *receiver, size_t size)
                                             size) > receiver->max_body;
 }
 
-/* Straight to a file: no copy, and nothing to pause for. */
+/* To a file: nothing to pause for. */
 static size_t sink_body(Easy *easy, const char *bytes, size_t size)
 {
   Receiver *receiver = easy->receiver;
   touch(easy);
-  errno = 0;
-  if (fwrite(bytes, 1, size, receiver->sink) != size) {
-    receiver->sink_error = errno != 0 ? errno : EIO;
+  if (!sink_put(&receiver->sink, bytes, size, receiver->active_ms))
     return size + 1;
-  }
   receiver->received += (curl_off_t)size;
   if (receiver->chatty)
     tell(easy);
@@ -166,7 +162,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   Receiver *receiver = easy->receiver;
   Buffer *body = &receiver->body;
   (void)one;
-  if (receiver->sink != NULL)
+  if (sink_is_open(&receiver->sink))
     return sink_body(easy, bytes, size);
   if (!receiver->buffering && !receiver->no_pause &&
       buffer_size(body) > 0 &&
@@ -261,6 +257,7 @@ void receiver_install(Easy *easy)
 void receiver_reset(Receiver *receiver)
 {
   Receiver fresh;
+  sink_close(&receiver->sink);     /* of a transfer that was cut off */
   memset(&fresh, 0, sizeof fresh);
   fresh.head = receiver->head;
   fresh.body = receiver->body;
@@ -298,6 +295,7 @@ void receiver_free(Receiver *receiver)
 {
   if (receiver == NULL)
     return;
+  sink_close(&receiver->sink);
   buffer_free(&receiver->head);
   buffer_free(&receiver->body);
   buffer_free(&receiver->trailers);

@@ -4,10 +4,9 @@
 #ifndef MULTISOCK_RECEIVER_H
 #define MULTISOCK_RECEIVER_H
 
-#include <stdio.h>
-
 #include "buffer.h"
 #include "easy.h"
+#include "sink.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -26,8 +25,7 @@ typedef struct Receiver {
   curl_off_t received;     /* decoded bytes so far */
   curl_off_t max_body;     /* bytes; 0: none */
   curl_off_t sent_bytes;   /* upload bytes that libcurl took */
-  FILE *sink;              /* takes the body instead of `body`, or NULL */
-  int sink_error;          /* errno of a write that failed */
+  Sink sink;               /* when open, takes the body instead of `body` */
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
   unsigned serial;         /* counts its transfers: a guard is for one */

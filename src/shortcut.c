@@ -43,24 +43,37 @@ void easy_leave_waiting(lua_State *L, Easy *easy)
 
 /* ---- Starting ---- */
 
-/* What a receive buffer takes while its transfer waits is most of what libcurl
-   before 8.7 needs for one (later versions share one buffer). Small ones cost
-   more reads for large bodies, so they are for many transfers at once. */
+/* A large body costs the fewer reads the larger the receive buffer. 64 KiB are
+   what one read gets from a busy connection; of that, compressed a thousandfold
+   as deflate can, libcurl holds less than the 64 MiB that it may hold of a
+   paused transfer. */
+#define BUFFER_LARGE (60 * 1024L)
 #define BUFFER_USUAL (16 * 1024L)
 #define BUFFER_SMALL (1 * 1024L)
+
+/* libcurl before 8.7 has a buffer for each transfer (later versions share one),
+   so these are for as many transfers to a host at most. What only waits has a
+   buffer of the usual size for nothing: it is most of what it needs. */
+#define FEW 64
 #define MANY 2000
 
 /* Small buffers are for what cannot become HTTP/2, which writes past them in
    libcurl before 8.1. */
+static long suitable_buffer(const Gate *gate)
+{
+  if (gate->active <= FEW || compat_curl_version() >= 0x080700)
+    return BUFFER_LARGE;
+  return gate->cleartext && gate->active > MANY ? BUFFER_SMALL : BUFFER_USUAL;
+}
+
 static void choose_buffer(Easy *easy, const Gate *gate)
 {
-  bool small = gate->cleartext && gate->active > MANY;
-  if (easy->small_buffer == small || compat_curl_version() >= 0x080700)
+  long size = suitable_buffer(gate);
+  if (easy->buffer_size == size || easy->buffer_size < 0)
     return;
   /* Refused while a buffer is there: then it stays as it is. */
-  if (curl_easy_setopt(easy->handle, CURLOPT_BUFFERSIZE,
-                       small ? BUFFER_SMALL : BUFFER_USUAL) == CURLE_OK)
-    easy->small_buffer = small;
+  if (curl_easy_setopt(easy->handle, CURLOPT_BUFFERSIZE, size) == CURLE_OK)
+    easy->buffer_size = size;
 }
 
 /* Gives the handle the URL of the target at `target`, and keeps that alive. */

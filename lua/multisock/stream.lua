@@ -409,7 +409,7 @@ function Stream:save(file)
   if self.released then
     return nil, self.failure
   end
-  message = easy:sink_error()
+  message = easy:sink_end()
   _, _, received = easy:marks()
   check_end(self)
   if message then
