@@ -19,18 +19,18 @@ describe("a pool", function()
     assert.equal(1, #made)
   end)
 
-  it("takes another multi for every 64 handles, and evens out", function()
+  it("takes another multi for every 16 handles, and evens out", function()
     local made = new_pool()
-    for _ = 1, 64 do
+    for _ = 1, 16 do
       assert.equal(made[1], made:assign(true))
     end
     assert.not_equal(made[1], made:assign(true))
     for _ = 1, 2000 do
       made:assign(true)
     end
-    assert.equal(16, #made)
-    for i = 1, 16 do
-      assert.is_true(math.abs(made.handles[made[i]] - 2065 / 16) <= 1)
+    assert.equal(32, #made)
+    for i = 1, 32 do
+      assert.is_true(math.abs(made.handles[made[i]] - 2017 / 32) <= 1)
     end
     -- One that is freed is the next to be used.
     for _ = 1, 5 do
@@ -44,9 +44,9 @@ describe("a pool", function()
     for _ = 1, 3000 do
       made:assign(true)
     end
-    assert.equal(7, #made)
+    assert.equal(31, #made)
     for _, idle in ipairs(given) do
-      assert.is_true(idle * 7 <= 1000 and idle >= 128)
+      assert.is_true(idle * 31 <= 1000 and idle >= 32)
     end
     made = new_pool(nil, 30)
     assert.equal(1, made.most)

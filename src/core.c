@@ -14,6 +14,7 @@
 #include "mime.h"
 #include "options.h"
 #include "proxy.h"
+#include "resume.h"
 #include "share.h"
 #include "shortcut.h"
 #include "url.h"
@@ -196,6 +197,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);
   gate_open(L);
+  resume_open(L);
   shortcut_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {
     lua_pushinteger(L, constants[i].value);

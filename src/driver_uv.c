@@ -334,6 +334,11 @@ void uvdriver_transfers(UvDriver *driver, int change)
     uv_unref((uv_handle_t *)&driver->check);
 }
 
+uint64_t uvdriver_now(const UvDriver *driver)
+{
+  return uv_now(driver->loop);
+}
+
 size_t uvdriver_watched(const UvDriver *driver)
 {
   return driver->watched;

@@ -86,6 +86,9 @@ bool uvdriver_is_behind(const UvDriver *driver);
 /* Reads what finished on this multi; for a caller that drove it itself. */
 void uvdriver_drain(UvMulti *multi);
 
+/* The loop's clock, ms of uv_hrtime at the beginning of its turn. */
+uint64_t uvdriver_now(const UvDriver *driver);
+
 /* How many sockets are watched now (idle ones included). */
 size_t uvdriver_watched(const UvDriver *driver);
 

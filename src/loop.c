@@ -151,6 +151,7 @@ static int loop_step(lua_State *L)
   uv_run_mode mode = UV_RUN_ONCE;
   if (loop->depth > 0)
     return luaL_error(L, "step: the loop is running");
+  uv_update_time(&loop->uv);       /* Lua may have worked for long */
   if (!lua_isnoneornil(L, 2)) {
     lua_Number seconds = luaL_checknumber(L, 2);
     if (!(seconds > 0))
@@ -158,7 +159,6 @@ static int loop_step(lua_State *L)
     else {
       uint64_t ms = seconds < 1e9 ? (uint64_t)(seconds * 1000) + 1
                                   : (uint64_t)1e12;
-      uv_update_time(&loop->uv);
       (void)uv_timer_start(&loop->alarm, on_alarm, ms, 0);
     }
   }

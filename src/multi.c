@@ -260,6 +260,12 @@ void multi_adopt(Multi *multi, Easy *easy)
     uvdriver_transfers(multi->driven.driver, 1);
 }
 
+uint64_t multi_now(const Multi *multi)
+{
+  return multi->driven.driver != NULL ? uvdriver_now(multi->driven.driver)
+                                      : uv_hrtime() / 1000000;
+}
+
 /* Connections of a share outlive the driver: it leaves them alone. */
 static UvDriver *driver_for(const Multi *multi, const Easy *easy)
 {

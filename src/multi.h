@@ -53,8 +53,13 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx);
 /* The same for a caller who keeps both userdata alive until the easy has left
    the multi: nothing is pinned. */
 CURLMcode multi_add_held(Multi *multi, Easy *easy);
+
 /* Counts an easy in that libcurl itself has added. */
 void multi_adopt(Multi *multi, Easy *easy);
+
+/* Milliseconds of uv_hrtime; of a multi that a loop drives those of the loop's
+   turn, because asking the clock at each event would be dear. */
+uint64_t multi_now(const Multi *multi);
 
 /* Takes it out again and lets go of its userdata. */
 void multi_remove(Multi *multi, Easy *easy);

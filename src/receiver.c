@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <uv.h>
 
 #include "multi.h"
 
@@ -16,7 +15,8 @@
 
 static void touch(Easy *easy)
 {
-  easy->receiver->active_ms = uv_hrtime() / 1000000;
+  if (easy->multi != NULL)
+    easy->receiver->active_ms = multi_now(easy->multi);
 }
 
 static void tell(Easy *easy)
@@ -78,7 +78,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *data)
     /* Also the next block of an authentication round. */
     buffer_clear(block);
     receiver->status = status_of(line, size);
-    touch(easy);                   /* once a block: the clock is not free */
+    touch(easy);                   /* once a block */
     receiver->stage = STAGE_HEADERS;
   }
   else if (receiver->stage >= STAGE_BODY) {

@@ -15,7 +15,7 @@
 #define KICKS_MAX 100
 
 /* Connections that a search in one multi is cheap for, and multis at most. */
-#define SHARD_CONNECTIONS 60
+#define SHARD_CONNECTIONS 16
 #define SHARDS_MAX 32
 
 struct shard {
@@ -221,6 +221,7 @@ static void best_open(struct slot *slot) {
     curl_easy_setopt(slot->easy, CURLOPT_FRESH_CONNECT, 1L);
   /* No search of the environment for a proxy in each request. */
   curl_easy_setopt(slot->easy, CURLOPT_PROXY, "");
+  curl_easy_setopt(slot->easy, CURLOPT_NOPROXY, "");
   curl_easy_setopt(slot->easy, CURLOPT_OPENSOCKETFUNCTION, on_open_socket);
   curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
 }

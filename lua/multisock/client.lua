@@ -61,8 +61,9 @@ end
 -- @param url string @param options? table
 -- @return response; or nil, err @raise on misuse, and when cancelled
 function Client:fetch(url, options)
-  if options == nil and self.is_plain then
-    return get(self, url)
+  local known = options == nil and self.known[url]
+  if known then
+    return get(known)
   end
   return send(self, nil, url, options)
 end
@@ -74,8 +75,9 @@ for _, method in ipairs({ "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" })
 end
 
 function Client:get(url, options)
-  if options == nil and self.is_plain then
-    return get(self, url)
+  local known = options == nil and self.known[url]
+  if known then
+    return get(known)
   end
   return send(self, "GET", url, options)
 end
@@ -85,7 +87,7 @@ function Client:close()
   if self.closed then
     return
   end
-  self.closed, self.is_plain = true, false
+  self.closed, self.known = true, {}
   for _, host in pairs(self.hosts) do
     host:close()
   end
@@ -181,6 +183,8 @@ function client.new(options)
     hosts = {},
     host_count = 0,
     host_limit = transfer.most_idle_hosts,
+    known = {},                   -- URLs that are asked for again, see transfer.lua
+    known_count = 0,
     handler = chain(MIDDLEWARE),
   }, Client)
   -- What a handle for plain requests is set up from.

@@ -9,9 +9,9 @@
 local pool = {}
 
 -- Handles of one multi from which on another one is used.
-local CROWD = 64
+local CROWD = 16
 
-local MOST_MEMBERS = 16
+local MOST_MEMBERS = 32
 
 local Pool = {}
 Pool.__index = Pool

@@ -70,12 +70,12 @@ function computed.history()
 end
 
 function computed:url()
-  return errors.redact_url(self._target.text)
+  return errors.redact_url((self._known or self.request).target.text)
 end
 
 -- One that came the short way was made without.
 function computed:request()
-  return request.plain(self._client, self._target)
+  return request.plain(self._known.client, self._known.target)
 end
 
 -- These change until the body has ended, so they are not kept before.
@@ -339,7 +339,6 @@ function transfer.new_response(made_for, status, running)
     request = made_for,
     status = status,
     ok = status >= 200 and status < 300,
-    _target = made_for.target,
     _use = "new",
     _queue_time = running.queue_time,
     _transfer = running,

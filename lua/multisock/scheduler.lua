@@ -14,7 +14,7 @@ local unobserved = require("multisock.unobserved")
 local pack, unpack = compat.pack, compat.unpack
 local create, resume, yield = coroutine.create, coroutine.resume, coroutine.yield
 local running_coroutine, may_suspend = compat.running_coroutine, core.may_suspend
-local now = loop.now
+local resume_woken, now = core.resume, loop.now
 
 local scheduler = { now = now, loop = loop }
 
@@ -124,6 +124,21 @@ end or function(task, fn, ...)
   settle(task, true, fn(...))
 end
 
+-- What a resume has come to.
+local function conclude(task, ok, err)
+  if not ok then
+    task.traceback = task.traceback or debug.traceback(task.co)
+    compat.close_coroutine(task.co)
+    settle(task, false, err)
+  end
+  if task.results then
+    finish(task)
+  elseif not task.parked then
+    -- It yielded by itself: let the others run, then go on.
+    enqueue(task)
+  end
+end
+
 local function run_task(task)
   local previous = scheduler.task
   local co = task.co
@@ -145,17 +160,7 @@ local function run_task(task)
   end
   nesting = nesting - 1
   scheduler.task = previous
-  if not ok then
-    task.traceback = task.traceback or debug.traceback(co)
-    compat.close_coroutine(co)
-    settle(task, false, err)
-  end
-  if task.results then
-    finish(task)
-  elseif not task.parked then
-    -- It yielded by itself: let the others run, then go on.
-    enqueue(task)
-  end
+  conclude(task, ok, err)
 end
 
 ---- Waiting ----------------------------------------------------------------
@@ -253,12 +258,16 @@ local function run_ready()
   -- that wake each other cannot starve the sockets.
   local last = ready_last
   while ready_first <= last do
-    local task = ready[ready_first]
-    ready[ready_first] = nil
-    ready_first = ready_first + 1
-    if task == main then
+    nesting = 1
+    -- Most only wait again: that is C's affair, see resume.c.
+    local following, task, ok, err = resume_woken(ready, ready_first, last, scheduler)
+    nesting, scheduler.task = 0, nil
+    ready_first = following
+    if ok ~= nil then
+      conclude(task, ok, err)
+    elseif task == main then
       main.parked = false
-    elseif not task.done then
+    elseif task and not task.done then
       run_task(task)
     end
   end

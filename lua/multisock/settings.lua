@@ -346,11 +346,12 @@ local function set_proxy(set, given)
     set("proxy", given.proxy)
   elseif given.proxy == false or not given.trust_env or not environment_has_proxy() then
     set("proxy", "")
+    set("noproxy", "")              -- otherwise libcurl asks the environment
   end
   if given.no_proxy then
     set("noproxy", table.concat(given.no_proxy, ","))
   elseif given.proxy and not given.trust_env then
-    set("noproxy", "")              -- otherwise libcurl asks the environment
+    set("noproxy", "")
   end
 end
 

@@ -8,10 +8,7 @@ local targets = {}
 -- The last URLs in two generations: when the young one is full it becomes the
 -- old one. Bounded, and a hit costs one table access.
 local GENERATION = 512
-local old, count = {}, 0
-
---- The young one, for those who only ask for what was parsed already.
-targets.young = {}
+local young, old, count = {}, {}, 0
 
 local function is_numeric(host)
   return host:find("^%[") ~= nil or host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
@@ -37,13 +34,14 @@ local function describe(url, text)
     cleartext = scheme == "http",
     web = scheme == "http" or scheme == "https",
     has_user = url:get("user") ~= nil or url:get("password") ~= nil,
+    repeated = false,             -- asked for before
   }
 end
 
 --- Parses an absolute URL.
 -- @return target; or nil, err of kind "url"
 function targets.get(text)
-  local target = targets.young[text]
+  local target = young[text]
   if target then
     return target
   end
@@ -63,9 +61,9 @@ function targets.get(text)
   end
   if not target.has_user then
     if count >= GENERATION then
-      old, targets.young, count = targets.young, {}, 0
+      old, young, count = young, {}, 0
     end
-    targets.young[text] = target
+    young[text] = target
     count = count + 1
   end
   return target

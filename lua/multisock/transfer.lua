@@ -8,7 +8,6 @@ local redirect = require("multisock.middleware.redirect")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local stream = require("multisock.stream")
-local targets = require("multisock.targets")
 
 local now, waiter = scheduler.now, scheduler.waiter
 local start, get_short = core.start, core.get
@@ -47,6 +46,7 @@ local function remember_host(client, key, host)
       if known:is_idle() then
         handles.forget(client, known)
         hosts[other] = nil
+        client.known, client.known_count = {}, 0
       else
         left = left + 1
       end
@@ -125,40 +125,77 @@ end
 
 -- For a request with nothing but a URL, where all is prepared: core.get (see
 -- shortcut.c) does nearly all of it. This is what most requests are, so no table
--- is made but the response.
+-- is made but the response, and one lookup finds all that the URL needs.
 
--- What core.get gave, from `status` on, made a response.
-local function conclude_short(client, host, target, task, status, body, snapshot, easy, awaited)
-  if not status then
-    if status == nil then
-      -- It did not start: `body` is the error.
-      host:pass_on()
-      body.url, body.attempts = errors.redact_url(target.text), 1
-      return nil, body
+-- Repeated URLs that a client remembers before it forgets them all.
+local MOST_KNOWN = 512
+
+-- What the short way needs to know. Remembered for a URL that is asked for again
+-- and again.
+local function know(client, host, target)
+  local known = { client = client, host = host, gate = host.gate, target = target }
+  if target.repeated then
+    client.known_count = client.known_count + 1
+    if client.known_count > MOST_KNOWN then
+      client.known, client.known_count = {}, 1
     end
-    -- Half-way: `body` is the handle, `snapshot` its multi.
-    local cancelled = task.interrupt
-    local self = stream.new(request_module.plain(client, target), body, snapshot, host, nil,
-      now(), 0)
-    task.interrupt = nil
-    if cancelled then
-      self:abort(cancelled)
-      error(cancelled, 0)
-    elseif client.closed then
-      return self:fail(errors.new("cancelled", stream.CLIENT_CLOSED))
-    end
-    return finish_start(self, body:answer())
+    client.known[target.text] = known
   end
+  target.repeated = true
+  return known
+end
+
+-- It did not start.
+local function conclude_refused(known, err)
+  known.host:pass_on()
+  err.url, err.attempts = errors.redact_url(known.target.text), 1
+  return nil, err
+end
+
+-- It came half-way: more of the body is to come, or it failed, or it was
+-- cancelled.
+local function conclude_halfway(known, task, easy, multi)
+  local client, cancelled = known.client, task.interrupt
+  local self = stream.new(request_module.plain(client, known.target), easy, multi, known.host, nil,
+    now(), 0)
+  task.interrupt = nil
+  if cancelled then
+    self:abort(cancelled)
+    error(cancelled, 0)
+  elseif client.closed then
+    return self:fail(errors.new("cancelled", stream.CLIENT_CLOSED))
+  end
+  return finish_start(self, easy:answer())
+end
+
+-- What is left when the response is there: a handle to close, or a place that
+-- somebody waits for.
+local function clear_up(known, easy, awaited)
   if easy then
-    handles.close(client, host, easy, easy:home())
+    handles.close(known.client, known.host, easy, easy:home())
   end
   if awaited then
-    host:pass_on()
+    known.host:pass_on()
   end
-  return setmetatable({
-    status = status, ok = status >= 200 and status < 300,
-    _target = target, _client = client, _body = body, _snapshot = snapshot, _use = "new",
-  }, transfer.response_metatable)
+end
+
+-- Returns the response; nil, err; or nothing when the request has to go the long
+-- way. `taken`: it has its place already.
+local function get_prepared(known, task, taken)
+  local status, body, snapshot, easy, awaited = get_short(known.gate, known.target, task, taken)
+  if status then
+    if easy or awaited then
+      clear_up(known, easy, awaited)
+    end
+    return setmetatable({
+      status = status, ok = status >= 200 and status < 300,
+      _known = known, _body = body, _snapshot = snapshot, _use = "new",
+    }, transfer.response_metatable)
+  elseif status == false then
+    return conclude_halfway(known, task, body, snapshot)
+  elseif body then
+    return conclude_refused(known, body)
+  end
 end
 
 -- With a place taken at `host`.
@@ -170,40 +207,33 @@ local function start_plain(request, host, task, started)
   end
   handles.keep(client, host, easy, multi, true)
   local queue_time = now() - started
-  local status, body, snapshot, awaited
-  status, body, snapshot, easy, awaited = get_short(host.gate, target, task, true)
-  if status == nil and body == nil then
-    return start_guarded(request, host, nil, started)
-  end
-  local response, err = conclude_short(client, host, target, task, status, body, snapshot, easy,
-    awaited)
+  local response, err = get_prepared(know(client, host, target), task, true)
   if response then
     response._queue_time = queue_time
+  elseif err == nil then
+    return start_guarded(request, host, nil, started)
   end
   return response, err
 end
 
---- GET with nothing but a URL, for a client that `is_plain`.
+--- GET with nothing but a URL that its client has in `known`.
 -- @return response; or nil, err
-function transfer.get(client, url)
-  local target, task = targets.young[url], scheduler.task
-  local host = target and task and target.web and client.hosts[target.origin]
-  if host then
-    local status, body, snapshot, easy, awaited = get_short(host.gate, target, task)
-    if status or body then
-      local response, err = conclude_short(client, host, target, task, status, body, snapshot, easy,
-        awaited)
-      if response and status and status >= 300 and status < 400 then
+function transfer.get(known)
+  local task = scheduler.task
+  if task then
+    local response, err = get_prepared(known, task)
+    if response then
+      local status = response.status
+      if status >= 300 and status < 400 then
         return redirect.continue(response.request, response, transfer.perform)
       end
-      return response, err
+      return response
+    elseif err then
+      return nil, err
     end
   end
-  local request, err = request_module.new(client, "GET", url)
-  if request == nil then
-    return nil, err
-  end
-  return client.handler(request)
+  local client = known.client
+  return client.handler(request_module.plain(client, known.target))
 end
 
 ---- All requests --------------------------------------------------------------
