@@ -42,8 +42,8 @@ typedef struct Easy {
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
-  long buffer_size;        /* chosen in shortcut.c; 0: libcurl's own, -1: the
-                              user's */
+  long buffer_size;        /* as shortcut.c has chosen it; 0: libcurl's own,
+                              -1: the user's */
   const void *target;      /* whose URL it was last set to, see shortcut.c */
   struct Multi **home;     /* the multi that has its connection */
   bool finished;           /* libcurl has reported its end */

@@ -42,15 +42,16 @@ static int easy_id(lua_State *L)
 
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
-"chatty" "auth_rounds" "tell_connected" "sending" "proxied" (booleans), see
-receiver.h
+"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded"
+(booleans), see receiver.h
 @param value
 @return self */
 static int easy_gather(lua_State *L)
 {
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
-    "auth_rounds", "tell_connected", "sending", "proxied", NULL
+    "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
+    NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -64,7 +65,8 @@ static int easy_gather(lua_State *L)
   case 5: receiver->auth_rounds = on; break;
   case 6: receiver->tell_connected = on; break;
   case 7: receiver->sending = on; break;
-  default: receiver->proxied = on; break;
+  case 8: receiver->proxied = on; break;
+  default: receiver->undecoded = on; break;
   }
   lua_settop(L, 1);
   return 1;
@@ -136,7 +138,7 @@ static int easy_answer(lua_State *L)
 /*** Takes body bytes that have arrived.
 @param most bytes at most; nil: all
 @return string, or nil when nothing is there now; and whether the transfer
-was paused for the buffer to be emptied */
+was paused for the buffer to be emptied, and it is empty now */
 static int easy_take(lua_State *L)
 {
   Easy *easy;
@@ -154,7 +156,7 @@ static int easy_take(lua_State *L)
     lua_pushlstring(L, buffer_head(&receiver->body), size);
     buffer_drop(&receiver->body, size);
   }
-  lua_pushboolean(L, receiver->paused);
+  lua_pushboolean(L, receiver->paused && buffer_size(&receiver->body) == 0);
   return 2;
 }
 

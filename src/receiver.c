@@ -268,6 +268,7 @@ void receiver_reset(Receiver *receiver)
   fresh.max_body = receiver->max_body;
   fresh.proxied = receiver->proxied;
   fresh.auth_rounds = receiver->auth_rounds;
+  fresh.undecoded = receiver->undecoded;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
   buffer_clear(&receiver->head);
@@ -287,6 +288,7 @@ bool receiver_attach(Easy *easy)
   easy->receiver->max_headers = MAX_HEADERS;
   easy->receiver->max_body = 0;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
+  easy->receiver->undecoded = false;
   receiver_install(easy);
   return true;
 }

@@ -35,6 +35,7 @@ typedef struct Receiver {
   bool connected;          /* the connection is there: sending begins */
   bool buffering;          /* wanted whole: no pause, no news per chunk */
   bool no_pause;           /* HTTP/2 before 8.4 loses data when paused */
+  bool undecoded;          /* the body comes as the server sends it */
   bool chatty;             /* news for every piece, for progress */
   bool paused;             /* the write callback has paused it */
   bool sending;            /* has an upload that is fed */

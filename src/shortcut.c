@@ -43,33 +43,36 @@ void easy_leave_waiting(lua_State *L, Easy *easy)
 
 /* ---- Starting ---- */
 
-/* A large body costs the fewer reads the larger the receive buffer. 64 KiB are
-   what one read gets from a busy connection; of that, compressed a thousandfold
-   as deflate can, libcurl holds less than the 64 MiB that it may hold of a
-   paused transfer. */
-#define BUFFER_LARGE (60 * 1024L)
+/* A large body costs the fewer reads, and the other side the fewer turns, the
+   larger the receive buffer. But of a paused transfer libcurl holds what one read
+   decodes to, which is a thousand times as much in the worst case, and gives up
+   at 64 MiB: large buffers are for what is not decoded, by few transfers. */
+#define BUFFER_LARGE (512 * 1024L)
 #define BUFFER_USUAL (16 * 1024L)
-#define BUFFER_SMALL (1 * 1024L)
+#define FEW 16
 
-/* libcurl before 8.7 has a buffer for each transfer (later versions share one),
-   so these are for as many transfers to a host at most. What only waits has a
-   buffer of the usual size for nothing: it is most of what it needs. */
-#define FEW 64
+/* What a receive buffer takes while its transfer waits is most of what libcurl
+   before 8.7 needs for one (later versions share one buffer). Small ones are for
+   many transfers at once, which cannot become HTTP/2: that writes past them in
+   libcurl before 8.1. */
+#define BUFFER_SMALL (1 * 1024L)
 #define MANY 2000
 
-/* Small buffers are for what cannot become HTTP/2, which writes past them in
-   libcurl before 8.1. */
-static long suitable_buffer(const Gate *gate)
+static long suitable_buffer(const Easy *easy, const Gate *gate)
 {
-  if (gate->active <= FEW || compat_curl_version() >= 0x080700)
+  if (easy->receiver->undecoded && gate->active <= FEW)
     return BUFFER_LARGE;
-  return gate->cleartext && gate->active > MANY ? BUFFER_SMALL : BUFFER_USUAL;
+  if (gate->active > MANY && gate->cleartext &&
+      compat_curl_version() < 0x080700)
+    return BUFFER_SMALL;
+  return BUFFER_USUAL;
 }
 
 static void choose_buffer(Easy *easy, const Gate *gate)
 {
-  long size = suitable_buffer(gate);
-  if (easy->buffer_size == size || easy->buffer_size < 0)
+  long size = suitable_buffer(easy, gate);
+  long now = easy->buffer_size != 0 ? easy->buffer_size : BUFFER_USUAL;
+  if (now == size || now < 0)
     return;
   /* Refused while a buffer is there: then it stays as it is. */
   if (curl_easy_setopt(easy->handle, CURLOPT_BUFFERSIZE, size) == CURLE_OK)
