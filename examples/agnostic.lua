@@ -131,4 +131,4 @@ print(("%d transfers, %d removed, %d failed, %d bytes, at most %d at once, %.2f 
   added, removed, failed, bytes, most, core.now() - started))
 multi:close()
 poller:close()
-os.exit(failed == 0, true)
+os.exit(failed == 0 and 0 or 1, true)

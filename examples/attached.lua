@@ -68,4 +68,4 @@ print(("%d transfers, %d removed, %d failed, %d bytes, %.2f s"):format(
   added, removed, failed, bytes, loop:now() - started))
 print(("%d connections are kept"):format((loop:counts())))
 loop:close()
-os.exit(failed == 0, true)
+os.exit(failed == 0 and 0 or 1, true)

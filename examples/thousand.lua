@@ -20,10 +20,10 @@ local function percentile(p)
 end
 
 local status = io.open("/proc/self/status")
-local peak = status and status:read("a"):match("VmHWM:%s*(%d+)") or 0
+local peak = status and status:read("*a"):match("VmHWM:%s*(%d+)") or 0
 print(("requests     %d, %d failed"):format(#urls, #urls - #latencies))
 print(("time         %.2f s"):format(seconds))
 print(("rate         %.0f requests/s"):format(#latencies / seconds))
 print(("latency      p50 %.1f ms, p99 %.1f ms"):format(percentile(50), percentile(99)))
 print(("peak memory  %.1f MB"):format(peak / 1024))
-os.exit(#latencies == #urls, true)
+os.exit(#latencies == #urls and 0 or 1, true)

@@ -8,7 +8,7 @@ description = {
   license = "MIT",
 }
 supported_platforms = { "unix" }
-dependencies = { "lua >= 5.4, < 5.5", "lua-cjson" }
+dependencies = { "lua >= 5.1, < 5.5", "lua-cjson" }
 test_dependencies = { "busted" }
 -- Only the libraries are looked up: LuaRocks does not search the multiarch
 -- include directories of Debian, where curl/curl.h lives. The compiler finds
@@ -19,7 +19,8 @@ build = {
   modules = {
     ["multisock.core"] = {
       sources = {
-        "src/core.c", "src/error.c", "src/buffer.c", "src/info.c", "src/proxy.c",
+        "src/core.c", "src/compat.c", "src/error.c", "src/buffer.c", "src/info.c",
+        "src/proxy.c",
         "src/options.c", "src/options_default.c", "src/options_depend.c",
         "src/options_held.c", "src/options_known.c",
         "src/callbacks.c", "src/callbacks_connect.c", "src/callbacks_data.c",
@@ -29,9 +30,11 @@ build = {
         "src/easy_io.c", "src/easy_transfer.c", "src/gate.c", "src/resume.c",
         "src/shortcut.c", "src/sink.c", "src/multi.c", "src/multi_lua.c", "src/multi_options.c",
         "src/multi_poll.c", "src/multi_push.c", "src/loop.c", "src/url.c", "src/share.c",
-        "src/mime.c", "src/mime_body.c", "src/driver_uv.c", "src/driver_watch.c",
+        "src/mime.c", "src/mime_body.c", "src/poller.c", "src/driver_uv.c",
+        "src/driver_watch.c", "src/host.c", "src/interrupt.c", "src/owner.c",
+        "src/process.c", "src/newsbox.c",
       },
-      libraries = { "curl", "uv" },
+      libraries = { "curl", "uv", "pthread" },
       incdirs = { "$(CURL_INCDIR)", "$(UV_INCDIR)" },
       libdirs = { "$(CURL_LIBDIR)", "$(UV_LIBDIR)" },
     },
@@ -74,6 +77,17 @@ build = {
     ["multisock.handles"] = "lua/multisock/handles.lua",
     ["multisock.pool"] = "lua/multisock/pool.lua",
     ["multisock.headers"] = "lua/multisock/headers.lua",
+    ["multisock.driver"] = "lua/multisock/driver.lua",
+    ["multisock.guest"] = "lua/multisock/guest.lua",
+    ["multisock.hosted"] = "lua/multisock/hosted.lua",
+    ["multisock.host"] = "lua/multisock/host.lua",
+    ["multisock.loops"] = "lua/multisock/loops.lua",
+    ["multisock.loop.copas"] = "lua/multisock/loop/copas.lua",
+    ["multisock.loop.cqueues"] = "lua/multisock/loop/cqueues.lua",
+    ["multisock.loop.ev"] = "lua/multisock/loop/ev.lua",
+    ["multisock.loop.event"] = "lua/multisock/loop/event.lua",
+    ["multisock.loop.luv"] = "lua/multisock/loop/luv.lua",
+    ["multisock.loop.poll"] = "lua/multisock/loop/poll.lua",
     ["multisock.loop.uv"] = "lua/multisock/loop/uv.lua",
     ["multisock.map"] = "lua/multisock/map.lua",
     ["multisock.middleware.redirect"] = "lua/multisock/middleware/redirect.lua",

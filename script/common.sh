@@ -3,20 +3,33 @@ set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
-LUA=${LUA:-lua5.4}
-: "${MULTISOCK_BUILD:=$root/build}"
-export LUA MULTISOCK_BUILD
-
 # Names with a version would win over LUA_PATH, and LUA_INIT runs anything.
-unset LUA_PATH_5_4 LUA_CPATH_5_4 LUA_INIT LUA_INIT_5_4
+unset LUA_INIT
+for version in 2 3 4; do
+  unset "LUA_PATH_5_$version" "LUA_CPATH_5_$version" "LUA_INIT_5_$version"
+done
 export LUA_PATH="$root/lua/?.lua;$root/lua/?/init.lua;$root/?.lua;;"
-export LUA_CPATH="$MULTISOCK_BUILD/?.so;;"
+
+# choose_lua NAME [LUA [BUILD]]: for which Lua to build and which to run. Each
+# has a build folder of its own.
+choose_lua() {
+  case $1 in
+    lua5.4) LUA=${2:-$1} MULTISOCK_BUILD=${3:-$root/build} ;;
+    lua5.[123] | luajit) LUA=${2:-$1} MULTISOCK_BUILD=${3:-$root/build-$1} ;;
+    *)
+      echo "MULTISOCK_LUA: lua5.4, lua5.3, lua5.2, lua5.1 or luajit expected, got '$1'" >&2
+      exit 2
+      ;;
+  esac
+  export MULTISOCK_LUA=$1 LUA MULTISOCK_BUILD "LUA_CPATH=$MULTISOCK_BUILD/?.so;;"
+}
+choose_lua "${MULTISOCK_LUA:-lua5.4}" "${LUA:-}" "${MULTISOCK_BUILD:-}"
 
 say() { printf '== %s\n' "$*"; }
 
 # run_specs NAME [busted's arguments]: runs the specs under the command in the
 # array `under` and adds to the counts below. The counts are busted's own; an
-# end without a result, or with no spec run, counts as a failure.
+# end without a result, or with no spec at all, counts as a failure.
 under=()
 passed=0 failed=0 skipped=0
 run_specs() {
@@ -34,8 +47,8 @@ run_specs() {
     fail "busted ended before its result, with status $status"
   elif [ "$status" != 0 ] && [ "${counts[1]}" = 0 ]; then
     fail "every spec passed, but the run ended with status $status"
-  elif [ $((counts[0] + counts[1])) = 0 ]; then
-    fail "not one spec was run"
+  elif [ $((counts[0] + counts[1] + counts[2])) = 0 ]; then
+    fail "not one spec was found"
   fi
 }
 

@@ -40,6 +40,7 @@ describe("admission", function()
     for _, limit in ipairs({ 1, 7 }) do
       local client <close> = ms.client({ limits = { host_connections = limit } })
       assert.equal(limit, peak(hostile, client, 30, { headers = { a = "b" } }))
+      client:close()
     end
     local client <close> = ms.client({ limits = { host_connections = 5 },
       tls = { ca = secure.ca } })
@@ -219,7 +220,7 @@ describe("admission", function()
 
   it("keeps fewer idle connections than the process has descriptors", function()
     local script = os.tmpname()
-    assert(io.open(script, "w")):write([[
+    helper.write_file(script, [[
       local ms = require("multisock")
       local port = tonumber(arg[1])
       ms.run(function()
@@ -231,7 +232,7 @@ describe("admission", function()
         end
       end)
       print("all well")
-    ]]):close()
+    ]])
     local lua = 0
     while arg[lua - 1] do
       lua = lua - 1

@@ -1,6 +1,7 @@
 -- Callbacks for data that no other file tests: trailers, the old progress and
 -- ioctl functions, and RTSP's interleaved data.
 local core = require("multisock.core")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
@@ -136,7 +137,7 @@ describe("data callbacks", function()
     }
     assert.is_true(easy:perform())
     assert.same({ 1024.0, 1024.0, 0.0, 0.0 }, last)
-    assert.equal("float", math.type(last[1]))
+    assert.equal("float", helper.number_type(last[1], "float"))
     easy:setopt("progressfunction", function() return false end)
     local ok, err = easy:perform()
     assert.is_nil(ok)

@@ -195,6 +195,9 @@ describe("clients", function()
         local client <close> = ms.client()
         ms.assert(client:get(hostile.url("/bytes")))
         assert.equal(1, probe.stats(hostile).open)
+        if not helper.has_close then
+          client:close()
+        end
       end
       probe.open_becomes(hostile, 0)
       do

@@ -664,7 +664,7 @@ describe("the command", function()
         local status, out, err = run({ word })
         assert.equal("0", status .. err)
         assert.truthy(out:find("^multisock %d+%.%d+%.%d+\n"), out)
-        assert.truthy(out:find("\nLua +5%.%d[^\n]*\nlibcurl +%d+%.[^\n]*\n"), out)
+        assert.truthy(out:find("\nLua +[LuaJIT ]*%d%.%d[^\n]*\nlibcurl +%d+%.[^\n]*\n"), out)
       end
     end)
 

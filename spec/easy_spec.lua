@@ -1,6 +1,7 @@
 -- core.easy: the blocking perform, the life of a handle, and what may be done
 -- to it while it runs.
 local core = require("multisock.core")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -100,14 +101,14 @@ describe("core.easy", function()
     end
   end)
 
-  it("closes with its scope", function()
+  it("closes with its scope", helper.of_block(function()
     local kept
     do
       local easy <close> = support.easy { url = nginx.url("/1k") }
       kept = easy
     end
     assert.equal("multisock.easy (closed)", tostring(kept))
-  end)
+  end))
 
   it("is collected although its callbacks hold it", function()
     local weak = setmetatable({}, { __mode = "v" })
@@ -271,7 +272,8 @@ describe("core.easy", function()
       local core = require("multisock.core")
       local url, how = ...
       local easy
-      local state = setmetatable({}, { __gc = function() print("state closed") end })
+      local state = newproxy and newproxy(true) or setmetatable({}, { __gc = true })
+      getmetatable(state).__gc = function() print("state closed") end
       easy = core.easy {
         url = url, noproxy = "*", verbose = true, debugfunction = function() end,
         postfields = ("x"):rep(100000), httpheader = { "X-A: b" }, curlu = core.url(url),
@@ -295,7 +297,9 @@ describe("core.easy", function()
     for _, how in ipairs { "exit", "error", "attached", "multi" } do
       local output, status = support.child(script, hostile.url("/trickle?bytes=1000"), how)
       assert.equal(7, status, how .. ": " .. output)
-      assert.truthy(output:find("state closed\n", 1, true))
+      if os.getenv("LUA") ~= "lua5.1" then         -- which does not close it
+        assert.truthy(output:find("state closed\n", 1, true))
+      end
       assert.falsy(output:find("Closing connection", 1, true))
     end
   end)

@@ -1,16 +1,42 @@
 -- Loaded by busted before the specs: a deadline for each, a leak check after
 -- each, and an aggressive collector when MULTISOCK_STRESS_GC asks for it.
+local busted = require("busted")
 local admission = require("multisock.admission")
+local compat = require("multisock.compat")
 local ms = require("multisock")
 local scheduler = require("multisock.scheduler")
 local stream = require("multisock.stream")
+local portable = package.loaded["spec.support.portable"]
 
 local helper = {}
+
+-- All specs of transfers and tasks can be run on any loop. NAME/watch is one whose
+-- adapter has `listen`, without that.
+local function use_loop(name)
+  local plain = name:match("^(.*)/watch$")
+  if plain == nil then
+    return ms.use_loop(name)
+  end
+  local adapter = {}
+  for field, value in pairs(require("multisock.loop." .. plain)) do
+    adapter[field] = field ~= "listen" and value or nil
+  end
+  ms.use_loop(adapter)
+end
+
+if os.getenv("MULTISOCK_LOOP") then
+  use_loop(os.getenv("MULTISOCK_LOOP"))
+end
 
 local TIME_SCALE = tonumber(os.getenv("MULTISOCK_TIME_SCALE") or "1")
 
 if os.getenv("MULTISOCK_STRESS_GC") == "1" then
-  collectgarbage("incremental", 1, 1000)
+  if _VERSION == "Lua 5.4" then
+    collectgarbage("incremental", 1, 1000)
+  else
+    collectgarbage("setpause", 1)
+    collectgarbage("setstepmul", 1000)
+  end
 end
 
 --- Seconds, stretched where the tools make everything slow (valgrind).
@@ -21,6 +47,55 @@ end
 --- Whether times can be measured: not under valgrind and the like.
 helper.timing_is_real = TIME_SCALE == 1
 
+--- Whether blocks close variables at their end: `local x <close> =`.
+helper.has_close = portable == nil
+
+--- A spec of what happens at the end of a block.
+function helper.of_block(fn)
+  return helper.has_close and fn or function()
+    busted.pending(_VERSION .. " closes no variables at the end of a block")
+  end
+end
+
+--- A spec of waiting in a for loop, a metamethod or pcall, in a task.
+function helper.of_loop(fn)
+  return compat.yields_in_pcall and fn or function()
+    busted.pending("Lua 5.1 cannot suspend there")
+  end
+end
+
+--- Closes what Lua 5.4 would have closed by itself.
+local function close_all()
+  if portable then
+    portable.close()
+  end
+end
+
+--- As math.type of Lua 5.3. Before, the two are the same: a number that could be
+-- either is `expected`.
+function helper.number_type(value, expected)
+  if math.type then
+    return math.type(value)
+  end
+  return type(value) == "number" and (expected == "float" or value % 1 == 0) and expected or nil
+end
+
+--- Replaces the content of a file.
+function helper.write_file(path, content)
+  local file = assert(io.open(path, "wb"))
+  assert(file:write(content))
+  assert(file:close())
+end
+
+-- Where nothing can wait inside xpcall, a task of its own protects.
+local protect = compat.yields_in_pcall and function(fn)
+  return xpcall(fn, function(err)
+    return type(err) == "string" and debug.traceback(err, 2) or err
+  end)
+end or function(fn)
+  return ms.spawn(fn):join()
+end
+
 --- A spec body that runs as a task and fails after `seconds` (10).
 function helper.task(fn, seconds)
   seconds = helper.seconds(seconds or 10)
@@ -29,9 +104,8 @@ function helper.task(fn, seconds)
       local guard = scheduler.at(ms.now() + seconds, function()
         error(("the spec was not done after %g s"):format(seconds), 0)
       end)
-      local ok, err = xpcall(fn, function(err)
-        return type(err) == "string" and debug.traceback(err, 2) or err
-      end)
+      local ok, err = protect(fn)
+      close_all()
       scheduler.cancel_timer(guard)
       if not ok then
         error(err, 0)
@@ -50,6 +124,7 @@ end
 
 --- Asserts that nothing is left running: tasks, timers, waiters, places.
 function helper.check_leaks()
+  close_all()
   helper.collect()
   local tasks, timers, ready = scheduler.pending()
   local connections = admission.counts()
@@ -63,7 +138,7 @@ end
 --- KiB of resident memory now.
 function helper.resident_kib()
   local file = assert(io.open("/proc/self/status"))
-  local kib = tonumber(file:read("a"):match("VmRSS:%s*(%d+)"))
+  local kib = tonumber(file:read("*a"):match("VmRSS:%s*(%d+)"))
   file:close()
   return kib
 end

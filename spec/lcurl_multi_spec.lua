@@ -1,6 +1,7 @@
 -- multisock.compat.lcurl: multi and share handles.
 local curl = require("multisock.compat.lcurl")
 local safe = require("multisock.compat.lcurl.safe")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -137,7 +138,7 @@ describe("multi handles of multisock.compat.lcurl", function()
     local m = safe.multi {
       timerfunction = function(ms) due = ms end,
       socketfunction = function(handle, fd, what)
-        assert(handle == c and math.type(fd) == "integer")
+        assert(handle == c and helper.number_type(fd, "integer") == "integer")
         watched[fd] = what ~= curl.POLL_REMOVE and what or nil
       end,
     }

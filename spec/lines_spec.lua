@@ -21,7 +21,7 @@ describe("lines", function()
   local function lines_of(text)
     number = number + 1
     local path = "/lines-" .. number
-    assert(io.open(nginx.dir .. "/www" .. path, "wb")):write(text):close()
+    helper.write_file(nginx.dir .. "/www" .. path, text)
     local list = {}
     for line in ms.assert(client:get(nginx.url(path))):lines() do
       list[#list + 1] = line

@@ -1,6 +1,7 @@
 -- core.loop: multis driven by libuv, in any order of adding, removing, closing
 -- and collecting.
 local core = require("multisock.core")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
@@ -570,7 +571,7 @@ describe("core.loop", function()
       loop:close()
     end)
 
-    it("closes with its scope", function()
+    it("closes with its scope", helper.of_block(function()
       local kept
       do
         local loop <close> = core.loop()
@@ -580,7 +581,7 @@ describe("core.loop", function()
       end
       assert.equal("multisock.loop (closed)", tostring(kept[1]))
       assert.equal("multisock.multi (closed)", tostring(kept[2]))
-    end)
+    end))
 
     it("forgets a multi that was closed with transfers in it", function()
       local loop, multi = attached()

@@ -421,7 +421,7 @@ describe("each", function()
     turns()
     assert.equal(10, running.now)
     work:cancel()
-    ms.sleep(0)
+    turns()
     assert.equal("cancelled", work:status())
   end))
 

@@ -106,7 +106,8 @@ describe("options", function()
     end)
 
     it("refuse other types", function()
-      for _, bad in ipairs { true, {}, print, io.stdout, coroutine.create(print) } do
+      for _, bad in ipairs { true, {}, print, io.stdout,
+        coroutine.create(function() end) } do
         assert.error_matches(function() easy:setopt("useragent", bad) end,
           "option 'USERAGENT': string expected, got")
       end
@@ -248,13 +249,13 @@ describe("options", function()
 
     it("need no other reference to live", function()
       local count = 2000000
-      easy:setopt("postfields", ("abcdefghij"):rep(count // 10))
+      easy:setopt("postfields", ("abcdefghij"):rep(count / 10))
       easy:setopt("headerfunction", function() collectgarbage() end)
       support.collect()
       local seen = echo(easy, body)
       assert.equal(count, seen.length)
       local sum = seen.sha256
-      easy:setopt("postfields", ("abcdefghij"):rep(count // 10))
+      easy:setopt("postfields", ("abcdefghij"):rep(count / 10))
       support.collect()
       assert.equal(sum, echo(easy, body).sha256)
     end)

@@ -65,7 +65,7 @@ describe("a pool", function()
     for _ = 1, 200 do
       made:assign(true)
     end
-    made:close()
+    made:close(function(multi) multi:close() end)
     for i = 1, #made do
       assert.is_true(made[i].closed)
     end

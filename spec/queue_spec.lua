@@ -12,7 +12,10 @@ describe("a queue", function()
     for _, value in ipairs({ 1, false, "x" }) do
       queue:put(value)
     end
-    assert.equal(3, #queue)
+    assert.equal(3, queue.count)
+    if _VERSION ~= "Lua 5.1" then  -- there tables have no __len
+      assert.equal(3, #queue)
+    end
     assert.same({ 1, false, "x" }, { queue:get(), queue:get(), queue:get() })
   end))
 
@@ -25,7 +28,7 @@ describe("a queue", function()
           for _ = 1, 10 do
             queue:put(true)
             put = put + 1
-            most = math.max(most, #queue)
+            most = math.max(most, queue.count)
           end
         end)
       end
@@ -42,7 +45,7 @@ describe("a queue", function()
     end)
     assert.equal(2, most)
     assert.equal(30, put)
-    assert.equal(0, #queue)
+    assert.equal(0, queue.count)
   end))
 
   it("serves those that wait in their order, nobody jumps in", task(function()
@@ -191,7 +194,7 @@ describe("a queue", function()
     assert.equal(1, full:get())
   end))
 
-  it("is iterable until it is closed and empty", task(function()
+  it("is iterable until it is closed and empty", helper.of_loop(task(function()
     local queue = ms.queue(1)
     ms.spawn(function()
       for i = 1, 5 do
@@ -204,7 +207,7 @@ describe("a queue", function()
       sum = sum + value
     end
     assert.equal(15, sum)
-  end))
+  end)))
 
   it("drives the loop on the main chunk", function()
     local queue = ms.queue()

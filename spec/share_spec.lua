@@ -1,5 +1,6 @@
 -- core.share: what easies have in common, and that no order of ends matters.
 local core = require("multisock.core")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -194,10 +195,14 @@ describe("core.share", function()
     } do
       assert.has_error(bad)
     end
+  end)
+
+  it("closes with its scope", helper.of_block(function()
+    local share
     do
       local scoped <close> = core.share()
       share = scoped
     end
     assert.equal("multisock.share (closed)", tostring(share))
-  end)
+  end))
 end)

@@ -32,24 +32,37 @@ lua_State *callbacks_thread(lua_State *L)
 
 /* ---- Running ---- */
 
-/* The value stays what it was, but for the messages of Lua's own that do not
-   tell what was wrong: of a coroutine, and of the main thread. */
+/* Whether it is Lua's own message of a yield that cannot be: of a coroutine,
+   of the main thread, of LuaJIT (behind a position) and of Lua 5.1. */
+static bool is_yield(const char *message, size_t size)
+{
+  static const char *const ends[] = {
+    "attempt to yield across a C-call boundary",
+    "attempt to yield from outside a coroutine",
+    "attempt to yield across C-call boundary",
+    "attempt to yield across metamethod/C-call boundary"
+  };
+  size_t i;
+  for (i = 0; i < sizeof ends / sizeof *ends; i++) {
+    size_t length = strlen(ends[i]);
+    if (size >= length && strcmp(message + size - length, ends[i]) == 0)
+      return true;
+  }
+  return false;
+}
+
+/* The value stays what it was, but for those messages, which do not tell what
+   was wrong. */
 int callbacks_on_error(lua_State *L)
 {
-  static const char *const yielded[] = {
-    "attempt to yield across a C-call boundary",
-    "attempt to yield from outside a coroutine"
-  };
-  const char *message = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1)
-                                                      : NULL;
-  size_t i;
-  for (i = 0; message != NULL && i < 2; i++) {
-    if (strcmp(message, yielded[i]) != 0)
-      continue;
-    lua_pushfstring(L, "a callback cannot wait, it runs inside libcurl (%s)",
-                    yielded[i]);
-    lua_replace(L, 1);
-    break;
+  size_t size;
+  if (lua_type(L, 1) == LUA_TSTRING) {
+    const char *message = lua_tolstring(L, 1, &size);
+    if (is_yield(message, size)) {
+      lua_pushfstring(L, "a callback cannot wait, it runs inside libcurl (%s)",
+                      message);
+      lua_replace(L, 1);
+    }
   }
   luaL_traceback(L, L, NULL, 1);
   error_keep_traceback(L);
@@ -77,14 +90,9 @@ static bool push_call(lua_State *L, const Easy *easy, int option,
   return false;
 }
 
-/* Outside of lua_pcall nothing here allocates, so nothing can raise. */
-bool callbacks_run(Easy *easy, int option, lua_CFunction body, void *call)
+bool callbacks_call(lua_State *L, Easy *easy)
 {
-  lua_State *L = easy->callbacks;
   int status;
-  if (easy->orphan || easy->failed_in_lua || !lua_checkstack(L, 16) ||
-      !push_call(L, easy, option, body, call))
-    return false;
   easy->depth++;
   status = lua_pcall(L, 2, 0, -4);
   easy->depth--;
@@ -94,21 +102,14 @@ bool callbacks_run(Easy *easy, int option, lua_CFunction body, void *call)
   return status == LUA_OK && !easy->orphan;
 }
 
-bool callbacks_call(lua_State *L, Easy *easy, int arguments)
+/* Outside of lua_pcall nothing here allocates, so nothing can raise. */
+bool callbacks_run(Easy *easy, int option, lua_CFunction body, void *call)
 {
-  int handler = lua_gettop(L) - arguments;
-  int status;
-  lua_pushcfunction(L, callbacks_on_error);
-  lua_insert(L, handler);
-  easy->depth++;
-  status = lua_pcall(L, arguments, 1, handler);
-  easy->depth--;
-  lua_remove(L, handler);
-  if (status != LUA_OK)
-    easy_keep_error(L, easy);
-  else if (easy->orphan)
-    lua_pop(L, 1);
-  return status == LUA_OK && !easy->orphan;
+  lua_State *L = easy->callbacks;
+  if (easy->orphan || easy->failed_in_lua || !lua_checkstack(L, 16) ||
+      !push_call(L, easy, option, body, call))
+    return false;
+  return callbacks_call(L, easy);
 }
 
 int callbacks_refuse(lua_State *L, const char *name, const char *expected)
@@ -304,9 +305,12 @@ void callbacks_silence(Easy *easy)
 void callbacks_allow_save(lua_State *L, Easy *easy)
 {
   easy_push_values(L, easy);
-  if (lua_rawgeti(L, -1, CURLOPT_HSTSWRITEFUNCTION) == LUA_TFUNCTION)
-    (void)set_row(easy, row_find(CURLOPT_HSTSWRITEFUNCTION));
-  lua_pop(L, 2);
+  if (lua_istable(L, -1)) {        /* else both are being collected */
+    if (lua_rawgeti(L, -1, CURLOPT_HSTSWRITEFUNCTION) == LUA_TFUNCTION)
+      (void)set_row(easy, row_find(CURLOPT_HSTSWRITEFUNCTION));
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
 }
 
 void callbacks_adopt(lua_State *L, Easy *easy, int values)

@@ -74,8 +74,9 @@ static int read_body(lua_State *L)
   if (lua_type(L, -1) == LUA_TSTRING) {
     const char *chunk = lua_tolstring(L, -1, &call->size);
     if (call->size > call->room)
-      return luaL_error(L, "readfunction returned %I bytes, %I were asked for",
-                        (LUAI_UACINT)call->size, (LUAI_UACINT)call->room);
+      return luaL_error(L, "readfunction returned " INTEGER " bytes, "
+                        INTEGER " were asked for",
+                        INTEGER_VALUE(call->size), INTEGER_VALUE(call->room));
     memcpy(call->bytes, chunk, call->size);
   }
   else if (lua_isinteger(L, -1) &&

@@ -1,9 +1,6 @@
 /* require "multisock.core": libcurl as it is, and the libuv loop. */
 #include "compat.h"
 
-#include <pthread.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
 
 #include "callbacks.h"
@@ -12,7 +9,11 @@
 #include "info.h"
 #include "loop.h"
 #include "mime.h"
+#include "multisock.h"
+#include "newsbox.h"
 #include "options.h"
+#include "poller.h"
+#include "process.h"
 #include "proxy.h"
 #include "resume.h"
 #include "share.h"
@@ -20,20 +21,6 @@
 #include "url.h"
 
 #define MULTISOCK_VERSION "0.1.0"
-
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static CURLcode init_result;
-
-static void init_process(void)
-{
-  struct sigaction current;
-  init_result = curl_global_init(CURL_GLOBAL_DEFAULT);
-  /* A peer that went away must not end the process; a handler that the host
-     has set stays. */
-  if (sigaction(SIGPIPE, NULL, &current) == 0 &&
-      current.sa_handler == SIG_DFL)
-    (void)signal(SIGPIPE, SIG_IGN);
-}
 
 static void set_string(lua_State *L, const char *name, const char *value)
 {
@@ -86,7 +73,8 @@ static int core_version(lua_State *L)
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
   set_string(L, "multisock", MULTISOCK_VERSION);
-  set_string(L, "lua", LUA_RELEASE);
+  compat_push_release(L);
+  lua_setfield(L, -2, "lua");
   set_string(L, "curl", info->version);
   lua_pushinteger(L, (lua_Integer)info->version_num);
   lua_setfield(L, -2, "curl_number");
@@ -150,6 +138,7 @@ static const luaL_Reg functions[] = {
   { "error_refinements", error_refinements },
   { "options", options_list },    { "infos", info_list },
   { "multi_options", multi_options_list },
+  { "poller", poller_new },       { "newsbox", newsbox_new },
   { "now", core_now },
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },
@@ -180,11 +169,14 @@ static const struct {
 EXPORT int luaopen_multisock_core(lua_State *L)
 {
   size_t i;
+  CURLcode code;
   luaL_checkversion(L);
-  (void)pthread_once(&once, init_process);
-  if (init_result != CURLE_OK)
-    return luaL_error(L, "curl_global_init: %s",
-                      curl_easy_strerror(init_result));
+  compat_open(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, MULTISOCK_CURL_READY);
+  code = process_init(lua_toboolean(L, -1));
+  lua_pop(L, 1);
+  if (code != CURLE_OK)
+    return luaL_error(L, "curl_global_init: %s", curl_easy_strerror(code));
   callbacks_open(L);
   error_open(L);
   url_open(L);
@@ -193,6 +185,8 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   easy_open(L);
   multi_open(L);
   loop_open(L);
+  poller_open(L);
+  newsbox_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);

@@ -7,9 +7,6 @@
 
 #pragma GCC visibility push(hidden)
 
-#define container_of(pointer, type, member) \
-  ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
-
 typedef struct Watch {
   uv_poll_t poll;        /* poll.data stays NULL: luv reads it as its own */
   UvDriver *driver;
@@ -19,6 +16,7 @@ typedef struct Watch {
   int armed;             /* what the poll is started with */
   bool polling;          /* uv_poll_init succeeded */
   bool ours;             /* opened by open_socket, closed by close_socket */
+  bool stream;           /* ours, and not of datagrams */
   bool has_read;         /* asked for IN once: its connect has succeeded */
   bool strayed;          /* has had an event that nobody wanted, since IN */
   int inherited;         /* wanted by the socket that had this number before,
@@ -45,10 +43,16 @@ struct UvDriver {
   int turn_limit;        /* events of a turn; 0: no limit */
   int turn_events;       /* of this one so far */
   uint64_t armed_for;    /* deadline that the timer is started for, or 0 */
+  bool unflushed;        /* a poll was started that libuv may not have told the
+                            system of */
   bool inheriting;       /* some watch has `inherited` set */
   int rescue_left;
   int transfers;
+  unsigned forks;        /* process_forks of the process that it belongs to */
+  void (*on_turn)(void *data);
+  void *on_turn_data;
   int closing;           /* handles whose close callback is outstanding */
+  unsigned int curl;     /* the libcurl that runs, as 0xMMmmpp */
 };
 
 /* Milliseconds of the clock that all deadlines are on. */

@@ -5,6 +5,8 @@
 
 #include <stdlib.h>
 
+#include "process.h"
+
 /* libcurl < 8.4 may wait for half the connect timeout when two of three
    addresses were refused; a sweep over all transfers cures it (curl#11920).
    This many sweeps, this far apart, follow each refused connection. */
@@ -93,6 +95,8 @@ static void on_timer(uv_timer_t *timer)
   uint64_t now = now_ms();
   uint64_t nearest = 0;
   UvMulti *multi = driver->multis;
+  if (driver->forks != process_forks)
+    return;
   driver->armed_for = 0;
   /* Timers too run before libuv waits, see on_idle. */
   (void)uv_idle_start(&driver->idle, on_idle);
@@ -136,14 +140,31 @@ static void kicks_serve(UvDriver *driver)
    wait for other events first. */
 static void on_idle(uv_idle_t *idle)
 {
-  kicks_serve(container_of(idle, UvDriver, idle));
+  UvDriver *driver = container_of(idle, UvDriver, idle);
+  if (driver->forks == process_forks)
+    kicks_serve(driver);
+  else
+    (void)uv_idle_stop(idle);
 }
 
 static void on_check(uv_check_t *check)
 {
   UvDriver *driver = container_of(check, UvDriver, check);
+  if (driver->forks != process_forks) {
+    (void)uv_check_stop(check);    /* it would keep the loop alive */
+    return;
+  }
   if (uv_is_active((uv_handle_t *)&driver->idle))
     uvdriver_flush(driver);
+  if (driver->on_turn != NULL)
+    driver->on_turn(driver->on_turn_data);
+}
+
+void uvdriver_on_turn(UvDriver *driver, void (*function)(void *data),
+                      void *data)
+{
+  driver->on_turn = function;
+  driver->on_turn_data = data;
 }
 
 void uvdriver_flush(UvDriver *driver)
@@ -199,6 +220,10 @@ static void on_rescue(uv_timer_t *timer)
 {
   UvDriver *driver = container_of(timer, UvDriver, rescue);
   UvMulti *multi = driver->multis;
+  if (driver->forks != process_forks) {
+    (void)uv_timer_stop(timer);
+    return;
+  }
   (void)uv_idle_start(&driver->idle, on_idle);    /* see on_timer */
   while (multi != NULL) {
     UvMulti *next = multi->next;
@@ -211,7 +236,7 @@ static void on_rescue(uv_timer_t *timer)
 
 void rescue_start(UvDriver *driver)
 {
-  if (curl_version_info(CURLVERSION_NOW)->version_num >= 0x080400)
+  if (driver->curl >= 0x080400)
     return;
   driver->rescue_left = RESCUE_SWEEPS;
   if (!uv_is_active((uv_handle_t *)&driver->rescue))
@@ -226,6 +251,8 @@ UvDriver *uvdriver_new(uv_loop_t *loop)
   if (driver == NULL)
     return NULL;
   driver->loop = loop;
+  driver->curl = curl_version_info(CURLVERSION_NOW)->version_num;
+  driver->forks = process_forks;
   /* These four cannot fail: they only fill in the handle. */
   (void)uv_timer_init(loop, &driver->timer);
   (void)uv_timer_init(loop, &driver->rescue);

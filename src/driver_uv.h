@@ -6,7 +6,10 @@
    Order of use: uvdriver_new; uvdriver_add_multi; for each easy handle
    uvdriver_prepare_easy, then curl_multi_add_handle followed by
    uvdriver_transfers(+1); when it left the multi uvdriver_transfers(-1).
-   At the end curl_multi_cleanup, uvdriver_remove_multi, uvdriver_close. */
+   At the end curl_multi_cleanup, uvdriver_remove_multi, uvdriver_close.
+
+   In a forked child nothing of it may be called. The handles of a loop that
+   the child has given to uv_loop_fork do nothing there. */
 #ifndef MULTISOCK_DRIVER_UV_H
 #define MULTISOCK_DRIVER_UV_H
 
@@ -16,6 +19,11 @@
 #include <uv.h>
 
 #pragma GCC visibility push(hidden)
+
+/* The struct that a handle is a member of: `data` of a handle is left alone,
+   because luv takes it for its own. */
+#define container_of(pointer, type, member) \
+  ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
 
 typedef struct UvDriver UvDriver;
 
@@ -27,6 +35,9 @@ typedef struct UvMulti {
   void (*done)(CURL *easy, CURLcode result, void *data);
   /* libcurl refuses to go on with this multi: fail what is on it. */
   void (*failed)(CURLMcode code, void *data);
+  /* Or NULL. Called inside libcurl, once a connection: TCP is through, and the
+     handle (which may be one of libcurl's own) waits for the other end. */
+  void (*connected)(CURL *easy, void *data);
   /* Called before and after every entry into libcurl. */
   void (*enter)(void *data);
   void (*leave)(void *data);
@@ -38,6 +49,10 @@ typedef struct UvMulti {
 
 /* NULL when memory or libuv refuses. */
 UvDriver *uvdriver_new(uv_loop_t *loop);
+
+/* `function` is called once in every turn of the loop, after its events. */
+void uvdriver_on_turn(UvDriver *driver, void (*function)(void *data),
+                      void *data);
 
 /* Every multi must have been removed. The memory is freed by the loop, in
    the close callbacks: run it until uv_loop_close succeeds. */
@@ -57,10 +72,11 @@ void uvdriver_prepare_easy(UvDriver *driver, CURL *easy);
 
 /* For a program with functions of its own for these two: what prepare_easy
    would have done, in parts. A socket that was opened by open or told of by
-   adopt must be told of by release before it is closed. */
+   adopt (`type` is what socket(2) got) must be told of by release before it is
+   closed. */
 curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
                             struct curl_sockaddr *address);
-void uvdriver_adopt(UvDriver *driver, curl_socket_t fd);
+void uvdriver_adopt(UvDriver *driver, curl_socket_t fd, int type);
 void uvdriver_release(UvDriver *driver, curl_socket_t fd);
 
 /* Counts transfers: while there are any the loop stays alive. */
@@ -82,6 +98,13 @@ void uvdriver_catch_up(UvDriver *driver);
 
 /* Whether there are such events. */
 bool uvdriver_is_behind(const UvDriver *driver);
+
+/* Whether polls were started that the descriptor of the loop does not show
+   yet: libuv registers them when it runs the next time. For a caller who
+   watches that descriptor instead of running the loop. To be told of each run
+   by `flushing`. */
+bool uvdriver_is_unflushed(const UvDriver *driver);
+void uvdriver_flushing(UvDriver *driver);
 
 /* Reads what finished on this multi; for a caller that drove it itself. */
 void uvdriver_drain(UvMulti *multi);

@@ -4,13 +4,15 @@
    What makes it fast is the deferred poll stop: between two requests on a
    kept connection libcurl says "remove" and then "in" again, which costs six
    epoll_ctl calls. A poll stays armed instead when nothing can go wrong,
-   see watch_may_linger. */
+   see watch_may_stay. */
 #include "driver_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "process.h"
 
 /* A descriptor that libuv cannot poll is driven by this clock instead. */
 #define UNPOLLABLE_MS 10
@@ -126,6 +128,7 @@ static void watch_arm(Watch *watch)
     return;                        /* libuv would leave and re-enter epoll */
   if (uv_poll_start(&watch->poll, watch->wanted, on_poll) == 0)
     watch->armed = watch->wanted;
+  watch->driver->unflushed = true;
 }
 
 /* libuv refuses files and descriptors that are polled elsewhere. Returning
@@ -149,7 +152,9 @@ static void watch_start(Watch *watch)
   watch_arm(watch);
 }
 
-static void watch_want(UvMulti *multi, curl_socket_t fd, int wanted)
+/* `easy` is NULL where it is not known. */
+static void watch_want(UvMulti *multi, CURL *easy, curl_socket_t fd,
+                       int wanted)
 {
   Watch *watch = watch_find(multi->driver, fd);
   if (watch == NULL)
@@ -160,18 +165,22 @@ static void watch_want(UvMulti *multi, curl_socket_t fd, int wanted)
   watch->wanted = wanted;
   watch->strayed = false;
   watch->inherited = 0;
-  if (wanted & UV_READABLE)
+  if (wanted & UV_READABLE && !watch->has_read) {
     watch->has_read = true;
+    if (watch->stream && easy != NULL && multi->connected != NULL)
+      multi->connected(easy, multi->data);
+  }
   watch_start(watch);
 }
 
-/* A poll may stay armed after "remove" only for a socket whose close() we
-   make ourselves, so that no poll is ever left on a closed descriptor.
-   libcurl before 8.2 closes the sockets of abandoned connects itself; those
-   have never asked to read. Armed for writing it would spin. */
-static bool watch_may_linger(const Watch *watch)
+/* A poll may outlive "remove" only for a socket whose close() we make
+   ourselves, so that none is ever left on a closed descriptor. libcurl before
+   8.2 closes the sockets of abandoned connects itself; those have never asked
+   to read. */
+static bool watch_may_stay(const Watch *watch)
 {
-  return watch->ours && watch->has_read && watch->armed == UV_READABLE;
+  return watch->ours && watch->polling &&
+         (watch->has_read || watch->driver->curl >= 0x080200);
 }
 
 static void watch_remove(UvDriver *driver, curl_socket_t fd)
@@ -180,16 +189,17 @@ static void watch_remove(UvDriver *driver, curl_socket_t fd)
   if (watch == NULL)
     return;                        /* libcurl may name what it never added */
   watch->wanted = 0;
-  if (watch_may_linger(watch))
-    return;
   if (watch->ours && !watch->has_read)
     rescue_start(driver);
-  if (watch->ours && watch->has_read && watch->polling) {
-    (void)uv_poll_stop(&watch->poll);          /* cannot fail on a live one */
-    watch->armed = 0;
+  if (!watch_may_stay(watch)) {
+    watch_end(watch);
     return;
   }
-  watch_end(watch);
+  if (watch->armed == UV_READABLE)
+    return;
+  /* Armed for writing it would spin. */
+  (void)uv_poll_stop(&watch->poll);            /* cannot fail on a live one */
+  watch->armed = 0;
 }
 
 /* ---- Events ---- */
@@ -224,7 +234,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 {
   Watch *watch = container_of(poll, Watch, poll);
   UvDriver *driver = watch->driver;
-  if (watch->wanted == 0) {
+  if (driver->forks != process_forks)
+    (void)uv_poll_stop(poll);      /* the socket is the parent's */
+  else if (watch->wanted == 0) {
     /* The peer spoke, or went, while the connection waits in the pool:
        libcurl will find out when it looks at it. Level-triggered, so stop; but
        not at once: a body that is paused is mostly wanted again by then. */
@@ -249,6 +261,16 @@ void uvdriver_limit_turn(UvDriver *driver, int events)
 bool uvdriver_is_behind(const UvDriver *driver)
 {
   return driver->first_late != NULL;
+}
+
+void uvdriver_flushing(UvDriver *driver)
+{
+  driver->unflushed = false;
+}
+
+bool uvdriver_is_unflushed(const UvDriver *driver)
+{
+  return driver->unflushed;
 }
 
 void uvdriver_catch_up(UvDriver *driver)
@@ -279,7 +301,7 @@ void watches_inherit(UvDriver *driver)
       int wanted = watch->inherited;
       watch->inherited = 0;
       if (watch->wanted == 0 && watch->multi != NULL)
-        watch_want(watch->multi, watch->fd, wanted);
+        watch_want(watch->multi, NULL, watch->fd, wanted);
     }
   }
 }
@@ -313,19 +335,19 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
                     void *assigned)
 {
   UvMulti *multi = data;
-  (void)easy;                      /* may be one of libcurl's own */
   (void)assigned;                  /* our table by descriptor is surer */
   if (multi->driver == NULL)
     return 0;
   if (what == CURL_POLL_REMOVE)
     watch_remove(multi->driver, fd);
   else
-    watch_want(multi, fd, (what & CURL_POLL_IN ? UV_READABLE : 0) |
-                            (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
+    watch_want(multi, easy, fd,
+               (what & CURL_POLL_IN ? UV_READABLE : 0) |
+                 (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
   return 0;                        /* -1 would kill all transfers */
 }
 
-void uvdriver_adopt(UvDriver *driver, curl_socket_t fd)
+void uvdriver_adopt(UvDriver *driver, curl_socket_t fd, int type)
 {
   Watch *stale = watch_find(driver, fd);
   Watch *watch;
@@ -342,8 +364,10 @@ void uvdriver_adopt(UvDriver *driver, curl_socket_t fd)
   }
   else
     watch = watch_new(driver, fd);
-  if (watch != NULL)
+  if (watch != NULL) {
     watch->ours = true;
+    watch->stream = type == SOCK_STREAM;
+  }
 }
 
 curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
@@ -360,7 +384,7 @@ curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
   fd = socket(address->family, type, address->protocol);
   if (fd < 0)
     return CURL_SOCKET_BAD;
-  uvdriver_adopt(driver, fd);
+  uvdriver_adopt(driver, fd, address->socktype);
   return fd;
 }
 

@@ -11,6 +11,7 @@
 #include "info.h"
 #include "multi.h"
 #include "options.h"
+#include "owner.h"
 #include "receiver.h"
 #include "share.h"
 
@@ -29,7 +30,7 @@ static const char registry_key;
 
 Easy *easy_check(lua_State *L, int idx)
 {
-  Easy **box = compat_checkudata(L, idx, easy_type);
+  Easy **box = box_check(L, idx, easy_type);
   if (*box == NULL)
     luaL_argerror(L, idx, "easy handle is closed");
   return *box;
@@ -49,6 +50,22 @@ void easy_push_values(lua_State *L, const Easy *easy)
     return;
   compat_getuservalue(L, -1);
   lua_remove(L, -2);
+}
+
+/* ---- Home ---- */
+
+#define HOME_SLOT "home"
+
+void easy_set_home(lua_State *L, int self, int multi)
+{
+  Easy *easy = *(Easy **)lua_touserdata(L, self);
+  if (easy->home == lua_touserdata(L, multi))
+    return;
+  compat_getuservalue(L, self);
+  lua_pushvalue(L, multi);
+  lua_setfield(L, -2, HOME_SLOT);
+  lua_pop(L, 1);
+  easy->home = lua_touserdata(L, multi);
 }
 
 /* ---- News: a doubly linked list, so that leaving it is O(1) ---- */
@@ -182,10 +199,11 @@ static void forget(lua_State *L, const Easy *easy)
    running is only marked; whoever called libcurl ends it. */
 static int easy_gc(lua_State *L)
 {
-  Easy **box = compat_checkudata(L, 1, easy_type);
-  Easy *easy = *box;
-  if (easy == NULL)
+  Easy **box = box_collect(L, easy_type);
+  Easy *easy;
+  if (box == NULL)
     return 0;
+  easy = *box;
   *box = NULL;
   forget(L, easy);
   easy_leave_waiting(L, easy);
@@ -210,8 +228,8 @@ connections to closesocketfunction.
 @see curl_easy_cleanup(3) */
 static int easy_close(lua_State *L)
 {
-  Easy **box = compat_checkudata(L, 1, easy_type);
-  Easy *easy = *box;
+  Easy **box = box_collect(L, easy_type);
+  Easy *easy = box != NULL ? *box : NULL;
   bool failed;
   if (easy == NULL || easy->depth > 0 ||
       (easy->multi != NULL && easy->multi->depth > 0))
@@ -252,9 +270,8 @@ static bool set_table(lua_State *L, Easy *easy, int self, int table)
 
 Easy *easy_wrap(lua_State *L, CURL *handle)
 {
-  Easy **box = compat_newuserdata(L, sizeof *box);
+  Easy **box = box_new(L);
   Easy *easy;
-  *box = NULL;
   luaL_setmetatable(L, easy_type);
   lua_newtable(L);
   compat_setuservalue(L, -2);
@@ -434,7 +451,7 @@ static int easy_perform(lua_State *L)
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 1, 1);
   easy->message[0] = '\0';
-  easy->failed_in_lua = false;
+  easy->failed_in_lua = easy->connected = false;
   easy->depth++;
   /* The caller waits in this call: until it returns, callbacks may run on its
      coroutine, so that they and their tracebacks know who that is. */
@@ -468,11 +485,13 @@ static int easy_reset(lua_State *L)
   lua_settop(L, 1);
   if (easy->related)
     options_unrelate(L, 1);
-  curl_easy_reset(easy->handle);
+  options_reset(easy);
   options_free_lists(easy);
   lua_newtable(L);
   compat_getuservalue(L, 1);
   callbacks_keep_sockets(L, 3, 2);
+  lua_getfield(L, 3, HOME_SLOT);
+  lua_setfield(L, 2, HOME_SLOT);
   lua_settop(L, 2);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
@@ -525,11 +544,9 @@ static int easy_traceback(lua_State *L)
 
 static int easy_tostring(lua_State *L)
 {
-  Easy **box = compat_checkudata(L, 1, easy_type);
-  if (*box == NULL) {
-    lua_pushstring(L, "multisock.easy (closed)");
+  Easy **box = box_describe(L, easy_type);
+  if (box == NULL)
     return 1;
-  }
   lua_pushfstring(L, "multisock.easy (%s) %p",
                   (*box)->multi == NULL ? "idle"
                                         : (*box)->finished ? "finished"

@@ -24,7 +24,7 @@ core.waiting. Callbacks for headers, body and upload cannot be set from then on.
 static int easy_collect(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
-  if (easy->multi != NULL)
+  if (easy->multi != NULL || easy->depth > 0)
     return luaL_error(L, "collect: the transfer is running");
   if (!receiver_attach(easy))
     return luaL_error(L, "not enough memory");
@@ -100,8 +100,9 @@ static void push_failure(lua_State *L, Easy *easy)
                       "max_body",
                       curl_version_info(CURLVERSION_NOW)->version);
     else
-      lua_pushfstring(L, "the body is larger than max_body (%I bytes)",
-                      (LUAI_UACINT)receiver->max_body);
+      lua_pushfstring(L, "the body is larger than max_body (" INTEGER
+                      " bytes)",
+                      INTEGER_VALUE(receiver->max_body));
   }
   lua_setfield(L, -2, "message");
   lua_pushboolean(L, 0);
@@ -161,17 +162,20 @@ static int easy_take(lua_State *L)
 }
 
 /*** Writes the body to a file from now on, what waits here first.
-@param file open Lua file
+@param file open Lua file; what was written to it before comes first, and it may
+be closed at any time
 @return how many bytes of it waited; or nil, message */
 static int easy_sink(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  luaL_Stream *stream = luaL_checkudata(L, 2, LUA_FILEHANDLE);
+  FILE *file = NULL;
   size_t size = buffer_size(&receiver->body);
-  luaL_argcheck(L, stream->closef != NULL, 2, "file is closed");
+  if (!compat_tofile(L, 2, &file))
+    luaL_argerror(L, 2, "open file expected");
+  luaL_argcheck(L, file != NULL, 2, "file is closed");
   luaL_argcheck(L, !sink_is_open(&receiver->sink), 1, "has a file already");
-  if (!sink_open(&receiver->sink, stream->f)) {
+  if (!sink_open(&receiver->sink, file)) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
     return 2;
@@ -305,20 +309,23 @@ static void snapshot_push(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   Snapshot shot;
-  luaL_Buffer bytes;
+  luaL_Buffer buffer;
+  char *bytes;
+  size_t size;
   memset(&shot, 0, sizeof shot);
   snapshot_fill(&shot, easy->handle);
   shot.status = receiver->status;
   shot.head = buffer_size(&receiver->head);
   shot.trailers = buffer_size(&receiver->trailers);
-  luaL_buffinitsize(L, &bytes, sizeof shot + shot.head + shot.trailers);
-  luaL_addlstring(&bytes, (const char *)&shot, sizeof shot);
+  size = sizeof shot + shot.head + shot.trailers;
+  bytes = luaL_buffinitsize(L, &buffer, size);
+  memcpy(bytes, &shot, sizeof shot);
   if (shot.head > 0)
-    luaL_addlstring(&bytes, buffer_head(&receiver->head), shot.head);
+    memcpy(bytes + sizeof shot, buffer_head(&receiver->head), shot.head);
   if (shot.trailers > 0)
-    luaL_addlstring(&bytes, buffer_head(&receiver->trailers),
-                    shot.trailers);
-  luaL_pushresult(&bytes);
+    memcpy(bytes + sizeof shot + shot.head, buffer_head(&receiver->trailers),
+           shot.trailers);
+  luaL_pushresultsize(&buffer, size);
 }
 
 void easy_push_rest(lua_State *L, Easy *easy)
@@ -362,10 +369,14 @@ static int guard_new(lua_State *L)
    that drives it ends the transfer when it hands over its news. */
 static int guard_gc(lua_State *L)
 {
-  const Guard *guard = lua_touserdata(L, 1);
+  const Guard *guard = luaL_testudata(L, 1, GUARD_TYPE);
   Easy *easy;
   Easy **box;
+  if (guard == NULL)
+    return 0;
   compat_getuservalue(L, 1);
+  if (!lua_istable(L, -1))
+    return 0;                      /* a copy, of another Lua state */
   lua_rawgeti(L, -1, 1);
   box = luaL_testudata(L, -1, easy_type);
   easy = box != NULL ? *box : NULL;
@@ -474,8 +485,9 @@ static int snapshot_read(lua_State *L)
   Snapshot shot;
   luaL_argcheck(L, size >= sizeof shot, 1, "is no snapshot");
   memcpy(&shot, bytes, sizeof shot);
-  luaL_argcheck(L, size - sizeof shot == shot.head + shot.trailers, 1,
-                "is no snapshot");
+  size -= sizeof shot;
+  luaL_argcheck(L, shot.head <= size && shot.trailers == size - shot.head &&
+                shot.ip[sizeof shot.ip - 1] == '\0', 1, "is no snapshot");
   bytes += sizeof shot;
   switch (luaL_checkoption(L, 2, NULL, fields)) {
   case 0: push_timings(L, &shot); break;

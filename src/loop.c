@@ -3,14 +3,17 @@
    something to tell, so Lua is entered once for a batch of events. */
 #include "loop.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "error.h"
+#include "host.h"
+#include "interrupt.h"
+#include "owner.h"
 
 const char loop_type[] = "multisock.loop";
+
+/* Weak table from the address of a Loop to its userdata. */
+static const char registry_key;
 
 /* Events after which Lua gets its turn. Measured with 1,000 transfers: more
    is slower, because what was received has to come from memory again. */
@@ -18,10 +21,34 @@ const char loop_type[] = "multisock.loop";
 
 Loop *loop_check(lua_State *L, int idx)
 {
-  Loop **box = compat_checkudata(L, idx, loop_type);
+  Loop **box = box_check(L, idx, loop_type);
   if (*box == NULL)
     luaL_argerror(L, idx, "loop is closed");
   return *box;
+}
+
+bool loop_is_of_thread(const Loop *loop)
+{
+  return (loop->host == NULL && loop->depth == 0) ||
+         pthread_equal(loop->thread, pthread_self());
+}
+
+void loop_check_thread(lua_State *L, const Loop *loop, const char *what)
+{
+  if (loop_is_of_thread(loop))
+    return;
+  luaL_error(L, loop->host != NULL
+                  ? "%s: the loop belongs to another thread, that on which "
+                    "it was adopted; use a Lua state for each thread"
+                  : "%s: the loop is running in another thread; use a Lua "
+                    "state for each thread", what);
+}
+
+void loop_push(lua_State *L, const Loop *loop)
+{
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_rawgetp(L, -1, loop);
+  lua_remove(L, -2);
 }
 
 void loop_adopt(Loop *loop, Multi *multi)
@@ -47,76 +74,9 @@ void loop_forget(Loop *loop, Multi *multi)
     loop->failed = NULL;
 }
 
-/* ---- Ctrl-C ---- */
-
-/* libuv waits on when a signal arrives, so the handler that the host has set
-   (lua's: raise "interrupted!" at the next instruction) would only act with
-   the next event. While a loop runs ours is in front: it calls the host's,
-   then wakes the loop. One process has one SIGINT, hence the statics. */
-static struct sigaction host_action;
-static uv_async_t *volatile interrupted_loop;
-
-static void on_interrupt(int number)
-{
-  int saved = errno;
-  if (host_action.sa_handler != SIG_IGN)
-    host_action.sa_handler(number);
-  if (interrupted_loop != NULL)
-    (void)uv_async_send(interrupted_loop);
-  errno = saved;
-}
-
-static void on_async(uv_async_t *async)
-{
-  uv_stop(async->loop);
-}
-
-static void on_async_closed(uv_handle_t *handle)
-{
-  free(handle);
-}
-
-/*** Lets Ctrl-C end a blocking step, for as long as a program runs the loop.
-Only where the host handles SIGINT by a plain function, as `lua` does.
-@param on boolean */
-static int loop_interruptible(lua_State *L)
-{
-  Loop *loop = loop_check(L, 1);
-  bool on = lua_toboolean(L, 2);
-  struct sigaction current;
-  if (sigaction(SIGINT, NULL, &current) != 0)
-    return 0;
-  if (on && interrupted_loop == NULL && !(current.sa_flags & SA_SIGINFO) &&
-      current.sa_handler != SIG_DFL && current.sa_handler != SIG_IGN) {
-    struct sigaction action;
-    uv_async_t *async = malloc(sizeof *async);
-    if (async == NULL || uv_async_init(&loop->uv, async, on_async) != 0) {
-      free(async);
-      return 0;
-    }
-    async->data = NULL;
-    uv_unref((uv_handle_t *)async);
-    host_action = current;
-    interrupted_loop = async;
-    memset(&action, 0, sizeof action);
-    action.sa_handler = on_interrupt;
-    (void)sigaction(SIGINT, &action, NULL);
-  }
-  else if (!on && interrupted_loop != NULL &&
-           interrupted_loop->loop == &loop->uv) {
-    uv_async_t *async = interrupted_loop;
-    if (current.sa_handler == on_interrupt)
-      (void)sigaction(SIGINT, &host_action, NULL);
-    interrupted_loop = NULL;
-    uv_close((uv_handle_t *)async, on_async_closed);
-  }
-  return 0;
-}
-
 /* ---- Methods ---- */
 
-/* Whether somebody has something to take: news, or an end for info_read. */
-static bool has_results(const Loop *loop)
+bool loop_has_results(const Loop *loop)
 {
   const Multi *multi = loop->multis;
   while (multi != NULL && multi->finished.first == NULL)
@@ -139,45 +99,66 @@ static void raise_failed(lua_State *L, Loop *loop)
     multi_rethrow(L, multi);
 }
 
-/*** Waits for events and serves them.
+/* Runs libuv's loop once. */
+static void turn(Loop *loop, uv_run_mode mode)
+{
+  loop->depth++;
+  do {
+    uvdriver_catch_up(loop->driver);
+    uvdriver_flush(loop->driver);
+  } while (uvdriver_is_behind(loop->driver) && !loop_has_results(loop));
+  /* What was served may already be news: then do not wait for more. */
+  if (loop_has_results(loop))
+    mode = UV_RUN_NOWAIT;
+  host_step_begins(loop->host);
+  if (!uvdriver_is_behind(loop->driver)) {
+    uvdriver_flushing(loop->driver);
+    (void)uv_run(loop->uv, mode);
+  }
+  host_step_ends(loop->host);
+  loop->depth--;
+  if (uv_is_active((uv_handle_t *)&loop->alarm))
+    (void)uv_timer_stop(&loop->alarm);
+}
+
+/* Makes the step end after so many seconds. */
+static uv_run_mode arm_alarm(Loop *loop, lua_Number seconds)
+{
+  if (!(seconds > 0))
+    return UV_RUN_NOWAIT;
+  (void)uv_timer_start(&loop->alarm, on_alarm,
+                       seconds < 1e9 ? (uint64_t)(seconds * 1000) + 1
+                                     : (uint64_t)1e12, 0);
+  return UV_RUN_ONCE;
+}
+
+/*** Waits for events and serves them. In a turn of an adopted loop it does
+nothing: the host's uv_run does it.
 @param timeout seconds at most; nil: until something happens; 0: what is
 there now
 @return boolean whether anything is left that the loop could wait for
-@raise when called in a callback; what a push or notify function raised
+@raise when called in a callback, or while the host runs an adopted loop; what
+a push or notify function raised
 @see uv_run(3) */
 static int loop_step(lua_State *L)
 {
   Loop *loop = loop_check(L, 1);
   uv_run_mode mode = UV_RUN_ONCE;
-  if (loop->depth > 0)
-    return luaL_error(L, "step: the loop is running");
-  uv_update_time(&loop->uv);       /* Lua may have worked for long */
-  if (!lua_isnoneornil(L, 2)) {
-    lua_Number seconds = luaL_checknumber(L, 2);
-    if (!(seconds > 0))
-      mode = UV_RUN_NOWAIT;
-    else {
-      uint64_t ms = seconds < 1e9 ? (uint64_t)(seconds * 1000) + 1
-                                  : (uint64_t)1e12;
-      (void)uv_timer_start(&loop->alarm, on_alarm, ms, 0);
-    }
+  if (!host_is_in_turn(loop->host)) {
+    loop_check_thread(L, loop, "step");
+    if (loop->depth > 0)
+      return luaL_error(L, "step: the loop is running");
+    if (host_is_running(loop->host))
+      return luaL_error(L, "step: " HOST_RUNS);
+    uv_update_time(loop->uv);      /* Lua may have worked for long */
+    if (!lua_isnoneornil(L, 2))
+      mode = arm_alarm(loop, luaL_checknumber(L, 2));
+    loop->thread = pthread_self();
+    turn(loop, mode);
   }
-  loop->depth++;
-  do {
-    uvdriver_catch_up(loop->driver);
-    uvdriver_flush(loop->driver);
-  } while (uvdriver_is_behind(loop->driver) && !has_results(loop));
-  /* What was served may already be news: then do not wait for more. */
-  if (has_results(loop))
-    mode = UV_RUN_NOWAIT;
-  if (!uvdriver_is_behind(loop->driver))
-    (void)uv_run(&loop->uv, mode);
-  loop->depth--;
-  if (mode != UV_RUN_NOWAIT || uv_is_active((uv_handle_t *)&loop->alarm))
-    (void)uv_timer_stop(&loop->alarm);
   if (loop->failed != NULL)
     raise_failed(L, loop);
-  lua_pushboolean(L, uv_loop_alive(&loop->uv));
+  lua_pushboolean(L, uv_loop_alive(loop->uv));
   return 1;
 }
 
@@ -199,15 +180,26 @@ static int loop_news(lua_State *L)
 static int loop_timeout(lua_State *L)
 {
   Loop *loop = loop_check(L, 1);
-  int ms;
-  uv_update_time(&loop->uv);
-  ms = loop->news.first != NULL || uvdriver_is_behind(loop->driver)
-         ? 0
-         : uv_backend_timeout(&loop->uv);
-  if (ms < 0 || !uv_loop_alive(&loop->uv))
+  int ms = 0;
+  /* The last transfer may have ended: nothing is alive, but it is news. */
+  bool behind = loop->news.first != NULL || uvdriver_is_behind(loop->driver) ||
+                uvdriver_is_unflushed(loop->driver);
+  uv_update_time(loop->uv);
+  if (!behind)
+    ms = uv_loop_alive(loop->uv) ? uv_backend_timeout(loop->uv) : -1;
+  if (ms < 0)
     lua_pushnil(L);
   else
     lua_pushnumber(L, (lua_Number)ms / 1000);
+  return 1;
+}
+
+/*** Whether anything is left that the loop could wait for.
+@return boolean
+@see uv_loop_alive(3) */
+static int loop_is_alive(lua_State *L)
+{
+  lua_pushboolean(L, uv_loop_alive(loop_check(L, 1)->uv));
   return 1;
 }
 
@@ -216,7 +208,7 @@ static int loop_timeout(lua_State *L)
 @see uv_backend_fd(3) */
 static int loop_fd(lua_State *L)
 {
-  int fd = uv_backend_fd(&loop_check(L, 1)->uv);
+  int fd = uv_backend_fd(loop_check(L, 1)->uv);
   if (fd < 0)
     lua_pushnil(L);
   else
@@ -247,6 +239,21 @@ static int loop_counts(lua_State *L)
   return 2;
 }
 
+/*** Lets Ctrl-C end a blocking step, for as long as a program runs the loop.
+Only where the host handles SIGINT by a plain function, as `lua` does.
+@param on boolean; false also for a loop of the parent process
+@see sigaction(2) */
+static int loop_interruptible(lua_State *L)
+{
+  bool on = lua_toboolean(L, 2);
+  Loop **box = on ? NULL : box_collect(L, loop_type);
+  if (on)
+    interrupt_start(loop_check(L, 1)->uv);
+  else if (box != NULL)
+    interrupt_stop((*box)->uv);
+  return 0;
+}
+
 /* ---- Life ---- */
 
 /* Also while add_handle or pause of one of its multis is on the stack. */
@@ -258,75 +265,115 @@ static bool is_running(const Loop *loop)
   return loop->depth > 0 || multi != NULL;
 }
 
+static void on_alarm_closed(uv_handle_t *handle)
+{
+  free(container_of(handle, Loop, alarm));
+}
+
+/* An adopted loop is the host's: he runs it once more, which frees this. */
 static int loop_gc(lua_State *L)
 {
-  Loop **box = compat_checkudata(L, 1, loop_type);
-  Loop *loop = *box;
+  Loop **box = box_collect(L, loop_type);
+  Loop *loop = box != NULL ? *box : NULL;
+  uv_loop_t *own;
   if (loop == NULL || is_running(loop))
     return 0;
-  lua_settop(L, 1);
-  lua_pushboolean(L, 0);
-  (void)loop_interruptible(L);
+  interrupt_stop(loop->uv);
   *box = NULL;
+  own = loop->host == NULL ? loop->uv : NULL;
   while (loop->multis != NULL)
     multi_shutdown(loop->multis);
   uvdriver_close(loop->driver);
-  uv_close((uv_handle_t *)&loop->alarm, NULL);
-  while (uv_loop_close(&loop->uv) == UV_EBUSY)
-    (void)uv_run(&loop->uv, UV_RUN_DEFAULT);
-  free(loop);
+  host_close(loop->host);
+  uv_close((uv_handle_t *)&loop->alarm, on_alarm_closed);
+  if (own == NULL)
+    return 0;
+  while (uv_loop_close(own) == UV_EBUSY)
+    (void)uv_run(own, UV_RUN_DEFAULT);
+  free(own);
   return 0;
 }
 
 /*** Closes the loop and every multi that is attached to it. May be called
-again.
+again. Of an adopted one only what is ours on it: the host runs it once more
+before he closes it.
 @raise in a callback of a transfer that it drives */
 static int loop_close(lua_State *L)
 {
-  Loop **box = compat_checkudata(L, 1, loop_type);
-  if (*box != NULL && is_running(*box))
+  Loop **box = box_collect(L, loop_type);
+  if (box != NULL && is_running(*box))
     return luaL_error(L, "close: the loop is running");
   return loop_gc(L);
 }
 
 static int loop_tostring(lua_State *L)
 {
-  Loop **box = compat_checkudata(L, 1, loop_type);
-  if (*box == NULL)
-    lua_pushstring(L, "multisock.loop (closed)");
-  else
-    lua_pushfstring(L, "multisock.loop %p", (void *)*box);
+  Loop **box = box_describe(L, loop_type);
+  if (box != NULL)
+    lua_pushfstring(L, "multisock.loop (%s) %p",
+                    (*box)->host == NULL ? "own" : "adopted", (void *)*box);
   return 1;
 }
 
-/*** Makes a libuv loop.
-@return core.Loop; or nil, err */
+/* A loop of our own; NULL with nil and an error object pushed. */
+static uv_loop_t *make_own(lua_State *L)
+{
+  uv_loop_t *uv = malloc(sizeof *uv);
+  if (uv == NULL)
+    luaL_error(L, "not enough memory");
+  if (uv_loop_init(uv) == 0)
+    return uv;
+  free(uv);
+  lua_pushnil(L);
+  error_push_kind(L, "io", "libuv cannot make a loop: too many open files?");
+  return NULL;
+}
+
+/*** Makes a libuv loop, or adopts the host's: then the host runs it, and
+on_turn and wake say when Lua gets its turn.
+@param loop optional light userdata: the host's uv_loop_t *
+@return core.Loop; or nil, err
+@raise when that loop is of another copy of libuv */
 int loop_new(lua_State *L)
 {
-  Loop **box = compat_newuserdata(L, sizeof *box);
+  Loop **box;
   Loop *loop;
-  *box = NULL;
+  uv_loop_t *uv = host_check(L, 1);
+  bool adopted = uv != NULL;
+  lua_settop(L, 0);
+  box = box_new(L);
   luaL_setmetatable(L, loop_type);
   lua_newtable(L);
   compat_setuservalue(L, -2);
-  loop = calloc(1, sizeof *loop);
-  if (loop == NULL)
-    return luaL_error(L, "not enough memory");
-  if (uv_loop_init(&loop->uv) != 0) {
-    free(loop);
-    lua_pushnil(L);
-    error_push_kind(L, "io", "libuv cannot make a loop: too many open files?");
+  if (!adopted && (uv = make_own(L)) == NULL)
     return 2;
-  }
-  loop->driver = uvdriver_new(&loop->uv);
-  if (loop->driver == NULL) {
-    (void)uv_loop_close(&loop->uv);          /* nothing is open on it */
+  loop = calloc(1, sizeof *loop);
+  if (loop != NULL)
+    loop->driver = uvdriver_new(uv);
+  if (loop != NULL && loop->driver != NULL && adopted)
+    loop->host = host_new(L, loop, uv);
+  if (loop == NULL || loop->driver == NULL ||
+      (adopted && loop->host == NULL)) {
+    /* That of a driver is freed when the loop runs. */
+    if (loop != NULL && loop->driver != NULL)
+      uvdriver_close(loop->driver);
     free(loop);
+    if (!adopted) {
+      (void)uv_loop_close(uv);               /* nothing is open on it */
+      free(uv);
+    }
     return luaL_error(L, "not enough memory");
   }
-  uvdriver_limit_turn(loop->driver, TURN_EVENTS);
-  (void)uv_timer_init(&loop->uv, &loop->alarm);
+  loop->uv = uv;
+  loop->thread = pthread_self();
+  if (!adopted)
+    uvdriver_limit_turn(loop->driver, TURN_EVENTS);
+  (void)uv_timer_init(uv, &loop->alarm);
   *box = loop;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
+  lua_pushvalue(L, 1);
+  lua_rawsetp(L, -2, loop);
+  lua_settop(L, 1);
   return 1;
 }
 
@@ -334,6 +381,7 @@ static const luaL_Reg methods[] = {
   { "step", loop_step },         { "news", loop_news },
   { "timeout", loop_timeout },   { "fd", loop_fd },
   { "now", loop_now },           { "counts", loop_counts },
+  { "is_alive", loop_is_alive },
   { "interruptible", loop_interruptible },
   { "close", loop_close },       { NULL, NULL }
 };
@@ -347,9 +395,16 @@ void loop_open(lua_State *L)
 {
   if (!compat_newtype(L, loop_type))
     return;
+  lua_newtable(L);
+  lua_newtable(L);
+  lua_pushstring(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
   luaL_setfuncs(L, methods, 0);
+  luaL_setfuncs(L, host_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

@@ -1,6 +1,8 @@
-/* A libuv loop of our own, with the driver on it. */
+/* A libuv loop, our own or adopted from the host, with the driver on it. */
 #ifndef MULTISOCK_LOOP_H
 #define MULTISOCK_LOOP_H
+
+#include <pthread.h>
 
 #include "multi.h"
 
@@ -9,17 +11,34 @@
 /* Names and finds the metatable, see compat.h. */
 extern const char loop_type[];
 
+struct Host;
+
 typedef struct Loop {
-  uv_loop_t uv;
+  uv_loop_t *uv;
   uv_timer_t alarm;        /* ends a step that may block for a limited time */
   UvDriver *driver;
   Multi *multis;           /* attached ones */
   Multi *failed;           /* one whose callback has raised, or NULL */
   News news;               /* of all of their transfers */
   int depth;               /* steps on the C stack */
+  pthread_t thread;        /* of the last step; adopted: of its host */
+  struct Host *host;       /* NULL: a loop of our own, see host.h */
 } Loop;
 
 Loop *loop_check(lua_State *L, int idx);
+
+/* Whether this thread may use the loop: one of our own that is not running is
+   anybody's, an adopted one is its host's. */
+bool loop_is_of_thread(const Loop *loop);
+
+/* Raises when this thread may not use the loop. */
+void loop_check_thread(lua_State *L, const Loop *loop, const char *what);
+
+/* Pushes the userdata of a Loop, or nil when it was collected. */
+void loop_push(lua_State *L, const Loop *loop);
+
+/* Whether somebody has something to take: news, or an end for info_read. */
+bool loop_has_results(const Loop *loop);
 
 /* The loop closes what is attached to it before itself. */
 void loop_adopt(Loop *loop, Multi *multi);

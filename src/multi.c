@@ -3,6 +3,7 @@
    userdata): dropping the variable never drops a running transfer. */
 #include "multi.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "error.h"
 #include "loop.h"
 #include "multi_lua.h"
+#include "owner.h"
 #include "receiver.h"
 #include "share.h"
 
@@ -20,7 +22,7 @@ static const char registry_key;
 
 Multi *multi_check(lua_State *L, int idx)
 {
-  Multi **box = compat_checkudata(L, idx, multi_type);
+  Multi **box = box_check(L, idx, multi_type);
   if (*box == NULL)
     luaL_argerror(L, idx, "multi handle is closed");
   return *box;
@@ -33,6 +35,12 @@ Multi *multi_check_idle(lua_State *L, int idx, const char *what)
     luaL_error(L, "%s: called in a callback of this multi; do it after the "
                "driving call has returned", what);
   return multi;
+}
+
+void multi_check_thread(lua_State *L, const Multi *multi, const char *what)
+{
+  if (multi->loop != NULL)
+    loop_check_thread(L, multi->loop, what);
 }
 
 void multi_push(lua_State *L, const Multi *multi)
@@ -147,6 +155,15 @@ void multi_failed(CURLMcode code, void *data)
       end(multi, easy, CURLE_FAILED_INIT);
 }
 
+static void connected(CURL *handle, void *data)
+{
+  Easy *easy = NULL;
+  (void)data;
+  (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
+  if (easy != NULL)
+    easy->connected = true;
+}
+
 /* Lua's side of it: what held the easy lets go of it, and with the last one
    the loop lets go of the multi. Finds nothing when a collector is about to
    take the multi itself. */
@@ -243,7 +260,7 @@ static void join(Multi *multi, Easy *easy)
   easy->multi = multi;
   easy->in_multi = true;
   easy->finished = easy->reported = false;
-  easy->failed_in_lua = false;
+  easy->failed_in_lua = easy->connected = false;
   easy->message[0] = '\0';
   easy->previous = NULL;
   easy->next = multi->first;
@@ -296,6 +313,7 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
   CURLMcode code = multi->broken;
   if (easy->multi != NULL || easy->depth > 0)
     return luaL_error(L, "add_handle: the transfer is running");
+  multi_check_thread(L, multi, "add_handle");
   if (code == CURLM_OK) {
     easy_set_driver(easy, driver_for(multi, easy));
     if (easy->own_sockets || easy->wildcard)
@@ -348,6 +366,7 @@ it was in the middle. Nothing happens when it is not in this multi.
 static int multi_remove_handle(lua_State *L)
 {
   Multi *multi = multi_check_idle(L, 1, "remove_handle");
+  multi_check_thread(L, multi, "remove_handle");
   multi_remove(multi, easy_check(L, 2));
   if (multi->failed_in_lua)
     multi_rethrow(L, multi);
@@ -400,6 +419,7 @@ static int multi_resume(lua_State *L)
 {
   Multi *multi = multi_check_idle(L, 1, "resume");
   Easy *easy = easy_check(L, 2);
+  multi_check_thread(L, multi, "resume");
   if (easy->multi == multi && easy->in_multi) {
     if (easy->receiver != NULL)
       easy->receiver->paused = false;
@@ -418,6 +438,7 @@ int news_take(lua_State *L, News *news)
 {
   lua_Integer last = luaL_checkinteger(L, 3);
   lua_Integer strays = 0;
+  luaL_argcheck(L, last >= 0 && last <= INT_MAX, 3, "out of range");
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 4, LUA_TTABLE);
   lua_settop(L, 4);
@@ -449,6 +470,7 @@ static int multi_attach(lua_State *L)
   Multi *multi = multi_check_idle(L, 1, "attach");
   Loop *loop = loop_check(L, 2);
   CURLMcode code;
+  loop_check_thread(L, loop, "attach");
   if (multi->loop != NULL)
     return luaL_error(L, "attach: the multi has a loop already");
   if (multi->added > 0)
@@ -456,6 +478,7 @@ static int multi_attach(lua_State *L)
   multi->driven.handle = multi->handle;
   multi->driven.done = multi_done;
   multi->driven.failed = multi_failed;
+  multi->driven.connected = connected;
   multi->driven.enter = enter_driven;
   multi->driven.leave = leave_driven;
   multi->driven.data = multi;
@@ -477,13 +500,10 @@ static int multi_attach(lua_State *L)
 
 static int multi_gc(lua_State *L)
 {
-  Multi **box = compat_checkudata(L, 1, multi_type);
-  Multi *multi = *box;
-  if (multi == NULL)
-    return 0;
-  if (multi->depth > 0)
-    return 0;                      /* pinned by the driving call: not freed */
-  multi_shutdown(multi);
+  Multi **box = box_collect(L, multi_type);
+  /* In the driving call it is pinned: not freed. */
+  if (box != NULL && (*box)->depth == 0)
+    multi_shutdown(*box);
   return 0;
 }
 
@@ -493,8 +513,8 @@ called again.
 @see curl_multi_cleanup(3) */
 static int multi_close(lua_State *L)
 {
-  Multi **box = compat_checkudata(L, 1, multi_type);
-  if (*box == NULL)
+  Multi **box = box_collect(L, multi_type);
+  if (box == NULL)
     return 0;
   if ((*box)->depth > 0)
     return luaL_error(L, "close: called in a callback of this multi");
@@ -506,10 +526,8 @@ static int multi_close(lua_State *L)
 
 static int multi_tostring(lua_State *L)
 {
-  Multi **box = compat_checkudata(L, 1, multi_type);
-  if (*box == NULL)
-    lua_pushstring(L, "multisock.multi (closed)");
-  else
+  Multi **box = box_describe(L, multi_type);
+  if (box != NULL)
     lua_pushfstring(L, "multisock.multi (%d transfers) %p", (*box)->added,
                     (void *)*box);
   return 1;
@@ -526,8 +544,7 @@ int multi_new(lua_State *L)
   if (!lua_isnoneornil(L, 1))
     luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  box = compat_newuserdata(L, sizeof *box);
-  *box = NULL;
+  box = box_new(L);
   luaL_setmetatable(L, multi_type);
   lua_newtable(L);
   compat_setuservalue(L, 2);

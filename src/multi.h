@@ -42,6 +42,9 @@ Multi *multi_check(lua_State *L, int idx);
 /* Raises when a callback of this multi is on the stack. */
 Multi *multi_check_idle(lua_State *L, int idx, const char *what);
 
+/* Raises when this thread may not use the loop of the multi. */
+void multi_check_thread(lua_State *L, const Multi *multi, const char *what);
+
 /* Around every call into libcurl that concerns this multi. */
 void multi_enter(Multi *multi);
 void multi_leave(Multi *multi);

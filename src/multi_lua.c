@@ -183,6 +183,16 @@ static int multi_setopt(lua_State *L)
 
 /* ---- Driving ---- */
 
+/* The multi at index 1, for a call that drives it. What happens to its sockets
+   in such a call would pass by a loop that drives it too. */
+static Multi *check_driven_by_hand(lua_State *L, const char *what)
+{
+  Multi *multi = multi_check_idle(L, 1, what);
+  if (multi->loop != NULL)
+    luaL_error(L, "%s: a loop drives this multi", what);
+  return multi;
+}
+
 static int finish(lua_State *L, Multi *multi, CURLMcode code, int running)
 {
   multi_check_callbacks(L, multi);
@@ -199,7 +209,7 @@ static int finish(lua_State *L, Multi *multi, CURLMcode code, int running)
 @param what "in" "out" "inout" or "err"; nil lets libcurl look for itself
 @return count of running transfers; or nil, err
 @raise what a socket, timer, push or notify callback raised; in a callback of
-this multi
+this multi; when a loop drives it
 @see curl_multi_socket_action(3) */
 static int multi_socket_action(lua_State *L)
 {
@@ -208,7 +218,7 @@ static int multi_socket_action(lua_State *L)
     CURL_CSELECT_IN, CURL_CSELECT_OUT, CURL_CSELECT_IN | CURL_CSELECT_OUT,
     CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR
   };
-  Multi *multi = multi_check_idle(L, 1, "socket_action");
+  Multi *multi = check_driven_by_hand(L, "socket_action");
   curl_socket_t fd = lua_isnoneornil(L, 2)
                        ? CURL_SOCKET_TIMEOUT
                        : (curl_socket_t)luaL_checkinteger(L, 2);
@@ -229,11 +239,33 @@ static int multi_socket_action(lua_State *L)
 @see curl_multi_perform(3) */
 static int multi_perform(lua_State *L)
 {
-  Multi *multi = multi_check_idle(L, 1, "perform");
+  Multi *multi = check_driven_by_hand(L, "perform");
   int running = 0;
   CURLMcode code;
   multi_enter(multi);
   code = curl_multi_perform(multi->handle, &running);
+  multi_leave(multi);
+  return finish(L, multi, code, running);
+}
+
+/* libcurl before 7.87 has no such macro, and no deprecations. */
+#ifndef CURL_IGNORE_DEPRECATION
+#define CURL_IGNORE_DEPRECATION(statements) statements
+#endif
+
+/*** Acts on every socket and transfer, whether something happened or not: slow.
+Deprecated by libcurl, but what cures refused connections before 8.4.
+@return count of running transfers; or nil, err
+@raise as socket_action
+@see curl_multi_socket_all(3) */
+static int multi_socket_all(lua_State *L)
+{
+  Multi *multi = multi_check_idle(L, 1, "socket_all");
+  int running = 0;
+  CURLMcode code;
+  multi_enter(multi);
+  CURL_IGNORE_DEPRECATION(
+    code = curl_multi_socket_all(multi->handle, &running);)
   multi_leave(multi);
   return finish(L, multi, code, running);
 }
@@ -284,5 +316,6 @@ static int multi_news(lua_State *L)
 const luaL_Reg multi_lua_methods[] = {
   { "setopt", multi_setopt },   { "socket_action", multi_socket_action },
   { "perform", multi_perform }, { "assign", multi_assign },
-  { "news", multi_news },       { NULL, NULL }
+  { "news", multi_news },       { "socket_all", multi_socket_all },
+  { NULL, NULL }
 };

@@ -94,8 +94,8 @@ static lua_Integer check_number(lua_State *L, const MultiOption *option,
                luaL_typename(L, value));
   number = lua_tointeger(L, value);
   if (number < 0 || number > LONG_MAX)
-    luaL_error(L, "option '%s': %I is out of range", option->name,
-               (LUAI_UACINT)number);
+    luaL_error(L, "option '%s': " INTEGER " is out of range", option->name,
+               INTEGER_VALUE(number));
   return number;
 }
 

@@ -72,7 +72,7 @@ static struct curl_waitfd *check_fds(lua_State *L, int idx,
     return NULL;
   luaL_checktype(L, idx, LUA_TTABLE);
   *count = (unsigned int)lua_rawlen(L, idx);
-  fds = lua_newuserdatauv(L, (*count + 1) * sizeof *fds, 0);
+  fds = compat_newbytes(L, (*count + 1) * sizeof *fds);
   for (i = 0; i < *count; i++) {
     lua_rawgeti(L, idx, (lua_Integer)i + 1);
     check_entry(L, (int)i + 1, &fds[i]);
@@ -200,11 +200,11 @@ static int multi_waitfds(lua_State *L)
   CURLMcode code;
   if (newer_waitfds == NULL)
     return fail_needs(L, "waitfds", NEWER_WAITFDS);
-  fds = lua_newuserdatauv(L, room * sizeof *fds, 0);
+  fds = compat_newbytes(L, room * sizeof *fds);
   while ((code = newer_waitfds(multi->handle, fds, room, &count)) ==
            CURLM_OUT_OF_MEMORY && count > room) {
     room = count;
-    fds = lua_newuserdatauv(L, room * sizeof *fds, 0);
+    fds = compat_newbytes(L, room * sizeof *fds);
   }
   if (code != CURLM_OK)
     return multi_fail(L, code);

@@ -57,7 +57,7 @@ static int resume_woken(lua_State *L)
     lua_setfield(L, TASK, "parked");
     lua_pushvalue(L, TASK);
     lua_setfield(L, SCHEDULER, "task");
-    status = lua_resume(co, L, 0, &count);
+    status = compat_resume(co, L, &count);
     if (status != LUA_YIELD || !is_parked(L)) {
       lua_pushinteger(L, i);
       lua_pushvalue(L, TASK);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "owner.h"
 
 static const char share_type[] = "multisock.share";
 
@@ -33,7 +34,7 @@ static const struct {
 
 Share *share_check(lua_State *L, int idx)
 {
-  Share **box = compat_checkudata(L, idx, share_type);
+  Share **box = box_check(L, idx, share_type);
   if (*box == NULL)
     luaL_argerror(L, idx, "share is closed");
   return *box;
@@ -46,6 +47,11 @@ void share_release(Share *share)
   /* Fails only while an easy uses it. */
   (void)curl_share_cleanup(share->handle);
   free(share);
+}
+
+CURLSH *share_handle(const Share *share)
+{
+  return share != NULL ? share->handle : NULL;
 }
 
 bool share_keeps_connections(const Share *share)
@@ -232,7 +238,9 @@ static int share_unshare(lua_State *L)
 
 static int share_gc(lua_State *L)
 {
-  Share **box = compat_checkudata(L, 1, share_type);
+  Share **box = box_collect(L, share_type);
+  if (box == NULL)
+    return 0;
   share_release(*box);
   *box = NULL;
   return 0;
@@ -248,13 +256,11 @@ static int share_close(lua_State *L)
 
 static int share_tostring(lua_State *L)
 {
-  Share **box = compat_checkudata(L, 1, share_type);
+  Share **box = box_describe(L, share_type);
   luaL_Buffer buffer;
   size_t i;
-  if (*box == NULL) {
-    lua_pushstring(L, "multisock.share (closed)");
+  if (box == NULL)
     return 1;
-  }
   luaL_buffinit(L, &buffer);
   luaL_addstring(&buffer, "multisock.share (");
   for (i = 0; i < KINDS; i++)
@@ -278,8 +284,7 @@ int share_new(lua_State *L)
 {
   Share **box, *share;
   lua_settop(L, 1);
-  box = compat_newuserdata(L, sizeof *box);
-  *box = NULL;
+  box = box_new(L);
   luaL_setmetatable(L, share_type);
   share = calloc(1, sizeof *share);
   if (share == NULL || (share->handle = curl_share_init()) == NULL) {

@@ -8,6 +8,9 @@
 #include "callbacks.h"
 #include "error.h"
 #include "gate.h"
+#include "loop.h"
+#include "options.h"
+#include "owner.h"
 #include "receiver.h"
 #include "url.h"
 
@@ -79,16 +82,16 @@ static void choose_buffer(Easy *easy, const Gate *gate)
     easy->buffer_size = size;
 }
 
-/* Gives the handle the URL of the target at `target`, and keeps that alive. */
+/* Gives the handle the URL of the target at `target`, and keeps that alive: its
+   address tells whether it is the same. */
 static CURLcode set_target(lua_State *L, Easy *easy, int target)
 {
   CURLcode code;
   if (easy->target == lua_topointer(L, target))
     return CURLE_OK;               /* the same as last time */
   lua_getfield(L, target, "url");
-  code = curl_easy_setopt(easy->handle, CURLOPT_CURLU, url_check(L, -1));
+  code = options_set_url(easy, url_check(L, -1));
   lua_pop(L, 1);
-  easy->target = NULL;
   easy_push_values(L, easy);
   if (code == CURLE_OK && lua_istable(L, -1)) {
     lua_pushvalue(L, target);
@@ -130,8 +133,9 @@ static int shortcut_start(lua_State *L)
   const Gate *gate = gate_check(L, 1);
   Multi *multi = multi_check_idle(L, 2, "start");
   Easy *easy = easy_check(L, 3);
+  multi_check_thread(L, multi, "fetch");
   luaL_checktype(L, 4, LUA_TTABLE);
-  if (easy->multi != NULL || easy->receiver == NULL)
+  if (easy->multi != NULL || easy->receiver == NULL || easy->depth > 0)
     return luaL_error(L, "start: the handle is not ready");
   easy_set_driver(easy, multi->driven.driver);
   if (easy->own_sockets || easy->wildcard)
@@ -151,18 +155,26 @@ static int shortcut_start(lua_State *L)
 #define GATE 1
 #define TARGET 2
 #define TASK 3
+#define EASY 4                     /* while the task waits: kept alive */
 
 /* Whether a handle is there for it, and nobody waits for a place. */
 static bool is_open(const Gate *gate)
 {
-  const IdleHandle *last;
+  const Easy *last;
+  const Multi *home;
   if (gate->idle_count == 0 || gate->version == VERSION_UNKNOWN)
     return false;
-  last = &gate->idle[gate->idle_count - 1];
-  return *last->easy != NULL && (*last->easy)->prepared &&
-         !(*last->easy)->own_sockets && !(*last->easy)->wildcard &&
-         (*last->easy)->multi == NULL && *last->multi != NULL &&
-         (*last->multi)->depth == 0;
+  /* Of the parent process: the long way says so. */
+  if (!box_is_here(gate->idle[gate->idle_count - 1]))
+    return false;
+  last = *gate->idle[gate->idle_count - 1];
+  if (last == NULL)
+    return false;
+  home = *last->home;
+  return last->receiver != NULL && last->prepared && !last->own_sockets &&
+         !last->wildcard && last->multi == NULL && last->depth == 0 &&
+         home != NULL && home->depth == 0 &&
+         (home->loop == NULL || loop_is_of_thread(home->loop));
 }
 
 /* Whether the running coroutine is the task's, and may be suspended. */
@@ -187,39 +199,82 @@ static int leave_halfway(lua_State *L, Easy *easy, Multi *multi)
   return 3;
 }
 
-/* Goes on when the task is resumed. */
-static int finish(lua_State *L, int status, lua_KContext context)
+/* Goes on when the task is resumed. `box` is that of the easy. */
+static int finish(lua_State *L, Easy **box)
 {
-  Easy *easy = *(Easy **)context;
+  Easy *easy = *box;
   Gate *gate = lua_touserdata(L, GATE);
-  IdleHandle handle;
-  (void)status;
+  Multi *home;
   if (easy == NULL)
     return luaL_error(L, "the handle of a running transfer was closed");
-  handle.easy = (Easy **)context;
-  handle.multi = easy->home;
-  lua_settop(L, TASK);
+  home = *easy->home;
+  lua_settop(L, EASY);
   lua_pushboolean(L, 0);
   lua_rawseti(L, lua_upvalueindex(1), easy->id);
   lua_getfield(L, TASK, "interrupt");
-  if (!lua_isnil(L, -1) || *handle.multi == NULL || !easy->finished ||
-      easy->result != CURLE_OK || easy->failed_in_lua ||
+  if (!lua_isnil(L, -1) || home == NULL || home->depth > 0 ||
+      !easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
       easy->receiver->stage < STAGE_BODY)
-    return leave_halfway(L, easy, *handle.multi);
-  multi_remove(*handle.multi, easy);
+    return leave_halfway(L, easy, home);
+  multi_remove(home, easy);
+  if (*box == NULL)
+    return luaL_error(L, "the handle of a running transfer was closed");
   lua_pushinteger(L, easy->receiver->status);
   easy_push_rest(L, easy);
   gate_leave(gate, false);
-  if (!gate_keep(gate, handle, !easy->worn))
-    easy_push(L, easy);            /* one too many: to be closed */
+  if (!gate_has(L, GATE, EASY) || !gate_keep(gate, box, !easy->worn))
+    lua_pushvalue(L, EASY);        /* one too many: to be closed */
   else
     lua_pushnil(L);
   lua_pushboolean(L, gate_is_awaited(gate));
   return 5;
 }
 
+/* Leaves the easy at EASY. NULL when it did not start: then so many results are
+   pushed. */
+static Easy **begin(lua_State *L, int *results)
+{
+  Gate *gate = gate_check(L, GATE);
+  bool taken = lua_toboolean(L, 4);
+  Easy **box;
+  luaL_checktype(L, TARGET, LUA_TTABLE);
+  luaL_checktype(L, TASK, LUA_TTABLE);
+  lua_settop(L, TASK);
+  *results = 0;
+  if ((gate->queued && !taken) || !is_open(gate) || !can_wait(L) ||
+      (!taken && !gate_take_free(gate)))
+    return NULL;
+  box = gate->idle[--gate->idle_count];
+  easy_push(L, *box);
+  if (!start(L, *(*box)->home, *box, gate, TARGET)) {
+    gate_leave(gate, false);
+    if (*box != NULL && gate_has(L, GATE, EASY))
+      (void)gate_keep(gate, box, false);       /* there is room: it was there */
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    *results = 2;
+    return NULL;
+  }
+  if (*box == NULL)
+    luaL_error(L, "the handle was closed while its transfer started");
+  lua_pushvalue(L, TASK);
+  lua_rawseti(L, lua_upvalueindex(1), (*box)->id);
+  lua_pushboolean(L, 1);
+  lua_setfield(L, TASK, "parked");
+  return box;
+}
+
+#if COMPAT_CONTINUES
+
+static int go_on(lua_State *L, int status, lua_KContext context)
+{
+  (void)status;
+  return finish(L, (Easy **)context);
+}
+
 /*** A GET for which all is prepared: starts it, suspends the task, and takes
-what has come.
+what has come. Where C cannot go on after that, there are `get_begin` and
+`get_finish`, between which compat.lua suspends it.
 @param gate of the host
 @param target table with `url`, a core.Url
 @param task who asks
@@ -231,35 +286,46 @@ be done, false, easy, multi (nil when it is closed); or nil, err when it did not
 start, and then its place is given back */
 static int shortcut_get(lua_State *L)
 {
-  Gate *gate = gate_check(L, GATE);
-  bool taken = lua_toboolean(L, 4);
-  IdleHandle handle;
-  Easy *easy;
-  luaL_checktype(L, TARGET, LUA_TTABLE);
-  luaL_checktype(L, TASK, LUA_TTABLE);
-  lua_settop(L, TASK);
-  if ((gate->queued && !taken) || !is_open(gate) || !can_wait(L) ||
-      (!taken && !gate_take_free(gate)))
-    return 0;
-  handle = gate->idle[--gate->idle_count];
-  easy = *handle.easy;
-  easy->home = handle.multi;
-  if (!start(L, *handle.multi, easy, gate, TARGET)) {
-    gate_leave(gate, false);
-    (void)gate_keep(gate, handle, false);      /* there is room: it was there */
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-  }
-  lua_pushvalue(L, TASK);
-  lua_rawseti(L, lua_upvalueindex(1), easy->id);
-  lua_pushboolean(L, 1);
-  lua_setfield(L, TASK, "parked");
-  return lua_yieldk(L, 0, (lua_KContext)handle.easy, finish);
+  int results;
+  Easy **box = begin(L, &results);
+  return box == NULL ? results : lua_yieldk(L, 0, (lua_KContext)box, go_on);
 }
 
+#else
+
+/*** The first half of `get`.
+@return easy when the task is to be suspended; else what `get` returns */
+static int shortcut_get_begin(lua_State *L)
+{
+  int results;
+  Easy **box = begin(L, &results);
+  if (box == NULL)
+    return results;
+  easy_push(L, *box);
+  return 1;
+}
+
+/*** The second half.
+@param gate, target, task as for get_begin
+@param easy what that returned
+@return as `get` */
+static int shortcut_get_finish(lua_State *L)
+{
+  Easy **box = compat_checkudata(L, 4, easy_type);
+  (void)gate_check(L, GATE);
+  return finish(L, box);
+}
+
+#endif
+
 static const luaL_Reg functions[] = {
-  { "start", shortcut_start },   { "get", shortcut_get },
+  { "start", shortcut_start },
+#if COMPAT_CONTINUES
+  { "get", shortcut_get },
+#else
+  { "get_begin", shortcut_get_begin },
+  { "get_finish", shortcut_get_finish },
+#endif
   { NULL, NULL }
 };
 

@@ -2,15 +2,18 @@
 #include "sink.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* libcurl hands over 16 KiB at most, at any offset. To copy them together costs
-   less than to enter the kernel for each. Measured on Linux: the kernel keeps
+#include "process.h"
+
+/* libcurl hands over 16 KiB at most, at any offset. To copy them together
+   costs less than to enter the kernel for each. Measured on Linux: it keeps
    blocks of up to 32 KiB at hand for the page cache; 64 KiB and more save
-   another tenth while memory is free, and cost up to twice as much when it is in
-   pieces. */
+   another tenth while memory is free, and cost up to twice as much when it
+   is in pieces. */
 #define SINK_SIZE (32 * 1024)
 
 /* What arrives slowly is written at once: somebody may look at the file. */
@@ -26,7 +29,8 @@ static size_t room_at(int fd)
 bool sink_open(Sink *sink, FILE *file)
 {
   int fd;
-  if (fflush(file) != 0 || (fd = dup(fileno(file))) < 0)
+  if (fflush(file) != 0 ||
+      (fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0)) < 0)
     return false;
   sink->bytes = malloc(SINK_SIZE);
   if (sink->bytes == NULL) {
@@ -35,6 +39,7 @@ bool sink_open(Sink *sink, FILE *file)
     return false;
   }
   sink->fd = fd;
+  sink->forks = process_forks;
   sink->error = 0;
   sink->used = 0;
   sink->room = room_at(fd);
@@ -86,7 +91,9 @@ void sink_close(Sink *sink)
 {
   if (!sink_is_open(sink))
     return;
-  (void)flush(sink);               /* `error` tells */
+  /* A child of a fork leaves what waits to its parent, whose file it is too. */
+  if (sink->forks == process_forks)
+    (void)flush(sink);             /* `error` tells */
   if (close(sink->fd) != 0 && sink->error == 0)
     sink->error = errno;
   free(sink->bytes);

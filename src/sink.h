@@ -11,6 +11,7 @@
 
 typedef struct Sink {
   int fd;                  /* of its own: the file may be closed meanwhile */
+  unsigned forks;          /* process_forks when it was opened */
   int error;               /* errno of a write that failed; 0: none */
   char *bytes;             /* those that wait to be written; NULL: not open */
   size_t used, room;       /* how many wait, and how many may */

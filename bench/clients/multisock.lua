@@ -3,7 +3,28 @@
 local ms = require "multisock"
 local support = dofile(arg[0]:match("^(.*/)") .. "support.lua")
 
-local options = support.options(arg, "multisock", "stream", "save", "numbered", "inflight", "http2")
+local options = support.options(arg, "multisock", "stream", "save", "numbered", "inflight", "http2",
+  "loop")
+-- NAME/watch: its adapter without `listen`, over libcurl's agnostic interface.
+local function use_loop(name)
+  local plain = name:match("^[^/]*")
+  if plain == "copas" then
+    package.path = package.path .. ";/usr/share/lua/5.1/?.lua"  -- where Debian has it
+  end
+  if plain == name then
+    return ms.use_loop(name)
+  end
+  local adapter = {}
+  for field, value in pairs(require("multisock.loop." .. plain)) do
+    adapter[field] = field ~= "listen" and value or nil
+  end
+  ms.use_loop(adapter)
+end
+
+if options.loop then
+  use_loop(options.loop)
+end
+
 local tally = support.tally("multisock", options, ms.now)
 
 local version = options.http2 and "2" or "1.1"

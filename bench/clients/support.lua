@@ -18,7 +18,8 @@ local function usage(client, message)
     "usage: ", client, " --url URL --connections C --seconds S\n",
     "       ", client, " --url URL --connections C --requests N [--samples K]\n",
     "       ", client, " --url URL --inflight M [--numbered]\n",
-    "options: --insecure --http2 --length BYTES --buffer BYTES --stream --save FILE --bare\n")
+    "options: --insecure --http2 --length BYTES --buffer BYTES --stream --save FILE --bare\n",
+    "         --loop NAME\n")
   os.exit(2)
 end
 
@@ -39,14 +40,14 @@ function support.options(arguments, client, ...)
       local value = arguments[i]
       if NUMBERS[name] then
         value = tonumber(value)
-      elseif name ~= "url" and name ~= "save" then
+      elseif name ~= "url" and name ~= "save" and name ~= "loop" then
         usage(client, "unknown option: " .. arguments[i - 1])
       end
       options[name] = value or usage(client, "no usable value for --" .. name)
     end
     i = i + 1
   end
-  for _, name in ipairs {"stream", "save", "numbered", "inflight", "http2"} do
+  for _, name in ipairs {"stream", "save", "numbered", "inflight", "http2", "loop"} do
     if options[name] and not can[name] then
       usage(client, "it cannot do --" .. name)
     end
@@ -56,7 +57,7 @@ function support.options(arguments, client, ...)
   elseif options.inflight and (options.connections or options.seconds or options.requests) then
     usage(client, "--inflight stands alone")
   elseif not options.inflight
-    and not (options.connections and not options.seconds ~= not options.requests) then
+    and not (options.connections and (not options.seconds) ~= (not options.requests)) then
     usage(client, "either --connections with --seconds or --requests, or --inflight")
   end
   return options

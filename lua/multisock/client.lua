@@ -132,7 +132,7 @@ local function new_pool(limits)
       -- Idle ones hold descriptors too: the oldest make room for the next host.
       maxconnects = idle,
     }))
-    scheduler.loop.attach(multi)
+    scheduler.loop().attach(multi)
     return multi
   end, limits.idle, admission.process_limit())
 end

@@ -1,5 +1,7 @@
 -- What differs between Lua versions, for the Lua half. Nothing else asks for
 -- _VERSION.
+local core = require("multisock.core")
+
 local compat = {}
 
 compat.unpack = table.unpack or unpack -- luacheck: ignore 143 113
@@ -21,11 +23,95 @@ end
 -- A coroutine that failed does not run its to-be-closed variables by itself.
 compat.close_coroutine = coroutine.close or function() end
 
+---- Suspending ---------------------------------------------------------------
+
+local resume, yield = coroutine.resume, coroutine.yield
+
 -- Whether a coroutine may suspend inside pcall: not in PUC Lua 5.1.
 compat.yields_in_pcall = coroutine.wrap(function()
-  pcall(coroutine.yield, true)
+  pcall(yield, true)
   return false
 end)()
+
+-- What may be in the way, and what to do instead.
+compat.barrier = compat.yields_in_pcall
+  and "a C function is on the stack (sort, gsub, a metamethod); fetch before it, or outside of it"
+  or "Lua 5.1 cannot suspend inside pcall, a metamethod, or the iterator of a for loop. Read a "
+    .. "body with response:read() or :text(), use task:join() for pcall, ms.map for ms.each, "
+    .. "or wait on the main chunk"
+
+--- Whether the running coroutine is `co`, and may suspend.
+compat.may_suspend = core.may_suspend
+
+compat.resume = resume
+
+--- Resumes woken tasks, see src/resume.c.
+compat.resume_woken = core.resume
+
+--- The short way of a request, see src/shortcut.c.
+compat.get = core.get
+
+-- C cannot go on after suspending: so Lua suspends, between two halves.
+if compat.get == nil then
+  local begin, finish = core.get_begin, core.get_finish
+  function compat.get(gate, target, task, taken)
+    local easy, err = begin(gate, target, task, taken)
+    if easy == nil then
+      return nil, err
+    end
+    yield()
+    return finish(gate, target, task, easy)
+  end
+end
+
+-- In Lua 5.1 a metamethod on the stack shows only when suspending fails. So who
+-- is about to wait suspends once before it starts anything, and is resumed at
+-- once.
+if not compat.yields_in_pcall then
+  local PROBE = {}
+  local get = compat.get
+
+  function compat.may_suspend(co)
+    local mine, can = core.may_suspend(co)
+    if mine and can then
+      yield(PROBE)
+    end
+    return mine, can
+  end
+
+  function compat.resume(co, ...)
+    local ok, value = resume(co, ...)
+    while ok and value == PROBE do
+      ok, value = resume(co)
+    end
+    if not ok and type(value) == "string" and value:find("attempt to yield across", 1, true) then
+      value = "multisock cannot wait here: " .. compat.barrier
+    end
+    return ok, value
+  end
+
+  -- Leaves each to `resume`.
+  function compat.resume_woken(ready, first)
+    local task = ready[first]
+    ready[first] = nil
+    return first + 1, task
+  end
+
+  function compat.get(gate, target, task, taken)
+    local mine, can = compat.may_suspend(task.co)
+    if mine and can then
+      return get(gate, target, task, taken)
+    end
+  end
+end
+
+--- The stack of who calls, without `level` functions at its top.
+function compat.traceback(level)
+  -- Before Lua 5.2 nil is no message.
+  return debug.traceback("", level + 1):sub(2)
+end
+
+---- Values -------------------------------------------------------------------
 
 --- Something that calls `fn(argument)` when it is collected, at the latest when
 -- the state is closed. `fn` may not fail, wait, or call what may.
@@ -39,6 +125,17 @@ function compat.finalizer(fn, argument)
     return proxy
   end
   return setmetatable({}, { __gc = collected })
+end
+
+--- Whether a call of this function is on the stack of the running coroutine.
+function compat.is_on_stack(fn)
+  local level = 2
+  local info = debug.getinfo(level, "f")
+  while info and info.func ~= fn do
+    level = level + 1
+    info = debug.getinfo(level, "f")
+  end
+  return info ~= nil
 end
 
 function compat.is_integer(value)

@@ -70,9 +70,10 @@ function Pool:unassign(multi)
 end
 
 --- Closes all multis, and with them all connections.
-function Pool:close()
+-- @param close function(multi)
+function Pool:close(close)
   for i = 1, #self do
-    self[i]:close()
+    close(self[i])
   end
 end
 

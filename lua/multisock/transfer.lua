@@ -1,6 +1,7 @@
 -- request -> easy -> response: admits a request, starts it, and hands over the
 -- response. Small ones end here; what goes on for longer is a stream.
 local admission = require("multisock.admission")
+local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
@@ -10,7 +11,7 @@ local scheduler = require("multisock.scheduler")
 local stream = require("multisock.stream")
 
 local now, waiter = scheduler.now, scheduler.waiter
-local start, get_short = core.start, core.get
+local start, get_short = core.start, compat.get
 
 local transfer = {}
 

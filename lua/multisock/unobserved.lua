@@ -111,13 +111,54 @@ function unobserved.tell()
   end
 end
 
+local function print_error(what, err, traceback)
+  local text = ("multisock: %s: %s\n%s"):format(what, tostring(err),
+    traceback and traceback .. "\n" or "")
+  local editor = rawget(_G, "vim")
+  if editor then
+    -- Neovim: a message, because stderr is its screen.
+    editor.schedule(function()
+      editor.notify(text, editor.log.levels.ERROR)
+    end)
+  else
+    io.stderr:write(text)
+  end
+end
+
+local NOBODY = "a task failed and nobody awaited it"
+
+--- Tells on_error of all, or prints them: for a host's loop, into which nothing
+-- is raised.
+-- @param err? in a table: what was raised at another place
+function unobserved.tell_host(err)
+  local list = outside.unobserved
+  outside.unobserved = nil
+  if err then
+    list = list or {}
+    table.insert(list, 1, { err = err[1] })
+  end
+  for i = 1, list and #list or 0 do
+    local record = list[i]
+    if not record.observed then
+      record.observed = true
+      if on_error == nil then
+        print_error(NOBODY, record.err, record.traceback)
+      else
+        local ok, raised = unobserved.call_back(outside, on_error, record.err, record.traceback)
+        if not ok then
+          print_error("on_error failed", raised)
+        end
+      end
+    end
+  end
+end
+
 -- Nothing may be waiting in vain when the program ends without another run.
 unobserved.at_exit = compat.finalizer(function()
   local list = outside.unobserved
   for i = 1, list and #list or 0 do
     if not list[i].observed then
-      io.stderr:write("multisock: a task failed and nobody awaited it: ", tostring(list[i].err),
-        "\n", list[i].traceback or "", list[i].traceback and "\n" or "")
+      print_error(NOBODY, list[i].err, list[i].traceback)
     end
   end
 end)

@@ -220,7 +220,7 @@ function support.run_script(name, ...)
     words[#words + 1] = quote(tostring(word))
   end
   local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1; echo \"status=$?\""))
-  local text = pipe:read("a")
+  local text = pipe:read("*a")
   pipe:close()
   local output, status = text:match("^(.*)status=(%d+)\n$")
   return output, tonumber(status)

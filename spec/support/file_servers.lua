@@ -7,7 +7,7 @@ local file_servers = {}
 
 local function output(command)
   local pipe = assert(io.popen(command))
-  local text = pipe:read("a")
+  local text = pipe:read("*a")
   pipe:close()
   return (text:gsub("%s+$", ""))
 end
@@ -74,7 +74,7 @@ function file_servers.ssh()
     "StrictModes no", "PermitRootLogin yes", "AuthorizedKeysFile " .. dir .. "/authorized",
     "PidFile none", "Subsystem sftp internal-sftp", "",
   }, "\n"))
-  local host = assert(io.open(dir .. "/host.pub")):read("a"):match("^%S+ (%S+)")
+  local host = assert(io.open(dir .. "/host.pub")):read("*a"):match("^%S+ (%S+)")
   return {
     url = ("sftp://%s@127.0.0.1:%d%s/file"):format(output("id -un"), port, dir),
     key = dir .. "/key", public = dir .. "/key.pub", known_hosts = dir .. "/known",

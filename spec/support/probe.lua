@@ -65,7 +65,7 @@ while os.getppid() == parent:
 -- @return {port=, url=, stop=function}
 function probe.blackhole()
   local pipe = assert(io.popen("exec /usr/bin/python3 -c '" .. BLACKHOLE:gsub("'", '"') .. "'"))
-  local port, pid = pipe:read("n", "n")
+  local port, pid = pipe:read("*n", "*n")
   assert(pid, "the blackhole did not start")
   return {
     port = port,
@@ -81,7 +81,7 @@ end
 function probe.closed_port()
   local pipe = assert(io.popen("/usr/bin/python3 -c 'import socket; s = socket.socket(); "
     .. 's.bind(("127.0.0.1", 0)); print(s.getsockname()[1])\''))
-  local port = pipe:read("n")
+  local port = pipe:read("*n")
   pipe:close()
   return port
 end

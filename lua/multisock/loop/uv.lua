@@ -1,10 +1,11 @@
 -- The default loop: libuv's, with the driver in C. Lua only waits and asks
--- for news.
+-- for news. A host written in C may have it adopt his loop (multisock.h): then
+-- the host runs it, and what the scheduler asks of a host's loop is here, too.
 local core = require("multisock.core")
 
 local uv = { name = "uv" }
 
-local loop
+local loop, on_turn
 
 local function get_loop()
   if loop == nil then
@@ -46,6 +47,11 @@ function uv.attach(multi)
   return multi:attach(get_loop())
 end
 
+--- Closes a multi.
+function uv.close(multi)
+  multi:close()
+end
+
 --- While `on`, Ctrl-C ends a wait.
 function uv.interruptible(on)
   return get_loop():interruptible(on)
@@ -54,6 +60,67 @@ end
 --- Watched sockets and attached multis, for leak checks.
 function uv.counts()
   return get_loop():counts()
+end
+
+---- An adopted loop -----------------------------------------------------------
+
+--- Says what is called when it is Lua's turn.
+function uv.connect(turn)
+  on_turn = turn
+  if uv.arm then
+    loop:on_turn(on_turn)
+  end
+end
+
+-- What the scheduler looks for to know that a host may run the loop.
+local function add_host()
+  --- Has the host's loop turn us in so many seconds; nil: when there is news.
+  function uv.arm(seconds)
+    loop:wake(seconds)
+  end
+
+  --- Whether the host runs the loop, so that we may not.
+  function uv.is_running()
+    return loop:hosted()
+  end
+
+  --- libuv has no coroutines of its own.
+  function uv.visitor()
+    return nil
+  end
+
+  --- Nothing waits that the loop does not know of.
+  function uv.timeout()
+    return nil
+  end
+
+  --- The host's loop has served all.
+  -- @return what a callback of a multi has raised, in a table, or nil
+  function uv.serve()
+    local ok, err = pcall(loop.step, loop)
+    return not ok and { err } or nil
+  end
+end
+
+--- Adopts the host's loop, before anything uses another. For the same one
+--- again: its uv_run has returned, so that Lua may wait until it is called again.
+-- @param pointer light userdata: a uv_loop_t *
+-- @raise when another loop is in use; when it is of another copy of libuv
+function uv.adopt(pointer)
+  require("multisock.loops").use_loop("uv")
+  if uv.arm and pointer == uv.adopted then
+    loop:hosted(true)
+  elseif loop then
+    error("the Lua state has a loop already; give it the host's before its first use", 0)
+  else
+    loop = core.loop(pointer)
+    uv.adopted = pointer
+    add_host()
+    if on_turn then
+      loop:on_turn(on_turn)
+    end
+  end
+  loop:wake(0)
 end
 
 return uv

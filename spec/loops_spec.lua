@@ -1,0 +1,242 @@
+-- ms.use_loop, and that every loop does what all must do: each in a process of its
+-- own, because there is one loop in a process.
+local helper = require("spec.helper")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+local ms = require("multisock")
+
+local LOOPS = { "uv", "poll", "luv", "luv/watch", "cqueues", "copas", "event", "event/watch", "ev",
+  "ev/watch" }
+
+-- Debian has Copas only in the folder of Lua 5.1.
+local OLDER = ";/usr/share/lua/5.1/?.lua"
+
+-- Why a loop cannot be tried here; nil: it can.
+local function missing(name)
+  local output, status = support.child([[
+    package.path = package.path .. ...
+    require("multisock").use_loop((select(2, ...)))
+  ]], OLDER, (name:match("^[^/]*")))
+  return status ~= 0 and (output:match("use_loop: [^\n]*") or output) or nil
+end
+
+local function read(path)
+  local file = assert(io.open(path))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+-- The blocks of Lua code of a page that have `pattern` in them.
+local function code(path, pattern)
+  local blocks = {}
+  for block in read(path):gmatch("\n```lua\n(.-)```\n") do
+    if block:find(pattern) then
+      blocks[#blocks + 1] = block
+    end
+  end
+  return blocks
+end
+
+-- Runs spec files with busted on a loop. Returns its output, and the counts.
+local function conform(name, ...)
+  local result = os.tmpname()
+  local command = ("MULTISOCK_LOOP='%s' MULTISOCK_RESULT='%s' LUA_PATH='%s' LUA_CPATH='%s' "
+    .. "timeout %d %s \"$(command -v busted)\" --output=script/busted-handler.lua %s 2>&1"):format(
+    name, result, package.path .. (name == "copas" and OLDER or ""), package.cpath,
+    math.ceil(helper.seconds(300)), os.getenv("LUA") or "lua5.4", table.concat({ ... }, " "))
+  local pipe = assert(io.popen(command))
+  local output = pipe:read("a")
+  pipe:close()
+  local counts = read(result)
+  os.remove(result)
+  local passed, failed = counts:match("^(%d+) (%d+)")
+  return output, tonumber(passed), tonumber(failed)
+end
+
+describe("use_loop", function()
+  it("tells the name of the loop", function()
+    ms.step()
+    assert.equal(os.getenv("MULTISOCK_LOOP") or "uv", ms.use_loop())
+    assert.equal(ms.use_loop(), ms.use_loop(ms.use_loop()))
+  end)
+
+  it("refuses what is no loop", function()
+    assert.error_matches(function() ms.use_loop("libwhatever") end,
+      'unknown loop "libwhatever"; there are "copas", "cqueues", "ev"')
+    assert.error_matches(function() ms.use_loop(3) end, "name or adapter expected, got number")
+    assert.error_matches(function() ms.use_loop({ name = "x" }) end, "step of the adapter")
+    assert.error_matches(function() ms.use_loop({ name = "x", step = print }) end,
+      "needs `watch` or `listen`")
+    assert.error_matches(function()
+      ms.use_loop({ name = "x", step = print, watch = print, current = print })
+    end, "`suspend` and `resume`")
+    assert.error_matches(function()
+      ms.use_loop({ name = "x", step = print, watch = print, timer = 1 })
+    end, "timer of the adapter: function expected, got number")
+  end)
+
+  it("refuses another one when one is in use", function()
+    ms.step()
+    assert.error_matches(function() ms.use_loop({ name = "x", step = print, watch = print }) end,
+      "is in use already; choose before the first fetch or spawn")
+  end)
+
+  it("may be called again before the first use", function()
+    local output = support.child([[
+      local ms = require("multisock")
+      print(ms.use_loop(), ms.use_loop("poll"), ms.use_loop(), ms.use_loop("uv"))
+      ms.run(ms.sleep, 0.01)
+      print(ms.use_loop())
+    ]])
+    assert.equal("uv\tpoll\tpoll\tuv\nuv\n", output)
+  end)
+
+  it("names the package of a module that is missing", function()
+    for name, package in pairs({ luv = "lua%-luv", cqueues = "lua%-cqueues", copas = "lua%-copas",
+      event = "lua%-event", ev = "libev%-dev" }) do
+      local output, status = support.child([[
+        table.insert(package.searchers, 1, function(name)
+          if name == "multisock.ev" or not name:find("^multisock") then
+            return function() error("module '" .. name .. "' not found") end
+          end
+        end)
+        require("multisock").use_loop(...)
+      ]], name)
+      assert.equal(1, status)
+      assert.matches(package, output)
+    end
+  end)
+
+  it("takes Neovim's loop where there is one, and does not run that", function()
+    local reason = missing("luv")
+    if reason then
+      return pending(reason)
+    end
+    local server = servers.hostile()
+    local output, status = support.child([[
+      local uv = require("luv")
+      vim = { uv = uv }
+      local ms, url = require("multisock"), ...
+      assert(ms.use_loop() == "luv")
+      local ok, err = pcall(ms.get, url)
+      assert(not ok and err:find("ms.spawn", 1, true), err)
+      assert(not pcall(ms.run, print))
+      ms.spawn(function() print(ms.get(url):text()) end)
+      uv.run()
+    ]], server.url("/late?delay=0.05"))
+    server.stop()
+    assert.equal("late\n\n", output)
+    assert.equal(0, status)
+  end)
+end)
+
+describe("every loop", function()
+  local nginx
+
+  setup(function()
+    nginx = servers.nginx()
+  end)
+  teardown(function()
+    nginx.stop()
+  end)
+
+  for _, name in ipairs(LOOPS) do
+    it(name .. " conforms #slow", function()
+      local reason = missing(name)
+      if reason then
+        return pending(reason)
+      end
+      local output, passed, failed = conform(name, "spec/conformance/loop.lua",
+        "spec/conformance/host.lua")
+      assert.equal(0, failed, output)
+      assert.is_true(passed >= 23, output)
+    end)
+
+    if not name:find("/") then
+      it(name .. " runs the examples of README as they are", function()
+        local reason = missing(name)
+        if reason then
+          return pending(reason)
+        end
+        local blocks = code("README.md", "require%(\"multisock\"%)")
+        assert.is_true(#blocks >= 3)
+        for _, block in ipairs(blocks) do
+          local script = block:gsub('"https://([%w.-]+)/([^"]*)"', function(host, path)
+            return ('"%s"'):format(nginx.url("/file/" .. host .. "-" .. path:gsub("%W", "-")))
+          end)
+          local output, status = support.child(([[
+            package.path = package.path .. %q
+            require("multisock").use_loop(%q)
+          ]]):format(OLDER, name) .. script)
+          assert.equal(0, status, output)
+          assert.is_truthy(output:find("200", 1, true) or output:find("^%d+\tnil")
+            or output:find("^fastest:\thttp"), output)
+        end
+      end)
+    end
+  end
+end)
+
+describe("an adapter of one's own", function()
+  it("may be as short as in docs/loops.md", function()
+    local blocks = code("docs/loops.md", "local adapter =")
+    assert.equal(2, #blocks)
+    for _, block in ipairs(blocks) do
+      local server = servers.nginx()
+      local output, status = support.child(block .. [[
+        local url = ...
+        ms.run(function()
+          local urls = {}
+          for i = 1, 100 do
+            urls[i] = url .. i
+          end
+          local responses = ms.map(urls)
+          for i = 1, 100 do
+            assert(responses[i]:text() == "body-" .. i)
+          end
+          ms.sleep(0.05)
+          assert(ms.with_timeout(0.05, ms.sleep, 10) == nil)
+          local task = ms.spawn(ms.get, url .. "x")
+          task:cancel()
+        end)
+        print(ms.use_loop())
+      ]], server.url("/file/"))
+      server.stop()
+      assert.equal(0, status, output)
+      assert.matches("^select", output)
+    end
+  end)
+
+  it("has what it raises raised by ms.run", function()
+    for _, field in ipairs({ "watch", "step" }) do
+      local output, status = support.child([[
+        local ms = require("multisock")
+        local adapter, field = {}, ...
+        for name, value in pairs(require("multisock.loop.poll")) do adapter[name] = value end
+        adapter[field] = function() error(field .. " is broken", 0) end
+        ms.use_loop(adapter)
+        print(pcall(ms.run, ms.get, "http://127.0.0.1:9/"))
+      ]], field)
+      assert.equal(0, status, output)
+      assert.equal(1, output:find("false\t" .. field .. " is broken\n", 1, true), output)
+    end
+  end)
+
+  it("may say that a descriptor cannot be watched: then a clock looks at it", function()
+    local server = servers.nginx()
+    local output, status = support.child([[
+      local ms = require("multisock")
+      local adapter = {}
+      for name, value in pairs(require("multisock.loop.poll")) do adapter[name] = value end
+      adapter.watch = function() return false end
+      ms.use_loop(adapter)
+      print(ms.run(function(url)
+        return ms.get(url .. 1):text(), ms.get(url .. 2):text()
+      end, ...))
+    ]], server.url("/file/"))
+    server.stop()
+    assert.equal(0, status, output)
+    assert.equal("body-1\tbody-2\n", output)
+  end)
+end)

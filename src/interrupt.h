@@ -1,0 +1,19 @@
+/* Ctrl-C while a loop waits. */
+#ifndef MULTISOCK_INTERRUPT_H
+#define MULTISOCK_INTERRUPT_H
+
+#include <uv.h>
+
+#pragma GCC visibility push(hidden)
+
+/* While on, SIGINT ends a run of this loop after the host's own handler was
+   called. One loop of the process at a time has it, the first that asks; only
+   where the host handles SIGINT by a plain function, as `lua` does. */
+void interrupt_start(uv_loop_t *loop);
+
+/* Does nothing when another loop has it. */
+void interrupt_stop(const uv_loop_t *loop);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,71 @@
+/* What core.loop is for the news of the multis attached to it, for those that
+   Lua drives (lua/multisock/driver.lua): one list of all, handed over in one
+   call. It has no finalizer, because a multi points into it for as long as that
+   lives; each keeps it alive. */
+#include "newsbox.h"
+
+#include <string.h>
+
+#include "multi.h"
+
+static const char newsbox_type[] = "multisock.newsbox";
+
+static News *newsbox_check(lua_State *L, int idx)
+{
+  return compat_checkudata(L, idx, newsbox_type);
+}
+
+/*** Has a multi put the news of its transfers here from now on.
+@param multi core.Multi without transfers, that no loop drives
+@return self */
+static int newsbox_attach(lua_State *L)
+{
+  News *news = newsbox_check(L, 1);
+  Multi *multi = multi_check_idle(L, 2, "attach");
+  if (multi->loop != NULL || multi->added > 0)
+    return luaL_error(L, "attach: the multi has a loop, or transfers");
+  multi->news = news;
+  compat_getuservalue(L, 2);
+  lua_pushvalue(L, 1);
+  lua_setfield(L, -2, "newsbox");
+  lua_settop(L, 1);
+  return 1;
+}
+
+/*** Hands over the transfers with news, as loop:news.
+@return last, count */
+static int newsbox_take(lua_State *L)
+{
+  return news_take(L, newsbox_check(L, 1));
+}
+
+/*** Whether there are none. @return boolean */
+static int newsbox_is_empty(lua_State *L)
+{
+  lua_pushboolean(L, newsbox_check(L, 1)->first == NULL);
+  return 1;
+}
+
+/*** Makes an empty one. @return core.Newsbox */
+int newsbox_new(lua_State *L)
+{
+  News *news = compat_newuserdata(L, sizeof *news);
+  memset(news, 0, sizeof *news);
+  luaL_setmetatable(L, newsbox_type);
+  return 1;
+}
+
+static const luaL_Reg methods[] = {
+  { "attach", newsbox_attach },     { "take", newsbox_take },
+  { "is_empty", newsbox_is_empty }, { NULL, NULL }
+};
+
+void newsbox_open(lua_State *L)
+{
+  if (!compat_newtype(L, newsbox_type))
+    return;
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}

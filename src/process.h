@@ -1,0 +1,23 @@
+/* What there is once in a process, whatever number of Lua states, loops and
+   threads it has. Knows nothing of Lua. */
+#ifndef MULTISOCK_PROCESS_H
+#define MULTISOCK_PROCESS_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+
+#pragma GCC visibility push(hidden)
+
+/* How often this process was forked off since the library was loaded. A child
+   has its parent's sockets and epoll descriptor in common with it, so it may
+   not even close what was made before: each handle notes this number at its
+   birth. Written in the child alone, before fork returns there. */
+extern unsigned process_forks;
+
+/* Once for all threads: the fork handler, SIGPIPE, and curl_global_init
+   unless `host_has` says that the host has called it. */
+CURLcode process_init(bool host_has);
+
+#pragma GCC visibility pop
+
+#endif
