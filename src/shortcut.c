@@ -65,7 +65,7 @@ static long suitable_buffer(const Easy *easy, const Gate *gate)
 {
   if (easy->receiver->undecoded && gate->active <= FEW)
     return BUFFER_LARGE;
-  if (gate->active > MANY && gate->cleartext &&
+  if (gate->active > MANY && gate->cleartext && !easy->cleartext_http2 &&
       compat_curl_version() < 0x080700)
     return BUFFER_SMALL;
   return BUFFER_USUAL;
