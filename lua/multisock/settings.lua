@@ -399,6 +399,8 @@ function settings.apply(easy, given)
   for name, value in pairs(raw) do
     set(name, value)
   end
+  easy:gather("undecoded", not given.decompress and raw.accept_encoding == nil
+    and raw.transfer_encoding == nil)
   -- libcurl's own rounds of authentication: a 401 may not be the answer yet.
   easy:gather("auth_rounds", (raw.httpauth or raw.proxyauth) ~= nil)
   if refused then
