@@ -91,13 +91,23 @@ static void push_failure(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   easy_push_error(L, easy, easy->result);
+  if (receiver->restarted && lua_istable(L, -1)) {
+    lua_pushliteral(L, "the server broke off its answer");
+    lua_setfield(L, -2, "message");
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "retryable");
+    return;
+  }
   if (receiver->excess == NULL || !lua_istable(L, -1))
     return;
   lua_pushfstring(L, "the %s are larger than allowed (%s)", receiver->excess,
                   receiver->excess[0] == 'b' ? "max_body" : "max_headers");
   if (receiver->excess[0] == 'b') {
     lua_pop(L, 1);
-    if (receiver->no_pause && !receiver->buffering)
+    if (receiver->no_pause && receiver->status == 0)
+      lua_pushliteral(L, "the file is larger than max_body, and a file: URL "
+                         "is read at once; use io.open");
+    else if (receiver->no_pause && !receiver->buffering)
       lua_pushfstring(L, "the body was read too slowly: libcurl %s cannot "
                       "pause HTTP/2; use http_version = \"1.1\" or a larger "
                       "max_body",

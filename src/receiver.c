@@ -75,6 +75,12 @@ static size_t on_header(char *line, size_t one, size_t size, void *data)
   Buffer *block = &receiver->head;
   (void)one;                       /* always 1 */
   if (is_status_line(line, size) && receiver->stage != STAGE_HEADERS) {
+    /* An HTTP/2 server that demands HTTP/1.1 half-way is asked again by
+       libcurl, which would append that answer to the part of the first. */
+    if (receiver->received > 0) {
+      receiver->restarted = true;
+      return size + 1;
+    }
     /* Also the next block of an authentication round. */
     buffer_clear(block);
     receiver->status = status_of(line, size);
@@ -109,15 +115,24 @@ bool receiver_answered(const Easy *easy)
 
 /* ---- Body ---- */
 
+/* Files are read in one go (and have no version of HTTP). */
+static bool is_file(Easy *easy)
+{
+  const char *scheme = NULL;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  return scheme != NULL && strcasecmp(scheme, "file") == 0;
+}
+
 /* Streams of HTTP/2 that are paused may end early, with no error, before
    libcurl 8.4 (curl#11982). */
 static bool pause_is_unsafe(Easy *easy)
 {
   long version = 0;
-  if (compat_curl_version() >= 0x080400)
-    return false;
   (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
-  return version == CURL_HTTP_VERSION_2_0;
+  if (version == CURL_HTTP_VERSION_NONE)
+    return is_file(easy);
+  return version == CURL_HTTP_VERSION_2_0 &&
+         compat_curl_version() < 0x080400;
 }
 
 static void body_begins(Easy *easy)

@@ -47,6 +47,7 @@ typedef struct Receiver {
   bool asks_version;       /* see receiver_ask_version */
   char version;            /* '1' '2' '3', of what was sent; 0: not known */
   bool abandoned;          /* its response was collected unread */
+  bool restarted;          /* another answer began after part of the body */
   bool proxied;            /* the connection is one to a proxy */
   const char *excess;      /* "body", "headers": which cap was passed */
 } Receiver;

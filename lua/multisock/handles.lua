@@ -8,7 +8,7 @@ local settings = require("multisock.settings")
 local handles = {}
 
 local function configure(easy, request)
-  local ok, err = settings.apply(easy, request.settings)
+  local ok, err = settings.apply(easy, request.settings, request.client.settings)
   if ok then
     ok, err = request_module.apply(easy, request)
   end
