@@ -28,7 +28,7 @@ build = {
         "src/callbacks_socket.c",
         "src/receiver.c", "src/easy.c", "src/easy_dup.c", "src/easy_header.c",
         "src/easy_io.c", "src/easy_transfer.c", "src/gate.c", "src/resume.c",
-        "src/shortcut.c", "src/multi.c", "src/multi_lua.c", "src/multi_options.c",
+        "src/shortcut.c", "src/sink.c", "src/multi.c", "src/multi_lua.c", "src/multi_options.c",
         "src/multi_poll.c", "src/multi_push.c", "src/loop.c", "src/url.c", "src/share.c",
         "src/mime.c", "src/mime_body.c", "src/poller.c", "src/driver_uv.c",
         "src/driver_watch.c", "src/driver_ftp.c", "src/host.c",

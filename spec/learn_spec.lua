@@ -85,6 +85,30 @@ describe("a host that has not answered", function()
     assert.is_true(#lines > 20)
   end, 30))
 
+  it("is not asked where libcurl's own transfers would tell the terminal", function()
+    local script = os.tmpname()
+    local file = assert(io.open(script, "w"))
+    file:write([[
+      local ms = require("multisock")
+      ms.run(function()
+        local _, err = ms.get("http://some.test/", { doh_url = arg[1], tls = { ca = arg[2] },
+          timeout = { total = 0.5 } })
+        print(err.kind)
+      end)
+    ]])
+    file:close()
+    local lua = 0
+    while arg[lua - 1] do
+      lua = lua - 1
+    end
+    local pipe = assert(io.popen(("LUA_PATH='%s' LUA_CPATH='%s' '%s' %s '%s' '%s' 2>&1"):format(
+      package.path, package.cpath, arg[lua], script, secure.url("/stall"), secure.ca)))
+    local said = pipe:read("a")
+    pipe:close()
+    os.remove(script)
+    assert.equal("timeout\n", said)
+  end)
+
   it("is asked by its scouts alone", helper.task(function()
     local client <close> = ms.client({ tls = { ca = holding.ca } })
     for i = 1, 3 do

@@ -18,6 +18,7 @@ typedef struct Watch {
   bool ours;             /* opened by open_socket, closed by close_socket */
   bool stream;           /* ours, and not of datagrams */
   bool has_read;         /* asked for IN once: its connect has succeeded */
+  bool strayed;          /* has had an event that nobody wanted, since IN */
   int inherited;         /* wanted by the socket that had this number before,
                             see watch_open_socket */
   /* Of driver_ftp.c, see there. */

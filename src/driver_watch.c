@@ -165,6 +165,7 @@ static void watch_want(UvMulti *multi, CURL *easy, curl_socket_t fd,
     return;                        /* out of memory: its timeouts remain */
   watch->multi = multi;
   watch->wanted = wanted;
+  watch->strayed = false;
   watch->inherited = 0;
   if (wanted & UV_READABLE && !watch->has_read) {
     watch->has_read = true;
@@ -246,9 +247,13 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     if (watch->ftp && ftp_pass_on(watch))
       return;
     /* The peer spoke, or went, while the connection waits in the pool:
-       libcurl will find out when it looks at it. Level-triggered, so stop. */
-    (void)uv_poll_stop(poll);
-    watch->armed = 0;
+       libcurl will find out when it looks at it. Level-triggered, so stop; but
+       not at once: a body that is paused is mostly wanted again by then. */
+    if (status < 0 || watch->strayed) {
+      (void)uv_poll_stop(poll);
+      watch->armed = 0;
+    }
+    watch->strayed = true;
   }
   else if (driver->turn_limit == 0 ||
            driver->turn_events < driver->turn_limit)

@@ -495,9 +495,9 @@ static int easy_reset(lua_State *L)
   lua_settop(L, 2);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
-  easy->failed_in_lua = easy->worn = easy->small_buffer = false;
+  easy->failed_in_lua = easy->worn = easy->prepared = false;
   easy->cleartext_http2 = false;
-  easy->prepared = false;
+  easy->buffer_size = 0;
   easy->target = NULL;
   if (easy->receiver != NULL)
     (void)receiver_attach(easy);   /* it has its memory already */

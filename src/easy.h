@@ -44,6 +44,8 @@ typedef struct Easy {
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
+  long buffer_size;        /* as shortcut.c has chosen it; 0: libcurl's own,
+                              -1: the user's */
   const void *target;      /* whose URL it was last set to, see shortcut.c */
   struct Multi **home;     /* userdata of the multi that has its connection,
                               which its values keep alive */
@@ -56,7 +58,6 @@ typedef struct Easy {
   bool orphan;             /* its userdata is gone or closed */
   bool failed_in_lua;      /* a callback raised: the error is kept */
   bool offered;            /* pushed by a server, see multi_push.c */
-  bool small_buffer;       /* see choose_buffer in shortcut.c */
   bool cleartext_http2;    /* asked for HTTP/2 without TLS */
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */

@@ -6,9 +6,7 @@
 #include "receiver.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #define GUARD_TYPE "multisock.guard"
 
@@ -44,16 +42,17 @@ static int easy_id(lua_State *L)
 
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
-"chatty" "auth_rounds" "tell_connected" "sending" "proxied" (booleans), see
-receiver.h; "version": version() is asked for, with verbose and debugfunction,
-which have to be free
+"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded"
+(booleans), see receiver.h; "version": version() is asked for, with verbose and
+debugfunction, which have to be free
 @param value
 @return self */
 static int easy_gather(lua_State *L)
 {
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
-    "auth_rounds", "tell_connected", "sending", "proxied", "version", NULL
+    "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
+    "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -68,6 +67,7 @@ static int easy_gather(lua_State *L)
   case 6: receiver->tell_connected = on; break;
   case 7: receiver->sending = on; break;
   case 8: receiver->proxied = on; break;
+  case 9: receiver->undecoded = on; break;
   default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);
@@ -152,7 +152,7 @@ static int easy_answer(lua_State *L)
 /*** Takes body bytes that have arrived.
 @param most bytes at most; nil: all
 @return string, or nil when nothing is there now; and whether the transfer
-was paused for the buffer to be emptied */
+was paused for the buffer to be emptied, and it is empty now */
 static int easy_take(lua_State *L)
 {
   Easy *easy;
@@ -170,50 +170,51 @@ static int easy_take(lua_State *L)
     lua_pushlstring(L, buffer_head(&receiver->body), size);
     buffer_drop(&receiver->body, size);
   }
-  lua_pushboolean(L, receiver->paused);
+  lua_pushboolean(L, receiver->paused && buffer_size(&receiver->body) == 0);
   return 2;
 }
 
 /*** Writes the body to a file from now on, what waits here first.
 @param file open Lua file; what was written to it before comes first, and it may
 be closed at any time
-@return bytes written so far; or nil, message */
+@return how many bytes of it waited; or nil, message */
 static int easy_sink(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
   FILE *file = NULL;
   size_t size = buffer_size(&receiver->body);
-  int fd = -1;
   if (!compat_tofile(L, 2, &file))
     luaL_argerror(L, 2, "open file expected");
   luaL_argcheck(L, file != NULL, 2, "file is closed");
-  if (fflush(file) == 0)
-    fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0);
-  if (fd < 0 || (size > 0 &&
-                 !receiver_write(fd, buffer_head(&receiver->body), size))) {
+  luaL_argcheck(L, !sink_is_open(&receiver->sink), 1, "has a file already");
+  if (!sink_open(&receiver->sink, file)) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
-    if (fd >= 0)
-      (void)close(fd);
     return 2;
   }
-  buffer_drop(&receiver->body, size);
-  receiver_sink(receiver, fd);
+  if (size > 0 && !sink_put(&receiver->sink, buffer_head(&receiver->body), size,
+                            receiver->active_ms)) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(receiver->sink.error));
+    return 2;
+  }
+  buffer_clear(&receiver->body);
   lua_pushinteger(L, (lua_Integer)size);
   return 1;
 }
 
-/*** Why the file refused to take more.
-@return string, or nil when it did not */
-static int easy_sink_error(lua_State *L)
+/*** Writes what the file has not got yet, and lets go of it.
+@return nil when it has got all; else string: why not */
+static int easy_sink_end(lua_State *L)
 {
   Easy *easy;
-  int code = receiver_check(L, &easy)->sink_error;
-  if (code == 0)
+  Sink *sink = &receiver_check(L, &easy)->sink;
+  sink_close(sink);
+  if (sink->error == 0)
     lua_pushnil(L);
   else
-    lua_pushstring(L, strerror(code));
+    lua_pushstring(L, strerror(sink->error));
   return 1;
 }
 
@@ -542,7 +543,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
   { "home", easy_home },         { "version", easy_version },
-  { "sink", easy_sink },         { "sink_error", easy_sink_error },
+  { "sink", easy_sink },         { "sink_end", easy_sink_end },
   { NULL, NULL }
 };
 

@@ -323,11 +323,7 @@ bool options_share_lists(Easy *from, Easy *to)
   if (from->shared_lists == NULL)
     return true;
   to->shared_lists = from->shared_lists;
-  to->shared_lists->users++;
-  /* libcurl's copy forgets what is to be resolved. */
-  for (list = to->shared_lists->lists; list != NULL; list = list->next)
-    if (curl_easy_setopt(to->handle, list->option, list->items) != CURLE_OK)
-      return false;
+  to->shared_lists->users++;       /* libcurl has copied the pointers */
   return true;
 }
 

@@ -1,11 +1,9 @@
 /* See receiver.h. All callbacks here write C structs only. */
 #include "receiver.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "multi.h"
 
@@ -160,29 +158,13 @@ static bool passes_cap(const Receiver *receiver, size_t size)
                                             size) > receiver->max_body;
 }
 
-bool receiver_write(int fd, const char *bytes, size_t size)
-{
-  while (size > 0) {
-    ssize_t written = write(fd, bytes, size);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written < 0)
-      return false;
-    bytes += written;
-    size -= (size_t)written;
-  }
-  return true;
-}
-
-/* Straight to a file: no copy, and nothing to pause for. */
+/* To a file: nothing to pause for. */
 static size_t sink_body(Easy *easy, const char *bytes, size_t size)
 {
   Receiver *receiver = easy->receiver;
   touch(easy);
-  if (!receiver_write(receiver->sink - 1, bytes, size)) {
-    receiver->sink_error = errno;
+  if (!sink_put(&receiver->sink, bytes, size, receiver->active_ms))
     return size + 1;
-  }
   receiver->received += (curl_off_t)size;
   if (receiver->chatty)
     tell(easy);
@@ -195,7 +177,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   Receiver *receiver = easy->receiver;
   Buffer *body = &receiver->body;
   (void)one;
-  if (receiver->sink != 0)
+  if (sink_is_open(&receiver->sink))
     return sink_body(easy, bytes, size);
   if (!receiver->buffering && !receiver->no_pause &&
       buffer_size(body) > 0 &&
@@ -327,17 +309,10 @@ void receiver_install(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
 
-void receiver_sink(Receiver *receiver, int fd)
-{
-  if (receiver->sink != 0)
-    (void)close(receiver->sink - 1);           /* all of it was written */
-  receiver->sink = fd + 1;
-}
-
 void receiver_reset(Receiver *receiver)
 {
   Receiver fresh;
-  receiver_sink(receiver, -1);
+  sink_close(&receiver->sink);     /* of a transfer that was cut off */
   memset(&fresh, 0, sizeof fresh);
   fresh.head = receiver->head;
   fresh.body = receiver->body;
@@ -348,6 +323,7 @@ void receiver_reset(Receiver *receiver)
   fresh.max_body = receiver->max_body;
   fresh.proxied = receiver->proxied;
   fresh.auth_rounds = receiver->auth_rounds;
+  fresh.undecoded = receiver->undecoded;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
   buffer_clear(&receiver->head);
@@ -367,6 +343,7 @@ bool receiver_attach(Easy *easy)
   easy->receiver->max_headers = MAX_HEADERS;
   easy->receiver->max_body = 0;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
+  easy->receiver->undecoded = false;
   receiver_install(easy);
   return true;
 }
@@ -380,6 +357,8 @@ bool receiver_attach_like(Easy *easy, const Easy *model)
   easy->receiver->max_body = model->receiver->max_body;
   easy->receiver->proxied = model->receiver->proxied;
   easy->receiver->auth_rounds = model->receiver->auth_rounds;
+  easy->receiver->undecoded = model->receiver->undecoded;
+  easy->buffer_size = model->buffer_size;
   return true;
 }
 
@@ -387,7 +366,7 @@ void receiver_free(Receiver *receiver)
 {
   if (receiver == NULL)
     return;
-  receiver_sink(receiver, -1);
+  sink_close(&receiver->sink);
   buffer_free(&receiver->head);
   buffer_free(&receiver->body);
   buffer_free(&receiver->trailers);

@@ -4,9 +4,9 @@
 #ifndef MULTISOCK_RECEIVER_H
 #define MULTISOCK_RECEIVER_H
 
-
 #include "buffer.h"
 #include "easy.h"
+#include "sink.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -25,9 +25,7 @@ typedef struct Receiver {
   curl_off_t received;     /* decoded bytes so far */
   curl_off_t max_body;     /* bytes; 0: none */
   curl_off_t sent_bytes;   /* upload bytes that libcurl took */
-  int sink;                /* takes the body instead of `body`: 1 + a
-                              descriptor of ours, or 0 */
-  int sink_error;          /* errno of a write that failed */
+  Sink sink;               /* when open, takes the body instead of `body` */
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
   unsigned serial;         /* counts its transfers: a guard is for one */
@@ -37,6 +35,7 @@ typedef struct Receiver {
   bool connected;          /* the connection is there: sending begins */
   bool buffering;          /* wanted whole: no pause, no news per chunk */
   bool no_pause;           /* HTTP/2 before 8.4 loses data when paused */
+  bool undecoded;          /* the body comes as the server sends it */
   bool chatty;             /* news for every piece, for progress */
   bool paused;             /* the write callback has paused it */
   bool sending;            /* has an upload that is fed */
@@ -59,12 +58,6 @@ bool receiver_attach(Easy *easy);
 /* Makes it collect as another handle does, whose options it has; false: out of
    memory. */
 bool receiver_attach_like(Easy *easy, const Easy *model);
-
-/* Writes all of it; false with errno set. */
-bool receiver_write(int fd, const char *bytes, size_t size);
-
-/* Lets the body go to a descriptor, which the receiver closes; -1: no more. */
-void receiver_sink(Receiver *receiver, int fd);
 
 /* Ready for the next transfer: buffers and marks empty, limits as they are. */
 void receiver_reset(Receiver *receiver);

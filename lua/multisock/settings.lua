@@ -359,6 +359,8 @@ function settings.apply(easy, given, base)
   for name, value in pairs(raw) do
     set(name, value)
   end
+  easy:gather("undecoded", not given.decompress and raw.accept_encoding == nil
+    and raw.transfer_encoding == nil)
   -- libcurl's own rounds of authentication: a 401 may not be the answer yet.
   easy:gather("auth_rounds", (raw.httpauth or raw.proxyauth) ~= nil)
   if refused then

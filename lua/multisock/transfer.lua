@@ -97,19 +97,17 @@ local function finish_start(self, status, err)
   return transfer.new_response(self.request, status, self)
 end
 
--- Whether somebody else gets what libcurl tells while it works: the user; or
--- standard error, from the handles with which libcurl asks a doh_url.
-local function is_overheard(given)
-  if given.doh_url then
-    return true
-  end
+local TRACES = { verbose = true, debugfunction = true, doh_url = true }
+
+-- Whether libcurl may tell of its work: not where the user listens already, nor
+-- where transfers of its own, as for DoH, would tell the terminal.
+local function may_trace(given)
   for name in pairs(given.curl or {}) do
-    name = tostring(name):lower()
-    if name == "verbose" or name == "debugfunction" or name == "doh_url" then
-      return true
+    if TRACES[tostring(name):lower()] then
+      return false
     end
   end
-  return false
+  return given.doh_url == nil
 end
 
 -- A request with limits, a body or progress, or one that opens a connection for
@@ -130,7 +128,7 @@ local function start_guarded(request, host, scout, started)
   end
   if scout then
     easy:gather("tell_connected", true)
-    if not is_overheard(request.settings) then
+    if may_trace(request.settings) then
       easy:gather("version", true)
     end
   end
