@@ -25,7 +25,8 @@ describe("libmultisock", function()
     local prefix, version = embedding.prefix(), embedding.lua:match("5%.%d") or "5.1"
     for _, name in ipairs {
       "lib/libmultisock.a", "include/multisock.h", "lib/pkgconfig/multisock.pc",
-      "lib/lua/" .. version .. "/multisock/core.so", "share/lua/" .. version .. "/multisock/init.lua",
+      "lib/lua/" .. version .. "/multisock/core.so",
+      "share/lua/" .. version .. "/multisock/init.lua",
     } do
       assert.truthy(exists(prefix .. "/" .. name), name)
     end
