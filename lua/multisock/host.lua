@@ -136,9 +136,7 @@ function host.new(adapter)
     return adapter.fd and adapter.fd() or nil
   end
 
-  --- Nothing to do: see BREATH.
-  function loop.interruptible()
-  end
+  loop.interruptible = engine.interruptible
 
   return loop
 end
