@@ -6,4 +6,5 @@ include_files = {
 }
 exclude_files = { "build*/", "lua_modules/", ".luarocks/" }
 files["spec"] = { std = "+busted" }
+files["examples/neovim"] = { read_globals = { "vim" } }
 files["rockspec/*.rockspec"] = { std = "+rockspec" }

@@ -112,8 +112,17 @@ function unobserved.tell()
 end
 
 local function print_error(what, err, traceback)
-  io.stderr:write("multisock: ", what, ": ", tostring(err), "\n", traceback or "",
-    traceback and "\n" or "")
+  local text = ("multisock: %s: %s\n%s"):format(what, tostring(err),
+    traceback and traceback .. "\n" or "")
+  local editor = rawget(_G, "vim")
+  if editor then
+    -- Neovim: a message, because stderr is its screen.
+    editor.schedule(function()
+      editor.notify(text, editor.log.levels.ERROR)
+    end)
+  else
+    io.stderr:write(text)
+  end
 end
 
 local NOBODY = "a task failed and nobody awaited it"
