@@ -29,7 +29,7 @@ say() { printf '== %s\n' "$*"; }
 
 # run_specs NAME [busted's arguments]: runs the specs under the command in the
 # array `under` and adds to the counts below. The counts are busted's own; an
-# end without a result, or with no spec run, counts as a failure.
+# end without a result, or with no spec at all, counts as a failure.
 under=()
 passed=0 failed=0 skipped=0
 run_specs() {
@@ -47,8 +47,8 @@ run_specs() {
     fail "busted ended before its result, with status $status"
   elif [ "$status" != 0 ] && [ "${counts[1]}" = 0 ]; then
     fail "every spec passed, but the run ended with status $status"
-  elif [ $((counts[0] + counts[1])) = 0 ]; then
-    fail "not one spec was run"
+  elif [ $((counts[0] + counts[1] + counts[2])) = 0 ]; then
+    fail "not one spec was found"
   fi
 }
 

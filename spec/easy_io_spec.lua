@@ -3,6 +3,7 @@ local core = require("multisock.core")
 local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
+local transfers = require("spec.support.transfers")
 
 -- Of two bytes: operators for that came with Lua 5.3.
 local function exclusive_or(a, b)
@@ -125,16 +126,12 @@ describe("an easy handle with connect_only", function()
   end)
 
   it("speaks WebSocket, or says what it needs for that", function()
-    local has = {}
-    for _, protocol in ipairs(core.version().protocols) do
-      has[protocol] = true
-    end
     local easy = support.easy { url = nginx.url("/1k") }
     assert.is_nil((easy:ws_meta()))
     for _, method in ipairs { "ws_send", "ws_recv" } do
       local ok, err = easy[method](easy, method == "ws_send" and "x" or nil)
       assert.is_nil(ok)
-      if has.ws then
+      if not transfers.missing("ws") then
         assert.truthy(err.code)
       else
         assert.truthy(err.message:find("WebSocket needs libcurl 7.86.0 or newer", 1, true))
@@ -144,16 +141,10 @@ describe("an easy handle with connect_only", function()
     assert.has_error(function() easy:ws_send("x", "text", -1) end)
   end)
 
-  local function has_websocket()
-    for _, protocol in ipairs(core.version().protocols) do
-      if protocol == "ws" then return true end
-    end
-  end
-
   it("exchanges WebSocket frames", function()
-    if not has_websocket() then
-      print("\nno WebSocket frames here: libcurl " .. core.version().curl .. " has none")
-      return
+    local missing = transfers.missing("ws")
+    if missing then
+      pending(missing)
     end
     local server = assert(socket.bind("127.0.0.1", 0))
     local _, port = server:getsockname()

@@ -100,8 +100,9 @@ describe("multisock.compat.lcurl", function()
       assert.equal(7, err:no())
       assert.equal("COULDNT_CONNECT", err:name())
       assert.equal("COULDNT_CONNECT", err:mnemo())
-      assert.equal("Couldn't connect to server", err:msg())
-      assert.equal("[CURL-EASY][COULDNT_CONNECT] Couldn't connect to server (7)", tostring(err))
+      -- libcurl's words, which change with its version.
+      assert.truthy(err:msg():find("connect to server", 1, true), err:msg())
+      assert.equal(("[CURL-EASY][COULDNT_CONNECT] %s (7)"):format(err:msg()), tostring(err))
     end)
 
     it("are equal when category and number are", function()

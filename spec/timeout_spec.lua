@@ -2,7 +2,6 @@
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
-local core = require("multisock.core")
 local settings = require("multisock.settings")
 local ms = require("multisock")
 
@@ -127,9 +126,7 @@ describe("timeouts", function()
   end))
 
   it("connect: to who does not speak TLS", helper.task(function()
-    -- Later versions tell that TCP is connected only when all is.
-    local phase = core.version().curl_number < 0x080000 and "tls" or "connect"
-    check(0.2, phase, nil, function()
+    check(0.2, "tls", nil, function()
       return client:get("https://127.0.0.1:" .. hostile.port .. "/",
         { timeout = { connect = 0.2 } })
     end)

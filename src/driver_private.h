@@ -16,6 +16,7 @@ typedef struct Watch {
   int armed;             /* what the poll is started with */
   bool polling;          /* uv_poll_init succeeded */
   bool ours;             /* opened by open_socket, closed by close_socket */
+  bool stream;           /* ours, and not of datagrams */
   bool has_read;         /* asked for IN once: its connect has succeeded */
   int inherited;         /* wanted by the socket that had this number before,
                             see watch_open_socket */
@@ -50,6 +51,7 @@ struct UvDriver {
   void (*on_turn)(void *data);
   void *on_turn_data;
   int closing;           /* handles whose close callback is outstanding */
+  unsigned int curl;     /* the libcurl that runs, as 0xMMmmpp */
 };
 
 /* Milliseconds of the clock that all deadlines are on. */

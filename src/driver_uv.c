@@ -236,7 +236,7 @@ static void on_rescue(uv_timer_t *timer)
 
 void rescue_start(UvDriver *driver)
 {
-  if (curl_version_info(CURLVERSION_NOW)->version_num >= 0x080400)
+  if (driver->curl >= 0x080400)
     return;
   driver->rescue_left = RESCUE_SWEEPS;
   if (!uv_is_active((uv_handle_t *)&driver->rescue))
@@ -251,6 +251,7 @@ UvDriver *uvdriver_new(uv_loop_t *loop)
   if (driver == NULL)
     return NULL;
   driver->loop = loop;
+  driver->curl = curl_version_info(CURLVERSION_NOW)->version_num;
   driver->forks = process_forks;
   /* These four cannot fail: they only fill in the handle. */
   (void)uv_timer_init(loop, &driver->timer);

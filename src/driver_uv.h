@@ -35,6 +35,9 @@ typedef struct UvMulti {
   void (*done)(CURL *easy, CURLcode result, void *data);
   /* libcurl refuses to go on with this multi: fail what is on it. */
   void (*failed)(CURLMcode code, void *data);
+  /* Or NULL. Called inside libcurl, once a connection: TCP is through, and the
+     handle (which may be one of libcurl's own) waits for the other end. */
+  void (*connected)(CURL *easy, void *data);
   /* Called before and after every entry into libcurl. */
   void (*enter)(void *data);
   void (*leave)(void *data);
@@ -69,10 +72,11 @@ void uvdriver_prepare_easy(UvDriver *driver, CURL *easy);
 
 /* For a program with functions of its own for these two: what prepare_easy
    would have done, in parts. A socket that was opened by open or told of by
-   adopt must be told of by release before it is closed. */
+   adopt (`type` is what socket(2) got) must be told of by release before it is
+   closed. */
 curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
                             struct curl_sockaddr *address);
-void uvdriver_adopt(UvDriver *driver, curl_socket_t fd);
+void uvdriver_adopt(UvDriver *driver, curl_socket_t fd, int type);
 void uvdriver_release(UvDriver *driver, curl_socket_t fd);
 
 /* Counts transfers: while there are any the loop stays alive. */

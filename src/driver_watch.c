@@ -4,7 +4,7 @@
    What makes it fast is the deferred poll stop: between two requests on a
    kept connection libcurl says "remove" and then "in" again, which costs six
    epoll_ctl calls. A poll stays armed instead when nothing can go wrong,
-   see watch_may_linger. */
+   see watch_may_stay. */
 #include "driver_private.h"
 
 #include <stdlib.h>
@@ -152,7 +152,9 @@ static void watch_start(Watch *watch)
   watch_arm(watch);
 }
 
-static void watch_want(UvMulti *multi, curl_socket_t fd, int wanted)
+/* `easy` is NULL where it is not known. */
+static void watch_want(UvMulti *multi, CURL *easy, curl_socket_t fd,
+                       int wanted)
 {
   Watch *watch = watch_find(multi->driver, fd);
   if (watch == NULL)
@@ -162,18 +164,22 @@ static void watch_want(UvMulti *multi, curl_socket_t fd, int wanted)
   watch->multi = multi;
   watch->wanted = wanted;
   watch->inherited = 0;
-  if (wanted & UV_READABLE)
+  if (wanted & UV_READABLE && !watch->has_read) {
     watch->has_read = true;
+    if (watch->stream && easy != NULL && multi->connected != NULL)
+      multi->connected(easy, multi->data);
+  }
   watch_start(watch);
 }
 
-/* A poll may stay armed after "remove" only for a socket whose close() we
-   make ourselves, so that no poll is ever left on a closed descriptor.
-   libcurl before 8.2 closes the sockets of abandoned connects itself; those
-   have never asked to read. Armed for writing it would spin. */
-static bool watch_may_linger(const Watch *watch)
+/* A poll may outlive "remove" only for a socket whose close() we make
+   ourselves, so that none is ever left on a closed descriptor. libcurl before
+   8.2 closes the sockets of abandoned connects itself; those have never asked
+   to read. */
+static bool watch_may_stay(const Watch *watch)
 {
-  return watch->ours && watch->has_read && watch->armed == UV_READABLE;
+  return watch->ours && watch->polling &&
+         (watch->has_read || watch->driver->curl >= 0x080200);
 }
 
 static void watch_remove(UvDriver *driver, curl_socket_t fd)
@@ -182,16 +188,17 @@ static void watch_remove(UvDriver *driver, curl_socket_t fd)
   if (watch == NULL)
     return;                        /* libcurl may name what it never added */
   watch->wanted = 0;
-  if (watch_may_linger(watch))
-    return;
   if (watch->ours && !watch->has_read)
     rescue_start(driver);
-  if (watch->ours && watch->has_read && watch->polling) {
-    (void)uv_poll_stop(&watch->poll);          /* cannot fail on a live one */
-    watch->armed = 0;
+  if (!watch_may_stay(watch)) {
+    watch_end(watch);
     return;
   }
-  watch_end(watch);
+  if (watch->armed == UV_READABLE)
+    return;
+  /* Armed for writing it would spin. */
+  (void)uv_poll_stop(&watch->poll);            /* cannot fail on a live one */
+  watch->armed = 0;
 }
 
 /* ---- Events ---- */
@@ -289,7 +296,7 @@ void watches_inherit(UvDriver *driver)
       int wanted = watch->inherited;
       watch->inherited = 0;
       if (watch->wanted == 0 && watch->multi != NULL)
-        watch_want(watch->multi, watch->fd, wanted);
+        watch_want(watch->multi, NULL, watch->fd, wanted);
     }
   }
 }
@@ -323,19 +330,19 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
                     void *assigned)
 {
   UvMulti *multi = data;
-  (void)easy;                      /* may be one of libcurl's own */
   (void)assigned;                  /* our table by descriptor is surer */
   if (multi->driver == NULL)
     return 0;
   if (what == CURL_POLL_REMOVE)
     watch_remove(multi->driver, fd);
   else
-    watch_want(multi, fd, (what & CURL_POLL_IN ? UV_READABLE : 0) |
-                            (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
+    watch_want(multi, easy, fd,
+               (what & CURL_POLL_IN ? UV_READABLE : 0) |
+                 (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
   return 0;                        /* -1 would kill all transfers */
 }
 
-void uvdriver_adopt(UvDriver *driver, curl_socket_t fd)
+void uvdriver_adopt(UvDriver *driver, curl_socket_t fd, int type)
 {
   Watch *stale = watch_find(driver, fd);
   Watch *watch;
@@ -352,8 +359,10 @@ void uvdriver_adopt(UvDriver *driver, curl_socket_t fd)
   }
   else
     watch = watch_new(driver, fd);
-  if (watch != NULL)
+  if (watch != NULL) {
     watch->ours = true;
+    watch->stream = type == SOCK_STREAM;
+  }
 }
 
 curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
@@ -370,7 +379,7 @@ curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
   fd = socket(address->family, type, address->protocol);
   if (fd < 0)
     return CURL_SOCKET_BAD;
-  uvdriver_adopt(driver, fd);
+  uvdriver_adopt(driver, fd, address->socktype);
   return fd;
 }
 

@@ -52,6 +52,22 @@ void easy_push_values(lua_State *L, const Easy *easy)
   lua_remove(L, -2);
 }
 
+/* ---- Home ---- */
+
+#define HOME_SLOT "home"
+
+void easy_set_home(lua_State *L, int self, int multi)
+{
+  Easy *easy = *(Easy **)lua_touserdata(L, self);
+  if (easy->home == lua_touserdata(L, multi))
+    return;
+  compat_getuservalue(L, self);
+  lua_pushvalue(L, multi);
+  lua_setfield(L, -2, HOME_SLOT);
+  lua_pop(L, 1);
+  easy->home = lua_touserdata(L, multi);
+}
+
 /* ---- News: a doubly linked list, so that leaving it is O(1) ---- */
 
 void easy_join_news(Easy *easy, News *news)
@@ -435,7 +451,7 @@ static int easy_perform(lua_State *L)
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 1, 1);
   easy->message[0] = '\0';
-  easy->failed_in_lua = false;
+  easy->failed_in_lua = easy->connected = false;
   easy->depth++;
   /* The caller waits in this call: until it returns, callbacks may run on its
      coroutine, so that they and their tracebacks know who that is. */
@@ -469,11 +485,13 @@ static int easy_reset(lua_State *L)
   lua_settop(L, 1);
   if (easy->related)
     options_unrelate(L, 1);
-  curl_easy_reset(easy->handle);
+  options_reset(easy);
   options_free_lists(easy);
   lua_newtable(L);
   compat_getuservalue(L, 1);
   callbacks_keep_sockets(L, 3, 2);
+  lua_getfield(L, 3, HOME_SLOT);
+  lua_setfield(L, 2, HOME_SLOT);
   lua_settop(L, 2);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);

@@ -38,13 +38,16 @@ typedef struct Easy {
   struct Receiver *receiver;             /* NULL: the user's callbacks */
   EasyList *lists;
   struct Share *share;     /* what it was given, or NULL; share.c counts */
+  struct Url *url;         /* what curlu was given, or NULL; url.c counts */
   struct MimeBody *mime;   /* what mimepost has built, or NULL */
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
   const void *target;      /* whose URL it was last set to, see shortcut.c */
-  struct Multi **home;     /* the multi that has its connection */
+  struct Multi **home;     /* userdata of the multi that has its connection,
+                              which its values keep alive */
   bool finished;           /* libcurl has reported its end */
+  bool connected;          /* the driver saw that its TCP connection stands */
   bool in_multi;           /* curl_multi_add_handle not yet undone */
   bool prepared;           /* a plain request needs nothing but its URL */
   bool pinned;             /* its multi keeps its userdata alive */
@@ -56,6 +59,7 @@ typedef struct Easy {
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
+  bool cookie_files;       /* cookiefile was set, see options_reset */
   bool related;            /* stream_depends concerns it, see options.c */
   char message[CURL_ERROR_SIZE];
 } Easy;
@@ -96,6 +100,9 @@ void easy_set_basics(Easy *easy);
 
 /* Lets this driver open and close the sockets; NULL: libcurl itself. */
 void easy_set_driver(Easy *easy, struct UvDriver *driver);
+
+/* The connection of the easy at index `self` is in the multi at `multi`. */
+void easy_set_home(lua_State *L, int self, int multi);
 
 void easy_join_news(Easy *easy, News *news);
 void easy_leave_news(Easy *easy);

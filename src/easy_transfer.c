@@ -6,7 +6,9 @@
 #include "receiver.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #define GUARD_TYPE "multisock.guard"
 
@@ -24,7 +26,7 @@ core.waiting. Callbacks for headers, body and upload cannot be set from then on.
 static int easy_collect(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
-  if (easy->multi != NULL)
+  if (easy->multi != NULL || easy->depth > 0)
     return luaL_error(L, "collect: the transfer is running");
   if (!receiver_attach(easy))
     return luaL_error(L, "not enough memory");
@@ -160,7 +162,8 @@ static int easy_take(lua_State *L)
 }
 
 /*** Writes the body to a file from now on, what waits here first.
-@param file open Lua file, to be kept open until the transfer has ended
+@param file open Lua file; what was written to it before comes first, and it may
+be closed at any time
 @return bytes written so far; or nil, message */
 static int easy_sink(lua_State *L)
 {
@@ -168,18 +171,22 @@ static int easy_sink(lua_State *L)
   Receiver *receiver = receiver_check(L, &easy);
   FILE *file = NULL;
   size_t size = buffer_size(&receiver->body);
+  int fd = -1;
   if (!compat_tofile(L, 2, &file))
     luaL_argerror(L, 2, "open file expected");
   luaL_argcheck(L, file != NULL, 2, "file is closed");
-  errno = 0;
-  if (size > 0 &&
-      fwrite(buffer_head(&receiver->body), 1, size, file) != size) {
+  if (fflush(file) == 0)
+    fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0);
+  if (fd < 0 || (size > 0 &&
+                 !receiver_write(fd, buffer_head(&receiver->body), size))) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
+    if (fd >= 0)
+      (void)close(fd);
     return 2;
   }
   buffer_drop(&receiver->body, size);
-  receiver->sink = file;
+  receiver_sink(receiver, fd);
   lua_pushinteger(L, (lua_Integer)size);
   return 1;
 }
@@ -361,9 +368,11 @@ static int guard_new(lua_State *L)
    that drives it ends the transfer when it hands over its news. */
 static int guard_gc(lua_State *L)
 {
-  const Guard *guard = lua_touserdata(L, 1);
+  const Guard *guard = luaL_testudata(L, 1, GUARD_TYPE);
   Easy *easy;
   Easy **box;
+  if (guard == NULL)
+    return 0;
   compat_getuservalue(L, 1);
   if (!lua_istable(L, -1))
     return 0;                      /* a copy, of another Lua state */
@@ -475,8 +484,9 @@ static int snapshot_read(lua_State *L)
   Snapshot shot;
   luaL_argcheck(L, size >= sizeof shot, 1, "is no snapshot");
   memcpy(&shot, bytes, sizeof shot);
-  luaL_argcheck(L, size - sizeof shot == shot.head + shot.trailers, 1,
-                "is no snapshot");
+  size -= sizeof shot;
+  luaL_argcheck(L, shot.head <= size && shot.trailers == size - shot.head &&
+                shot.ip[sizeof shot.ip - 1] == '\0', 1, "is no snapshot");
   bytes += sizeof shot;
   switch (luaL_checkoption(L, 2, NULL, fields)) {
   case 0: push_timings(L, &shot); break;

@@ -138,13 +138,16 @@ static curl_off_t info_time(CURL *handle, CURLINFO info)
   return us;
 }
 
-/* libcurl 7.88 marks the time of a connect only when TLS is done too; the
-   local end of the socket is known as soon as TCP is. */
-static bool is_connected(CURL *handle)
+/* libcurl marks the time of a connect only when TLS is done too, or has failed
+   for another reason than time. In 7.88 the local end of the socket is known
+   as soon as TCP stands; later versions tell nothing, so it takes a driver that
+   sees what the socket waits for. */
+static bool is_connected(Easy *easy)
 {
   long port = 0;
-  (void)curl_easy_getinfo(handle, CURLINFO_LOCAL_PORT, &port);
-  return port > 0 || info_time(handle, CURLINFO_CONNECT_TIME_T) > 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_LOCAL_PORT, &port);
+  return port > 0 || easy->connected ||
+         info_time(easy->handle, CURLINFO_CONNECT_TIME_T) > 0;
 }
 
 /* How far the transfer came, from libcurl's marks and the receiver's. */
@@ -160,7 +163,7 @@ static Phase easy_phase(Easy *easy)
     return PHASE_RECEIVE;
   if (info_time(easy->handle, CURLINFO_PRETRANSFER_TIME_T) > 0)
     return PHASE_WAIT;
-  if (is_connected(easy->handle))
+  if (is_connected(easy))
     return PHASE_TLS;
   if (info_time(easy->handle, CURLINFO_NAMELOOKUP_TIME_T) > 0)
     return PHASE_CONNECT;

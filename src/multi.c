@@ -3,6 +3,7 @@
    userdata): dropping the variable never drops a running transfer. */
 #include "multi.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,15 @@ void multi_failed(CURLMcode code, void *data)
       end(multi, easy, CURLE_FAILED_INIT);
 }
 
+static void connected(CURL *handle, void *data)
+{
+  Easy *easy = NULL;
+  (void)data;
+  (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
+  if (easy != NULL)
+    easy->connected = true;
+}
+
 /* Lua's side of it: what held the easy lets go of it, and with the last one
    the loop lets go of the multi. Finds nothing when a collector is about to
    take the multi itself. */
@@ -250,7 +260,7 @@ static void join(Multi *multi, Easy *easy)
   easy->multi = multi;
   easy->in_multi = true;
   easy->finished = easy->reported = false;
-  easy->failed_in_lua = false;
+  easy->failed_in_lua = easy->connected = false;
   easy->message[0] = '\0';
   easy->previous = NULL;
   easy->next = multi->first;
@@ -428,6 +438,7 @@ int news_take(lua_State *L, News *news)
 {
   lua_Integer last = luaL_checkinteger(L, 3);
   lua_Integer strays = 0;
+  luaL_argcheck(L, last >= 0 && last <= INT_MAX, 3, "out of range");
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 4, LUA_TTABLE);
   lua_settop(L, 4);
@@ -467,6 +478,7 @@ static int multi_attach(lua_State *L)
   multi->driven.handle = multi->handle;
   multi->driven.done = multi_done;
   multi->driven.failed = multi_failed;
+  multi->driven.connected = connected;
   multi->driven.enter = enter_driven;
   multi->driven.leave = leave_driven;
   multi->driven.data = multi;

@@ -113,8 +113,13 @@ static int ask(lua_State *L)
   lua_call(L, 3, 1);
   answer = answer_of(L);
   if (answer == CURL_PUSH_OK && !offer->easy->orphan) {
+    /* libcurl never starts the clock of a pushed transfer: it would count the
+       time since the machine was started. */
+    (void)curl_easy_setopt(offer->handle, CURLOPT_TIMEOUT_MS, 0L);
     lua_pushvalue(L, 4);
     lua_rawsetp(L, 3, offer->easy);          /* the multi pins it */
+    offer->easy->pinned = true;
+    offer->multi->pinned++;
     offer->answer = CURL_PUSH_OK;
   }
   else if (answer == CURL_PUSH_ERROROUT)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "multi.h"
 
@@ -144,14 +145,27 @@ static bool passes_cap(const Receiver *receiver, size_t size)
                                             size) > receiver->max_body;
 }
 
+bool receiver_write(int fd, const char *bytes, size_t size)
+{
+  while (size > 0) {
+    ssize_t written = write(fd, bytes, size);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return false;
+    bytes += written;
+    size -= (size_t)written;
+  }
+  return true;
+}
+
 /* Straight to a file: no copy, and nothing to pause for. */
 static size_t sink_body(Easy *easy, const char *bytes, size_t size)
 {
   Receiver *receiver = easy->receiver;
   touch(easy);
-  errno = 0;
-  if (fwrite(bytes, 1, size, receiver->sink) != size) {
-    receiver->sink_error = errno != 0 ? errno : EIO;
+  if (!receiver_write(receiver->sink - 1, bytes, size)) {
+    receiver->sink_error = errno;
     return size + 1;
   }
   receiver->received += (curl_off_t)size;
@@ -166,7 +180,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   Receiver *receiver = easy->receiver;
   Buffer *body = &receiver->body;
   (void)one;
-  if (receiver->sink != NULL)
+  if (receiver->sink != 0)
     return sink_body(easy, bytes, size);
   if (!receiver->buffering && !receiver->no_pause &&
       buffer_size(body) > 0 &&
@@ -258,9 +272,17 @@ void receiver_install(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
 
+void receiver_sink(Receiver *receiver, int fd)
+{
+  if (receiver->sink != 0)
+    (void)close(receiver->sink - 1);           /* all of it was written */
+  receiver->sink = fd + 1;
+}
+
 void receiver_reset(Receiver *receiver)
 {
   Receiver fresh;
+  receiver_sink(receiver, -1);
   memset(&fresh, 0, sizeof fresh);
   fresh.head = receiver->head;
   fresh.body = receiver->body;
@@ -298,6 +320,7 @@ void receiver_free(Receiver *receiver)
 {
   if (receiver == NULL)
     return;
+  receiver_sink(receiver, -1);
   buffer_free(&receiver->head);
   buffer_free(&receiver->body);
   buffer_free(&receiver->trailers);

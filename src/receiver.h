@@ -4,7 +4,6 @@
 #ifndef MULTISOCK_RECEIVER_H
 #define MULTISOCK_RECEIVER_H
 
-#include <stdio.h>
 
 #include "buffer.h"
 #include "easy.h"
@@ -26,7 +25,8 @@ typedef struct Receiver {
   curl_off_t received;     /* decoded bytes so far */
   curl_off_t max_body;     /* bytes; 0: none */
   curl_off_t sent_bytes;   /* upload bytes that libcurl took */
-  FILE *sink;              /* takes the body instead of `body`, or NULL */
+  int sink;                /* takes the body instead of `body`: 1 + a
+                              descriptor of ours, or 0 */
   int sink_error;          /* errno of a write that failed */
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
@@ -52,6 +52,12 @@ typedef struct Receiver {
 
 /* Makes this handle collect into a receiver; false: out of memory. */
 bool receiver_attach(Easy *easy);
+
+/* Writes all of it; false with errno set. */
+bool receiver_write(int fd, const char *bytes, size_t size);
+
+/* Lets the body go to a descriptor, which the receiver closes; -1: no more. */
+void receiver_sink(Receiver *receiver, int fd);
 
 /* Ready for the next transfer: buffers and marks empty, limits as they are. */
 void receiver_reset(Receiver *receiver);

@@ -57,7 +57,7 @@ function support.options(arguments, client, ...)
   elseif options.inflight and (options.connections or options.seconds or options.requests) then
     usage(client, "--inflight stands alone")
   elseif not options.inflight
-    and not (options.connections and not options.seconds ~= not options.requests) then
+    and not (options.connections and (not options.seconds) ~= (not options.requests)) then
     usage(client, "either --connections with --seconds or --requests, or --inflight")
   end
   return options

@@ -364,7 +364,11 @@ pid @DIR@/nginx.pid;
 error_log stderr warn;
 events { worker_connections 4096; }
 http {
-  access_log @DIR@/access.log;
+  # The port tells connections apart, those of HTTP/3 too, whose streams nginx
+  # numbers like connections.
+  log_format reuse "$remote_port $connection_requests $server_protocol "
+                   "$request_method $uri $status";
+  access_log @DIR@/access.log reuse;
   client_body_temp_path @DIR@/body;
   proxy_temp_path @DIR@/proxy;
   fastcgi_temp_path @DIR@/fastcgi;
@@ -388,13 +392,14 @@ http {
 --- Another nginx: over HTTP/2 it sends GOAWAY after `requests` of a connection;
 --- with `http3` it speaks HTTP/3 as well, on the UDP port of the same number.
 --- Files as packaged.ftp has them, and /file/X, /slow, /upload/X (PUT).
+--- `log` is that of servers.nginx, with ports in the place of connections.
 ---@param options? {requests: integer, http3: boolean}
 ---@return table server with `url`, `ca`
 function packaged.nginx(options)
   options = options or {}
   local certs, www = servers.certificate_dir(), servers.make_dir()
   fill_folder(www)
-  local quic = options.http3 and "listen 127.0.0.1:@TLS_PORT@ quic reuseport;" or ""
+  local quic = options.http3 and "listen 127.0.0.1:@TLS_PORT@ quic;" or ""
   local server = launch("nginx", {
     ["nginx.conf"] = NGINX:format(options.requests or 1000000, certs, certs, quic, www, www),
   }, { servers.program("nginx", "nginx-light"), "-p", "@DIR@", "-c", "@DIR@/nginx.conf" })
@@ -405,6 +410,9 @@ function packaged.nginx(options)
   end
   server.port, server.ca = server.ports.TLS, certs .. "/ca.crt"
   server.url = function(path) return ("https://localhost:%d%s"):format(server.port, path) end
+  server.log = function(pattern, count)
+    return servers.read_log(server.dir .. "/access.log", pattern, count)
+  end
   return server
 end
 

@@ -230,6 +230,7 @@ end
 servers.start, servers.make_dir, servers.support = start, make_dir, support
 servers.read_file, servers.write_file = read_file, write_file
 servers.certificate_dir, servers.output, servers.quote = certificate_dir, output, quote
+servers.read_log = read_log
 
 --- Stops everything that this module started. A server's own `stop()` may be
 --- called before or after, any number of times.
