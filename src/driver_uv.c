@@ -33,6 +33,8 @@ void uvdriver_drain(UvMulti *multi)
       multi->done(easy, result, multi->data);
     if (multi->driver == NULL)
       return;
+    /* One event of HTTP/2 may end a hundred transfers. */
+    multi->driver->turn_events++;
   }
 }
 

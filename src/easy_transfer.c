@@ -45,14 +45,15 @@ static int easy_id(lua_State *L)
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
 "chatty" "auth_rounds" "tell_connected" "sending" "proxied" (booleans), see
-receiver.h
+receiver.h; "version": version() is asked for, with verbose and debugfunction,
+which have to be free
 @param value
 @return self */
 static int easy_gather(lua_State *L)
 {
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
-    "auth_rounds", "tell_connected", "sending", "proxied", NULL
+    "auth_rounds", "tell_connected", "sending", "proxied", "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -66,7 +67,8 @@ static int easy_gather(lua_State *L)
   case 5: receiver->auth_rounds = on; break;
   case 6: receiver->tell_connected = on; break;
   case 7: receiver->sending = on; break;
-  default: receiver->proxied = on; break;
+  case 8: receiver->proxied = on; break;
+  default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);
   return 1;
@@ -80,6 +82,7 @@ static int easy_forget(lua_State *L)
   easy_leave_news(easy);
   easy->finished = false;
   easy->failed_in_lua = false;
+  receiver_unask_version(easy);
   receiver_reset(receiver);
   return 0;
 }
@@ -258,6 +261,20 @@ static int easy_marks(lua_State *L)
   lua_pushnumber(L, (lua_Number)receiver->active_ms / 1000);
   lua_pushinteger(L, (lua_Integer)buffer_size(&receiver->body));
   return 6;
+}
+
+/*** The HTTP version in which the request was sent, when it was asked for
+(gather "version"): known long before an answer.
+@return "1" "2" or "3"; nil while it is not known */
+static int easy_version(lua_State *L)
+{
+  Easy *easy;
+  const Receiver *receiver = receiver_check(L, &easy);
+  if (receiver->version == 0)
+    lua_pushnil(L);
+  else
+    lua_pushlstring(L, &receiver->version, 1);
+  return 1;
 }
 
 /*** Where the transfer is.
@@ -514,7 +531,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
-  { "home", easy_home },
+  { "home", easy_home },         { "version", easy_version },
   { "sink", easy_sink },         { "sink_error", easy_sink_error },
   { NULL, NULL }
 };

@@ -111,6 +111,9 @@ static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
     check_body_size(L, self, name, number);
   if (id == CURLOPT_BUFFERSIZE)
     number = clamp_buffer_size(number);
+  if (id == CURLOPT_HTTP_VERSION)
+    easy->cleartext_http2 = number == CURL_HTTP_VERSION_2_0 ||
+                            number == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   if (id == CURLOPT_WILDCARDMATCH)
     easy->wildcard = true;
   return curl_easy_setopt(easy->handle, id, number);

@@ -255,6 +255,46 @@ static int on_connected(void *data, char *peer, char *local, int peer_port,
   return CURL_PREREQFUNC_OK;
 }
 
+/* libcurl tells the HTTP version with the answer, which may be a long time
+   coming. But what it shows here begins with a request line that names the
+   version TLS has agreed on, in HTTP/2 and 3 too. */
+static int on_debug(CURL *handle, curl_infotype type, char *bytes,
+                    size_t size, void *data)
+{
+  static const char before[] = " HTTP/";
+  Easy *easy = data;
+  const char *at = type == CURLINFO_HEADER_OUT ? memchr(bytes, '\r', size)
+                                               : NULL;
+  /* Before the connection is there this is a request to a proxy. */
+  if (at == NULL || !easy->receiver->connected)
+    return 0;
+  while (at > bytes && *at != ' ')
+    at--;
+  if (strncmp(at, before, sizeof before - 1) != 0)
+    return 0;
+  easy->receiver->version = at[sizeof before - 1];
+  (void)curl_easy_setopt(handle, CURLOPT_VERBOSE, 0L);     /* it is known */
+  return 0;
+}
+
+void receiver_ask_version(Easy *easy)
+{
+  /* Setting these cannot fail. */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGFUNCTION, on_debug);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGDATA, easy);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 1L);
+  easy->receiver->asks_version = true;
+}
+
+void receiver_unask_version(Easy *easy)
+{
+  if (!easy->receiver->asks_version)
+    return;
+  (void)curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 0L);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGFUNCTION, NULL);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGDATA, NULL);
+}
+
 /* ---- Life ---- */
 
 void receiver_install(Easy *easy)
@@ -313,6 +353,18 @@ bool receiver_attach(Easy *easy)
   easy->receiver->max_body = 0;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
   receiver_install(easy);
+  return true;
+}
+
+bool receiver_attach_like(Easy *easy, const Easy *model)
+{
+  if (!receiver_attach(easy))
+    return false;
+  easy->receiver->high_water = model->receiver->high_water;
+  easy->receiver->max_headers = model->receiver->max_headers;
+  easy->receiver->max_body = model->receiver->max_body;
+  easy->receiver->proxied = model->receiver->proxied;
+  easy->receiver->auth_rounds = model->receiver->auth_rounds;
   return true;
 }
 

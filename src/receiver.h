@@ -45,6 +45,8 @@ typedef struct Receiver {
   bool fed_all;            /* no more will come */
   bool auth_rounds;        /* a 401 or 407 may be followed by another */
   bool tell_connected;     /* connecting is news */
+  bool asks_version;       /* see receiver_ask_version */
+  char version;            /* '1' '2' '3', of what was sent; 0: not known */
   bool abandoned;          /* its response was collected unread */
   bool proxied;            /* the connection is one to a proxy */
   const char *excess;      /* "body", "headers": which cap was passed */
@@ -52,6 +54,10 @@ typedef struct Receiver {
 
 /* Makes this handle collect into a receiver; false: out of memory. */
 bool receiver_attach(Easy *easy);
+
+/* Makes it collect as another handle does, whose options it has; false: out of
+   memory. */
+bool receiver_attach_like(Easy *easy, const Easy *model);
 
 /* Writes all of it; false with errno set. */
 bool receiver_write(int fd, const char *bytes, size_t size);
@@ -66,6 +72,13 @@ void receiver_reset(Receiver *receiver);
 void receiver_install(Easy *easy);
 
 void receiver_free(Receiver *receiver);
+
+/* Learns the HTTP version as soon as the connection is there, for one
+   transfer. */
+void receiver_ask_version(Easy *easy);
+
+/* Ends that; needed before its options serve another one. */
+void receiver_unask_version(Easy *easy);
 
 /* Whether the final status and headers may be handed over. */
 bool receiver_answered(const Easy *easy);

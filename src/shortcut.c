@@ -57,7 +57,8 @@ void easy_leave_waiting(lua_State *L, Easy *easy)
    libcurl before 8.1. */
 static void choose_buffer(Easy *easy, const Gate *gate)
 {
-  bool small = gate->cleartext && gate->active > MANY;
+  bool small = gate->cleartext && gate->active > MANY &&
+               !easy->cleartext_http2;
   if (easy->small_buffer == small || compat_curl_version() >= 0x080700)
     return;
   /* Refused while a buffer is there: then it stays as it is. */

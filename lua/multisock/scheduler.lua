@@ -230,6 +230,10 @@ local function waiter()
   if co ~= nil then
     local visitor = get_loop().visitor and loop.visitor(co)
     if visitor then
+      local _, yieldable = core.may_suspend(co)
+      if not yieldable then
+        error(WHERE .. compat.barrier, 0)
+      end
       return visitor
     end
     error(WHERE .. "this coroutine is not a task. Start it with ms.spawn(fn), or call it from "

@@ -342,16 +342,17 @@ local function set_auth(set, given)
 end
 
 local function set_proxy(set, given)
+  local none = false
   if given.proxy then
     set("proxy", given.proxy)
   elseif given.proxy == false or not given.trust_env or not environment_has_proxy() then
     set("proxy", "")
-    set("noproxy", "")              -- otherwise libcurl asks the environment
+    none = given.curl == nil        -- which may name one after all
   end
   if given.no_proxy then
     set("noproxy", table.concat(given.no_proxy, ","))
-  elseif given.proxy and not given.trust_env then
-    set("noproxy", "")
+  elseif none or given.proxy and not given.trust_env then
+    set("noproxy", "")              -- otherwise libcurl asks the environment, each time
   end
 end
 

@@ -152,9 +152,13 @@ function Stream:check_scout()
   local _, connected = self.easy:marks()
   if connected then
     self.scout = false
-    self.host:connected(self.request.target.scheme == "https"
-      and self.settings.http_version ~= "1.1" and self.settings.http_version ~= "1.0",
-      self.easy:getinfo("num_connects") == 0)
+    local version = self.easy:version()
+    local given = self.settings.http_version
+    if version ~= "2" and version ~= "3" and (self.request.target.scheme ~= "https"
+      or given == "1.1" or given == "1.0") then
+      version = "1"
+    end
+    self.host:connected(self.easy:getinfo("num_connects") == 0, version)
   end
 end
 

@@ -328,7 +328,7 @@ describe("the loop " .. os.getenv("MULTISOCK_LOOP"), function()
         local ms = require("multisock")
         local loop, url = ...
         ms.use_loop(loop)
-        local pid = io.open("/proc/self/stat"):read("n")
+        local pid = io.open("/proc/self/stat"):read("*n")
         os.execute(("(sleep 0.2; kill -INT %d) &"):format(pid))
         local started = ms.now()
         local ok, err = pcall(ms.run, ms.get, url)

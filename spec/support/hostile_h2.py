@@ -10,6 +10,8 @@ asks for HTTP/1.1 gets "over 1.1" for every answer.
     /goaway        GOAWAY that says this request was not processed, and a close
     /goaway-later?n=N  the first N times: answers, and GOAWAY after it
     /reset-body    headers, half of the body, RST_STREAM with INTERNAL_ERROR
+    /hold?n=N      no answer before N requests with this URL wait, on whatever
+                   connections; then "held" for all
     /stall         nothing
     /count         how often each path was asked for, as lines "path count"
 """
@@ -27,6 +29,7 @@ import h2.errors
 import h2.events
 
 COUNT = collections.Counter()
+HELD = collections.defaultdict(list)
 
 
 class Connection(asyncio.Protocol):
@@ -84,6 +87,10 @@ class Connection(asyncio.Protocol):
             self.h2.send_data(stream, b"12345")
             self.flush()
             self.h2.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
+        elif url.path == "/hold":
+            HELD[target].append((self, stream))
+            if len(HELD[target]) == number:
+                release(HELD.pop(target))
         elif url.path == "/count":
             self.answer(stream, "".join(
                 "%s %d\n" % pair for pair in COUNT.items()))
@@ -99,6 +106,12 @@ class Connection(asyncio.Protocol):
         self.h2.close_connection(last_stream_id=max(last, 0))
         self.flush()
         self.transport.close()
+
+
+def release(held):
+    for connection, stream in held:
+        connection.answer(stream, "held")
+        connection.flush()
 
 
 def end_with_stdin():
