@@ -23,7 +23,7 @@ end
 
 local function read(path)
   local file = assert(io.open(path))
-  local text = file:read("a")
+  local text = file:read("*a")
   file:close()
   return text
 end
@@ -47,7 +47,7 @@ local function conform(name, ...)
     name, result, package.path .. (name == "copas" and OLDER or ""), package.cpath,
     math.ceil(helper.seconds(300)), os.getenv("LUA") or "lua5.4", table.concat({ ... }, " "))
   local pipe = assert(io.popen(command))
-  local output = pipe:read("a")
+  local output = pipe:read("*a")
   pipe:close()
   local counts = read(result)
   os.remove(result)

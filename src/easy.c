@@ -495,8 +495,9 @@ static int easy_reset(lua_State *L)
   lua_settop(L, 2);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
-  easy->failed_in_lua = easy->worn = easy->small_buffer = false;
-  easy->prepared = false;
+  easy->failed_in_lua = easy->worn = easy->prepared = false;
+  easy->cleartext_http2 = false;
+  easy->buffer_size = 0;
   easy->target = NULL;
   if (easy->receiver != NULL)
     (void)receiver_attach(easy);   /* it has its memory already */
@@ -560,7 +561,8 @@ static const luaL_Reg methods[] = {
   { "getinfo", easy_getinfo },   { "perform", easy_perform },
   { "reset", easy_reset },       { "pause", easy_pause },
   { "close", easy_close },       { "traceback", easy_traceback },
-  { "duphandle", easy_duphandle }, { NULL, NULL }
+  { "duphandle", easy_duphandle }, { "twin", easy_twin },
+  { NULL, NULL }
 };
 
 static const luaL_Reg metamethods[] = {

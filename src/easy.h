@@ -37,12 +37,15 @@ typedef struct Easy {
   struct News *news;       /* the list it is in now, or NULL */
   struct Receiver *receiver;             /* NULL: the user's callbacks */
   EasyList *lists;
+  struct SharedLists *shared_lists;      /* what twins hold together */
   struct Share *share;     /* what it was given, or NULL; share.c counts */
   struct Url *url;         /* what curlu was given, or NULL; url.c counts */
   struct MimeBody *mime;   /* what mimepost has built, or NULL */
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
+  long buffer_size;        /* as shortcut.c has chosen it; 0: libcurl's own,
+                              -1: the user's */
   const void *target;      /* whose URL it was last set to, see shortcut.c */
   struct Multi **home;     /* userdata of the multi that has its connection,
                               which its values keep alive */
@@ -55,7 +58,7 @@ typedef struct Easy {
   bool orphan;             /* its userdata is gone or closed */
   bool failed_in_lua;      /* a callback raised: the error is kept */
   bool offered;            /* pushed by a server, see multi_push.c */
-  bool small_buffer;       /* see choose_buffer in shortcut.c */
+  bool cleartext_http2;    /* asked for HTTP/2 without TLS */
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
@@ -136,6 +139,7 @@ void easy_leave_waiting(lua_State *L, Easy *easy);
 extern const luaL_Reg easy_io_methods[];
 extern const luaL_Reg easy_header_methods[];
 int easy_duphandle(lua_State *L);
+int easy_twin(lua_State *L);
 
 int easy_new(lua_State *L);
 int easy_count(lua_State *L);

@@ -6,9 +6,7 @@
 #include "receiver.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #define GUARD_TYPE "multisock.guard"
 
@@ -44,15 +42,17 @@ static int easy_id(lua_State *L)
 
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
-"chatty" "auth_rounds" "tell_connected" "sending" "proxied" (booleans), see
-receiver.h
+"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded"
+(booleans), see receiver.h; "version": version() is asked for, with verbose and
+debugfunction, which have to be free
 @param value
 @return self */
 static int easy_gather(lua_State *L)
 {
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
-    "auth_rounds", "tell_connected", "sending", "proxied", NULL
+    "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
+    "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -66,7 +66,9 @@ static int easy_gather(lua_State *L)
   case 5: receiver->auth_rounds = on; break;
   case 6: receiver->tell_connected = on; break;
   case 7: receiver->sending = on; break;
-  default: receiver->proxied = on; break;
+  case 8: receiver->proxied = on; break;
+  case 9: receiver->undecoded = on; break;
+  default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);
   return 1;
@@ -80,6 +82,7 @@ static int easy_forget(lua_State *L)
   easy_leave_news(easy);
   easy->finished = false;
   easy->failed_in_lua = false;
+  receiver_unask_version(easy);
   receiver_reset(receiver);
   return 0;
 }
@@ -88,13 +91,23 @@ static void push_failure(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   easy_push_error(L, easy, easy->result);
+  if (receiver->restarted && lua_istable(L, -1)) {
+    lua_pushliteral(L, "the server broke off its answer");
+    lua_setfield(L, -2, "message");
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "retryable");
+    return;
+  }
   if (receiver->excess == NULL || !lua_istable(L, -1))
     return;
   lua_pushfstring(L, "the %s are larger than allowed (%s)", receiver->excess,
                   receiver->excess[0] == 'b' ? "max_body" : "max_headers");
   if (receiver->excess[0] == 'b') {
     lua_pop(L, 1);
-    if (receiver->no_pause && !receiver->buffering)
+    if (receiver->no_pause && receiver->status == 0)
+      lua_pushliteral(L, "the file is larger than max_body, and a file: URL "
+                         "is read at once; use io.open");
+    else if (receiver->no_pause && !receiver->buffering)
       lua_pushfstring(L, "the body was read too slowly: libcurl %s cannot "
                       "pause HTTP/2; use http_version = \"1.1\" or a larger "
                       "max_body",
@@ -139,7 +152,7 @@ static int easy_answer(lua_State *L)
 /*** Takes body bytes that have arrived.
 @param most bytes at most; nil: all
 @return string, or nil when nothing is there now; and whether the transfer
-was paused for the buffer to be emptied */
+was paused for the buffer to be emptied, and it is empty now */
 static int easy_take(lua_State *L)
 {
   Easy *easy;
@@ -157,50 +170,51 @@ static int easy_take(lua_State *L)
     lua_pushlstring(L, buffer_head(&receiver->body), size);
     buffer_drop(&receiver->body, size);
   }
-  lua_pushboolean(L, receiver->paused);
+  lua_pushboolean(L, receiver->paused && buffer_size(&receiver->body) == 0);
   return 2;
 }
 
 /*** Writes the body to a file from now on, what waits here first.
 @param file open Lua file; what was written to it before comes first, and it may
 be closed at any time
-@return bytes written so far; or nil, message */
+@return how many bytes of it waited; or nil, message */
 static int easy_sink(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
   FILE *file = NULL;
   size_t size = buffer_size(&receiver->body);
-  int fd = -1;
   if (!compat_tofile(L, 2, &file))
     luaL_argerror(L, 2, "open file expected");
   luaL_argcheck(L, file != NULL, 2, "file is closed");
-  if (fflush(file) == 0)
-    fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0);
-  if (fd < 0 || (size > 0 &&
-                 !receiver_write(fd, buffer_head(&receiver->body), size))) {
+  luaL_argcheck(L, !sink_is_open(&receiver->sink), 1, "has a file already");
+  if (!sink_open(&receiver->sink, file)) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
-    if (fd >= 0)
-      (void)close(fd);
     return 2;
   }
-  buffer_drop(&receiver->body, size);
-  receiver_sink(receiver, fd);
+  if (size > 0 && !sink_put(&receiver->sink, buffer_head(&receiver->body), size,
+                            receiver->active_ms)) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(receiver->sink.error));
+    return 2;
+  }
+  buffer_clear(&receiver->body);
   lua_pushinteger(L, (lua_Integer)size);
   return 1;
 }
 
-/*** Why the file refused to take more.
-@return string, or nil when it did not */
-static int easy_sink_error(lua_State *L)
+/*** Writes what the file has not got yet, and lets go of it.
+@return nil when it has got all; else string: why not */
+static int easy_sink_end(lua_State *L)
 {
   Easy *easy;
-  int code = receiver_check(L, &easy)->sink_error;
-  if (code == 0)
+  Sink *sink = &receiver_check(L, &easy)->sink;
+  sink_close(sink);
+  if (sink->error == 0)
     lua_pushnil(L);
   else
-    lua_pushstring(L, strerror(code));
+    lua_pushstring(L, strerror(sink->error));
   return 1;
 }
 
@@ -258,6 +272,20 @@ static int easy_marks(lua_State *L)
   lua_pushnumber(L, (lua_Number)receiver->active_ms / 1000);
   lua_pushinteger(L, (lua_Integer)buffer_size(&receiver->body));
   return 6;
+}
+
+/*** The HTTP version in which the request was sent, when it was asked for
+(gather "version"): known long before an answer.
+@return "1" "2" or "3"; nil while it is not known */
+static int easy_version(lua_State *L)
+{
+  Easy *easy;
+  const Receiver *receiver = receiver_check(L, &easy);
+  if (receiver->version == 0)
+    lua_pushnil(L);
+  else
+    lua_pushlstring(L, &receiver->version, 1);
+  return 1;
 }
 
 /*** Where the transfer is.
@@ -514,8 +542,8 @@ const luaL_Reg easy_transfer_methods[] = {
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
-  { "home", easy_home },
-  { "sink", easy_sink },         { "sink_error", easy_sink_error },
+  { "home", easy_home },         { "version", easy_version },
+  { "sink", easy_sink },         { "sink_end", easy_sink_end },
   { NULL, NULL }
 };
 

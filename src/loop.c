@@ -254,6 +254,16 @@ static int loop_interruptible(lua_State *L)
   return 0;
 }
 
+/*** Keeps Ctrl-C until further notice, then lets it through: for the time in
+which somebody else's loop waits, and calls functions that may not raise. Only
+where `interruptible` is on.
+@param on boolean */
+static int loop_defer_interrupts(lua_State *L)
+{
+  interrupt_defer(loop_check(L, 1)->uv, lua_toboolean(L, 2));
+  return 0;
+}
+
 /* ---- Life ---- */
 
 /* Also while add_handle or pause of one of its multis is on the stack. */
@@ -383,6 +393,7 @@ static const luaL_Reg methods[] = {
   { "now", loop_now },           { "counts", loop_counts },
   { "is_alive", loop_is_alive },
   { "interruptible", loop_interruptible },
+  { "defer_interrupts", loop_defer_interrupts },
   { "close", loop_close },       { NULL, NULL }
 };
 

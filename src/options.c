@@ -109,8 +109,13 @@ static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
   long number = (long)check_integer(L, value, name, LONG_MIN, LONG_MAX);
   if (id == CURLOPT_POSTFIELDSIZE)
     check_body_size(L, self, name, number);
-  if (id == CURLOPT_BUFFERSIZE)
+  if (id == CURLOPT_BUFFERSIZE) {
     number = clamp_buffer_size(number);
+    easy->buffer_size = -1;
+  }
+  if (id == CURLOPT_HTTP_VERSION)
+    easy->cleartext_http2 = number == CURL_HTTP_VERSION_2_0 ||
+                            number == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   if (id == CURLOPT_WILDCARDMATCH)
     easy->wildcard = true;
   return curl_easy_setopt(easy->handle, id, number);

@@ -25,6 +25,10 @@ CURLcode options_set_url(Easy *easy, struct Url *url);
 /* Gives a duplicate lists and files of its own; false: out of memory. */
 bool options_copy_lists(const Easy *from, Easy *to);
 
+/* Lets a duplicate use the lists of the original, which live as long as one of
+   both; false: out of memory, or it holds files. */
+bool options_share_lists(Easy *from, Easy *to);
+
 /* Lets libcurl write to the file of writedata again, if there is one. */
 void options_renew_file(Easy *easy);
 

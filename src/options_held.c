@@ -15,6 +15,12 @@
 
 /* ---- Lists ---- */
 
+/* Of a handle and its twins: thousands have the same. */
+struct SharedLists {
+  EasyList *lists;
+  int users;
+};
+
 static void held_free(EasyList *list)
 {
   curl_slist_free_all(list->items);
@@ -49,10 +55,25 @@ bool options_holds(const Easy *easy, CURLoption id)
   return list != NULL;
 }
 
+static void release_shared(Easy *easy)
+{
+  struct SharedLists *shared = easy->shared_lists;
+  easy->shared_lists = NULL;
+  if (shared == NULL || --shared->users > 0)
+    return;
+  while (shared->lists != NULL) {
+    EasyList *list = shared->lists;
+    shared->lists = list->next;
+    held_free(list);
+  }
+  free(shared);
+}
+
 void options_free_lists(Easy *easy)
 {
   while (easy->lists != NULL)
     options_drop(easy, easy->lists->option);
+  release_shared(easy);
   url_release(easy->url);
   easy->url = NULL;
   mime_free(easy);
@@ -284,6 +305,27 @@ CURLcode options_set_url(Easy *easy, Url *url)
 }
 
 /* ---- Duplicates ---- */
+
+bool options_share_lists(Easy *from, Easy *to)
+{
+  const EasyList *list;
+  for (list = from->lists; list != NULL; list = list->next)
+    if (list->file != NULL || from->shared_lists != NULL)
+      return false;
+  if (from->lists != NULL) {
+    from->shared_lists = calloc(1, sizeof *from->shared_lists);
+    if (from->shared_lists == NULL)
+      return false;
+    from->shared_lists->lists = from->lists;
+    from->shared_lists->users = 1;
+    from->lists = NULL;
+  }
+  if (from->shared_lists == NULL)
+    return true;
+  to->shared_lists = from->shared_lists;
+  to->shared_lists->users++;       /* libcurl has copied the pointers */
+  return true;
+}
 
 static CURLcode copy_list(const EasyList *list, Easy *to)
 {

@@ -6,7 +6,7 @@ local journal = require("spec.fuzz.journal")
 local options = require("spec.fuzz.options")
 local values = require("spec.fuzz.values")
 
-local calls = { counts = {} }
+local calls = {}
 
 local chance, one, object, random = values.chance, values.one, values.object, math.random
 
@@ -57,6 +57,21 @@ end
 -- Each transfer ends within a second; callbacks may start some more.
 local MOST_SECONDS = 15
 
+local drives = {
+  ["multi:perform"] = true, ["multi:socket_action"] = true, ["multi:add_handle"] = true,
+  ["multi:remove_handle"] = true, ["multi:poll"] = true, ["multi:wait"] = true,
+}
+
+-- What a socket or timer function raised is raised by the call that drives.
+local function check_driven(name, frame, results)
+  local role = frame.raised and frame.raised.role
+  if (role == "socketfunction" or role == "timerfunction") and results[1] and
+    results[2] ~= nil then
+    journal.fail(("%s lost what %s raised: %s"):format(name, role,
+      journal.show(frame.raised.value)))
+  end
+end
+
 --- Calls a function under pcall; keeps the objects that it returns. Returns
 --- pcall's results, packed.
 function calls.call(name, fn, ...)
@@ -82,9 +97,7 @@ function calls.call(name, fn, ...)
     check_error(name, results[2])
   end
   if name == "easy:perform" then check_perform(frame, results) end
-  local count = calls.counts[name] or { 0, 0 }
-  count[results[1] and 1 or 2] = count[results[1] and 1 or 2] + 1
-  calls.counts[name] = count
+  if drives[name] then check_driven(name, frame, results) end
   return results
 end
 
@@ -288,7 +301,7 @@ function calls.method(kind)
   else
     calls.call(method.name, method.fn, self)
   end
-  if method.name == "easy:reset" and type(self) == "userdata" then
+  if method.name == "easy:reset" and kind_of(self) == "easy" then
     pcall(self.setopt, self, options.basics(self))
   end
 end

@@ -1,5 +1,6 @@
 -- The low level: makes objects, calls their methods and the functions of the
 -- core, and drives the transfers, in random order.
+local compat = require("multisock.compat")
 local core = require("multisock.core")
 local callbacks = require("spec.fuzz.callbacks")
 local calls = require("spec.fuzz.calls")
@@ -226,7 +227,7 @@ function act.get()
   call("gate:keep", gate.keep, gate, easy, multi, true)
   local task = {}
   task.co = coroutine.create(function()
-    local results = call("core.get", core.get, gate, target(), task, chance(50))
+    local results = call("core.get", compat.get, gate, target(), task, chance(50))
     for i = 1, results.n do
       if type(results[i]) == "string" and #results[i] > 100 then
         values.keep("snapshot", results[i])

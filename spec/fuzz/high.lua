@@ -258,7 +258,7 @@ function level.act()
   local started = os.time()
   tasks, queues = {}, { ms.queue(1), ms.queue() }
   local ok, err = pcall(ms.run, ms.with_timeout, 0.4, function()
-    for _ = 1, random(8) do act.spawn() end
+    for _ = 1, random(30) do act.spawn() end
     for _ = 1, random(10) do level.work() end
   end)
   depth = 0

@@ -40,13 +40,6 @@ local ok, err = xpcall(function()
 end, debug.traceback)
 if not ok then journal.fail(tostring(err)) end
 
-if os.getenv("FUZZ_COUNTS") then
-  local file = assert(io.open(os.getenv("FUZZ_COUNTS"), "a"))
-  for name, count in pairs(require("spec.fuzz.calls").counts) do
-    file:write(name, " ", count[1], " ", count[2], "\n")
-  end
-  file:close()
-end
 print(journal.calls)
 for _, text in ipairs(journal.failures or {}) do
   io.stderr:write("FAILURE: ", text, "\n")
