@@ -264,6 +264,20 @@ describe("DNS over HTTPS", function()
     end
   end, 20))
 
+  it("is asked in silence", function()
+    local output = support.child([[
+      local ms = require("multisock")
+      local url, doh, ca = ...
+      for _, options in ipairs({ { doh_url = doh }, { curl = { doh_url = doh } } }) do
+        options.tls = { ca = ca }
+        local client = ms.client(options)
+        io.write(assert(client:get(url)):text())
+        client:close()
+      end
+    ]], url("four"), doh.url, doh.ca)
+    assert.equal("body-xbody-x", output)
+  end)
+
   it("is driven by the core", function()
     transfers.run_many(20, function(i)
       return { url = url("four", i), doh_url = doh.url, cainfo = doh.ca }, "body-" .. i

@@ -300,6 +300,7 @@ server:
   logfile: ""
   use-syslog: no
   do-daemonize: no
+  incoming-num-tcp: 200
   access-control: 127.0.0.0/8 allow
   do-not-query-localhost: no
   module-config: "iterator"
