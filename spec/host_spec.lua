@@ -1,6 +1,7 @@
 -- A host written in C whose libuv loop is adopted: tasks run while it runs.
 local embedding = require("spec.support.embedding")
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 
 describe("an adopted loop", function()
   local nginx, hostile, program
@@ -340,6 +341,22 @@ describe("an adopted loop", function()
       ]], hostile.url("/trickle?bytes=1000"))
       assert.equal("", output)
       assert.equal(7, status)
+    end)
+
+    it("survives that Lua unloads modules before luv's loop has closed ours", function()
+      -- As Lua 5.1 and LuaJIT do; without -z nodelete our code would be gone.
+      local output, status = support.child([[
+        local folder, url = ...
+        package.cpath = package.cpath .. ";" .. folder .. "/?.so"
+        local luv, ms = require("luv"), require("multisock")
+        require("multisock.loop.uv").adopt(require("luv_pointer"))
+        for i = 1, 5 do ms.spawn(ms.get, url) end
+        luv.new_timer():start(100, 0, function() luv.stop() end)
+        luv.run()
+        print("leaving")
+      ]], embedding.build_module("spec/embed/luv_pointer.c"), hostile.url("/trickle?bytes=1000"))
+      assert.equal("leaving\n", output)
+      assert.equal(0, status)
     end)
 
     it("survives that luv walks over ours", function()

@@ -34,6 +34,8 @@ describe("a handle", function()
     { "core.url('http://x/')", "h:get('url')", "the url is of another Lua state" },
     { "core.gate(core.budget(), core.budget(), nil, 1)", "h:active()",
       "the gate is of another Lua state" },
+    { "core.poller()", "h:watch(0, 'in')", "the poller is of another Lua state" },
+    { "core.newsbox()", "h:is_empty()", "the newsbox is of another Lua state" },
   }
 
   it("that was copied to another state raises there, and frees nothing", function()

@@ -245,11 +245,10 @@ Only where the host handles SIGINT by a plain function, as `lua` does.
 @see sigaction(2) */
 static int loop_interruptible(lua_State *L)
 {
-  bool on = lua_toboolean(L, 2);
-  Loop **box = on ? NULL : box_collect(L, loop_type);
-  if (on)
+  Loop **box = compat_checkudata(L, 1, loop_type);
+  if (lua_toboolean(L, 2))
     interrupt_start(loop_check(L, 1)->uv);
-  else if (box != NULL)
+  else if (box_is_here(box) && *box != NULL)
     interrupt_stop((*box)->uv);
   return 0;
 }

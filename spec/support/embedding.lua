@@ -86,6 +86,17 @@ function embedding.build(source, kind)
   return program
 end
 
+--- Builds a C file that is a Lua module. Returns its folder.
+function embedding.build_module(source)
+  local prefix = embedding.prefix()
+  check(table.concat({
+    os.getenv("CC") or "cc", "-std=gnu99 -g -Wall -Wextra -Werror -shared -fPIC", "-o",
+    prefix .. "/" .. source:match("([^/]*)%.c$") .. ".so", source,
+    embedding.pkg_config("--cflags " .. embedding.lua),
+  }, " "))
+  return prefix
+end
+
 --- Runs such a program. Returns what it wrote to both outputs, and its status.
 function embedding.run(program, ...)
   local words = {
