@@ -1,6 +1,7 @@
 -- The libuv driver on its own: a C program that knows nothing of Lua is built
 -- from it and driven through everything that a multi can do.
 local helper = require("spec.helper")
+local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -13,10 +14,11 @@ local function run(command)
 end
 
 describe("the libuv driver", function()
-  local nginx, hostile, program
+  local nginx, hostile, ftps, program
 
   setup(function()
     nginx, hostile = servers.nginx(), servers.hostile()
+    ftps = packaged.ftp({ implicit = true })
     program = os.tmpname()
     local sanitize = os.getenv("MULTISOCK_SANITIZE") == "1"
       and "-fsanitize=address,undefined -fno-sanitize-recover=undefined" or ""
@@ -31,6 +33,7 @@ describe("the libuv driver", function()
 
   teardown(function()
     os.remove(program)
+    ftps.stop()
     servers.stop_all()
   end)
 
@@ -44,8 +47,9 @@ describe("the libuv driver", function()
   it("drives transfers, and leaves nothing watched", function()
     local refusing = ("http://127.0.0.1:%d/"):format(support.refusing_port())
     local output, status = run(("LD_PRELOAD= ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS= " ..
-      "timeout %d %s %s %s %s"):format(
-      math.ceil(helper.seconds(60)), program, nginx.url(""), refusing, hostile.url("/stall")))
+      "timeout %d %s %s %s %s %s %s"):format(
+      math.ceil(helper.seconds(60)), program, nginx.url(""), refusing, hostile.url("/stall"),
+      ftps.url("/1k"), ftps.ca))
     assert.equal("OK\n", output)
     assert.equal(0, status)
   end)

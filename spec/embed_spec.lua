@@ -22,19 +22,20 @@ describe("libmultisock", function()
   end
 
   it("is installed with its header and its pkg-config file, beside the module", function()
-    local prefix = embedding.prefix()
+    local prefix, version = embedding.prefix(), embedding.lua:match("5%.%d") or "5.1"
     for _, name in ipairs {
       "lib/libmultisock.a", "include/multisock.h", "lib/pkgconfig/multisock.pc",
-      "lib/lua/5.4/multisock/core.so", "share/lua/5.4/multisock/init.lua",
+      "lib/lua/" .. version .. "/multisock/core.so",
+      "share/lua/" .. version .. "/multisock/init.lua",
     } do
       assert.truthy(exists(prefix .. "/" .. name), name)
     end
     assert.equal(require("multisock").version().multisock,
       embedding.pkg_config("--modversion multisock"))
-    assert.equal("5.4", embedding.pkg_config("--variable=lua_version multisock"))
+    assert.equal(version, embedding.pkg_config("--variable=lua_version multisock"))
     -- It has no names of its own in it: the folder may be moved.
     local pc = assert(io.open(prefix .. "/lib/pkgconfig/multisock.pc"))
-    assert.falsy(pc:read("a"):find(prefix, 1, true))
+    assert.falsy(pc:read("*a"):find(prefix, 1, true))
     pc:close()
   end)
 

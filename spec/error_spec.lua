@@ -157,6 +157,9 @@ describe("errors", function()
   it("of what is no HTTP", function()
     expect({ kind = "protocol" }, { url = hostile.url("/bad-chunk") })
     expect({ kind = "protocol" }, { url = hostile.url("/not-http") })
+    for _, line in ipairs({ "HTTP/7.9%20200", "HTTP/1.1%202000", "HTTP/1.1%20020" }) do
+      expect({ kind = "protocol" }, { url = hostile.url("/not-http?line=" .. line .. "%20OK") })
+    end
     expect({ kind = "protocol" }, { url = hostile.url("/bad-gzip"), accept_encoding = "" })
   end)
 

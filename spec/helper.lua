@@ -31,7 +31,12 @@ end
 local TIME_SCALE = tonumber(os.getenv("MULTISOCK_TIME_SCALE") or "1")
 
 if os.getenv("MULTISOCK_STRESS_GC") == "1" then
-  collectgarbage("incremental", 1, 1000)
+  if _VERSION == "Lua 5.4" then
+    collectgarbage("incremental", 1, 1000)
+  else
+    collectgarbage("setpause", 1)
+    collectgarbage("setstepmul", 1000)
+  end
 end
 
 --- Seconds, stretched where the tools make everything slow (valgrind).

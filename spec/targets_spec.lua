@@ -23,6 +23,26 @@ describe("a URL", function()
     assert.equal("http://u.example:80", origin("http://user:password@u.example/"))
   end)
 
+  it("has the same parts as others of its place, whose path they are not", function()
+    local first = targets.get("https://Place.example:444/one")
+    for _, path in ipairs({ "", "two", "x@y:z", "?a=http://other.example/", "#f", "a//b/../c" }) do
+      local target = targets.get("https://Place.example:444/" .. path)
+      for _, name in ipairs({ "scheme", "host", "origin", "numeric", "web" }) do
+        assert.equal(first[name], target[name])
+      end
+      assert.is_nil(target.has_user)
+    end
+    assert.equal("place.example", first.host)
+    assert.equal("https://place.example:444", first.origin)
+    assert.equal("place.example", targets.get("https://Place.example/one").host)
+    assert.equal("https://place.example:443", targets.get("https://Place.example/one").origin)
+    assert.equal("http://place.example:444", targets.get("http://Place.example:444/one").origin)
+    assert.is_true(targets.get("https://user@Place.example:444/one").has_user)
+    for i = 1, 1100 do                              -- more than are remembered
+      assert.equal(("http://h%d.example:80"):format(i), origin(("http://h%d.example/"):format(i)))
+    end
+  end)
+
   it("that is none is an error of kind url", function()
     for _, text in ipairs({
       "", " ", "a.example", "/path", "http://", "http:", "://x", "http://a b/", "http://[::1/",
@@ -131,8 +151,8 @@ describe("a reference", function()
   it("keeps the user of the base on its own host only", function()
     local with_user = targets.get("http://user:password@h.example/a")
     assert.is_true(targets.resolve(with_user, "/x").has_user)
-    assert.is_false(targets.resolve(with_user, "//o.example/x").has_user)
-    assert.is_false(targets.resolve(with_user, "http://h.example/x").has_user)
+    assert.is_nil(targets.resolve(with_user, "//o.example/x").has_user)
+    assert.is_nil(targets.resolve(with_user, "http://h.example/x").has_user)
   end)
 
   it("does not change its base", function()

@@ -55,8 +55,13 @@ bool buffer_append(Buffer *buffer, const char *bytes, size_t size)
 void buffer_drop(Buffer *buffer, size_t size)
 {
   buffer->start += size;
-  if (buffer->start == buffer->end)
+  if (buffer->start < buffer->end)
+    return;
+  /* What is filled again and again keeps its block: growing anew would copy
+     all of it once more. */
+  if (buffer->end < buffer->capacity / 8)
     buffer_clear(buffer);
+  buffer->start = buffer->end = 0;
 }
 
 void buffer_clear(Buffer *buffer)

@@ -32,7 +32,8 @@ bool buffer_reserve(Buffer *buffer, size_t size);
 
 bool buffer_append(Buffer *buffer, const char *bytes, size_t size);
 
-/* Drops `size` bytes from the front. */
+/* Drops `size` bytes from the front. When none are left the block is kept if
+   much of it was used since it was empty last. */
 void buffer_drop(Buffer *buffer, size_t size);
 
 /* Drops all. Keeps a small block: the next answer is likely to fit, and to

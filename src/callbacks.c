@@ -90,14 +90,9 @@ static bool push_call(lua_State *L, const Easy *easy, int option,
   return false;
 }
 
-/* Outside of lua_pcall nothing here allocates, so nothing can raise. */
-bool callbacks_run(Easy *easy, int option, lua_CFunction body, void *call)
+bool callbacks_call(lua_State *L, Easy *easy)
 {
-  lua_State *L = easy->callbacks;
   int status;
-  if (easy->orphan || easy->failed_in_lua || !lua_checkstack(L, 16) ||
-      !push_call(L, easy, option, body, call))
-    return false;
   easy->depth++;
   status = lua_pcall(L, 2, 0, -4);
   easy->depth--;
@@ -107,21 +102,14 @@ bool callbacks_run(Easy *easy, int option, lua_CFunction body, void *call)
   return status == LUA_OK && !easy->orphan;
 }
 
-bool callbacks_call(lua_State *L, Easy *easy, int arguments)
+/* Outside of lua_pcall nothing here allocates, so nothing can raise. */
+bool callbacks_run(Easy *easy, int option, lua_CFunction body, void *call)
 {
-  int handler = lua_gettop(L) - arguments;
-  int status;
-  lua_pushcfunction(L, callbacks_on_error);
-  lua_insert(L, handler);
-  easy->depth++;
-  status = lua_pcall(L, arguments, 1, handler);
-  easy->depth--;
-  lua_remove(L, handler);
-  if (status != LUA_OK)
-    easy_keep_error(L, easy);
-  else if (easy->orphan)
-    lua_pop(L, 1);
-  return status == LUA_OK && !easy->orphan;
+  lua_State *L = easy->callbacks;
+  if (easy->orphan || easy->failed_in_lua || !lua_checkstack(L, 16) ||
+      !push_call(L, easy, option, body, call))
+    return false;
+  return callbacks_call(L, easy);
 }
 
 int callbacks_refuse(lua_State *L, const char *name, const char *expected)

@@ -16,11 +16,6 @@ CURLcode callbacks_unset(lua_State *L, Easy *easy, int self, CURLoption id);
    tell anybody what it raised. */
 bool callbacks_is_received(CURLoption id);
 
-/* Calls what was pushed on the thread of callbacks: a function and its
-   arguments. False, with nothing pushed, when it raised or closed its own
-   handle; else its result is pushed. */
-bool callbacks_call(lua_State *L, Easy *easy, int arguments);
-
 /* Forgets the Lua function of this option, which gets other data. */
 void callbacks_forget(lua_State *L, int self, CURLoption id);
 

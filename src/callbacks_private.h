@@ -1,5 +1,5 @@
 /* What callbacks.c, which knows how a Lua function is called, and the files
-   with the trampolines share. Nobody else includes this. */
+   with the trampolines (those of mimes are in mime_body.c) share. */
 #ifndef MULTISOCK_CALLBACKS_PRIVATE_H
 #define MULTISOCK_CALLBACKS_PRIVATE_H
 
@@ -34,6 +34,11 @@ extern const CallbackRow callbacks_hsts_rows[];
    what it raises ends the transfer. False when it raised, when the handle was
    closed in it, or when it must not run: then the transfer is to be ended. */
 bool callbacks_run(Easy *easy, int option, lua_CFunction body, void *call);
+
+/* The second half of it, for functions that are kept elsewhere: on top of the
+   stack are callbacks_on_error, `body`, `call` and the user's function, which
+   are popped. */
+bool callbacks_call(lua_State *L, Easy *easy);
 
 /* The message handler of every callback: keeps the traceback. */
 int callbacks_on_error(lua_State *L);

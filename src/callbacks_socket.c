@@ -75,11 +75,15 @@ static void push_address(lua_State *L, const struct curl_sockaddr *address)
    when, libuv never polls one that is gone. */
 static int duplicate(lua_State *L, lua_Integer fd)
 {
-  int copy = fd < 0 || fd > INT32_MAX ? -1
-                                      : fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
+  int type, copy = -1;
+  socklen_t size = sizeof type;
+  /* libuv aborts the process over what cannot be polled, such as a file. */
+  if (fd >= 0 && fd <= INT32_MAX &&
+      getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
+    copy = fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0)
     luaL_error(L, "opensocketfunction returned " INTEGER ", which is no open "
-               "descriptor", INTEGER_VALUE(fd));
+               "socket", INTEGER_VALUE(fd));
   return copy;
 }
 

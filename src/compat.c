@@ -168,6 +168,20 @@ int compat_rawgeti(lua_State *L, int idx, int i)
 
 #if LUA_VERSION_NUM < 502
 
+static int do_nothing(lua_State *L)
+{
+  (void)L;
+  return 0;
+}
+
+void compat_remember(lua_State *L)
+{
+  if (lua_checkstack(L, 1)) {
+    lua_pushcfunction(L, do_nothing);
+    lua_call(L, 0, 0);
+  }
+}
+
 static int absolute(lua_State *L, int idx)
 {
   return idx > 0 || idx <= LUA_REGISTRYINDEX ? idx : lua_gettop(L) + idx + 1;

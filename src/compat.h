@@ -143,6 +143,16 @@ void compat_traceback(lua_State *L, lua_State *of, const char *message,
 char *compat_buffinitsize(lua_State *L, luaL_Buffer *buffer, size_t room);
 void compat_pushresultsize(luaL_Buffer *buffer, size_t size);
 
+/* LuaJIT forgets which coroutine runs when a C function raises after it has run
+   another one, as libcurl's callbacks do: the next compiled code to end then
+   goes on with that other one, and crashes. Any call before makes it known. */
+void compat_remember(lua_State *L);
+
+#define lua_error(L) (compat_remember(L), (lua_error)(L))
+#define luaL_error(L, ...) (compat_remember(L), (luaL_error)(L, __VA_ARGS__))
+#define luaL_argerror(L, idx, message)                                        \
+  (compat_remember(L), (luaL_argerror)(L, idx, message))
+
 #define lua_rawlen lua_objlen
 #define lua_rawgetp compat_rawgetp
 #define lua_rawsetp compat_rawsetp

@@ -18,8 +18,16 @@ typedef struct Watch {
   bool ours;             /* opened by open_socket, closed by close_socket */
   bool stream;           /* ours, and not of datagrams */
   bool has_read;         /* asked for IN once: its connect has succeeded */
+  bool strayed;          /* has had an event that nobody wanted, since IN */
   int inherited;         /* wanted by the socket that had this number before,
                             see watch_open_socket */
+  /* Of driver_ftp.c, see there. */
+  const void *easy;      /* the transfer that asked last; never followed */
+  int asked;             /* how often for its protocol */
+  bool ftp;              /* it is FTP: one of the driver's list */
+  bool stalled;          /* its transfer waits for nothing at all */
+  int events_left;       /* that may still be passed on */
+  struct Watch *next_ftp;
   struct Watch *next_unpollable;
   /* Among those whose event waits for the next turn. */
   struct Watch *next_late, *previous_late;
@@ -38,6 +46,8 @@ struct UvDriver {
   size_t capacity;
   size_t watched;
   Watch *unpollable;
+  Watch *ftp;            /* list of FTP's, while libcurl forgets some */
+  bool ftp_forgets, ftp_stalls;    /* what this libcurl does */
   Watch *first_late, *last_late;
   int turn_limit;        /* events of a turn; 0: no limit */
   int turn_events;       /* of this one so far */
@@ -73,7 +83,37 @@ void timer_arm(UvDriver *driver, uint64_t deadline);
 void rescue_refused(UvDriver *driver);
 void rescue_quic(UvDriver *driver);
 
+/* Makes the multi look after all of its transfers, in this turn. */
+void multi_sweep_soon(UvMulti *multi);
+
+/* ---- driver_ftp.c ---- */
+
+/* Asks which of its faults this libcurl has. */
+void ftp_ask_version(UvDriver *driver);
+
+/* libcurl wants something of this descriptor for `easy`; it no longer wants
+   anything of this watch, which lingers; a transfer has ended; a watch is
+   about to. */
+void ftp_on_want(UvDriver *driver, CURL *easy, curl_socket_t fd);
+void ftp_on_remove(Watch *watch);
+void ftp_on_done(UvDriver *driver, const CURL *easy);
+void ftp_on_end(Watch *watch);
+
+/* Transfers of this multi may have begun, or gone on, by their timers. */
+void ftp_on_timeout(UvMulti *multi);
+
+/* An event of a watch of which libcurl wants nothing. This may end any watch.
+   False, and nothing was done, when that is as it should be. */
+bool ftp_pass_on(Watch *watch);
+
+/* Whether some transfer of this multi waits for nothing. Asked once: then it
+   is taken to be helped. */
+bool ftp_is_stalled(const UvMulti *multi);
+
 /* ---- driver_watch.c ---- */
+
+/* NULL when it is not watched. */
+Watch *watch_find(const UvDriver *driver, curl_socket_t fd);
 
 /* CURLMOPT_SOCKETFUNCTION with a UvMulti, CURLOPT_OPENSOCKETFUNCTION and
    CURLOPT_CLOSESOCKETFUNCTION with a UvDriver. */

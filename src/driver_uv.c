@@ -36,10 +36,14 @@ void uvdriver_drain(UvMulti *multi)
   while ((message = curl_multi_info_read(multi->handle, &left)) != NULL) {
     CURL *easy = message->easy_handle;
     CURLcode result = message->data.result;
+    if (message->msg == CURLMSG_DONE && multi->driver->ftp != NULL)
+      ftp_on_done(multi->driver, easy);
     if (message->msg == CURLMSG_DONE)
       multi->done(easy, result, multi->data);
     if (multi->driver == NULL)
       return;
+    /* One event of HTTP/2 may end a hundred transfers. */
+    multi->driver->turn_events++;
   }
 }
 
@@ -57,6 +61,19 @@ void multi_action(UvMulti *multi, curl_socket_t fd, int mask)
   }
   if (driver->inheriting)
     watches_inherit(driver);
+  if (fd == CURL_SOCKET_TIMEOUT && driver->ftp != NULL)
+    ftp_on_timeout(multi);
+  uvdriver_drain(multi);
+}
+
+static void multi_sweep(UvMulti *multi)
+{
+  int running = 0;
+  multi->enter(multi->data);
+  /* Deprecated, but the only sweep that keeps the socket callbacks right. */
+  CURL_IGNORE_DEPRECATION(
+    (void)curl_multi_socket_all(multi->handle, &running);)
+  multi->leave(multi->data);
   uvdriver_drain(multi);
 }
 
@@ -134,7 +151,11 @@ static void kicks_serve(UvDriver *driver)
   UvMulti *multi = driver->multis;
   while (multi != NULL) {
     UvMulti *next = multi->next;
-    if (multi->kicked) {
+    bool sweep = multi->swept && ftp_is_stalled(multi);
+    multi->swept = false;
+    if (sweep)
+      multi_sweep(multi);
+    else if (multi->kicked) {
       multi->kicked = false;
       multi_action(multi, CURL_SOCKET_TIMEOUT, 0);
     }
@@ -174,6 +195,12 @@ void uvdriver_on_turn(UvDriver *driver, void (*function)(void *data),
   driver->on_turn_data = data;
 }
 
+void multi_sweep_soon(UvMulti *multi)
+{
+  multi->swept = true;
+  (void)uv_idle_start(&multi->driver->idle, on_idle);
+}
+
 void uvdriver_flush(UvDriver *driver)
 {
   UvMulti *multi;
@@ -182,7 +209,7 @@ void uvdriver_flush(UvDriver *driver)
     return;
   kicks_serve(driver);
   for (multi = driver->multis; multi != NULL; multi = multi->next)
-    again = again || multi->kicked;
+    again = again || multi->kicked || multi->swept;
   /* A kick that came meanwhile is served in the next turn: transfers that
      kick for ever must not starve the sockets. */
   if (!again)
@@ -211,17 +238,6 @@ static int on_multi_timer(CURLM *handle, long ms, void *data)
 }
 
 /* ---- Rescue: sweeps for what libcurl forgets ---- */
-
-static void multi_sweep(UvMulti *multi)
-{
-  int running = 0;
-  multi->enter(multi->data);
-  /* Deprecated, but the only sweep that keeps the socket callbacks right. */
-  CURL_IGNORE_DEPRECATION(
-    (void)curl_multi_socket_all(multi->handle, &running);)
-  multi->leave(multi->data);
-  uvdriver_drain(multi);
-}
 
 static void on_rescue(uv_timer_t *timer)
 {
@@ -281,6 +297,7 @@ UvDriver *uvdriver_new(uv_loop_t *loop)
   driver->curl = info->version_num;
   driver->forgetful_quic = is_forgetful(info);
   driver->forks = process_forks;
+  ftp_ask_version(driver);
   /* These four cannot fail: they only fill in the handle. */
   (void)uv_timer_init(loop, &driver->timer);
   (void)uv_timer_init(loop, &driver->rescue);
@@ -349,6 +366,7 @@ CURLMcode uvdriver_add_multi(UvDriver *driver, UvMulti *multi)
   multi->driver = driver;
   multi->deadline = 0;
   multi->kicked = false;
+  multi->swept = false;
   multi->next = driver->multis;
   driver->multis = multi;
   return CURLM_OK;

@@ -44,6 +44,7 @@ typedef struct UvMulti {
   void *data;
   uint64_t deadline;     /* ms of uv_hrtime when its timer is due; 0: none */
   bool kicked;           /* its timer is due at once */
+  bool swept;            /* all its transfers are to be looked after at once */
   struct UvMulti *next;
 } UvMulti;
 

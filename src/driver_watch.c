@@ -19,7 +19,7 @@
 
 /* ---- Watches, by descriptor ---- */
 
-static Watch *watch_find(const UvDriver *driver, curl_socket_t fd)
+Watch *watch_find(const UvDriver *driver, curl_socket_t fd)
 {
   return fd >= 0 && (size_t)fd < driver->capacity ? driver->watches[fd]
                                                   : NULL;
@@ -110,6 +110,8 @@ static void watch_end(Watch *watch)
   UvDriver *driver = watch->driver;
   if (watch->late)
     late_remove(watch);
+  if (watch->ftp)
+    ftp_on_end(watch);
   driver->watches[watch->fd] = NULL;
   driver->watched--;
   if (watch->polling) {
@@ -163,6 +165,7 @@ static void watch_want(UvMulti *multi, CURL *easy, curl_socket_t fd,
     return;                        /* out of memory: its timeouts remain */
   watch->multi = multi;
   watch->wanted = wanted;
+  watch->strayed = false;
   watch->inherited = 0;
   if (wanted & UV_READABLE && !watch->has_read) {
     watch->has_read = true;
@@ -194,8 +197,11 @@ static void watch_remove(UvDriver *driver, curl_socket_t fd)
     watch_end(watch);
     return;
   }
-  if (watch->armed == UV_READABLE)
+  if (watch->armed == UV_READABLE) {
+    if (watch->ftp)
+      ftp_on_remove(watch);
     return;
+  }
   /* Armed for writing it would spin. */
   (void)uv_poll_stop(&watch->poll);            /* cannot fail on a live one */
   watch->armed = 0;
@@ -238,10 +244,18 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   if (driver->forks != process_forks)
     (void)uv_poll_stop(poll);      /* the socket is the parent's */
   else if (watch->wanted == 0) {
+    if (status < 0)
+      watch->armed = 0;            /* libuv has stopped it */
+    if (watch->ftp && ftp_pass_on(watch))
+      return;
     /* The peer spoke, or went, while the connection waits in the pool:
-       libcurl will find out when it looks at it. Level-triggered, so stop. */
-    (void)uv_poll_stop(poll);
-    watch->armed = 0;
+       libcurl will find out when it looks at it. Level-triggered, so stop; but
+       not at once: a body that is paused is mostly wanted again by then. */
+    if (status < 0 || watch->strayed) {
+      (void)uv_poll_stop(poll);
+      watch->armed = 0;
+    }
+    watch->strayed = true;
   }
   else if (driver->turn_limit == 0 ||
            driver->turn_events < driver->turn_limit)
@@ -337,10 +351,13 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
     return 0;
   if (what == CURL_POLL_REMOVE)
     watch_remove(multi->driver, fd);
-  else
+  else {
     watch_want(multi, easy, fd,
                (what & CURL_POLL_IN ? UV_READABLE : 0) |
                  (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
+    if (multi->driver->ftp_forgets)
+      ftp_on_want(multi->driver, easy, fd);
+  }
   return 0;                        /* -1 would kill all transfers */
 }
 

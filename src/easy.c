@@ -52,6 +52,22 @@ void easy_push_values(lua_State *L, const Easy *easy)
   lua_remove(L, -2);
 }
 
+/* ---- Home ---- */
+
+#define HOME_SLOT "home"
+
+void easy_set_home(lua_State *L, int self, int multi)
+{
+  Easy *easy = *(Easy **)lua_touserdata(L, self);
+  if (easy->home == lua_touserdata(L, multi))
+    return;
+  compat_getuservalue(L, self);
+  lua_pushvalue(L, multi);
+  lua_setfield(L, -2, HOME_SLOT);
+  lua_pop(L, 1);
+  easy->home = lua_touserdata(L, multi);
+}
+
 /* ---- News: a doubly linked list, so that leaving it is O(1) ---- */
 
 void easy_join_news(Easy *easy, News *news)
@@ -469,16 +485,19 @@ static int easy_reset(lua_State *L)
   lua_settop(L, 1);
   if (easy->related)
     options_unrelate(L, 1);
-  curl_easy_reset(easy->handle);
+  options_reset(easy);
   options_free_lists(easy);
   lua_newtable(L);
   compat_getuservalue(L, 1);
   callbacks_keep_sockets(L, 3, 2);
+  lua_getfield(L, 3, HOME_SLOT);
+  lua_setfield(L, 2, HOME_SLOT);
   lua_settop(L, 2);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
-  easy->failed_in_lua = easy->worn = easy->small_buffer = false;
-  easy->prepared = false;
+  easy->failed_in_lua = easy->worn = easy->prepared = false;
+  easy->cleartext_http2 = false;
+  easy->buffer_size = 0;
   easy->target = NULL;
   if (easy->receiver != NULL)
     (void)receiver_attach(easy);   /* it has its memory already */
@@ -542,7 +561,8 @@ static const luaL_Reg methods[] = {
   { "getinfo", easy_getinfo },   { "perform", easy_perform },
   { "reset", easy_reset },       { "pause", easy_pause },
   { "close", easy_close },       { "traceback", easy_traceback },
-  { "duphandle", easy_duphandle }, { NULL, NULL }
+  { "duphandle", easy_duphandle }, { "twin", easy_twin },
+  { NULL, NULL }
 };
 
 static const luaL_Reg metamethods[] = {

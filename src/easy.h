@@ -37,13 +37,18 @@ typedef struct Easy {
   struct News *news;       /* the list it is in now, or NULL */
   struct Receiver *receiver;             /* NULL: the user's callbacks */
   EasyList *lists;
+  struct SharedLists *shared_lists;      /* what twins hold together */
   struct Share *share;     /* what it was given, or NULL; share.c counts */
+  struct Url *url;         /* what curlu was given, or NULL; url.c counts */
   struct MimeBody *mime;   /* what mimepost has built, or NULL */
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
+  long buffer_size;        /* as shortcut.c has chosen it; 0: libcurl's own,
+                              -1: the user's */
   const void *target;      /* whose URL it was last set to, see shortcut.c */
-  struct Multi **home;     /* the multi that has its connection */
+  struct Multi **home;     /* userdata of the multi that has its connection,
+                              which its values keep alive */
   bool finished;           /* libcurl has reported its end */
   bool connected;          /* the driver saw that its TCP connection stands */
   bool in_multi;           /* curl_multi_add_handle not yet undone */
@@ -53,10 +58,11 @@ typedef struct Easy {
   bool orphan;             /* its userdata is gone or closed */
   bool failed_in_lua;      /* a callback raised: the error is kept */
   bool offered;            /* pushed by a server, see multi_push.c */
-  bool small_buffer;       /* see choose_buffer in shortcut.c */
+  bool cleartext_http2;    /* asked for HTTP/2 without TLS */
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
+  bool cookie_files;       /* cookiefile was set, see options_reset */
   bool related;            /* stream_depends concerns it, see options.c */
   char message[CURL_ERROR_SIZE];
 } Easy;
@@ -98,6 +104,9 @@ void easy_set_basics(Easy *easy);
 /* Lets this driver open and close the sockets; NULL: libcurl itself. */
 void easy_set_driver(Easy *easy, struct UvDriver *driver);
 
+/* The connection of the easy at index `self` is in the multi at `multi`. */
+void easy_set_home(lua_State *L, int self, int multi);
+
 void easy_join_news(Easy *easy, News *news);
 void easy_leave_news(Easy *easy);
 
@@ -130,6 +139,7 @@ void easy_leave_waiting(lua_State *L, Easy *easy);
 extern const luaL_Reg easy_io_methods[];
 extern const luaL_Reg easy_header_methods[];
 int easy_duphandle(lua_State *L);
+int easy_twin(lua_State *L);
 
 int easy_new(lua_State *L);
 int easy_count(lua_State *L);

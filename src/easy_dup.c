@@ -10,6 +10,7 @@
 #include "error.h"
 #include "mime.h"
 #include "options.h"
+#include "receiver.h"
 
 /* What is of the transfer or of the handle itself. Of the values with a name
    only "private" is an option. */
@@ -68,6 +69,7 @@ int easy_duphandle(lua_State *L)
   copy = easy_wrap(L, handle);
   copy_values(L);
   copy->wildcard = easy->wildcard;
+  copy->cookie_files = easy->cookie_files;
   callbacks_adopt(L, copy, 4);
   if (!options_copy_lists(easy, copy))
     return luaL_error(L, "not enough memory");
@@ -80,4 +82,42 @@ int easy_duphandle(lua_State *L)
   lua_pushnil(L);
   easy_push_error(L, easy, CURLE_OK);
   return 2;
+}
+
+/* Whether the easy at 1 has values in Lua, such as callbacks. */
+static bool has_values(lua_State *L)
+{
+  compat_getuservalue(L, 1);
+  lua_pushnil(L);
+  return lua_next(L, -2) != 0;
+}
+
+/*** A new handle that collects its transfers and has the options of this one:
+much less work than to set them again.
+@return core.Easy
+@raise when this one does not collect, runs, or holds callbacks, files or the
+like
+@see curl_easy_duphandle(3) */
+int easy_twin(lua_State *L)
+{
+  Easy *easy = easy_check(L, 1), *twin;
+  CURL *handle;
+  lua_settop(L, 1);
+  if (easy->receiver == NULL || easy->multi != NULL || easy->depth > 0 ||
+      easy->related || easy->mime != NULL || easy->own_sockets ||
+      easy->wildcard || easy->share != NULL || easy->url != NULL ||
+      has_values(L))
+    return luaL_error(L, "twin: the handle cannot be copied");
+  lua_settop(L, 1);
+  handle = curl_easy_duphandle(easy->handle);
+  if (handle == NULL)
+    return luaL_error(L, "not enough memory");
+  twin = easy_wrap(L, handle);
+  twin->driver = easy->driver;
+  twin->cleartext_http2 = easy->cleartext_http2;
+  if (!receiver_attach_like(twin, easy) || !options_share_lists(easy, twin))
+    return luaL_error(L, "not enough memory");
+  easy_join_waiting(L, twin);
+  lua_settop(L, 2);
+  return 1;
 }

@@ -24,7 +24,7 @@ core.waiting. Callbacks for headers, body and upload cannot be set from then on.
 static int easy_collect(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
-  if (easy->multi != NULL)
+  if (easy->multi != NULL || easy->depth > 0)
     return luaL_error(L, "collect: the transfer is running");
   if (!receiver_attach(easy))
     return luaL_error(L, "not enough memory");
@@ -42,15 +42,17 @@ static int easy_id(lua_State *L)
 
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
-"chatty" "auth_rounds" "tell_connected" "sending" "proxied" (booleans), see
-receiver.h
+"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded"
+(booleans), see receiver.h; "version": version() is asked for, with verbose and
+debugfunction, which have to be free
 @param value
 @return self */
 static int easy_gather(lua_State *L)
 {
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
-    "auth_rounds", "tell_connected", "sending", "proxied", NULL
+    "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
+    "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -64,7 +66,9 @@ static int easy_gather(lua_State *L)
   case 5: receiver->auth_rounds = on; break;
   case 6: receiver->tell_connected = on; break;
   case 7: receiver->sending = on; break;
-  default: receiver->proxied = on; break;
+  case 8: receiver->proxied = on; break;
+  case 9: receiver->undecoded = on; break;
+  default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);
   return 1;
@@ -78,6 +82,7 @@ static int easy_forget(lua_State *L)
   easy_leave_news(easy);
   easy->finished = false;
   easy->failed_in_lua = false;
+  receiver_unask_version(easy);
   receiver_reset(receiver);
   return 0;
 }
@@ -86,13 +91,23 @@ static void push_failure(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   easy_push_error(L, easy, easy->result);
+  if (receiver->restarted && lua_istable(L, -1)) {
+    lua_pushliteral(L, "the server broke off its answer");
+    lua_setfield(L, -2, "message");
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "retryable");
+    return;
+  }
   if (receiver->excess == NULL || !lua_istable(L, -1))
     return;
   lua_pushfstring(L, "the %s are larger than allowed (%s)", receiver->excess,
                   receiver->excess[0] == 'b' ? "max_body" : "max_headers");
   if (receiver->excess[0] == 'b') {
     lua_pop(L, 1);
-    if (receiver->no_pause && !receiver->buffering)
+    if (receiver->no_pause && receiver->status == 0)
+      lua_pushliteral(L, "the file is larger than max_body, and a file: URL "
+                         "is read at once; use io.open");
+    else if (receiver->no_pause && !receiver->buffering)
       lua_pushfstring(L, "the body was read too slowly: libcurl %s cannot "
                       "pause HTTP/2; use http_version = \"1.1\" or a larger "
                       "max_body",
@@ -137,7 +152,7 @@ static int easy_answer(lua_State *L)
 /*** Takes body bytes that have arrived.
 @param most bytes at most; nil: all
 @return string, or nil when nothing is there now; and whether the transfer
-was paused for the buffer to be emptied */
+was paused for the buffer to be emptied, and it is empty now */
 static int easy_take(lua_State *L)
 {
   Easy *easy;
@@ -155,13 +170,14 @@ static int easy_take(lua_State *L)
     lua_pushlstring(L, buffer_head(&receiver->body), size);
     buffer_drop(&receiver->body, size);
   }
-  lua_pushboolean(L, receiver->paused);
+  lua_pushboolean(L, receiver->paused && buffer_size(&receiver->body) == 0);
   return 2;
 }
 
 /*** Writes the body to a file from now on, what waits here first.
-@param file open Lua file, to be kept open until the transfer has ended
-@return bytes written so far; or nil, message */
+@param file open Lua file; what was written to it before comes first, and it may
+be closed at any time
+@return how many bytes of it waited; or nil, message */
 static int easy_sink(lua_State *L)
 {
   Easy *easy;
@@ -171,29 +187,34 @@ static int easy_sink(lua_State *L)
   if (!compat_tofile(L, 2, &file))
     luaL_argerror(L, 2, "open file expected");
   luaL_argcheck(L, file != NULL, 2, "file is closed");
-  errno = 0;
-  if (size > 0 &&
-      fwrite(buffer_head(&receiver->body), 1, size, file) != size) {
+  luaL_argcheck(L, !sink_is_open(&receiver->sink), 1, "has a file already");
+  if (!sink_open(&receiver->sink, file)) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
     return 2;
   }
-  buffer_drop(&receiver->body, size);
-  receiver->sink = file;
+  if (size > 0 && !sink_put(&receiver->sink, buffer_head(&receiver->body), size,
+                            receiver->active_ms)) {
+    lua_pushnil(L);
+    lua_pushstring(L, strerror(receiver->sink.error));
+    return 2;
+  }
+  buffer_clear(&receiver->body);
   lua_pushinteger(L, (lua_Integer)size);
   return 1;
 }
 
-/*** Why the file refused to take more.
-@return string, or nil when it did not */
-static int easy_sink_error(lua_State *L)
+/*** Writes what the file has not got yet, and lets go of it.
+@return nil when it has got all; else string: why not */
+static int easy_sink_end(lua_State *L)
 {
   Easy *easy;
-  int code = receiver_check(L, &easy)->sink_error;
-  if (code == 0)
+  Sink *sink = &receiver_check(L, &easy)->sink;
+  sink_close(sink);
+  if (sink->error == 0)
     lua_pushnil(L);
   else
-    lua_pushstring(L, strerror(code));
+    lua_pushstring(L, strerror(sink->error));
   return 1;
 }
 
@@ -251,6 +272,20 @@ static int easy_marks(lua_State *L)
   lua_pushnumber(L, (lua_Number)receiver->active_ms / 1000);
   lua_pushinteger(L, (lua_Integer)buffer_size(&receiver->body));
   return 6;
+}
+
+/*** The HTTP version in which the request was sent, when it was asked for
+(gather "version"): known long before an answer.
+@return "1" "2" or "3"; nil while it is not known */
+static int easy_version(lua_State *L)
+{
+  Easy *easy;
+  const Receiver *receiver = receiver_check(L, &easy);
+  if (receiver->version == 0)
+    lua_pushnil(L);
+  else
+    lua_pushlstring(L, &receiver->version, 1);
+  return 1;
 }
 
 /*** Where the transfer is.
@@ -361,9 +396,11 @@ static int guard_new(lua_State *L)
    that drives it ends the transfer when it hands over its news. */
 static int guard_gc(lua_State *L)
 {
-  const Guard *guard = lua_touserdata(L, 1);
+  const Guard *guard = luaL_testudata(L, 1, GUARD_TYPE);
   Easy *easy;
   Easy **box;
+  if (guard == NULL)
+    return 0;
   compat_getuservalue(L, 1);
   if (!lua_istable(L, -1))
     return 0;                      /* a copy, of another Lua state */
@@ -475,8 +512,9 @@ static int snapshot_read(lua_State *L)
   Snapshot shot;
   luaL_argcheck(L, size >= sizeof shot, 1, "is no snapshot");
   memcpy(&shot, bytes, sizeof shot);
-  luaL_argcheck(L, size - sizeof shot == shot.head + shot.trailers, 1,
-                "is no snapshot");
+  size -= sizeof shot;
+  luaL_argcheck(L, shot.head <= size && shot.trailers == size - shot.head &&
+                shot.ip[sizeof shot.ip - 1] == '\0', 1, "is no snapshot");
   bytes += sizeof shot;
   switch (luaL_checkoption(L, 2, NULL, fields)) {
   case 0: push_timings(L, &shot); break;
@@ -504,8 +542,8 @@ const luaL_Reg easy_transfer_methods[] = {
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
-  { "home", easy_home },
-  { "sink", easy_sink },         { "sink_error", easy_sink_error },
+  { "home", easy_home },         { "version", easy_version },
+  { "sink", easy_sink },         { "sink_end", easy_sink_end },
   { NULL, NULL }
 };
 

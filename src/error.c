@@ -183,7 +183,23 @@ const char *error_phase(Easy *easy)
 static bool no_http(Easy *easy, Phase phase)
 {
   (void)phase;
-  return strstr(easy->message, "HTTP/0.9") != NULL;
+  return strstr(easy->message, "HTTP/0.9") != NULL ||
+         strstr(easy->message, " in response") != NULL ||
+         strstr(easy->message, " in HTTP response") != NULL;
+}
+
+/* What a server has done wrong is told in the message; nothing is told when it
+   has only closed the session. */
+static bool no_details(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return easy->message[0] == '\0';
+}
+
+static bool answered_twice(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return easy->receiver != NULL && easy->receiver->restarted;
 }
 
 static bool in_tls(Easy *easy, Phase phase)
@@ -239,6 +255,9 @@ static const struct Refinement {
   WHEN(RECV_ERROR, "a chunk is invalid", in_chunk, "protocol"),
   WHEN(COULDNT_CONNECT, "the connection was one to a proxy", by_proxy,
        "proxy"),
+  WHEN(HTTP2, "the server ended the session (GOAWAY)", no_details, "closed"),
+  WHEN(WRITE_ERROR, "the server broke off its answer", answered_twice,
+       "closed"),
   WHEN(WRITE_ERROR, "max_body or max_headers was passed", over_cap,
        "too_large"),
 #undef WHEN

@@ -15,6 +15,10 @@ static const char gate_type[] = "multisock.gate";
 /* Connections that are opened at once to a host that has answered. */
 #define SCOUTS 4
 
+/* More is no sensible number of streams or of waiting transfers, and what is
+   computed of them stays in range. */
+#define MOST_COUNT 1000000000
+
 /* Scouts at most, when the first ones got no connection. */
 #define MOST_SCOUTS 64
 
@@ -107,6 +111,8 @@ static int gate_take(lua_State *L)
   bool scout = gate->version != VERSION_1 && gate->active >= capacity(gate);
   bool connects = scout || gate->version != VERSION_2;
   lua_Integer waiting = luaL_optinteger(L, 2, 0);
+  luaL_argcheck(L, waiting >= -MOST_COUNT && waiting <= MOST_COUNT, 2,
+                "out of range");
   if (gate_take_free(gate)) {
     lua_pushboolean(L, 1);
     lua_pushboolean(L, 0);
@@ -219,11 +225,11 @@ bool gate_is_awaited(const Gate *gate)
 
 /* ---- Handles that wait ---- */
 
-bool gate_keep(Gate *gate, IdleHandle handle, bool prepared)
+bool gate_keep(Gate *gate, Easy **handle, bool prepared)
 {
   if (gate->idle_count == gate->idle_room) {
     int room = gate->idle_room ? gate->idle_room * 2 : 4;
-    IdleHandle *idle;
+    Easy ***idle;
     if (gate->idle_count >= MOST_IDLE)
       return false;
     idle = realloc(gate->idle, (size_t)room * sizeof *idle);
@@ -232,36 +238,46 @@ bool gate_keep(Gate *gate, IdleHandle handle, bool prepared)
     gate->idle = idle;
     gate->idle_room = room;
   }
-  (*handle.easy)->prepared = prepared;
+  (*handle)->prepared = prepared;
   gate->idle[gate->idle_count++] = handle;
   return true;
 }
 
-/* The gate's values: the easies and multis that it keeps alive, as keys. */
-static void anchor(lua_State *L, int value)
+/* The gate's values: the easies that it keeps alive, as keys. */
+static void anchor(lua_State *L, int easy)
 {
   compat_getuservalue(L, 1);
-  lua_pushvalue(L, value);
+  lua_pushvalue(L, easy);
   lua_pushboolean(L, 1);
   lua_rawset(L, -3);
   lua_pop(L, 1);
 }
 
+bool gate_has(lua_State *L, int gate, int easy)
+{
+  bool has;
+  compat_getuservalue(L, gate);
+  lua_pushvalue(L, easy);
+  lua_rawget(L, -2);
+  has = lua_toboolean(L, -1);
+  lua_pop(L, 2);
+  return has;
+}
+
 /*** Keeps a handle for the next transfer to the host.
-@param easy core.Easy @param multi core.Multi that has its connection
+@param easy core.Easy
+@param multi core.Multi that has its connection
 @param prepared boolean: for a plain request it needs nothing but the URL
 @return boolean; false when there are enough */
 static int gate_keep_handle(lua_State *L)
 {
   Gate *gate = gate_check(L, 1);
-  IdleHandle handle;
   (void)easy_check(L, 2);
   (void)multi_check(L, 3);
-  handle.easy = lua_touserdata(L, 2);
-  handle.multi = lua_touserdata(L, 3);
+  easy_set_home(L, 2, 3);
   anchor(L, 2);
-  anchor(L, 3);
-  lua_pushboolean(L, gate_keep(gate, handle, lua_toboolean(L, 4)));
+  lua_pushboolean(L, gate_keep(gate, lua_touserdata(L, 2),
+                               lua_toboolean(L, 4)));
   return 1;
 }
 
@@ -271,22 +287,30 @@ static int gate_pop(lua_State *L)
 {
   Gate *gate = gate_check(L, 1);
   while (gate->idle_count > 0) {
-    IdleHandle handle = gate->idle[--gate->idle_count];
-    if (*handle.easy == NULL || *handle.multi == NULL)
+    Easy **handle = gate->idle[--gate->idle_count];
+    if (*handle == NULL || *(*handle)->home == NULL)
       continue;
-    easy_push(L, *handle.easy);
-    multi_push(L, *handle.multi);
-    lua_pushboolean(L, (*handle.easy)->prepared);
+    easy_push(L, *handle);
+    multi_push(L, *(*handle)->home);
+    lua_pushboolean(L, (*handle)->prepared);
     return 3;
   }
   return 0;
 }
 
-/*** Lets go of a handle that is closed, or goes elsewhere. */
+/*** Lets go of a handle that is closed, or goes elsewhere.
+@param easy core.Easy */
 static int gate_drop(lua_State *L)
 {
-  (void)gate_check(L, 1);
+  Gate *gate = gate_check(L, 1);
+  const void *handle = lua_touserdata(L, 2);
+  int i, left = 0;
+  luaL_checkany(L, 2);
   lua_settop(L, 2);
+  for (i = 0; i < gate->idle_count; i++)
+    if (gate->idle[i] != handle)
+      gate->idle[left++] = gate->idle[i];
+  gate->idle_count = left;
   compat_getuservalue(L, 1);
   lua_insert(L, 2);
   lua_pushnil(L);
@@ -337,7 +361,9 @@ static int gate_new(lua_State *L)
   Budget *process = budget_check(L, 2);
   lua_Integer limit = luaL_optinteger(L, 3, LUA_MAXINTEGER);
   lua_Integer streams = luaL_checkinteger(L, 4);
-  Gate *gate = compat_newuserdata(L, sizeof *gate);
+  Gate *gate;
+  luaL_argcheck(L, streams > 0 && streams <= MOST_COUNT, 4, "out of range");
+  gate = compat_newuserdata(L, sizeof *gate);
   memset(gate, 0, sizeof *gate);
   gate->self = gate;
   gate->client = client;
@@ -348,7 +374,7 @@ static int gate_new(lua_State *L)
   gate->version = lua_toboolean(L, 5) ? VERSION_1 : VERSION_UNKNOWN;
   gate->cleartext = lua_toboolean(L, 6);
   luaL_setmetatable(L, gate_type);
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 2, 4);
   lua_pushvalue(L, 1);
   lua_rawseti(L, -2, 1);
   lua_pushvalue(L, 2);

@@ -19,13 +19,6 @@ typedef enum HttpVersion {
   VERSION_2                /* or 3: connections carry streams */
 } HttpVersion;
 
-/* A handle, and the multi that has its connection: what the userdata hold,
-   NULL there once it is closed. */
-typedef struct IdleHandle {
-  Easy **easy;
-  Multi **multi;
-} IdleHandle;
-
 typedef struct Gate {
   const void *self;        /* see Owner in owner.h; it is memory alone */
   Budget *client, *process;
@@ -39,7 +32,7 @@ typedef struct Gate {
   lua_Integer scouts_most;
   bool queued;             /* somebody waits for a place */
   bool cleartext;          /* cannot become HTTP/2 */
-  IdleHandle *idle;
+  Easy ***idle;            /* what the userdata hold: NULL once closed */
   int idle_count, idle_room;
 } Gate;
 
@@ -56,8 +49,12 @@ void gate_leave(Gate *gate, bool scout);
 bool gate_is_awaited(const Gate *gate);
 
 /* Another handle waits; false when there are enough. The caller has made sure
-   that the gate keeps both userdata alive. */
-bool gate_keep(Gate *gate, IdleHandle handle, bool prepared);
+   that the gate keeps the userdata alive, and easy_set_home that this one keeps
+   its multi alive. */
+bool gate_keep(Gate *gate, Easy **handle, bool prepared);
+
+/* Whether the gate at stack index `gate` keeps the easy at `easy` alive. */
+bool gate_has(lua_State *L, int gate, int easy);
 
 void gate_open(lua_State *L);
 

@@ -23,11 +23,17 @@ static uv_async_t *interrupted;
 static unsigned forks;             /* of the process that has set it */
 static int handling;               /* handlers that use it, of any thread */
 
+/* While a loop in which Lua may not raise is waiting, the host's handler is
+   called later: see interrupt_defer. */
+static int deferring, deferred;
+
 static void on_interrupt(int number)
 {
   int saved = errno;
   uv_async_t *async;
-  if (host_action.sa_handler != SIG_IGN)
+  if (__atomic_load_n(&deferring, __ATOMIC_SEQ_CST))
+    __atomic_store_n(&deferred, 1, __ATOMIC_SEQ_CST);
+  else if (host_action.sa_handler != SIG_IGN)
     host_action.sa_handler(number);
   (void)__atomic_add_fetch(&handling, 1, __ATOMIC_SEQ_CST);
   async = __atomic_load_n(&interrupted, __ATOMIC_SEQ_CST);
@@ -104,4 +110,17 @@ void interrupt_stop(const uv_loop_t *loop)
     uv_close((uv_handle_t *)async, on_async_closed);
   }
   (void)pthread_mutex_unlock(&lock);
+}
+
+void interrupt_defer(const uv_loop_t *loop, bool on)
+{
+  bool ours;
+  (void)pthread_mutex_lock(&lock);
+  forget_parent();
+  ours = interrupted != NULL && interrupted->loop == loop;
+  if (ours)
+    __atomic_store_n(&deferring, on, __ATOMIC_SEQ_CST);
+  (void)pthread_mutex_unlock(&lock);
+  if (ours && !on && __atomic_exchange_n(&deferred, 0, __ATOMIC_SEQ_CST))
+    host_action.sa_handler(SIGINT);
 }

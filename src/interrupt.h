@@ -2,6 +2,7 @@
 #ifndef MULTISOCK_INTERRUPT_H
 #define MULTISOCK_INTERRUPT_H
 
+#include <stdbool.h>
 #include <uv.h>
 
 #pragma GCC visibility push(hidden)
@@ -13,6 +14,10 @@ void interrupt_start(uv_loop_t *loop);
 
 /* Does nothing when another loop has it. */
 void interrupt_stop(const uv_loop_t *loop);
+
+/* While on, the host's handler waits; it is called when this is switched off. For
+   a loop that has it, and is off before interrupt_stop. */
+void interrupt_defer(const uv_loop_t *loop, bool on);
 
 #pragma GCC visibility pop
 

@@ -245,12 +245,21 @@ Only where the host handles SIGINT by a plain function, as `lua` does.
 @see sigaction(2) */
 static int loop_interruptible(lua_State *L)
 {
-  bool on = lua_toboolean(L, 2);
-  Loop **box = on ? NULL : box_collect(L, loop_type);
-  if (on)
+  Loop **box = compat_checkudata(L, 1, loop_type);
+  if (lua_toboolean(L, 2))
     interrupt_start(loop_check(L, 1)->uv);
-  else if (box != NULL)
+  else if (box_is_here(box) && *box != NULL)
     interrupt_stop((*box)->uv);
+  return 0;
+}
+
+/*** Keeps Ctrl-C until further notice, then lets it through: for the time in
+which somebody else's loop waits, and calls functions that may not raise. Only
+where `interruptible` is on.
+@param on boolean */
+static int loop_defer_interrupts(lua_State *L)
+{
+  interrupt_defer(loop_check(L, 1)->uv, lua_toboolean(L, 2));
   return 0;
 }
 
@@ -383,6 +392,7 @@ static const luaL_Reg methods[] = {
   { "now", loop_now },           { "counts", loop_counts },
   { "is_alive", loop_is_alive },
   { "interruptible", loop_interruptible },
+  { "defer_interrupts", loop_defer_interrupts },
   { "close", loop_close },       { NULL, NULL }
 };
 

@@ -9,8 +9,12 @@
 static const char mime_type[] = "multisock.mime";
 static const char part_type[] = "multisock.mimepart";
 
+/* Deeper than any mail. A table that holds itself would never end. */
+#define MAX_DEPTH 32
+
 typedef struct Mime {
   bool closed;             /* its values stay: an easy may have them */
+  int depth;               /* in the tables that it was made of */
 } Mime;
 
 /* Where the values of a mime name the mime that it is part of. */
@@ -212,7 +216,17 @@ static void set_stream(lua_State *L, int part, int first)
 }
 
 static void add_parts(lua_State *L, int mime, int list);
-static int push_mime(lua_State *L);
+static int push_mime(lua_State *L, int depth);
+
+/* How deep in tables the part's own mime is. */
+static int depth_of(lua_State *L, int part)
+{
+  int depth;
+  lua_getfield(L, part, "mime");
+  depth = ((Mime *)lua_touserdata(L, -1))->depth;
+  lua_pop(L, 1);
+  return depth;
+}
 
 /* The mime at `child` may not hold, at any depth, the part's own mime: that
    is, no owner of the latter is the child. */
@@ -237,7 +251,7 @@ static void set_subparts(lua_State *L, int part, int value)
     return;
   }
   if (lua_istable(L, value)) {
-    int mime = push_mime(L);
+    int mime = push_mime(L, depth_of(L, part) + 1);
     add_parts(L, mime, value);
     lua_replace(L, value);
   }
@@ -447,10 +461,14 @@ static int part_subparts(lua_State *L)
 
 /* ---- Mimes ---- */
 
-static int push_mime(lua_State *L)
+static int push_mime(lua_State *L, int depth)
 {
-  Mime *mime = compat_newuserdata(L, sizeof *mime);
+  Mime *mime;
+  if (depth > MAX_DEPTH)
+    luaL_error(L, "mime part 'subparts': the tables are nested too deeply");
+  mime = compat_newuserdata(L, sizeof *mime);
   mime->closed = false;
+  mime->depth = depth;
   luaL_setmetatable(L, mime_type);
   lua_newtable(L);
   compat_setuservalue(L, -2);
@@ -523,7 +541,7 @@ int mime_new(lua_State *L)
   lua_settop(L, 1);
   if (!lua_isnil(L, 1))
     luaL_checktype(L, 1, LUA_TTABLE);
-  mime = push_mime(L);
+  mime = push_mime(L, 1);
   if (lua_istable(L, 1))
     add_parts(L, mime, 1);
   return 1;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "callbacks.h"
+#include "callbacks_private.h"
 
 /* Deeper than any mail; libcurl recurses for each level. */
 #define MAX_DEPTH 32
@@ -33,24 +33,36 @@ typedef struct MimeBody {
 
 /* ---- Streams ---- */
 
-/* Pushes a function of the stream; NULL when it must not or cannot run. */
-static lua_State *begin(const MimeStream *stream, lua_Integer index)
+/* Calls a function of the stream in `body` with (call, function), under pcall:
+   nothing that it raises, or that its result does, crosses libcurl. */
+static bool run(const MimeStream *stream, lua_Integer index,
+                lua_CFunction body, void *call)
 {
   Easy *easy = stream->easy;
   lua_State *L = easy->callbacks;
   if (easy->orphan || easy->failed_in_lua || !lua_checkstack(L, 16))
-    return NULL;
+    return false;
+  lua_pushcfunction(L, callbacks_on_error);
+  lua_pushcfunction(L, body);
+  lua_pushlightuserdata(L, call);
   easy_push_values(L, easy);
   if (!lua_istable(L, -1)) {
-    lua_pop(L, 1);
-    return NULL;
+    lua_pop(L, 4);
+    return false;
   }
   lua_getfield(L, -1, STREAMS);
   lua_rawgeti(L, -1, index);
   lua_replace(L, -3);
   lua_pop(L, 1);
-  return L;
+  return callbacks_call(L, easy);
 }
+
+typedef struct Chunk {
+  const MimeStream *stream;
+  char *bytes;
+  size_t room;
+  size_t size;             /* or what libcurl's read callbacks return */
+} Chunk;
 
 static size_t room_in(const MimeStream *stream, size_t room)
 {
@@ -58,108 +70,80 @@ static size_t room_in(const MimeStream *stream, size_t room)
   return stream->size >= 0 && left < (curl_off_t)room ? (size_t)left : room;
 }
 
-/* The server waits for all bytes that were announced. */
-static size_t end_early(lua_State *L, const MimeStream *stream)
-{
-  lua_pushfstring(L, "mime read function ended after " INTEGER
-                  " bytes, size is " INTEGER,
-                  INTEGER_VALUE(stream->sent), INTEGER_VALUE(stream->size));
-  easy_keep_error(L, stream->easy);
-  return CURL_READFUNC_ABORT;
-}
-
-static void refuse_result(lua_State *L, Easy *easy, const char *name,
-                          const char *expected)
-{
-  lua_pushfstring(L, "%s returned %s: %s expected", name,
-                  luaL_tolstring(L, -1, NULL), expected);
-  lua_remove(L, -2);
-  easy_keep_error(L, easy);
-  lua_pop(L, 1);
-}
-
 static bool is_number(lua_State *L, lua_Integer number)
 {
   return lua_isinteger(L, -1) && lua_tointeger(L, -1) == number;
 }
 
-/* Pops what the read function returned, and puts it into `bytes`; returns what
-   libcurl's read callbacks return. */
-static size_t take_chunk(lua_State *L, Easy *easy, char *bytes, size_t room)
+static int read_body(lua_State *L)
 {
   static const char name[] = "mime read function";
-  size_t size = 0;
+  Chunk *call = lua_touserdata(L, 1);
+  const MimeStream *stream = call->stream;
+  lua_pushinteger(L, (lua_Integer)call->room);
+  lua_call(L, 1, 1);
   if (lua_type(L, -1) == LUA_TSTRING) {
-    const char *chunk = lua_tolstring(L, -1, &size);
-    if (size > room) {
-      lua_pushfstring(L, "%s returned " INTEGER " bytes, " INTEGER
-                      " were asked for", name,
-                      INTEGER_VALUE(size), INTEGER_VALUE(room));
-      easy_keep_error(L, easy);
-      lua_pop(L, 1);
-      return CURL_READFUNC_ABORT;
-    }
-    memcpy(bytes, chunk, size);
+    const char *chunk = lua_tolstring(L, -1, &call->size);
+    if (call->size > call->room)
+      return luaL_error(L, "%s returned " INTEGER " bytes, " INTEGER
+                        " were asked for", name, INTEGER_VALUE(call->size),
+                        INTEGER_VALUE(call->room));
+    memcpy(call->bytes, chunk, call->size);
   }
   else if (is_number(L, CURL_READFUNC_PAUSE) ||
            is_number(L, CURL_READFUNC_ABORT))
-    size = (size_t)lua_tointeger(L, -1);
-  else if (!lua_isnil(L, -1)) {
+    call->size = (size_t)lua_tointeger(L, -1);
+  else if (!lua_isnil(L, -1))
     /* Another number would send what the buffer held before. */
-    refuse_result(L, easy, name,
-                  "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
-    return CURL_READFUNC_ABORT;
-  }
-  lua_pop(L, 1);
-  return size;
+    callbacks_refuse(L, name, "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
+  /* The server waits for all bytes that were announced. */
+  if (call->size == 0 && stream->size > stream->sent)
+    return luaL_error(L, "%s ended after " INTEGER " bytes, size is " INTEGER,
+                      name, INTEGER_VALUE(stream->sent),
+                      INTEGER_VALUE(stream->size));
+  return 0;
 }
 
 static size_t on_read(char *bytes, size_t one, size_t room, void *data)
 {
   MimeStream *stream = data;
-  size_t most = room_in(stream, one * room), size;
-  lua_State *L;
-  if (most == 0)
+  Chunk call = { stream, bytes, room_in(stream, one * room), 0 };
+  if (call.room == 0)
     return 0;
-  L = begin(stream, stream->index);
-  if (L == NULL)
+  if (!run(stream, stream->index, read_body, &call))
     return CURL_READFUNC_ABORT;
-  lua_pushinteger(L, (lua_Integer)most);
-  if (!callbacks_call(L, stream->easy, 1))
-    return CURL_READFUNC_ABORT;
-  size = take_chunk(L, stream->easy, bytes, most);
-  if (size == CURL_READFUNC_ABORT || size == CURL_READFUNC_PAUSE)
-    return size;
-  if (size == 0 && stream->size > stream->sent)
-    return end_early(L, stream);
-  stream->sent += (curl_off_t)size;
-  return size;
+  if (call.size != CURL_READFUNC_ABORT && call.size != CURL_READFUNC_PAUSE)
+    stream->sent += (curl_off_t)call.size;
+  return call.size;
 }
 
-/* Pops what the seek function returned. */
-static int take_seek(lua_State *L)
+typedef struct Seek {
+  curl_off_t offset;
+  int origin;
+  int result;
+} Seek;
+
+static int seek_body(lua_State *L)
 {
-  bool done = lua_isnil(L, -1) || lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return done ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+  Seek *call = lua_touserdata(L, 1);
+  lua_pushinteger(L, call->offset);
+  lua_pushstring(L, call->origin == SEEK_SET
+                      ? "set" : call->origin == SEEK_CUR ? "cur" : "end");
+  lua_call(L, 2, 1);
+  call->result = lua_isnil(L, -1) || lua_toboolean(L, -1)
+                   ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+  return 0;
 }
 
 static int on_seek(void *data, curl_off_t offset, int origin)
 {
   MimeStream *stream = data;
-  lua_State *L = begin(stream, stream->index + 1);
-  int result;
-  if (L == NULL)
+  Seek call = { offset, origin, CURL_SEEKFUNC_FAIL };
+  if (!run(stream, stream->index + 1, seek_body, &call))
     return CURL_SEEKFUNC_FAIL;
-  lua_pushinteger(L, offset);
-  lua_pushstring(L, origin == SEEK_SET ? "set"
-                                       : origin == SEEK_CUR ? "cur" : "end");
-  if (!callbacks_call(L, stream->easy, 2))
-    return CURL_SEEKFUNC_FAIL;
-  result = take_seek(L);
-  if (result == CURL_SEEKFUNC_OK && origin == SEEK_SET)
+  if (call.result == CURL_SEEKFUNC_OK && origin == SEEK_SET)
     stream->sent = offset;
-  return result;
+  return call.result;
 }
 
 /* ---- Building. On top of the stack are the values of a part, and STREAMS of

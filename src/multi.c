@@ -3,6 +3,7 @@
    userdata): dropping the variable never drops a running transfer. */
 #include "multi.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -437,6 +438,7 @@ int news_take(lua_State *L, News *news)
 {
   lua_Integer last = luaL_checkinteger(L, 3);
   lua_Integer strays = 0;
+  luaL_argcheck(L, last >= 0 && last <= INT_MAX, 3, "out of range");
   luaL_checktype(L, 2, LUA_TTABLE);
   luaL_checktype(L, 4, LUA_TTABLE);
   lua_settop(L, 4);

@@ -183,6 +183,16 @@ static int multi_setopt(lua_State *L)
 
 /* ---- Driving ---- */
 
+/* The multi at index 1, for a call that drives it. What happens to its sockets
+   in such a call would pass by a loop that drives it too. */
+static Multi *check_driven_by_hand(lua_State *L, const char *what)
+{
+  Multi *multi = multi_check_idle(L, 1, what);
+  if (multi->loop != NULL)
+    luaL_error(L, "%s: a loop drives this multi", what);
+  return multi;
+}
+
 static int finish(lua_State *L, Multi *multi, CURLMcode code, int running)
 {
   multi_check_callbacks(L, multi);
@@ -199,7 +209,7 @@ static int finish(lua_State *L, Multi *multi, CURLMcode code, int running)
 @param what "in" "out" "inout" or "err"; nil lets libcurl look for itself
 @return count of running transfers; or nil, err
 @raise what a socket, timer, push or notify callback raised; in a callback of
-this multi
+this multi; when a loop drives it
 @see curl_multi_socket_action(3) */
 static int multi_socket_action(lua_State *L)
 {
@@ -208,7 +218,7 @@ static int multi_socket_action(lua_State *L)
     CURL_CSELECT_IN, CURL_CSELECT_OUT, CURL_CSELECT_IN | CURL_CSELECT_OUT,
     CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR
   };
-  Multi *multi = multi_check_idle(L, 1, "socket_action");
+  Multi *multi = check_driven_by_hand(L, "socket_action");
   curl_socket_t fd = lua_isnoneornil(L, 2)
                        ? CURL_SOCKET_TIMEOUT
                        : (curl_socket_t)luaL_checkinteger(L, 2);
@@ -229,7 +239,7 @@ static int multi_socket_action(lua_State *L)
 @see curl_multi_perform(3) */
 static int multi_perform(lua_State *L)
 {
-  Multi *multi = multi_check_idle(L, 1, "perform");
+  Multi *multi = check_driven_by_hand(L, "perform");
   int running = 0;
   CURLMcode code;
   multi_enter(multi);

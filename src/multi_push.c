@@ -75,6 +75,7 @@ static CURLcode inherit(lua_State *L, Easy *easy, const Easy *parent)
            ? curl_easy_setopt(easy->handle, CURLOPT_HTTPGET, 1L)
            : CURLE_OUT_OF_MEMORY;
   easy->driver = parent->driver;
+  easy->cookie_files = parent->cookie_files;
   return code;
 }
 

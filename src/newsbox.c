@@ -10,9 +10,17 @@
 
 static const char newsbox_type[] = "multisock.newsbox";
 
+typedef struct Newsbox {
+  News news;
+  const void *self;        /* see Owner in owner.h */
+} Newsbox;
+
 static News *newsbox_check(lua_State *L, int idx)
 {
-  return compat_checkudata(L, idx, newsbox_type);
+  Newsbox *box = compat_checkudata(L, idx, newsbox_type);
+  if (box->self != box)
+    luaL_argerror(L, idx, "the newsbox is of another Lua state");
+  return &box->news;
 }
 
 /*** Has a multi put the news of its transfers here from now on.
@@ -49,8 +57,9 @@ static int newsbox_is_empty(lua_State *L)
 /*** Makes an empty one. @return core.Newsbox */
 int newsbox_new(lua_State *L)
 {
-  News *news = compat_newuserdata(L, sizeof *news);
-  memset(news, 0, sizeof *news);
+  Newsbox *box = compat_newuserdata(L, sizeof *box);
+  memset(box, 0, sizeof *box);
+  box->self = box;
   luaL_setmetatable(L, newsbox_type);
   return 1;
 }

@@ -109,8 +109,13 @@ static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
   long number = (long)check_integer(L, value, name, LONG_MIN, LONG_MAX);
   if (id == CURLOPT_POSTFIELDSIZE)
     check_body_size(L, self, name, number);
-  if (id == CURLOPT_BUFFERSIZE)
+  if (id == CURLOPT_BUFFERSIZE) {
     number = clamp_buffer_size(number);
+    easy->buffer_size = -1;
+  }
+  if (id == CURLOPT_HTTP_VERSION)
+    easy->cleartext_http2 = number == CURL_HTTP_VERSION_2_0 ||
+                            number == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   if (id == CURLOPT_WILDCARDMATCH)
     easy->wildcard = true;
   return curl_easy_setopt(easy->handle, id, number);
@@ -133,6 +138,8 @@ static CURLcode set_string(lua_State *L, Easy *easy, CURLoption id,
      duplicate without copying it. */
   if (id == CURLOPT_HSTS && compat_curl_version() < 0x080e00)
     easy->related = true;
+  if (id == CURLOPT_COOKIEFILE)
+    easy->cookie_files = true;
   return curl_easy_setopt(easy->handle, id,
                           options_check_text(L, value, name));
 }
@@ -253,7 +260,6 @@ static CURLcode set_private(lua_State *L, int self, int value)
 static CURLcode unset_object(lua_State *L, Easy *easy, int self,
                              const struct curl_easyoption *option)
 {
-  CURLcode code;
   switch (option->id) {
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
@@ -263,9 +269,7 @@ static CURLcode unset_object(lua_State *L, Easy *easy, int self,
   case CURLOPT_MIMEPOST:
     return mime_unset(L, easy, self);
   case CURLOPT_CURLU:
-    code = curl_easy_setopt(easy->handle, option->id, NULL);
-    options_release(L, self, option->id);
-    return code;
+    return options_set_url(easy, NULL);
   case CURLOPT_STREAM_DEPENDS:
   case CURLOPT_STREAM_DEPENDS_E:
     return options_unset_depends(L, easy, self);
@@ -283,7 +287,6 @@ static CURLcode unset_object(lua_State *L, Easy *easy, int self,
 static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
                            const char *name, int value)
 {
-  CURLU *url;
   switch (id) {
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
@@ -293,9 +296,7 @@ static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
   case CURLOPT_MIMEPOST:
     return mime_set(L, easy, self, value);
   case CURLOPT_CURLU:
-    url = url_check(L, value);
-    options_anchor(L, self, id, value);
-    return curl_easy_setopt(easy->handle, id, url);
+    return options_set_url(easy, url_check(L, value));
   case CURLOPT_STREAM_DEPENDS:
   case CURLOPT_STREAM_DEPENDS_E:
     return options_set_depends(L, easy, self, id, name, value);

@@ -19,11 +19,21 @@ int options_list(lua_State *L);
    built. */
 void options_free_lists(Easy *easy);
 
+/* Lets the handle go to this URL, which it holds; NULL: to that of "url". */
+CURLcode options_set_url(Easy *easy, struct Url *url);
+
 /* Gives a duplicate lists and files of its own; false: out of memory. */
 bool options_copy_lists(const Easy *from, Easy *to);
 
+/* Lets a duplicate use the lists of the original, which live as long as one of
+   both; false: out of memory, or it holds files. */
+bool options_share_lists(Easy *from, Easy *to);
+
 /* Lets libcurl write to the file of writedata again, if there is one. */
 void options_renew_file(Easy *easy);
+
+/* curl_easy_reset, without what libcurl forgets in it. */
+void options_reset(Easy *easy);
 
 /* Before the easy at `self` is reset: ends its stream dependencies. */
 void options_unrelate(lua_State *L, int self);

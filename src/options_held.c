@@ -3,6 +3,8 @@
 #include "options_private.h"
 
 #include "mime.h"
+#include "share.h"
+#include "url.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,12 @@
 #include <unistd.h>
 
 /* ---- Lists ---- */
+
+/* Of a handle and its twins: thousands have the same. */
+struct SharedLists {
+  EasyList *lists;
+  int users;
+};
 
 static void held_free(EasyList *list)
 {
@@ -47,10 +55,27 @@ bool options_holds(const Easy *easy, CURLoption id)
   return list != NULL;
 }
 
+static void release_shared(Easy *easy)
+{
+  struct SharedLists *shared = easy->shared_lists;
+  easy->shared_lists = NULL;
+  if (shared == NULL || --shared->users > 0)
+    return;
+  while (shared->lists != NULL) {
+    EasyList *list = shared->lists;
+    shared->lists = list->next;
+    held_free(list);
+  }
+  free(shared);
+}
+
 void options_free_lists(Easy *easy)
 {
   while (easy->lists != NULL)
     options_drop(easy, easy->lists->option);
+  release_shared(easy);
+  url_release(easy->url);
+  easy->url = NULL;
   mime_free(easy);
 }
 
@@ -231,7 +256,76 @@ CURLcode options_set_file(lua_State *L, Easy *easy, CURLoption id,
   return CURLE_FILE_COULDNT_READ_FILE;
 }
 
+/* ---- Reset ---- */
+
+/* libcurl (7.88 for sure) never frees the names of the cookie files. To be told
+   that there are none makes it free them, and forget its cookies too: these are
+   given back. Nothing here can fail but for want of memory. */
+static void reset_cookies(Easy *easy)
+{
+  CURL *handle = easy->handle;
+  CURLSH *share = share_handle(easy->share);
+  struct curl_slist *cookies = NULL, *item;
+  if (share == NULL)
+    (void)curl_easy_getinfo(handle, CURLINFO_COOKIELIST, &cookies);
+  (void)curl_easy_setopt(handle, CURLOPT_COOKIEFILE, NULL);
+  curl_easy_reset(handle);
+  if (share != NULL)
+    (void)curl_easy_setopt(handle, CURLOPT_SHARE, share);
+  for (item = cookies; item != NULL; item = item->next)
+    (void)curl_easy_setopt(handle, CURLOPT_COOKIELIST, item->data);
+  curl_slist_free_all(cookies);
+  easy->cookie_files = false;
+}
+
+void options_reset(Easy *easy)
+{
+  /* Else the next transfer loads the list that is freed now (7.88 for sure). */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, NULL);
+  if (easy->cookie_files)
+    reset_cookies(easy);
+  else
+    curl_easy_reset(easy->handle);
+}
+
+/* ---- URLs ---- */
+
+CURLcode options_set_url(Easy *easy, Url *url)
+{
+  CURLcode code = curl_easy_setopt(easy->handle, CURLOPT_CURLU,
+                                   url != NULL ? url->handle : NULL);
+  if (code != CURLE_OK)
+    return code;
+  if (url != NULL)
+    url->users++;
+  url_release(easy->url);
+  easy->url = url;
+  easy->target = NULL;
+  return CURLE_OK;
+}
+
 /* ---- Duplicates ---- */
+
+bool options_share_lists(Easy *from, Easy *to)
+{
+  const EasyList *list;
+  for (list = from->lists; list != NULL; list = list->next)
+    if (list->file != NULL || from->shared_lists != NULL)
+      return false;
+  if (from->lists != NULL) {
+    from->shared_lists = calloc(1, sizeof *from->shared_lists);
+    if (from->shared_lists == NULL)
+      return false;
+    from->shared_lists->lists = from->lists;
+    from->shared_lists->users = 1;
+    from->lists = NULL;
+  }
+  if (from->shared_lists == NULL)
+    return true;
+  to->shared_lists = from->shared_lists;
+  to->shared_lists->users++;       /* libcurl has copied the pointers */
+  return true;
+}
 
 static CURLcode copy_list(const EasyList *list, Easy *to)
 {
@@ -260,6 +354,8 @@ static CURLcode copy_list(const EasyList *list, Easy *to)
 bool options_copy_lists(const Easy *from, Easy *to)
 {
   const EasyList *list;
+  if (from->url != NULL && options_set_url(to, from->url) != CURLE_OK)
+    return false;
   for (list = from->lists; list != NULL; list = list->next) {
     CURLcode code = CURLE_OUT_OF_MEMORY;
     if (list->file == NULL)

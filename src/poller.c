@@ -13,6 +13,7 @@
 static const char poller_type[] = "multisock.poller";
 
 typedef struct Poller {
+  const void *self;        /* see Owner in owner.h; it is memory alone */
   struct pollfd *list;     /* without gaps, in no order */
   int count, room;
   int *places;             /* by descriptor: its place in the list, or -1 */
@@ -21,7 +22,10 @@ typedef struct Poller {
 
 static Poller *poller_check(lua_State *L, int idx)
 {
-  return compat_checkudata(L, idx, poller_type);
+  Poller *poller = compat_checkudata(L, idx, poller_type);
+  if (poller->self != poller)
+    luaL_argerror(L, idx, "the poller is of another Lua state");
+  return poller;
 }
 
 /* ---- The set ---- */
@@ -164,10 +168,13 @@ static int poller_wait(lua_State *L)
 
 static int poller_gc(lua_State *L)
 {
-  Poller *poller = poller_check(L, 1);
+  Poller *poller = compat_checkudata(L, 1, poller_type);
+  if (poller->self != poller)
+    return 0;
   free(poller->list);
   free(poller->places);
   memset(poller, 0, sizeof *poller);
+  poller->self = poller;
   return 0;
 }
 
@@ -184,6 +191,7 @@ int poller_new(lua_State *L)
 {
   Poller *poller = compat_newuserdata(L, sizeof *poller);
   memset(poller, 0, sizeof *poller);
+  poller->self = poller;
   luaL_setmetatable(L, poller_type);
   return 1;
 }

@@ -1,7 +1,6 @@
 /* See receiver.h. All callbacks here write C structs only. */
 #include "receiver.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -76,6 +75,12 @@ static size_t on_header(char *line, size_t one, size_t size, void *data)
   Buffer *block = &receiver->head;
   (void)one;                       /* always 1 */
   if (is_status_line(line, size) && receiver->stage != STAGE_HEADERS) {
+    /* An HTTP/2 server that demands HTTP/1.1 half-way is asked again by
+       libcurl, which would append that answer to the part of the first. */
+    if (receiver->received > 0) {
+      receiver->restarted = true;
+      return size + 1;
+    }
     /* Also the next block of an authentication round. */
     buffer_clear(block);
     receiver->status = status_of(line, size);
@@ -110,15 +115,24 @@ bool receiver_answered(const Easy *easy)
 
 /* ---- Body ---- */
 
+/* Files are read in one go (and have no version of HTTP). */
+static bool is_file(Easy *easy)
+{
+  const char *scheme = NULL;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  return scheme != NULL && strcasecmp(scheme, "file") == 0;
+}
+
 /* Streams of HTTP/2 that are paused may end early, with no error, before
    libcurl 8.4 (curl#11982). */
 static bool pause_is_unsafe(Easy *easy)
 {
   long version = 0;
-  if (compat_curl_version() >= 0x080400)
-    return false;
   (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
-  return version == CURL_HTTP_VERSION_2_0;
+  if (version == CURL_HTTP_VERSION_NONE)
+    return is_file(easy);
+  return version == CURL_HTTP_VERSION_2_0 &&
+         compat_curl_version() < 0x080400;
 }
 
 static void body_begins(Easy *easy)
@@ -144,16 +158,13 @@ static bool passes_cap(const Receiver *receiver, size_t size)
                                             size) > receiver->max_body;
 }
 
-/* Straight to a file: no copy, and nothing to pause for. */
+/* To a file: nothing to pause for. */
 static size_t sink_body(Easy *easy, const char *bytes, size_t size)
 {
   Receiver *receiver = easy->receiver;
   touch(easy);
-  errno = 0;
-  if (fwrite(bytes, 1, size, receiver->sink) != size) {
-    receiver->sink_error = errno != 0 ? errno : EIO;
+  if (!sink_put(&receiver->sink, bytes, size, receiver->active_ms))
     return size + 1;
-  }
   receiver->received += (curl_off_t)size;
   if (receiver->chatty)
     tell(easy);
@@ -166,7 +177,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   Receiver *receiver = easy->receiver;
   Buffer *body = &receiver->body;
   (void)one;
-  if (receiver->sink != NULL)
+  if (sink_is_open(&receiver->sink))
     return sink_body(easy, bytes, size);
   if (!receiver->buffering && !receiver->no_pause &&
       buffer_size(body) > 0 &&
@@ -241,6 +252,46 @@ static int on_connected(void *data, char *peer, char *local, int peer_port,
   return CURL_PREREQFUNC_OK;
 }
 
+/* libcurl tells the HTTP version with the answer, which may be a long time
+   coming. But what it shows here begins with a request line that names the
+   version TLS has agreed on, in HTTP/2 and 3 too. */
+static int on_debug(CURL *handle, curl_infotype type, char *bytes,
+                    size_t size, void *data)
+{
+  static const char before[] = " HTTP/";
+  Easy *easy = data;
+  const char *at = type == CURLINFO_HEADER_OUT ? memchr(bytes, '\r', size)
+                                               : NULL;
+  /* Before the connection is there this is a request to a proxy. */
+  if (at == NULL || !easy->receiver->connected)
+    return 0;
+  while (at > bytes && *at != ' ')
+    at--;
+  if (strncmp(at, before, sizeof before - 1) != 0)
+    return 0;
+  easy->receiver->version = at[sizeof before - 1];
+  (void)curl_easy_setopt(handle, CURLOPT_VERBOSE, 0L);     /* it is known */
+  return 0;
+}
+
+void receiver_ask_version(Easy *easy)
+{
+  /* Setting these cannot fail. */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGFUNCTION, on_debug);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGDATA, easy);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 1L);
+  easy->receiver->asks_version = true;
+}
+
+void receiver_unask_version(Easy *easy)
+{
+  if (!easy->receiver->asks_version)
+    return;
+  (void)curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 0L);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGFUNCTION, NULL);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGDATA, NULL);
+}
+
 /* ---- Life ---- */
 
 void receiver_install(Easy *easy)
@@ -261,6 +312,7 @@ void receiver_install(Easy *easy)
 void receiver_reset(Receiver *receiver)
 {
   Receiver fresh;
+  sink_close(&receiver->sink);     /* of a transfer that was cut off */
   memset(&fresh, 0, sizeof fresh);
   fresh.head = receiver->head;
   fresh.body = receiver->body;
@@ -271,6 +323,7 @@ void receiver_reset(Receiver *receiver)
   fresh.max_body = receiver->max_body;
   fresh.proxied = receiver->proxied;
   fresh.auth_rounds = receiver->auth_rounds;
+  fresh.undecoded = receiver->undecoded;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
   buffer_clear(&receiver->head);
@@ -290,7 +343,22 @@ bool receiver_attach(Easy *easy)
   easy->receiver->max_headers = MAX_HEADERS;
   easy->receiver->max_body = 0;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
+  easy->receiver->undecoded = false;
   receiver_install(easy);
+  return true;
+}
+
+bool receiver_attach_like(Easy *easy, const Easy *model)
+{
+  if (!receiver_attach(easy))
+    return false;
+  easy->receiver->high_water = model->receiver->high_water;
+  easy->receiver->max_headers = model->receiver->max_headers;
+  easy->receiver->max_body = model->receiver->max_body;
+  easy->receiver->proxied = model->receiver->proxied;
+  easy->receiver->auth_rounds = model->receiver->auth_rounds;
+  easy->receiver->undecoded = model->receiver->undecoded;
+  easy->buffer_size = model->buffer_size;
   return true;
 }
 
@@ -298,6 +366,7 @@ void receiver_free(Receiver *receiver)
 {
   if (receiver == NULL)
     return;
+  sink_close(&receiver->sink);
   buffer_free(&receiver->head);
   buffer_free(&receiver->body);
   buffer_free(&receiver->trailers);

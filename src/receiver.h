@@ -4,10 +4,9 @@
 #ifndef MULTISOCK_RECEIVER_H
 #define MULTISOCK_RECEIVER_H
 
-#include <stdio.h>
-
 #include "buffer.h"
 #include "easy.h"
+#include "sink.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -26,8 +25,7 @@ typedef struct Receiver {
   curl_off_t received;     /* decoded bytes so far */
   curl_off_t max_body;     /* bytes; 0: none */
   curl_off_t sent_bytes;   /* upload bytes that libcurl took */
-  FILE *sink;              /* takes the body instead of `body`, or NULL */
-  int sink_error;          /* errno of a write that failed */
+  Sink sink;               /* when open, takes the body instead of `body` */
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
   unsigned serial;         /* counts its transfers: a guard is for one */
@@ -37,6 +35,7 @@ typedef struct Receiver {
   bool connected;          /* the connection is there: sending begins */
   bool buffering;          /* wanted whole: no pause, no news per chunk */
   bool no_pause;           /* HTTP/2 before 8.4 loses data when paused */
+  bool undecoded;          /* the body comes as the server sends it */
   bool chatty;             /* news for every piece, for progress */
   bool paused;             /* the write callback has paused it */
   bool sending;            /* has an upload that is fed */
@@ -45,13 +44,20 @@ typedef struct Receiver {
   bool fed_all;            /* no more will come */
   bool auth_rounds;        /* a 401 or 407 may be followed by another */
   bool tell_connected;     /* connecting is news */
+  bool asks_version;       /* see receiver_ask_version */
+  char version;            /* '1' '2' '3', of what was sent; 0: not known */
   bool abandoned;          /* its response was collected unread */
+  bool restarted;          /* another answer began after part of the body */
   bool proxied;            /* the connection is one to a proxy */
   const char *excess;      /* "body", "headers": which cap was passed */
 } Receiver;
 
 /* Makes this handle collect into a receiver; false: out of memory. */
 bool receiver_attach(Easy *easy);
+
+/* Makes it collect as another handle does, whose options it has; false: out of
+   memory. */
+bool receiver_attach_like(Easy *easy, const Easy *model);
 
 /* Ready for the next transfer: buffers and marks empty, limits as they are. */
 void receiver_reset(Receiver *receiver);
@@ -60,6 +66,13 @@ void receiver_reset(Receiver *receiver);
 void receiver_install(Easy *easy);
 
 void receiver_free(Receiver *receiver);
+
+/* Learns the HTTP version as soon as the connection is there, for one
+   transfer. */
+void receiver_ask_version(Easy *easy);
+
+/* Ends that; needed before its options serve another one. */
+void receiver_unask_version(Easy *easy);
 
 /* Whether the final status and headers may be handed over. */
 bool receiver_answered(const Easy *easy);

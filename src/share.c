@@ -49,6 +49,11 @@ void share_release(Share *share)
   free(share);
 }
 
+CURLSH *share_handle(const Share *share)
+{
+  return share != NULL ? share->handle : NULL;
+}
+
 bool share_keeps_connections(const Share *share)
 {
   return share != NULL && share->had_connections;

@@ -18,6 +18,9 @@ CURLcode share_use(lua_State *L, Easy *easy, Share *share);
 /* One of its users is gone; the last one frees it. NULL is allowed. */
 void share_release(Share *share);
 
+/* libcurl's own; NULL: no share. */
+CURLSH *share_handle(const Share *share);
+
 /* Whether connections are among what it shares. NULL is allowed. */
 bool share_keeps_connections(const Share *share);
 

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "gate.h"
 #include "loop.h"
+#include "options.h"
 #include "owner.h"
 #include "receiver.h"
 #include "url.h"
@@ -45,36 +46,52 @@ void easy_leave_waiting(lua_State *L, Easy *easy)
 
 /* ---- Starting ---- */
 
-/* What a receive buffer takes while its transfer waits is most of what libcurl
-   before 8.7 needs for one (later versions share one buffer). Small ones cost
-   more reads for large bodies, so they are for many transfers at once. */
+/* A large body costs the fewer reads, and the other side the fewer turns, the
+   larger the receive buffer. But of a paused transfer libcurl holds what one read
+   decodes to, which is a thousand times as much in the worst case, and gives up
+   at 64 MiB: large buffers are for what is not decoded, by few transfers. */
+#define BUFFER_LARGE (512 * 1024L)
 #define BUFFER_USUAL (16 * 1024L)
+#define FEW 16
+
+/* What a receive buffer takes while its transfer waits is most of what libcurl
+   before 8.7 needs for one (later versions share one buffer). Small ones are for
+   many transfers at once, which cannot become HTTP/2: that writes past them in
+   libcurl before 8.1. */
 #define BUFFER_SMALL (1 * 1024L)
 #define MANY 2000
 
-/* Small buffers are for what cannot become HTTP/2, which writes past them in
-   libcurl before 8.1. */
-static void choose_buffer(Easy *easy, const Gate *gate)
+static long suitable_buffer(const Easy *easy, const Gate *gate)
 {
-  bool small = gate->cleartext && gate->active > MANY;
-  if (easy->small_buffer == small || compat_curl_version() >= 0x080700)
-    return;
-  /* Refused while a buffer is there: then it stays as it is. */
-  if (curl_easy_setopt(easy->handle, CURLOPT_BUFFERSIZE,
-                       small ? BUFFER_SMALL : BUFFER_USUAL) == CURLE_OK)
-    easy->small_buffer = small;
+  if (easy->receiver->undecoded && gate->active <= FEW)
+    return BUFFER_LARGE;
+  if (gate->active > MANY && gate->cleartext && !easy->cleartext_http2 &&
+      compat_curl_version() < 0x080700)
+    return BUFFER_SMALL;
+  return BUFFER_USUAL;
 }
 
-/* Gives the handle the URL of the target at `target`, and keeps that alive. */
+static void choose_buffer(Easy *easy, const Gate *gate)
+{
+  long size = suitable_buffer(easy, gate);
+  long now = easy->buffer_size != 0 ? easy->buffer_size : BUFFER_USUAL;
+  if (now == size || now < 0)
+    return;
+  /* Refused while a buffer is there: then it stays as it is. */
+  if (curl_easy_setopt(easy->handle, CURLOPT_BUFFERSIZE, size) == CURLE_OK)
+    easy->buffer_size = size;
+}
+
+/* Gives the handle the URL of the target at `target`, and keeps that alive: its
+   address tells whether it is the same. */
 static CURLcode set_target(lua_State *L, Easy *easy, int target)
 {
   CURLcode code;
   if (easy->target == lua_topointer(L, target))
     return CURLE_OK;               /* the same as last time */
   lua_getfield(L, target, "url");
-  code = curl_easy_setopt(easy->handle, CURLOPT_CURLU, url_check(L, -1));
+  code = options_set_url(easy, url_check(L, -1));
   lua_pop(L, 1);
-  easy->target = NULL;
   easy_push_values(L, easy);
   if (code == CURLE_OK && lua_istable(L, -1)) {
     lua_pushvalue(L, target);
@@ -118,7 +135,7 @@ static int shortcut_start(lua_State *L)
   Easy *easy = easy_check(L, 3);
   multi_check_thread(L, multi, "fetch");
   luaL_checktype(L, 4, LUA_TTABLE);
-  if (easy->multi != NULL || easy->receiver == NULL)
+  if (easy->multi != NULL || easy->receiver == NULL || easy->depth > 0)
     return luaL_error(L, "start: the handle is not ready");
   easy_set_driver(easy, multi->driven.driver);
   if (easy->own_sockets || easy->wildcard)
@@ -138,23 +155,26 @@ static int shortcut_start(lua_State *L)
 #define GATE 1
 #define TARGET 2
 #define TASK 3
+#define EASY 4                     /* while the task waits: kept alive */
 
 /* Whether a handle is there for it, and nobody waits for a place. */
 static bool is_open(const Gate *gate)
 {
-  const IdleHandle *last;
+  const Easy *last;
+  const Multi *home;
   if (gate->idle_count == 0 || gate->version == VERSION_UNKNOWN)
     return false;
-  last = &gate->idle[gate->idle_count - 1];
   /* Of the parent process: the long way says so. */
-  if (!box_is_here(last->easy))
+  if (!box_is_here(gate->idle[gate->idle_count - 1]))
     return false;
-  return *last->easy != NULL && (*last->easy)->prepared &&
-         !(*last->easy)->own_sockets && !(*last->easy)->wildcard &&
-         (*last->easy)->multi == NULL && *last->multi != NULL &&
-         (*last->multi)->depth == 0 &&
-         ((*last->multi)->loop == NULL ||
-          loop_is_of_thread((*last->multi)->loop));
+  last = *gate->idle[gate->idle_count - 1];
+  if (last == NULL)
+    return false;
+  home = *last->home;
+  return last->receiver != NULL && last->prepared && !last->own_sockets &&
+         !last->wildcard && last->multi == NULL && last->depth == 0 &&
+         home != NULL && home->depth == 0 &&
+         (home->loop == NULL || loop_is_of_thread(home->loop));
 }
 
 /* Whether the running coroutine is the task's, and may be suspended. */
@@ -184,38 +204,39 @@ static int finish(lua_State *L, Easy **box)
 {
   Easy *easy = *box;
   Gate *gate = lua_touserdata(L, GATE);
-  IdleHandle handle;
+  Multi *home;
   if (easy == NULL)
     return luaL_error(L, "the handle of a running transfer was closed");
-  handle.easy = box;
-  handle.multi = easy->home;
-  lua_settop(L, TASK);
+  home = *easy->home;
+  lua_settop(L, EASY);
   lua_pushboolean(L, 0);
   lua_rawseti(L, lua_upvalueindex(1), easy->id);
   lua_getfield(L, TASK, "interrupt");
-  if (!lua_isnil(L, -1) || *handle.multi == NULL || !easy->finished ||
-      easy->result != CURLE_OK || easy->failed_in_lua ||
+  if (!lua_isnil(L, -1) || home == NULL || home->depth > 0 ||
+      !easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
       easy->receiver->stage < STAGE_BODY)
-    return leave_halfway(L, easy, *handle.multi);
-  multi_remove(*handle.multi, easy);
+    return leave_halfway(L, easy, home);
+  multi_remove(home, easy);
+  if (*box == NULL)
+    return luaL_error(L, "the handle of a running transfer was closed");
   lua_pushinteger(L, easy->receiver->status);
   easy_push_rest(L, easy);
   gate_leave(gate, false);
-  if (!gate_keep(gate, handle, !easy->worn))
-    easy_push(L, easy);            /* one too many: to be closed */
+  if (!gate_has(L, GATE, EASY) || !gate_keep(gate, box, !easy->worn))
+    lua_pushvalue(L, EASY);        /* one too many: to be closed */
   else
     lua_pushnil(L);
   lua_pushboolean(L, gate_is_awaited(gate));
   return 5;
 }
 
-/* NULL when it did not start: then so many results are pushed. */
+/* Leaves the easy at EASY. NULL when it did not start: then so many results are
+   pushed. */
 static Easy **begin(lua_State *L, int *results)
 {
   Gate *gate = gate_check(L, GATE);
   bool taken = lua_toboolean(L, 4);
-  IdleHandle handle;
-  Easy *easy;
+  Easy **box;
   luaL_checktype(L, TARGET, LUA_TTABLE);
   luaL_checktype(L, TASK, LUA_TTABLE);
   lua_settop(L, TASK);
@@ -223,22 +244,24 @@ static Easy **begin(lua_State *L, int *results)
   if ((gate->queued && !taken) || !is_open(gate) || !can_wait(L) ||
       (!taken && !gate_take_free(gate)))
     return NULL;
-  handle = gate->idle[--gate->idle_count];
-  easy = *handle.easy;
-  easy->home = handle.multi;
-  if (!start(L, *handle.multi, easy, gate, TARGET)) {
+  box = gate->idle[--gate->idle_count];
+  easy_push(L, *box);
+  if (!start(L, *(*box)->home, *box, gate, TARGET)) {
     gate_leave(gate, false);
-    (void)gate_keep(gate, handle, false);      /* there is room: it was there */
+    if (*box != NULL && gate_has(L, GATE, EASY))
+      (void)gate_keep(gate, box, false);       /* there is room: it was there */
     lua_pushnil(L);
     lua_insert(L, -2);
     *results = 2;
     return NULL;
   }
+  if (*box == NULL)
+    luaL_error(L, "the handle was closed while its transfer started");
   lua_pushvalue(L, TASK);
-  lua_rawseti(L, lua_upvalueindex(1), easy->id);
+  lua_rawseti(L, lua_upvalueindex(1), (*box)->id);
   lua_pushboolean(L, 1);
   lua_setfield(L, TASK, "parked");
-  return handle.easy;
+  return box;
 }
 
 #if COMPAT_CONTINUES

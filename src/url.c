@@ -2,6 +2,7 @@
    each URL once and hands the result to libcurl (CURLOPT_CURLU). */
 #include "url.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -9,20 +10,27 @@
 static const char url_type[] = "multisock.url";
 
 /* Memory alone: a forked child may go on with it. */
-typedef struct Url {
+typedef struct UrlBox {
+  Url *url;                /* NULL once it is closed */
   const void *self;        /* see Owner */
-  CURLU *handle;
-  bool closed;             /* freed by the collector: an easy may read it */
-} Url;
+} UrlBox;
 
-CURLU *url_check(lua_State *L, int idx)
+Url *url_check(lua_State *L, int idx)
 {
-  Url *url = compat_checkudata(L, idx, url_type);
-  if (url->self != url)
+  const UrlBox *box = compat_checkudata(L, idx, url_type);
+  if (box->self != box)
     luaL_argerror(L, idx, "the url is of another Lua state: copy its text");
-  if (url->handle == NULL || url->closed)
+  if (box->url == NULL)
     luaL_argerror(L, idx, "url is closed");
-  return url->handle;
+  return box->url;
+}
+
+void url_release(Url *url)
+{
+  if (url == NULL || --url->users > 0)
+    return;
+  curl_url_cleanup(url->handle);
+  free(url);
 }
 
 static const char *const part_names[] = {
@@ -105,13 +113,24 @@ static int fail(lua_State *L, CURLUcode code)
   return 2;
 }
 
-static Url *push_url(lua_State *L)
+/* Pushes an object; of an empty URL, or of a copy. */
+static Url *push_url(lua_State *L, CURLU *original)
 {
-  Url *url = compat_newuserdata(L, sizeof *url);
-  url->self = url;
-  url->handle = NULL;
-  url->closed = false;
+  UrlBox *box = compat_newuserdata(L, sizeof *box);
+  Url *url;
+  box->self = box;
+  box->url = NULL;
   luaL_setmetatable(L, url_type);
+  url = calloc(1, sizeof *url);
+  if (url != NULL)
+    url->handle = original != NULL ? curl_url_dup(original) : curl_url();
+  if (url == NULL || url->handle == NULL) {
+    free(url);
+    luaL_error(L, "not enough memory");
+    return NULL;
+  }
+  url->users = 1;
+  box->url = url;
   return url;
 }
 
@@ -145,10 +164,7 @@ int url_new(lua_State *L)
   if (!check_flags(L, 2, &bits))
     return fail_flags(L);
   lua_settop(L, 2);
-  url = push_url(L);
-  url->handle = curl_url();
-  if (url->handle == NULL)
-    return luaL_error(L, "not enough memory");
+  url = push_url(L, NULL);
   if (!lua_isnoneornil(L, 1)) {
     CURLUcode code = set_part(L, url->handle, CURLUPART_URL, 1, bits);
     if (code != CURLUE_OK)
@@ -167,7 +183,7 @@ int url_new(lua_State *L)
 @see curl_url_get(3) */
 static int url_get(lua_State *L)
 {
-  CURLU *url = url_check(L, 1);
+  CURLU *url = url_check(L, 1)->handle;
   int part = luaL_checkoption(L, 2, "url", part_names);
   unsigned int bits;
   char *text = NULL;
@@ -195,7 +211,7 @@ static int url_get(lua_State *L)
 @see curl_url_set(3) */
 static int url_set(lua_State *L)
 {
-  CURLU *url = url_check(L, 1);
+  CURLU *url = url_check(L, 1)->handle;
   int part = luaL_checkoption(L, 2, NULL, part_names);
   unsigned int bits;
   CURLUcode code;
@@ -214,21 +230,17 @@ static int url_set(lua_State *L)
 @see curl_url_dup(3) */
 static int url_dup(lua_State *L)
 {
-  CURLU *original = url_check(L, 1);
-  Url *url = push_url(L);
-  url->handle = curl_url_dup(original);
-  if (url->handle == NULL)
-    return luaL_error(L, "not enough memory");
+  (void)push_url(L, url_check(L, 1)->handle);
   return 1;
 }
 
 static int url_gc(lua_State *L)
 {
-  Url *url = compat_checkudata(L, 1, url_type);
-  if (url->self != url)
+  UrlBox *box = compat_checkudata(L, 1, url_type);
+  if (box->self != box)
     return 0;
-  curl_url_cleanup(url->handle);
-  url->handle = NULL;
+  url_release(box->url);
+  box->url = NULL;
   return 0;
 }
 
@@ -236,20 +248,18 @@ static int url_gc(lua_State *L)
 given the URL keeps it. */
 static int url_close(lua_State *L)
 {
-  Url *url = compat_checkudata(L, 1, url_type);
-  url->closed = true;
-  return 0;
+  return url_gc(L);
 }
 
 static int url_tostring(lua_State *L)
 {
-  Url *url = compat_checkudata(L, 1, url_type);
+  const UrlBox *box = compat_checkudata(L, 1, url_type);
   char *text = NULL;
-  if (url->self != url)
+  if (box->self != box)
     lua_pushstring(L, "multisock.url (of another Lua state)");
-  else if (url->handle == NULL || url->closed)
+  else if (box->url == NULL)
     lua_pushstring(L, "multisock.url (closed)");
-  else if (curl_url_get(url->handle, CURLUPART_URL, &text, 0) != CURLUE_OK)
+  else if (curl_url_get(box->url->handle, CURLUPART_URL, &text, 0) != CURLUE_OK)
     lua_pushstring(L, "multisock.url (incomplete)");
   else
     lua_pushstring(L, text);

@@ -6,8 +6,18 @@
 
 #pragma GCC visibility push(hidden)
 
-/* The CURLU at this index; raises when it is no URL or closed. */
-CURLU *url_check(lua_State *L, int idx);
+/* A CURLU, counted: libcurl does not copy the one that it is given, so each
+   easy that has it holds it, and it outlives its userdata. */
+typedef struct Url {
+  CURLU *handle;
+  int users;               /* its object, and easies */
+} Url;
+
+/* The Url at this index; raises when it is none or closed. */
+Url *url_check(lua_State *L, int idx);
+
+/* NULL: nothing to do. */
+void url_release(Url *url);
 
 int url_new(lua_State *L);
 void url_open(lua_State *L);

@@ -319,6 +319,7 @@ int main(int argc, char **argv) {
   int status;
 
   options_read(&options, argc, argv);
+  options.gather = true;
   require(curl_global_init(CURL_GLOBAL_ALL) == CURLE_OK, "curl_global_init");
   loop = uv_default_loop();
   url = curl_url();

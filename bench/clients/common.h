@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <uv.h>
 
+/* What one write takes when chunks are gathered: see src/sink.c. */
+#define GATHER 32768
+
 /* One in so many requests is timed, and asked for its HTTP version. */
 #define SAMPLE 16
 
@@ -29,6 +32,7 @@ struct options {
   bool http2;
   bool bare;     /* neither User-Agent nor Accept-Encoding */
   bool stream;   /* look at each chunk of the body */
+  bool gather;   /* save in writes of GATHER bytes (best.c) */
   bool numbered; /* request N asks for URL followed by N: see load.c */
 };
 
@@ -41,6 +45,8 @@ struct slot {
   uint64_t started;   /* 0: this request is not timed */
   char number[24];    /* of a numbered request, with a line feed */
   int file;           /* of --save */
+  size_t gathered;    /* bytes in `gather` that wait to be written */
+  char *gather;
   bool seen;          /* its HTTP version was looked at once */
   bool wrong;         /* the body is not the one of its number */
   unsigned char look; /* what on_body() saw: keeps the work from vanishing */

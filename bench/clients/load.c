@@ -48,16 +48,47 @@ static size_t on_chunk(char *data, size_t size, size_t count, void *userp) {
   return length;
 }
 
+static bool file_write(int file, const char *data, size_t length) {
+  while (length) {
+    ssize_t n = write(file, data, length);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return false;
+    data += n;
+    length -= (size_t)n;
+  }
+  return true;
+}
+
+/* 0: libcurl ends the transfer with an error. */
 static size_t on_saved_chunk(char *data, size_t size, size_t count,
                              void *userp) {
   struct slot *slot = userp;
-  size_t length = size * count, written = 0;
+  size_t length = size * count;
 
-  while (written < length) {
-    ssize_t n = write(slot->file, data + written, length - written);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return 0; /* libcurl ends the transfer with an error */
-    written += (size_t)n;
+  if (!file_write(slot->file, data, length)) return 0;
+  slot->received += length;
+  return length;
+}
+
+static bool gathered_write(struct slot *slot) {
+  size_t length = slot->gathered;
+
+  slot->gathered = 0;
+  return file_write(slot->file, slot->gather, length);
+}
+
+static size_t on_gathered_chunk(char *data, size_t size, size_t count,
+                                void *userp) {
+  struct slot *slot = userp;
+  size_t length = size * count;
+
+  for (size_t at = 0; at < length;) {
+    size_t part = GATHER - slot->gathered;
+    if (part > length - at) part = length - at;
+    memcpy(slot->gather + slot->gathered, data + at, part);
+    slot->gathered += part;
+    at += part;
+    if (slot->gathered == GATHER && !gathered_write(slot)) return 0;
   }
   slot->received += length;
   return length;
@@ -91,7 +122,8 @@ void slot_prepare(struct slot *slot, const struct options *options) {
 
   curl_easy_setopt(easy, CURLOPT_PRIVATE, slot);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION,
-                   options->save       ? on_saved_chunk
+                   options->save       ? options->gather ? on_gathered_chunk
+                                                         : on_saved_chunk
                    : options->stream   ? on_chunk
                    : options->numbered ? on_numbered_body
                                        : on_body);
@@ -151,6 +183,7 @@ static const char *fault(struct slot *slot, CURLcode result) {
   if ((long)slot->received != load.expected)
     return "the body has the wrong length";
   if (slot->wrong) return "the body is that of another request";
+  if (slot->gathered && !gathered_write(slot)) return "the file is incomplete";
   if (slot->seen && !slot->started) return NULL;
   slot->seen = true;
   curl_easy_getinfo(slot->easy, CURLINFO_HTTP_VERSION, &version);
@@ -169,6 +202,10 @@ static void slot_begin(struct slot *slot) {
   if (slot->file > 0) (void)close(slot->file); /* write() told of errors */
   slot->file = open(load.options->save, O_WRONLY | O_CREAT | O_TRUNC, 0600);
   require(slot->file > 0, "opening the file to save to");
+  if (!load.options->gather) return;
+  if (!slot->gather) slot->gather = malloc(GATHER);
+  require(slot->gather != NULL, "malloc");
+  slot->gathered = 0;
 }
 
 static void request_count(struct slot *slot) {
@@ -215,6 +252,7 @@ static void slots_close(void) {
     curl_multi_remove_handle(slot->multi, slot->easy);
     curl_easy_cleanup(slot->easy);
     if (slot->file > 0) (void)close(slot->file); /* write() told of errors */
+    free(slot->gather);
   }
   free(load.slots);
 }

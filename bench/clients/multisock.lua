@@ -33,6 +33,8 @@ local client = ms.client {
   http_version = version,
   tls = {verify = not options.insecure},
   limits = {connections = at_once, host_connections = at_once},
+  -- Large bodies are files that are wanted as they are.
+  decompress = not (options.stream or options.save),
   curl = options.buffer and {buffersize = options.buffer} or nil,
 }
 local url = options.url

@@ -26,7 +26,7 @@ static void call(lua_State *L, const char *name, int arguments, double number)
   lua_getfield(L, 1, name);
   if (arguments > 0)
     lua_pushnumber(L, number);
-  if (lua_pcall(L, arguments, 1, 0) != LUA_OK)
+  if (lua_pcall(L, arguments, 1, 0) != 0)
     fail(L);
 }
 
@@ -76,12 +76,12 @@ int main(int count, char **words)
     return 1;
   luaL_openlibs(L);
   lua_register(L, "done", set_done);
-  luaL_requiref(L, "multisock", luaopen_multisock, 0);
-  if (luaL_loadfile(L, words[1]) != LUA_OK)
+  lua_pushcfunction(L, luaopen_multisock);
+  if (lua_pcall(L, 0, 1, 0) != 0 || luaL_loadfile(L, words[1]) != 0)
     fail(L);
   for (i = 2; i < count; i++)
     lua_pushstring(L, words[i]);
-  if (lua_pcall(L, count - 2, 0, 0) != LUA_OK)
+  if (lua_pcall(L, count - 2, 0, 0) != 0)
     fail(L);
 
   for (frames = 0; frames < FRAMES; frames++) {

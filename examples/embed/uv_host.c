@@ -33,11 +33,11 @@ static void fail(lua_State *L)
 static void run_script(lua_State *L, int count, char **words)
 {
   int i;
-  if (luaL_loadfile(L, words[0]) != LUA_OK)
+  if (luaL_loadfile(L, words[0]) != 0)
     fail(L);
   for (i = 1; i < count; i++)
     lua_pushstring(L, words[i]);
-  if (lua_pcall(L, count - 1, 0, 0) != LUA_OK)
+  if (lua_pcall(L, count - 1, 0, 0) != 0)
     fail(L);
 }
 
@@ -58,9 +58,8 @@ int main(int count, char **words)
   uv_unref((uv_handle_t *)&tick);  /* the tasks decide when all is done */
 
   luaL_openlibs(L);
-  luaL_requiref(L, "multisock", luaopen_multisock, 0);
-  lua_pop(L, 1);
-  if (multisock_use_loop(L, &loop) != 0)
+  lua_pushcfunction(L, luaopen_multisock);
+  if (lua_pcall(L, 0, 0, 0) != 0 || multisock_use_loop(L, &loop) != 0)
     fail(L);
   run_script(L, count - 1, words + 1);
 

@@ -3,10 +3,10 @@
 -- connection or a stream is free for it.
 --
 -- A host is learnt: the first request to it is a scout. When the scout's
--- connection stands the others follow, at most as many as one HTTP/2
--- connection carries; when its answer has told the version, all that the
--- limits allow. So HTTP/2 from cold opens as few connections as it needs, and
--- a slow name server sees one question.
+-- connection stands its version is known, too, and all follow that the limits
+-- allow. (Where only the answer tells the version, at most as many as one HTTP/2
+-- connection carries do before that.) So HTTP/2 from cold opens as few
+-- connections as it needs, and a slow name server sees one question.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
@@ -129,9 +129,9 @@ function Host:pump()
   self.gate:set_queued(false)
 end
 
--- Waits in the queue. Returns the entry; or nil, err when it timed out or the
--- client was closed.
-local function wait(host, deadline, timeout_error)
+-- Waits in the queue. Returns the entry; or nil, err when the client was closed;
+-- or nil when the deadline has passed.
+local function wait(host, deadline)
   local who = scheduler.waiter()
   local entry = { who = who }
   host.last = host.last + 1
@@ -154,23 +154,23 @@ local function wait(host, deadline, timeout_error)
       return nil, errors.new("cancelled", "the client was closed", { phase = "queue" })
     elseif not entry.admitted and deadline and scheduler.now() >= deadline then
       entry.gone = true
-      return nil, timeout_error()
+      return nil
     end
   end
   return entry
 end
 
 --- Takes a place for one transfer, waiting for it if it must.
--- @param host @param deadline? seconds of the clock @param timeout_error function
--- @return true, scout (boolean); or nil, err
-function admission.enter(host, deadline, timeout_error)
+-- @param host @param deadline? seconds of the clock
+-- @return true, scout (boolean); or nil, err; or nil when the deadline has passed
+function admission.enter(host, deadline)
   if host.first > host.last then
     local taken, scout = take(host)
     if taken then
       return true, scout
     end
   end
-  local entry, err = wait(host, deadline, timeout_error)
+  local entry, err = wait(host, deadline)
   if entry == nil then
     return nil, err
   end
@@ -178,24 +178,23 @@ function admission.enter(host, deadline, timeout_error)
 end
 
 --- The scout's connection stands: its name is resolved, TLS is done.
--- @param multiplexes boolean whether it may turn out to be HTTP/2
 -- @param reused boolean whether it was there before
-function Host:connected(multiplexes, reused)
-  if not self.gate:connected(reused) then
-    return
-  elseif multiplexes then
+-- @param http_version? string, when that is known already
+function Host:connected(reused, http_version)
+  if self.gate:connected(reused) and not (http_version and self:learn(http_version)) then
     self:pump()
-  else
-    self:learn("1.1")
   end
 end
 
---- An answer told the version.
+--- A connection, or an answer, told the version.
+-- @return boolean whether that is new
 function Host:learn(http_version)
-  if self.gate:learn(http_version) then
+  local new = self.gate:learn(http_version)
+  if new then
     self:pump()
     feed_all(self)
   end
+  return new
 end
 
 --- A place was given back: lets others have it.

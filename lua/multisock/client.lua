@@ -95,6 +95,9 @@ function Client:close()
   for _, host in pairs(self.hosts) do
     handles.forget(self, host)
   end
+  if self.model then
+    self.model:close()
+  end
 end
 
 Client.__close = Client.close

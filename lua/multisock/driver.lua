@@ -308,6 +308,10 @@ function driver.new(adapter, tell, wish)
     return self:is_behind() and 0 or nil
   end
 
+  --- Nothing to do: see BREATH in host.lua.
+  function engine.interruptible()
+  end
+
   function engine.is_alive()
     return self.watched > 0 or self:is_behind()
   end

@@ -37,8 +37,19 @@ function guest.new(adapter, on_event)
       timeout = own
     end
     listen()
-    adapter.step(timeout)
+    -- What Ctrl-C raises is raised here, not in a callback of the host's loop.
+    loop:defer_interrupts(true)
+    local ok, err = pcall(adapter.step, timeout)
+    loop:defer_interrupts(false)
+    if not ok then
+      error(err, 0)
+    end
     loop:step(0)
+  end
+
+  --- While `on`, Ctrl-C ends a wait.
+  function self.interruptible(on)
+    loop:interruptible(on)
   end
 
   --- Serves what is there, without waiting.

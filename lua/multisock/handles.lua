@@ -8,7 +8,7 @@ local settings = require("multisock.settings")
 local handles = {}
 
 local function configure(easy, request)
-  local ok, err = settings.apply(easy, request.settings)
+  local ok, err = settings.apply(easy, request.settings, request.client.settings)
   if ok then
     ok, err = request_module.apply(easy, request)
   end
@@ -25,6 +25,35 @@ local configure_aside = coroutine.wrap(function(easy, request)
     easy, request = coroutine.yield(fine, ok, err)
   end
 end)
+
+-- Whether a copy of a handle with these raw options is as good as one on which
+-- they were set: what is a number is.
+local function can_copy(raw)
+  for _, value in pairs(raw or {}) do
+    if type(value) ~= "number" then
+      return false
+    end
+  end
+  return true
+end
+
+-- A handle that is set up for plain requests and never used: the others become
+-- its twins, without a detour through Lua. False where that cannot be.
+local function plain_model(client)
+  local model = client.model
+  if model == nil then
+    model = can_copy(client.settings.curl) and core.easy():collect()
+    if model then
+      local fine, ok = configure_aside(model, client.plain_request)
+      if not fine or not ok or not pcall(model.twin, model) then
+        model:close()
+        model = false               -- the long way tells what is wrong
+      end
+    end
+    client.model = model
+  end
+  return model
+end
 
 --- Closes a handle for good.
 function handles.close(client, host, easy, multi)
@@ -45,7 +74,12 @@ function handles.take(client, host, request)
   elseif easy then
     easy:reset()
   else
-    easy, multi = core.easy():collect(), client.pool:assign(host.gate:version() == "h1")
+    local model = request.is_plain and plain_model(client)
+    multi = client.pool:assign(host.gate:version() == "h1")
+    if model then
+      return model:twin(), multi
+    end
+    easy = core.easy():collect()
   end
   local fine, ok, err = configure_aside(easy, request)
   if not fine or not ok then

@@ -14,10 +14,8 @@ local now = core.now
 -- A loop that waits on when Ctrl-C comes is not left waiting for longer.
 local BREATH = 0.5
 
--- The host's loop waits in `step` only when something can happen.
+-- Waiting, and serving without it.
 local function add_step(loop, engine, adapter)
-  local failure
-
   --- Waits for events, `timeout` seconds at most (nil: until there are some).
   -- @return whether the loop has anything left that it could wait for
   function loop.step(timeout)
@@ -35,12 +33,11 @@ local function add_step(loop, engine, adapter)
     return loop.is_alive()
   end
 
-  --- Serves what needs no waiting, in a host's turn.
+  --- Serves what is there, in a host's turn.
   -- @return what was raised meanwhile, in a table, or nil
   function loop.serve()
     local ok, err = pcall(engine.serve)
-    failure = not ok and { err } or nil
-    return failure
+    return not ok and { err } or nil
   end
 
   function loop.is_alive()
@@ -136,9 +133,7 @@ function host.new(adapter)
     return adapter.fd and adapter.fd() or nil
   end
 
-  --- Nothing to do: see BREATH.
-  function loop.interruptible()
-  end
+  loop.interruptible = engine.interruptible
 
   return loop
 end

@@ -2,6 +2,7 @@
 -- interface and libuv. This file is the public face; the work is elsewhere.
 local client = require("multisock.client")
 local core = require("multisock.core")
+local hosted = require("multisock.hosted")
 local loops = require("multisock.loops")
 local map = require("multisock.map")
 local scheduler = require("multisock.scheduler")
@@ -16,9 +17,9 @@ local ms = {
   with_timeout = tasks.with_timeout,
   on_error = tasks.on_error,
   use_loop = loops.use_loop,
-  step = scheduler.step,
+  step = hosted.step,
   next_timeout = scheduler.next_timeout,
-  fd = scheduler.fd,
+  fd = hosted.fd,
   map = map.map,
   each = map.each,
   queue = require("multisock.queue"),

@@ -54,6 +54,22 @@ local function function_body(read)
   }
 end
 
+-- For protocols that are fed piece by piece.
+local function text_body(text)
+  local sent = false
+  return {
+    size = #text,
+    read = function()
+      local piece = not sent and text ~= "" and text or nil
+      sent = true
+      return piece
+    end,
+    rewind = function()
+      sent = false
+    end,
+  }
+end
+
 local function make_body(value)
   local kind = type(value)
   if kind == "string" then
@@ -166,6 +182,19 @@ function request.check_target(given, target)
     target.scheme), { url = errors.redact_url(target.text) })
 end
 
+-- Bodies for other protocols than HTTP. MQTT publishes what HTTP would post; all
+-- others upload.
+local function adapt_body(body, scheme)
+  if scheme == "file" then
+    errors.misuse("body: a file: URL is only read; write with io.open")
+  elseif scheme == "mqtt" and not body.bytes then
+    errors.misuse("body: string or list of strings expected for mqtt:")
+  elseif scheme ~= "mqtt" and body.bytes then
+    return text_body(body.bytes)
+  end
+  return body
+end
+
 local function fill_from_options(self, base, options)
   local given = options and settings.derive(base, options) or base
   self.settings = given
@@ -248,6 +277,9 @@ function request.new(client, method, url, options)
     end
   end
   self.target = target
+  if self.body and not target.web then
+    self.body = adapt_body(self.body, target.scheme)
+  end
   return self
 end
 
@@ -276,13 +308,13 @@ local function apply_body(easy, self)
   local body = self.body
   if body.bytes then
     easy:setopt("postfields", body.bytes)
-    if self.method ~= "POST" then
+    if self.method ~= "POST" and self.target.web then
       easy:setopt("customrequest", self.method)
     end
     return
   end
   easy:gather("sending", true)
-  if self.method == "POST" then
+  if self.method == "POST" and self.target.web then
     easy:setopt("post", 1)
     if body.size then
       easy:setopt("postfieldsize_large", body.size)
@@ -293,7 +325,7 @@ local function apply_body(easy, self)
   if body.size then
     easy:setopt("infilesize_large", body.size)
   end
-  if self.method ~= "PUT" then
+  if self.method ~= "PUT" and self.target.web then
     easy:setopt("customrequest", self.method)
   end
 end

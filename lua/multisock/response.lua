@@ -205,7 +205,16 @@ end
 -- @param most? bytes of a chunk at most
 -- @raise the err table when the body does not end well
 function methods:chunks(most)
+  local running, begun = self._transfer, false
   return function()
+    if begun and not self._reading and not running.released then
+      -- The usual case: the next piece is there.
+      local piece = running:take(most or MOST)
+      if piece then
+        return piece
+      end
+    end
+    begun = running ~= nil
     local chunk, err = self:read(most)
     if err then
       error(err, 0)

@@ -57,37 +57,42 @@ unobserved.call_back = call_back
 
 ---- The loop, and a host that runs it ----------------------------------------
 
+local rearm -- below
+
 --- The loop; from the first call on no other can be chosen.
 local function get_loop()
   if loop == nil then
     loop = loops.take()
     if loop.connect then
-      loop.connect(scheduler.host_turn, scheduler.rearm)
+      loop.connect(scheduler.host_turn, rearm)
     end
   end
   return loop
 end
 scheduler.loop = get_loop
 
+--- How long a host may wait, at most, before it calls ms.step: seconds, nil when
+-- only its sockets (ms.fd) can bring news.
+local function next_timeout()
+  if ready_first <= ready_last then
+    return 0
+  end
+  local deadline, timeout = timers.next_deadline(), get_loop().timeout()
+  local left = deadline and math.max(0, deadline - now())
+  if left and timeout then
+    return math.min(left, timeout)
+  end
+  return left or timeout
+end
+scheduler.next_timeout = next_timeout
+
 -- Has a host's loop turn us when something is due. Nothing to do for who drives:
 -- he looks for himself.
-local function rearm()
-  if driving then
-    return
+function rearm()
+  if not driving and get_loop().arm then
+    loop.arm(next_timeout())
   end
-  local arm = get_loop().arm
-  if arm == nil then
-    return
-  end
-  if ready_first <= ready_last then
-    arm(0)
-    return
-  end
-  local deadline, timeout = timers.next_deadline(), loop.timeout()
-  local left = deadline and math.max(0, deadline - now())
-  arm(left and timeout and math.min(left, timeout) or left or timeout)
 end
-scheduler.rearm = rearm
 
 local function enqueue(task)
   ready_last = ready_last + 1
@@ -225,6 +230,10 @@ local function waiter()
   if co ~= nil then
     local visitor = get_loop().visitor and loop.visitor(co)
     if visitor then
+      local _, yieldable = core.may_suspend(co)
+      if not yieldable then
+        error(WHERE .. compat.barrier, 0)
+      end
       return visitor
     end
     error(WHERE .. "this coroutine is not a task. Start it with ms.spawn(fn), or call it from "
@@ -236,14 +245,6 @@ local function waiter()
   return main
 end
 scheduler.waiter = waiter
-
---- Whether a host's loop is running here, outside of any task: its callback, or
--- a coroutine of its own scheduler.
-function scheduler.is_hosted()
-  local co = running_coroutine()
-  return get_loop().is_running ~= nil
-    and (loop.is_running() or co ~= nil and loop.visitor(co) ~= nil)
-end
 
 local drive -- below
 
@@ -412,14 +413,25 @@ end
 
 scheduler.DEADLOCK = "deadlock: every task waits for another, and no transfer or timer is left"
 
+-- Calls `fn`, which turns the loop in one way or another.
+local function drive_with(fn, ...)
+  driving = true
+  local ok, err = pcall(fn, ...)
+  driving = false
+  if not ok then
+    -- Ctrl-C may have come anywhere.
+    scheduler.task, nesting = nil, 0
+  end
+  rearm()                           -- what is left goes on in a host's loop
+  return ok, err
+end
+
 function drive(finished)
   if driving then
     error("the loop is running already", 0)
   end
-  get_loop()
-  driving = true
-  loop.interruptible(true)
-  local ok, err = pcall(function()
+  get_loop().interruptible(true)
+  local ok, err = drive_with(function()
     while not finished() do
       if not turn(nil, finished) and not finished() then
         error(scheduler.DEADLOCK, 0)
@@ -427,88 +439,9 @@ function drive(finished)
     end
   end)
   loop.interruptible(false)
-  driving = false
-  if not ok then
-    -- Ctrl-C may have come anywhere.
-    scheduler.task, nesting = nil, 0
-  end
-  rearm()                           -- what is left goes on in a host's loop
   if not ok then
     error(err, 0)
   end
-end
-
---- One turn of the loop, for a host that owns its time.
--- @param timeout? seconds to wait at most; nil: not at all
-function scheduler.step(timeout)
-  if driving or scheduler.task then
-    error("step: the loop is running", 2)
-  end
-  if timeout ~= nil and type(timeout) ~= "number" then
-    error("step: seconds expected, got " .. type(timeout), 2)
-  end
-  if get_loop().is_running and loop.is_running() then
-    error("step: the host's loop is running", 2)
-  end
-  if ready_first <= ready_last then
-    timeout = 0                     -- there is something to do
-  end
-  driving = true
-  local ok, err = pcall(turn, timeout or 0)
-  driving = false
-  if not ok then
-    scheduler.task, nesting = nil, 0
-  end
-  rearm()
-  if not ok then
-    error(err, 0)
-  end
-  unobserved.tell()
-end
-
--- In a host's loop that woke us: nothing of it is waited for, and nothing raised.
-function scheduler.host_turn()
-  if driving then
-    return
-  end
-  driving = true
-  local failure
-  local ok, err = pcall(function()
-    failure = loop.serve()
-    take_news()
-    run_timers()
-    run_ready()
-    -- What the tasks have started goes out at once.
-    failure = loop.serve() or failure
-    unobserved.tell_collected()
-  end)
-  driving = false
-  if not ok then
-    scheduler.task, nesting = nil, 0
-    failure = { err }
-  end
-  rearm()
-  unobserved.tell_host(failure)
-end
-
---- How long a host may wait, at most, before it calls ms.step: seconds, nil when
--- only its sockets (ms.fd) can bring news.
-function scheduler.next_timeout()
-  if ready_first <= ready_last then
-    return 0
-  end
-  local deadline, timeout = timers.next_deadline(), get_loop().timeout()
-  local left = deadline and math.max(0, deadline - now())
-  if left and timeout then
-    return math.min(left, timeout)
-  end
-  return left or timeout
-end
-
---- A descriptor that is readable when ms.step has something to do; nil where
--- the system has none.
-function scheduler.fd()
-  return get_loop().fd()
 end
 
 --- Who is told of a transfer with news that nobody waits for: `fn(easy)`.
@@ -516,7 +449,13 @@ function scheduler.set_stray_handler(fn)
   handle_stray = fn
 end
 
----- For tasks.lua -----------------------------------------------------------
+---- For tasks.lua and hosted.lua ---------------------------------------------
+
+scheduler.drive_with = drive_with
+scheduler.turn = turn
+scheduler.take_news = take_news
+scheduler.run_timers = run_timers
+scheduler.run_ready = run_ready
 
 scheduler.main = main
 scheduler.enqueue = enqueue
@@ -528,6 +467,11 @@ scheduler.drive = drive
 --- Whether the loop is being turned.
 function scheduler.is_driving()
   return driving
+end
+
+--- Whether a task is woken, and will run.
+function scheduler.has_ready()
+  return ready_first <= ready_last
 end
 
 --- Runs a parked task now; when tasks are nested too deeply, in the next turn.

@@ -4,10 +4,9 @@ local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local headers = require("multisock.headers")
+local protocols = require("multisock.protocols")
 
 local settings = {}
-
-local curl_number = core.version().curl_number
 
 ---- Checks: (name, value) -> value, or raise at level 0 -----------------------
 
@@ -261,11 +260,6 @@ end
 
 local HTTP_VERSION = { ["1.0"] = 1, ["1.1"] = 2, ["2"] = 4, ["3"] = 30 }
 local TLS_VERSION = { ["1.0"] = 4, ["1.1"] = 5, ["1.2"] = 6, ["1.3"] = 7 }
-local PROTOCOL_BITS = {
-  http = 1, https = 2, ftp = 4, ftps = 8, scp = 16, sftp = 32, file = 1024,
-  mqtt = 268435456,
-}
-
 local PROXY_VARIABLES = {
   "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
 }
@@ -278,40 +272,6 @@ local function environment_has_proxy()
     end
   end
   return false
-end
-
-local function set_protocols(set, protocols)
-  if curl_number >= 0x075500 then
-    set("protocols_str", table.concat(protocols, ","))
-    return
-  end
-  local bits = 0
-  for _, name in ipairs(protocols) do
-    bits = bits + (PROTOCOL_BITS[name] or error("protocols: " .. name
-      .. " needs libcurl 7.85 or newer", 0))
-  end
-  set("protocols", bits)
-end
-
--- The names under which libcurl is told whom to trust as an SSH server.
-local SSH_TRUST = {
-  "ssh_knownhosts", "ssh_host_public_key_sha256", "ssh_host_public_key_md5", "ssh_hostkeyfunction",
-}
-
--- libcurl lets every SSH server pass unless it is told where to look.
-local function set_ssh(set, given)
-  local spoken = false
-  for _, name in ipairs(given.protocols) do
-    spoken = spoken or name == "sftp" or name == "scp"
-  end
-  for name in pairs(given.curl or {}) do
-    for _, trust in ipairs(SSH_TRUST) do
-      spoken = spoken and tostring(name):lower() ~= trust
-    end
-  end
-  if spoken then
-    set("ssh_knownhosts", (os.getenv("HOME") or "") .. "/.ssh/known_hosts")
-  end
 end
 
 local function set_tls(set, tls)
@@ -342,16 +302,17 @@ local function set_auth(set, given)
 end
 
 local function set_proxy(set, given)
+  local none = false
   if given.proxy then
     set("proxy", given.proxy)
   elseif given.proxy == false or not given.trust_env or not environment_has_proxy() then
     set("proxy", "")
-    set("noproxy", "")              -- otherwise libcurl asks the environment
+    none = given.curl == nil        -- which may name one after all
   end
   if given.no_proxy then
     set("noproxy", table.concat(given.no_proxy, ","))
-  elseif given.proxy and not given.trust_env then
-    set("noproxy", "")
+  elseif none or given.proxy and not given.trust_env then
+    set("noproxy", "")              -- otherwise libcurl asks the environment, each time
   end
 end
 
@@ -359,8 +320,9 @@ end
 local MAX_MS = 2 ^ 31 - 1
 
 --- Puts settings on a handle that is fresh from core.easy or reset.
+-- @param base table the settings of its client
 -- @return true; or nil, err when libcurl refuses one
-function settings.apply(easy, given)
+function settings.apply(easy, given, base)
   local refused
   local function set(name, value)
     if value ~= nil and not refused then
@@ -380,8 +342,7 @@ function settings.apply(easy, given)
       .. "is " .. core.version().curl)
   end
   set("http_version", HTTP_VERSION[given.http_version])
-  set_protocols(set, given.protocols)
-  set_ssh(set, given)
+  protocols.apply(set, given, base)
   set_proxy(set, given)
   easy:gather("proxied", given.proxy ~= nil and given.proxy ~= false)
   set_tls(set, given.tls or {})
@@ -398,6 +359,8 @@ function settings.apply(easy, given)
   for name, value in pairs(raw) do
     set(name, value)
   end
+  easy:gather("undecoded", not given.decompress and raw.accept_encoding == nil
+    and raw.transfer_encoding == nil)
   -- libcurl's own rounds of authentication: a 401 may not be the answer yet.
   easy:gather("auth_rounds", (raw.httpauth or raw.proxyauth) ~= nil)
   if refused then

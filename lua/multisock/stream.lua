@@ -152,9 +152,13 @@ function Stream:check_scout()
   local _, connected = self.easy:marks()
   if connected then
     self.scout = false
-    self.host:connected(self.request.target.scheme == "https"
-      and self.settings.http_version ~= "1.1" and self.settings.http_version ~= "1.0",
-      self.easy:getinfo("num_connects") == 0)
+    local version = self.easy:version()
+    local given = self.settings.http_version
+    if version ~= "2" and version ~= "3" and (self.request.target.scheme ~= "https"
+      or given == "1.1" or given == "1.0") then
+      version = "1"
+    end
+    self.host:connected(self.easy:getinfo("num_connects") == 0, version)
   end
 end
 
@@ -321,16 +325,24 @@ local function check_end(self)
   return true
 end
 
+--- Some of the body, when there is some.
+-- @param most? bytes at most
+-- @return string; or nil
+function Stream:take(most)
+  local chunk, drained = self.easy:take(most)
+  if drained then
+    self.multi:resume(self.easy)
+  end
+  return chunk
+end
+
 --- Some of the body, as soon as there is some.
 -- @param most? bytes at most
 -- @return string; nil at the end; nil, err
 function Stream:read(most)
   local since
   while not self.released do
-    local chunk, paused = self.easy:take(most)
-    if paused and (chunk == nil or select(6, self.easy:marks()) == 0) then
-      self.multi:resume(self.easy)
-    end
+    local chunk = self:take(most)
     if chunk then
       return chunk
     end
@@ -409,7 +421,7 @@ function Stream:save(file)
   if self.released then
     return nil, self.failure
   end
-  message = easy:sink_error()
+  message = easy:sink_end()
   _, _, received = easy:marks()
   check_end(self)
   if message then

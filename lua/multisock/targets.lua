@@ -9,6 +9,7 @@ local targets = {}
 -- old one. Bounded, and a hit costs one table access.
 local GENERATION = 512
 local young, old, count = {}, {}, 0
+local ANY_SCHEME = { "non_support_scheme" }
 
 local function is_numeric(host)
   return host:find("^%[") ~= nil or host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
@@ -21,21 +22,45 @@ local function url_error(err, text)
   return err
 end
 
+-- What is before the path, when it is nothing but a name and a port.
+local PLAIN_PLACE = "^https?://[%w.-]+:?%d*/"
+
+-- The last targets by what is before the path: asking libcurl for the parts of a
+-- URL is most of the work, and a crawler has thousands of one place.
+local places, place_count = {}, 0
+local MOST_PLACES = 512
+
+local function describe_like(place, url, text)
+  return {
+    url = url, text = text, scheme = place.scheme, host = place.host, origin = place.origin,
+    numeric = place.numeric, web = place.web,
+    repeated = false,               -- asked for before
+  }
+end
+
 local function describe(url, text)
+  local written = text:match(PLAIN_PLACE)
+  if places[written] then
+    return describe_like(places[written], url, text)
+  end
   local scheme, host = url:get("scheme"), (url:get("host") or ""):lower()
   local port = url:get("port", { "default_port", "non_support_scheme" }) or "0"
-  return {
-    url = url,
-    text = text,
+  local target = describe_like({
     scheme = scheme,
     host = host,
     origin = scheme .. "://" .. host .. ":" .. port,
     numeric = host == "" or host == "localhost" or is_numeric(host),
-    cleartext = scheme == "http",
     web = scheme == "http" or scheme == "https",
-    has_user = url:get("user") ~= nil or url:get("password") ~= nil,
-    repeated = false,             -- asked for before
-  }
+  }, url, text)
+  if written then
+    if place_count >= MOST_PLACES then
+      places, place_count = {}, 0
+    end
+    places[written], place_count = target, place_count + 1
+  elseif url:get("user") or url:get("password") then
+    target.has_user = true
+  end
+  return target
 end
 
 --- Parses an absolute URL.
@@ -47,7 +72,7 @@ function targets.get(text)
   end
   target = old[text]
   if target == nil then
-    local url, err = core.url(text, { "non_support_scheme" })
+    local url, err = core.url(text, ANY_SCHEME)
     if url == nil then
       if not text:find("^%a[%w+.-]*:") then
         err.message = "the URL has no scheme, such as https://"

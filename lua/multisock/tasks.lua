@@ -3,6 +3,7 @@
 -- the scope ends when all its tasks have.
 local compat = require("multisock.compat")
 local errors = require("multisock.errors")
+local hosted = require("multisock.hosted")
 local scheduler = require("multisock.scheduler")
 local timers = require("multisock.timers")
 local unobserved = require("multisock.unobserved")
@@ -127,7 +128,7 @@ end
 -- @return fn's results @raise what fn raised; or else what a task raised that
 -- nobody awaited, unless there is an on_error
 function tasks.run(fn, ...)
-  if scheduler.is_driving() or scheduler.task or scheduler.is_hosted() then
+  if scheduler.is_driving() or scheduler.task or hosted.is_hosted() then
     error("run: the loop is running already; call the function, or ms.spawn it", 2)
   end
   check_function("run", fn)

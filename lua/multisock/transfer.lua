@@ -29,11 +29,12 @@ local function enter(host, request, started)
   if request.deadline and (deadline == nil or request.deadline < deadline) then
     name, deadline, seconds = "total", request.deadline, limits.total
   end
-  return admission.enter(host, deadline, function()
-    local err = admission.timeout_error(name, seconds)
-    err.url, err.attempts = request:url(), 1
-    return err
-  end)
+  local admitted, result = admission.enter(host, deadline)
+  if not admitted and result == nil then
+    result = admission.timeout_error(name, seconds)
+    result.url, result.attempts = request:url(), 1
+  end
+  return admitted, result
 end
 
 -- A crawler meets hosts without end: from time to time those that nobody uses
@@ -71,7 +72,7 @@ local function find_host(request)
   local host = client.hosts[key]
   if host == nil then
     local known = target.scheme ~= "https" and (target.numeric or given.unix_socket ~= nil)
-    host = admission.new_host(client.limits, known, target.cleartext)
+    host = admission.new_host(client.limits, known, target.scheme == "http")
     remember_host(client, key, host)
   end
   return host
@@ -96,6 +97,19 @@ local function finish_start(self, status, err)
   return transfer.new_response(self.request, status, self)
 end
 
+local TRACES = { verbose = true, debugfunction = true, doh_url = true }
+
+-- Whether libcurl may tell of its work: not where the user listens already, nor
+-- where transfers of its own, as for DoH, would tell the terminal.
+local function may_trace(given)
+  for name in pairs(given.curl or {}) do
+    if TRACES[tostring(name):lower()] then
+      return false
+    end
+  end
+  return given.doh_url == nil
+end
+
 -- A request with limits, a body or progress, or one that opens a connection for
 -- others.
 local function start_guarded(request, host, scout, started)
@@ -114,6 +128,9 @@ local function start_guarded(request, host, scout, started)
   end
   if scout then
     easy:gather("tell_connected", true)
+    if may_trace(request.settings) then
+      easy:gather("version", true)
+    end
   end
   local ok, err = start(host.gate, multi, easy, request.target)
   if not ok then

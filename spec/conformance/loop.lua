@@ -323,6 +323,23 @@ describe("the loop " .. os.getenv("MULTISOCK_LOOP"), function()
       end
     end, 20))
 
+    it("may be Ctrl-C's, while it waits", function()
+      local script = [[
+        local ms = require("multisock")
+        local loop, url = ...
+        ms.use_loop(loop)
+        local pid = io.open("/proc/self/stat"):read("*n")
+        os.execute(("(sleep 0.2; kill -INT %d) &"):format(pid))
+        local started = ms.now()
+        local ok, err = pcall(ms.run, ms.get, url)
+        assert(not ok and ms.now() - started < 10)
+        error(err, 0)
+      ]]
+      local output, status = support.child(script, name, hostile.url("/stall"))
+      assert.equal(1, status, output)
+      assert.is_truthy(output:find("interrupted!", 1, true), output)
+    end)
+
     it("may come in the middle of everything", function()
       local script = [[
         local ms = require("multisock")

@@ -78,13 +78,13 @@ int main(int count, char **words)
     if (L == NULL || count < 2 || uv_loop_init(&loop) != 0)
       return 2;
     luaL_openlibs(L);
-    luaL_requiref(L, "multisock", luaopen_multisock, 0);
-    if (multisock_use_loop(L, &loop) != 0 ||
-        luaL_loadfile(L, words[1]) != LUA_OK)
+    lua_pushcfunction(L, luaopen_multisock);
+    if (lua_pcall(L, 0, 0, 0) != 0 || multisock_use_loop(L, &loop) != 0 ||
+        luaL_loadfile(L, words[1]) != 0)
       return 2;
     for (i = 2; i < count; i++)
       lua_pushstring(L, words[i]);
-    if (lua_pcall(L, count - 2, 0, 0) != LUA_OK)
+    if (lua_pcall(L, count - 2, 0, 0) != 0)
       return 2;
     start(&loop, kind);
     uv_run(&loop, UV_RUN_DEFAULT);

@@ -28,7 +28,8 @@ static void *use(void *host_has)
     lua_pushboolean(L, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, MULTISOCK_CURL_READY);
   }
-  luaL_requiref(L, "multisock", luaopen_multisock, 0);
+  lua_pushcfunction(L, luaopen_multisock);
+  lua_call(L, 0, 0);
   lua_close(L);
   return NULL;
 }

@@ -23,11 +23,17 @@ int url_new(void) { return 1; }
 int loop_open(void) { return 2; }
 int easy_destroy(void) { return 3; }
 
+#if LUA_VERSION_NUM < 502
+#define lua_rawlen lua_objlen
+#endif
+
+static lua_State *main_state;
+
 static void open_all(lua_State *L)
 {
   luaL_openlibs(L);
-  luaL_requiref(L, "multisock", luaopen_multisock, 0);
-  lua_pop(L, 1);
+  lua_pushcfunction(L, luaopen_multisock);
+  lua_call(L, 0, 0);
 }
 
 /* adopt([pointer]): nil, or what multisock_use_loop says. */
@@ -72,7 +78,7 @@ static void on_after(uv_timer_t *timer)
   After *after = (After *)timer;
   lua_rawgeti(after->L, LUA_REGISTRYINDEX, after->function);
   luaL_unref(after->L, LUA_REGISTRYINDEX, after->function);
-  if (lua_pcall(after->L, 0, 0, 0) != LUA_OK) {
+  if (lua_pcall(after->L, 0, 0, 0) != 0) {
     printf("after: %s\n", lua_tostring(after->L, -1));
     lua_pop(after->L, 1);
   }
@@ -85,8 +91,7 @@ static int host_after(lua_State *L)
   lua_Integer ms = luaL_checkinteger(L, 1);
   lua_settop(L, 2);
   after->function = luaL_ref(L, LUA_REGISTRYINDEX);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
-  after->L = lua_tothread(L, -1);
+  after->L = main_state;
   uv_timer_init(&loop, &after->timer);
   uv_timer_start(&after->timer, on_after, (uint64_t)ms, 0);
   return 0;
@@ -101,15 +106,15 @@ static int host_foreign(lua_State *L)
   size_t size = lua_rawlen(L, 1);
   void *copy;
   open_all(other);
-  if (luaL_loadstring(other, luaL_checkstring(L, 2)) != LUA_OK)
+  if (luaL_loadstring(other, luaL_checkstring(L, 2)) != 0)
     return luaL_error(L, "%s", lua_tostring(other, -1));
   copy = lua_newuserdata(other, size);
   memcpy(copy, lua_touserdata(L, 1), size);
-  if (luaL_getmetafield(L, 1, "__name") != LUA_TNIL) {
+  if (luaL_getmetafield(L, 1, "__name")) {
     luaL_getmetatable(other, lua_tostring(L, -1));
     lua_setmetatable(other, -2);
   }
-  if (lua_pcall(other, 1, 1, 0) == LUA_OK)
+  if (lua_pcall(other, 1, 1, 0) == 0)
     lua_pushnil(L);
   else
     lua_pushstring(L, lua_tostring(other, -1));
@@ -122,9 +127,9 @@ static int host_fresh(lua_State *L)
 {
   lua_State *other = luaL_newstate();
   open_all(other);
-  if (luaL_loadstring(other, luaL_checkstring(L, 1)) == LUA_OK) {
+  if (luaL_loadstring(other, luaL_checkstring(L, 1)) == 0) {
     lua_pushstring(other, luaL_checkstring(L, 2));
-    if (lua_pcall(other, 1, 0, 0) == LUA_OK)
+    if (lua_pcall(other, 1, 0, 0) == 0)
       lua_pushnil(other);
   }
   lua_pushstring(L, lua_tostring(other, -1));
@@ -137,7 +142,7 @@ static int host_fresh(lua_State *L)
 static void *call(void *data)
 {
   lua_State *L = data;
-  if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+  if (lua_pcall(L, 0, 0, 0) == 0)
     lua_pushnil(L);
   return NULL;
 }
@@ -214,7 +219,11 @@ static int host_stranger(lua_State *L)
 /* say(text): at once, in the order in which processes say it. */
 static int host_say(lua_State *L)
 {
-  printf("%s\n", luaL_tolstring(L, 1, NULL));
+  lua_settop(L, 1);
+  lua_getglobal(L, "tostring");
+  lua_insert(L, 1);
+  lua_call(L, 1, 1);
+  printf("%s\n", lua_tostring(L, 1));
   fflush(stdout);
   return 0;
 }
@@ -241,16 +250,17 @@ int main(int count, char **words)
   int i, status = 0;
   if (count < 2 || uv_loop_init(&loop) != 0)
     return 2;
+  main_state = L;
   for (i = 0; functions[i].name != NULL; i++)
     lua_register(L, functions[i].name, functions[i].func);
   open_all(L);
-  if (luaL_loadfile(L, words[1]) != LUA_OK) {
+  if (luaL_loadfile(L, words[1]) != 0) {
     printf("%s\n", lua_tostring(L, -1));
     return 2;
   }
   for (i = 2; i < count; i++)
     lua_pushstring(L, words[i]);
-  if (lua_pcall(L, count - 2, 0, 0) != LUA_OK) {
+  if (lua_pcall(L, count - 2, 0, 0) != 0) {
     printf("error: %s\n", lua_tostring(L, -1));
     status = 1;
   }

@@ -48,7 +48,7 @@ static const char script[] =
   "  done = done + 1\n"
   "end\n"
   "local function all()\n"
-  "  local left = math.tointeger(count)\n"
+  "  local left = count\n"
   "  for _ = 1, 10 do\n"
   "    ms.spawn(function()\n"
   "      while left > 0 and not (leave and done > 20) do\n"
@@ -81,15 +81,15 @@ static int run(Worker *worker, int leave)
   if (L == NULL || uv_loop_init(&loop) != 0)
     return 0;
   luaL_openlibs(L);
-  luaL_requiref(L, "multisock", luaopen_multisock, 0);
-  if ((adopted && multisock_use_loop(L, &loop) != 0) ||
-      luaL_loadbuffer(L, script, sizeof script - 1, "=script") != LUA_OK)
+  lua_pushcfunction(L, luaopen_multisock);
+  if (lua_pcall(L, 0, 0, 0) != 0 || (adopted && multisock_use_loop(L, &loop) != 0) ||
+      luaL_loadbuffer(L, script, sizeof script - 1, "=script") != 0)
     goto failed;
   lua_pushinteger(L, worker->transfers);
   lua_pushstring(L, worker->url);
   lua_pushboolean(L, adopted);
   lua_pushstring(L, leave ? worker->slow : NULL);
-  if (lua_pcall(L, 4, 0, 0) != LUA_OK)
+  if (lua_pcall(L, 4, 0, 0) != 0)
     goto failed;
   if (adopted && !leave)
     (void)uv_run(&loop, UV_RUN_DEFAULT);
@@ -115,7 +115,7 @@ static int run(Worker *worker, int leave)
   return worker->message[0] == '\0';
 failed:
   snprintf(worker->message, sizeof worker->message, "%s",
-           luaL_tolstring(L, -1, NULL));
+           lua_tostring(L, -1));
   return 0;
 }
 

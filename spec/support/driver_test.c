@@ -247,6 +247,28 @@ static void two_multis(uv_loop_t *loop, UvDriver *driver, Pool *first)
   CHECK(uvdriver_watched(driver) <= watched + 30);
 }
 
+/* Two connections to a transfer: libcurl 7.88 forgets to wait for one. */
+static void over_ftp(uv_loop_t *loop, UvDriver *driver, Pool *pool,
+                     const char *url, const char *authority)
+{
+  size_t watched = uvdriver_watched(driver);
+  int i;
+  pool->done = pool->failed = 0;
+  for (i = 0; i < 20; i++) {
+    CURL *easy = start(pool, url)->easy;
+    curl_easy_setopt(easy, CURLOPT_CAINFO, authority);
+    curl_easy_setopt(easy, CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
+    /* A timer of the connection would help it on. */
+    curl_easy_setopt(easy, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, 60000L);
+    curl_easy_setopt(easy, CURLOPT_IPRESOLVE, (long)CURL_IPRESOLVE_V4);
+    start_1k(pool);
+  }
+  run(loop, driver);
+  CHECK(pool->done == 40 && pool->failed == 0);
+  CHECK(uvdriver_watched(driver) <= watched + 40);
+  CHECK(!uv_loop_alive(loop));
+}
+
 /* Transfers in the middle of something when their multi goes. */
 static void closed_while_running(const char *stalling)
 {
@@ -281,7 +303,7 @@ int main(int count, char **arguments)
   uv_loop_t loop;
   UvDriver *driver;
   Pool pool;
-  CHECK(count == 4);
+  CHECK(count == 6);
   base = arguments[1];
   CHECK(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
   CHECK(uv_loop_init(&loop) == 0);
@@ -294,6 +316,7 @@ int main(int count, char **arguments)
   refused(&loop, driver, &pool, arguments[2]);
   removed_while_running(&loop, driver, &pool, arguments[3]);
   two_multis(&loop, driver, &pool);
+  over_ftp(&loop, driver, &pool, arguments[4], arguments[5]);
   pool_close(&pool);
   CHECK(uvdriver_watched(driver) == 0);
   run(&loop, driver);              /* what closes is alive until it has */

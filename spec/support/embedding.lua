@@ -11,6 +11,9 @@ local build = os.getenv("MULTISOCK_EMBED_BUILD") or os.getenv("MULTISOCK_BUILD")
 --- Whether threads are watched by ThreadSanitizer.
 embedding.is_tsan = os.getenv("MULTISOCK_TSAN") == "1"
 
+--- The Lua that it was built for: the name of its pkg-config file.
+embedding.lua = os.getenv("MULTISOCK_LUA") or "lua5.4"
+
 local function quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
 end
@@ -77,10 +80,21 @@ function embedding.build(source, kind)
   local program = prefix .. "/" .. source:match("([^/]*)%.c$")
   check(table.concat({
     os.getenv("CC") or "cc", "-std=gnu99 -g -Wall -Wextra -Werror", sanitizers(), "-o", program,
-    source, embedding.pkg_config("--cflags --libs multisock lua5.4", kind),
+    source, embedding.pkg_config("--cflags --libs multisock " .. embedding.lua, kind),
     "-Wl,-rpath," .. prefix .. "/lib -ldl -lpthread",
   }, " "))
   return program
+end
+
+--- Builds a C file that is a Lua module. Returns its folder.
+function embedding.build_module(source)
+  local prefix = embedding.prefix()
+  check(table.concat({
+    os.getenv("CC") or "cc", "-std=gnu99 -g -Wall -Wextra -Werror -shared -fPIC", "-o",
+    prefix .. "/" .. source:match("([^/]*)%.c$") .. ".so", source,
+    embedding.pkg_config("--cflags " .. embedding.lua),
+  }, " "))
+  return prefix
 end
 
 --- Runs such a program. Returns what it wrote to both outputs, and its status.

@@ -186,8 +186,8 @@ async def truncate_chunk(x):
 
 @route("/not-http")
 async def not_http(x):
-    """The greeting of another protocol."""
-    await x.raw(b"SSH-2.0-x\r\n")
+    """The greeting of another protocol, or what `line` says."""
+    await x.raw(x.text("line", "SSH-2.0-x").encode() + b"\r\n")
     x.keep = False
 
 

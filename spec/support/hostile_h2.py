@@ -7,9 +7,14 @@ asks for HTTP/1.1 gets "over 1.1" for every answer.
     /refuse?n=N    the first N requests with this URL: RST_STREAM with
                    REFUSED_STREAM; later ones are answered
     /h1-required   RST_STREAM with HTTP_1_1_REQUIRED
+    /h1-late       the same after headers and half of the body
+    /h1-headers    the same after headers
     /goaway        GOAWAY that says this request was not processed, and a close
     /goaway-later?n=N  the first N times: answers, and GOAWAY after it
     /reset-body    headers, half of the body, RST_STREAM with INTERNAL_ERROR
+    /garbage       bytes that are no frames
+    /hold?n=N      no answer before N requests with this URL wait, on whatever
+                   connections; then "held" for all
     /stall         nothing
     /count         how often each path was asked for, as lines "path count"
 """
@@ -27,6 +32,12 @@ import h2.errors
 import h2.events
 
 COUNT = collections.Counter()
+HELD = collections.defaultdict(list)
+LATE_ERRORS = {
+    "/reset-body": h2.errors.ErrorCodes.INTERNAL_ERROR,
+    "/h1-late": h2.errors.ErrorCodes.HTTP_1_1_REQUIRED,
+    "/h1-headers": h2.errors.ErrorCodes.HTTP_1_1_REQUIRED,
+}
 
 
 class Connection(asyncio.Protocol):
@@ -78,12 +89,19 @@ class Connection(asyncio.Protocol):
         elif url.path == "/goaway-later" and first:
             self.answer(stream, "last\n")
             self.go_away(stream)
-        elif url.path == "/reset-body":
+        elif url.path in LATE_ERRORS:
             self.h2.send_headers(stream, [
                 (":status", "200"), ("content-length", "10")])
-            self.h2.send_data(stream, b"12345")
+            if url.path != "/h1-headers":
+                self.h2.send_data(stream, b"12345")
             self.flush()
-            self.h2.reset_stream(stream, h2.errors.ErrorCodes.INTERNAL_ERROR)
+            self.h2.reset_stream(stream, LATE_ERRORS[url.path])
+        elif url.path == "/garbage":
+            self.transport.write(b"\xff" * 100)
+        elif url.path == "/hold":
+            HELD[target].append((self, stream))
+            if len(HELD[target]) == number:
+                release(HELD.pop(target))
         elif url.path == "/count":
             self.answer(stream, "".join(
                 "%s %d\n" % pair for pair in COUNT.items()))
@@ -99,6 +117,12 @@ class Connection(asyncio.Protocol):
         self.h2.close_connection(last_stream_id=max(last, 0))
         self.flush()
         self.transport.close()
+
+
+def release(held):
+    for connection, stream in held:
+        connection.answer(stream, "held")
+        connection.flush()
 
 
 def end_with_stdin():

@@ -65,7 +65,7 @@ implicit_ssl=%s
 allow_anon_ssl=YES
 force_anon_data_ssl=NO
 force_anon_logins_ssl=NO
-require_ssl_reuse=NO
+require_ssl_reuse=YES
 ssl_ciphers=HIGH
 rsa_cert_file=%s
 rsa_private_key_file=%s
@@ -300,6 +300,7 @@ server:
   logfile: ""
   use-syslog: no
   do-daemonize: no
+  incoming-num-tcp: 200
   access-control: 127.0.0.0/8 allow
   do-not-query-localhost: no
   module-config: "iterator"
@@ -342,6 +343,14 @@ end
 function packaged.hostile_h2()
   local server = python("hostile_h2.py", true)
   server.url = function(path) return ("https://localhost:%d%s"):format(server.port, path) end
+  return server
+end
+
+--- hasty_ftp.py, whose comment says what it does.
+---@return table server with `url`
+function packaged.hasty_ftp()
+  local server = python("hasty_ftp.py")
+  server.url = function(path) return ("ftp://127.0.0.1:%d%s"):format(server.port, path) end
   return server
 end
 

@@ -148,7 +148,9 @@ else
   function loop.resume(visitor)
     local co = visitor.thread
     visitor.thread = nil
-    copas.addthread(co)
+    if co then                      -- else it was no coroutine of Copas
+      copas.addthread(co)
+    end
   end
 end
 

@@ -1,0 +1,250 @@
+-- What no program should do, and what script/fuzz has found to do harm: nothing
+-- from Lua may crash. Most of it shows under script/sanitize only.
+local core = require("multisock.core")
+local get = require("multisock.compat").get
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+
+describe("misuse", function()
+  local nginx, hostile
+
+  setup(function()
+    support.begin()
+    nginx, hostile = servers.nginx(), servers.hostile()
+  end)
+
+  teardown(function()
+    servers.stop_all()
+  end)
+
+  after_each(function()
+    support.collect()
+    assert.equal(0, support.easy_count())
+  end)
+
+  -- A handle that gathers in C, in a multi on a loop of its own.
+  local function collected(url)
+    local loop = assert(core.loop())
+    local multi = assert(core.multi():attach(loop))
+    local easy = support.easy { url = url }:unsetopt("writefunction"):collect()
+    return easy, multi, loop
+  end
+
+  local function finish(easy, loop)
+    support.step(loop, function()
+      loop:news({}, 0, {})
+      return easy:ended() ~= false
+    end)
+  end
+
+  it("of tables of parts that hold themselves", function()
+    local parts = {}
+    parts[1] = { subparts = parts }
+    assert.error_matches(function() core.mime(parts) end, "nested too deeply")
+    local part = core.mime():addpart()
+    assert.error_matches(function() part:subparts(parts) end, "nested too deeply")
+  end)
+
+  it("of a mime function that returns what has no text", function()
+    local raised = {}
+    local strange = setmetatable({}, { __tostring = function() error(raised) end })
+    local easy = support.easy {
+      url = hostile.url("/upload"),
+      mimepost = core.mime { { read = function() return strange end } },
+    }
+    local ok, err = easy:perform()
+    assert.is_nil(ok)
+    assert.equal(raised, err)
+    easy:close()
+  end)
+
+  it("of finalizers that are called by hand", function()
+    local url = assert(core.url(nginx.url("/1k")))
+    local easy, body = support.easy { curlu = url }
+    getmetatable(url).__gc(url)
+    url = nil -- luacheck: ignore 311
+    support.collect()
+    assert.is_true(easy:perform())
+    assert.equal(servers.bytes(1024), table.concat(body))
+    easy:close()
+    local collecting = core.easy():collect()
+    local gc = getmetatable(core.guard(collecting)).__gc
+    for _, other in ipairs { false, 1, io.stdout, collecting } do
+      gc(other)
+    end
+    collecting:close()
+  end)
+
+  it("of a URL that its transfer alone holds", function()
+    local easy, body = support.easy { curlu = assert(core.url(nginx.url("/file/a"))) }
+    local copy = easy:duphandle()
+    easy:close()
+    support.collect()
+    assert.is_true(copy:perform())
+    assert.equal("body-a", table.concat(body))
+    copy:setopt("curlu", nil):setopt("url", nginx.url("/file/b"))
+    assert.is_true(copy:perform())
+    assert.equal("body-abody-b", table.concat(body))
+    copy:close()
+  end)
+
+  it("of a handle that is reset before its list of names was loaded", function()
+    local easy, body = support.easy {
+      url = nginx.url("/file/a"), resolve = { "a.test:1:127.0.0.1" },
+    }
+    easy:reset()
+    easy:setopt { url = nginx.url("/file/a"), noproxy = "*", timeout_ms = 5000,
+      writefunction = function(bytes) body[#body + 1] = bytes end }
+    assert.is_true(easy:perform())
+    assert.equal("body-a", table.concat(body))
+    easy:close()
+  end)
+
+  it("of a handle with cookie files that is reset, and keeps its cookies", function()
+    local easy = support.easy { url = hostile.url("/duplicate-headers"), cookiefile = "" }
+    assert.is_true(easy:perform())
+    local cookies = easy:getinfo("cookielist")
+    assert.is_true(#cookies > 0)
+    easy:reset()
+    assert.same(cookies, easy:getinfo("cookielist"))
+    local share = core.share("cookie")
+    easy:setopt { share = share, cookiefile = "missing" }
+    easy:setopt("cookielist", "Set-Cookie: a=b; domain=a.test")
+    local copy = easy:duphandle()
+    copy:reset()
+    copy:close()
+    easy:reset()
+    assert.equal(1, #easy:getinfo("cookielist"))
+    easy:close()
+    share:close()
+  end)
+
+  it("of a multi that a loop drives", function()
+    local multi, loop = select(2, collected(nginx.url("/1k")))
+    assert.error_matches(function() multi:perform() end, "a loop drives this multi")
+    assert.error_matches(function() multi:socket_action() end, "a loop drives this multi")
+    loop:close()
+  end)
+
+  it("of a descriptor that is no socket", function()
+    local easy, multi, loop = collected(nginx.url("/1k"))
+    easy:close()
+    easy = support.easy { url = nginx.url("/1k"), opensocketfunction = function() return 0 end }
+    assert(multi:add_handle(easy))
+    support.step(loop, function()
+      local ended, _, err = multi:info_read()
+      if ended then
+        assert.truthy(tostring(err):find("no open socket", 1, true), tostring(err))
+      end
+      return ended
+    end)
+    loop:close()
+    easy:close()
+  end)
+
+  it("of a file that is closed while a body is written to it", function()
+    local easy, multi, loop = collected(hostile.url("/stream?n=100000&delay=0.001"))
+    local name = os.tmpname()
+    local file = assert(io.open(name, "wb"))
+    assert(file:write("first "))
+    assert(multi:add_handle(easy))
+    assert.equal(0, easy:sink(file))
+    file:close()
+    finish(easy, loop)
+    assert.is_true(easy:ended())
+    easy:close()
+    loop:close()
+    file = assert(io.open(name, "rb"))
+    assert.equal("first " .. servers.bytes(100000), file:read("a"))
+    file:close()
+    os.remove(name)
+  end)
+
+  it("of snapshots that nobody made", function()
+    local easy = core.easy():collect()
+    local good = easy:snapshot()
+    easy:close()
+    assert.is_nil(core.snapshot(good, "peer"))
+    for at = 1, #good do
+      for _, patch in ipairs { ("\255"):rep(8), ("\255"):rep(48), "\1" } do
+        local bad = good:sub(1, at - 1) .. patch .. good:sub(at + #patch)
+        for _, field in ipairs { "peer", "head", "trailers", "timings" } do
+          pcall(core.snapshot, bad, field)
+        end
+      end
+    end
+    assert.has_error(function() core.snapshot(good .. "x", "head") end)
+  end)
+
+  -- A gate that lets all through at once.
+  local function gate()
+    return core.gate(core.budget(), core.budget(), nil, 100, true, true)
+  end
+
+  it("of numbers that no gate can count with", function()
+    assert.has_error(function() core.gate(core.budget(), core.budget(), nil, 2 ^ 53) end)
+    assert.has_error(function() gate():take(2 ^ 53) end)
+    local loop = core.loop()
+    assert.has_error(function() loop:news({}, 2 ^ 53, {}) end)
+    loop:close()
+  end)
+
+  it("of a handle that a gate drops while its transfer runs", function()
+    local easy, multi, loop = collected(nginx.url("/1k"))
+    local door, task, results = gate(), {}, nil
+    door:keep(easy, multi, true)
+    task.co = coroutine.create(function()
+      results = table.pack(get(door, { url = assert(core.url(nginx.url("/1k"))) }, task))
+    end)
+    assert(coroutine.resume(task.co))
+    door:drop(easy)
+    easy, multi = nil, nil -- luacheck: ignore 311
+    support.collect()
+    local ready = {}
+    support.step(loop, function()
+      loop:news(ready, #ready, {})
+      return ready[1] ~= nil
+    end)
+    assert.equal(task, ready[1])
+    assert(coroutine.resume(task.co))
+    assert.equal(200, results[1])
+    assert.equal(servers.bytes(1024), results[2])
+    assert.is_userdata(results[4])           -- one too many: to be closed
+    assert.is_nil(door:pop())
+    results[4]:close()
+    loop:close()
+  end)
+
+  it("of a handle that a gate has dropped, and of the multi that it was in", function()
+    local easy, multi, loop = collected(nginx.url("/1k"))
+    local door = gate()
+    door:keep(easy, multi, true)
+    door:keep(easy, multi, true)
+    door:drop(easy)
+    assert.is_nil(door:pop())
+    multi:close()
+    multi = nil -- luacheck: ignore 311
+    support.collect()
+    assert.is_nil(easy:home())
+    easy:close()
+    loop:close()
+  end)
+
+  it("of a handle that is started, or set to collect, in its own callback", function()
+    local easy, raised = nil, {}
+    local multi = core.multi()
+    easy = support.easy { url = nginx.url("/1k"), writefunction = function()
+      raised[1] = { pcall(easy.collect, easy) }
+    end }
+    assert.is_true(easy:perform())
+    easy:unsetopt("writefunction"):collect()
+    easy:setopt("xferinfofunction", function()
+      raised[2] = { pcall(core.start, gate(), multi, easy, { url = core.url(nginx.url("/1k")) }) }
+    end)
+    assert.is_true(easy:perform())
+    assert.is_false(raised[1][1])
+    assert.is_false(raised[2][1])
+    easy:close()
+    multi:close()
+  end)
+end)
