@@ -276,7 +276,7 @@ for _, scheme in ipairs({ "ws", "wss" }) do
           assert.equal("message " .. i, bytes)
         end
         assert.equal(closing(1000, ""), got.close)
-        assert.is_true(seen[easy])
+        ended_well(seen[easy])
       end)
 
       it("talks to the other end from within", function()

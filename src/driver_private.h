@@ -62,6 +62,7 @@ struct UvDriver {
   void *on_turn_data;
   int closing;           /* handles whose close callback is outstanding */
   unsigned int curl;     /* the libcurl that runs, as 0xMMmmpp */
+  bool forgetful_quic;   /* see rescue in driver_uv.c */
 };
 
 /* Milliseconds of the clock that all deadlines are on. */
@@ -78,8 +79,9 @@ void multi_action(UvMulti *multi, curl_socket_t fd, int mask);
 /* Makes the timer fire at `deadline` at the latest. */
 void timer_arm(UvDriver *driver, uint64_t deadline);
 
-/* A connection was refused: see rescue in driver_uv.c. */
-void rescue_start(UvDriver *driver);
+/* See rescue in driver_uv.c: a connection was refused; QUIC has got something. */
+void rescue_refused(UvDriver *driver);
+void rescue_quic(UvDriver *driver);
 
 /* Makes the multi look after all of its transfers, in this turn. */
 void multi_sweep_soon(UvMulti *multi);

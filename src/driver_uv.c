@@ -4,6 +4,7 @@
 #include "driver_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "process.h"
 
@@ -12,6 +13,12 @@
    This many sweeps, this far apart, follow each refused connection. */
 #define RESCUE_SWEEPS 8
 #define RESCUE_MS 150
+
+/* HTTP/3 on the QUIC of OpenSSL (libcurl 8.14) forgets uploads: the stream may
+   send again, and neither a timer nor an event will say so. Counted from the
+   last event, of which sweeps leave few. */
+#define QUIC_SWEEPS 200
+#define QUIC_MS 50
 
 /* libcurl before 7.87 has no such macro, and no deprecations. */
 #ifndef CURL_IGNORE_DEPRECATION
@@ -230,7 +237,7 @@ static int on_multi_timer(CURLM *handle, long ms, void *data)
   return 0;
 }
 
-/* ---- Rescue: refused connections on libcurl before 8.4 ---- */
+/* ---- Rescue: sweeps for what libcurl forgets ---- */
 
 static void on_rescue(uv_timer_t *timer)
 {
@@ -250,24 +257,45 @@ static void on_rescue(uv_timer_t *timer)
     (void)uv_timer_stop(&driver->rescue);
 }
 
-void rescue_start(UvDriver *driver)
+static void rescue_start(UvDriver *driver, int sweeps, uint64_t ms)
 {
-  if (driver->curl >= 0x080400)
+  driver->rescue_left = sweeps;
+  if (uv_is_active((uv_handle_t *)&driver->rescue))
     return;
-  driver->rescue_left = RESCUE_SWEEPS;
-  if (!uv_is_active((uv_handle_t *)&driver->rescue))
-    (void)uv_timer_start(&driver->rescue, on_rescue, RESCUE_MS, RESCUE_MS);
+  uv_update_time(driver->loop);                /* see timer_arm */
+  (void)uv_timer_start(&driver->rescue, on_rescue, ms, ms);
+}
+
+void rescue_refused(UvDriver *driver)
+{
+  if (driver->curl < 0x080400)
+    rescue_start(driver, RESCUE_SWEEPS, RESCUE_MS);
+}
+
+void rescue_quic(UvDriver *driver)
+{
+  if (driver->forgetful_quic)
+    rescue_start(driver, QUIC_SWEEPS, QUIC_MS);
+}
+
+/* ngtcp2, which is not concerned, is named before nghttp3. */
+static bool is_forgetful(const curl_version_info_data *info)
+{
+  return info->age >= CURLVERSION_SIXTH && info->quic_version != NULL &&
+         strncmp(info->quic_version, "nghttp3/", 8) == 0;
 }
 
 /* ---- Life ---- */
 
 UvDriver *uvdriver_new(uv_loop_t *loop)
 {
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   UvDriver *driver = calloc(1, sizeof *driver);
   if (driver == NULL)
     return NULL;
   driver->loop = loop;
-  driver->curl = curl_version_info(CURLVERSION_NOW)->version_num;
+  driver->curl = info->version_num;
+  driver->forgetful_quic = is_forgetful(info);
   driver->forks = process_forks;
   ftp_ask_version(driver);
   /* These four cannot fail: they only fill in the handle. */

@@ -192,7 +192,7 @@ static void watch_remove(UvDriver *driver, curl_socket_t fd)
     return;                        /* libcurl may name what it never added */
   watch->wanted = 0;
   if (watch->ours && !watch->has_read)
-    rescue_start(driver);
+    rescue_refused(driver);
   if (!watch_may_stay(watch)) {
     watch_end(watch);
     return;
@@ -227,6 +227,8 @@ static void watch_act(Watch *watch, int status, int events)
     mask = CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR;
     watch->armed = 0;
   }
+  if (watch->ours && !watch->stream)
+    rescue_quic(driver);
   multi_action(watch->multi, fd, mask);
   if (status < 0) {
     watch = watch_find(driver, fd);

@@ -418,6 +418,7 @@ function packaged.nginx(options)
     output("rm -rf " .. quote(www))
   end
   server.port, server.ca = server.ports.TLS, certs .. "/ca.crt"
+  server.folder = www
   server.url = function(path) return ("https://localhost:%d%s"):format(server.port, path) end
   server.log = function(pattern, count)
     return servers.read_log(server.dir .. "/access.log", pattern, count)

@@ -54,7 +54,7 @@ async def main(certificate=None, key=None):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate, key)
     async with websockets.serve(serve, "127.0.0.1", 0, ssl=context,
-                                max_size=None, close_timeout=0.2,
+                                max_size=None, close_timeout=1,
                                 process_request=refuse) as server:
         threading.Thread(target=end_with_stdin, daemon=True).start()
         print("PORT", next(iter(server.sockets)).getsockname()[1], flush=True)
