@@ -79,8 +79,9 @@ void multi_action(UvMulti *multi, curl_socket_t fd, int mask);
 /* Makes the timer fire at `deadline` at the latest. */
 void timer_arm(UvDriver *driver, uint64_t deadline);
 
-/* See rescue in driver_uv.c: a connection was refused; QUIC has got something. */
-void rescue_refused(UvDriver *driver);
+/* See rescue in driver_uv.c: a connection was refused, or FTP may have stalled;
+   QUIC has got something. */
+void rescue_forgotten(UvDriver *driver);
 void rescue_quic(UvDriver *driver);
 
 /* Makes the multi look after all of its transfers, in this turn. */

@@ -266,7 +266,7 @@ static void rescue_start(UvDriver *driver, int sweeps, uint64_t ms)
   (void)uv_timer_start(&driver->rescue, on_rescue, ms, ms);
 }
 
-void rescue_refused(UvDriver *driver)
+void rescue_forgotten(UvDriver *driver)
 {
   if (driver->curl < 0x080400)
     rescue_start(driver, RESCUE_SWEEPS, RESCUE_MS);

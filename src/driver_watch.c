@@ -192,7 +192,7 @@ static void watch_remove(UvDriver *driver, curl_socket_t fd)
     return;                        /* libcurl may name what it never added */
   watch->wanted = 0;
   if (watch->ours && !watch->has_read)
-    rescue_refused(driver);
+    rescue_forgotten(driver);
   if (!watch_may_stay(watch)) {
     watch_end(watch);
     return;
