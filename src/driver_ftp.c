@@ -85,7 +85,7 @@ void ftp_on_timeout(UvMulti *multi)
   if (!driver->ftp_stalls || driver->transfers == 0)
     return;
   if (driver->transfers > FEW) {
-    rescue_start(driver);
+    rescue_refused(driver);
     return;
   }
   while (at != NULL && (at->multi != multi || at->wanted != 0 ||
