@@ -97,12 +97,22 @@ for name, kind in pairs({
       end
     end, 20))
 
-    it("runs one after the other on one connection", helper.task(function()
+    it("runs one after the other, and some always at once", helper.task(function()
       local client <close> = ms.client(given())
       for _ = 1, 10 do
         assert.equal("one\ntwo\n", ms.assert(client:get(server.url("/text.txt"))):text())
       end
-    end, 20))
+      local urls = {}
+      for i = 1, 40 do
+        urls[i] = server.url("/text.txt")
+      end
+      local texts = ms.map(urls, function(url)
+        return ms.assert(client:get(url)):text()
+      end, { concurrency = 5 })
+      for i = 1, 40 do
+        assert.equal("one\ntwo\n", texts[i])
+      end
+    end, 30))
 
     it("is cut off half-way, and the client still works", helper.task(function()
       local client <close> = ms.client(given())

@@ -8,7 +8,9 @@ local settings = require("multisock.settings")
 local handles = {}
 
 local function configure(easy, request)
-  local ok, err = settings.apply(easy, request.settings, request.client.settings)
+  local target = request.target
+  local ok, err = settings.apply(easy, request.settings, request.client.settings,
+    target and target.scheme)
   if ok then
     ok, err = request_module.apply(easy, request)
   end

@@ -65,12 +65,20 @@ local function set_apart(set, raw)
   end
 end
 
+-- A server may insist that a data connection goes on with the TLS session of its
+-- control connection (vsftpd does by itself). libcurl before 8.12 keeps sessions
+-- with the handle, so that another handle cannot use that control connection.
+local function keeps_session(raw, scheme)
+  return curl_number < 0x080c00 and (scheme == "ftps" or (scheme == "ftp" and raw.use_ssl ~= nil))
+end
+
 --- Puts on a handle what a request may speak.
 -- @param set function(name, value)
 -- @param given table its settings
 -- @param base table those of its client: what both have in common, all requests
 -- of the client have
-function protocols.apply(set, given, base)
+-- @param scheme? string of its URL
+function protocols.apply(set, given, base, scheme)
   local raw = given.curl or {}
   set_allowed(set, given.protocols)
   local ssh = speaks_ssh(given.protocols)
@@ -79,7 +87,8 @@ function protocols.apply(set, given, base)
     set("ssh_knownhosts", (os.getenv("HOME") or "") .. "/.ssh/known_hosts")
   end
   local own_curl = given.curl ~= base.curl
-  if (own_curl and ssh and names_any(raw, TRUST))
+  if keeps_session(raw, scheme)
+    or (own_curl and ssh and names_any(raw, TRUST))
     or (raw.use_ssl ~= nil and (own_curl or given.tls ~= base.tls)) then
     set_apart(set, raw)
   end

@@ -321,8 +321,9 @@ local MAX_MS = 2 ^ 31 - 1
 
 --- Puts settings on a handle that is fresh from core.easy or reset.
 -- @param base table the settings of its client
+-- @param scheme? string of its URL, where that is known
 -- @return true; or nil, err when libcurl refuses one
-function settings.apply(easy, given, base)
+function settings.apply(easy, given, base, scheme)
   local refused
   local function set(name, value)
     if value ~= nil and not refused then
@@ -342,7 +343,7 @@ function settings.apply(easy, given, base)
       .. "is " .. core.version().curl)
   end
   set("http_version", HTTP_VERSION[given.http_version])
-  protocols.apply(set, given, base)
+  protocols.apply(set, given, base, scheme)
   set_proxy(set, given)
   easy:gather("proxied", given.proxy ~= nil and given.proxy ~= false)
   set_tls(set, given.tls or {})
