@@ -33,7 +33,7 @@ describe("errors", function()
   local function fail(options)
     local easy = support.easy(options)
     local ok, err = easy:perform()
-    assert.is_nil(ok)
+    assert.is_nil(ok, tostring(options.url))
     easy:close()
     return err
   end

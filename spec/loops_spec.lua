@@ -42,7 +42,8 @@ end
 -- Runs spec files with busted on a loop. Returns its output, and the counts.
 local function conform(name, ...)
   local result = os.tmpname()
-  local command = ("MULTISOCK_LOOP='%s' MULTISOCK_RESULT='%s' LUA_PATH='%s' LUA_CPATH='%s' "
+  local command = support.leaks_of(name) .. ("MULTISOCK_LOOP='%s' MULTISOCK_RESULT='%s' "
+    .. "LUA_PATH='%s' LUA_CPATH='%s' "
     .. "timeout %d %s \"$(command -v busted)\" --output=script/busted-handler.lua %s 2>&1"):format(
     name, result, package.path .. (name == "copas" and OLDER or ""), package.cpath,
     math.ceil(helper.seconds(300)), os.getenv("LUA") or "lua5.4", table.concat({ ... }, " "))
