@@ -22,10 +22,17 @@ local function launch(name, files, command)
     words[#words + 1] = word
   end
   local server = servers.start(name, dir, words, "stdout")
+  local deadline, text = os.time() + 5, read_file(dir .. "/stdout")
+  while not text:find("READY\n", 1, true) do
+    assert(os.time() < deadline, name .. " told no ports: " .. text)
+    os.execute("sleep 0.02")
+    text = read_file(dir .. "/stdout")
+  end
   server.ports = {}
-  for label, port in read_file(dir .. "/stdout"):gmatch("([A-Z0-9_]+)_PORT (%d+)\n") do
+  for label, port in text:gmatch("([A-Z0-9_]+)_PORT (%d+)\n") do
     server.ports[label] = tonumber(port)
   end
+  assert(next(server.ports), name .. " has no ports: " .. text)
   return server
 end
 
