@@ -59,24 +59,17 @@ static size_t on_interleave(char *bytes, size_t one, size_t size, void *data)
 
 /* ---- Bytes that leave ---- */
 
-typedef struct Room {
-  char *bytes;
-  size_t room;
-  size_t size;
-} Room;
-
-static int read_body(lua_State *L)
+void callbacks_read(lua_State *L, const char *name, CallbacksRoom *call)
 {
-  Room *call = lua_touserdata(L, 1);
   lua_pushinteger(L, (lua_Integer)call->room);
   lua_call(L, 1, 1);
   call->size = 0;
   if (lua_type(L, -1) == LUA_TSTRING) {
     const char *chunk = lua_tolstring(L, -1, &call->size);
     if (call->size > call->room)
-      return luaL_error(L, "readfunction returned " INTEGER " bytes, "
-                        INTEGER " were asked for",
-                        INTEGER_VALUE(call->size), INTEGER_VALUE(call->room));
+      luaL_error(L, "%s returned " INTEGER " bytes, " INTEGER
+                 " were asked for", name, INTEGER_VALUE(call->size),
+                 INTEGER_VALUE(call->room));
     memcpy(call->bytes, chunk, call->size);
   }
   else if (lua_isinteger(L, -1) &&
@@ -85,29 +78,28 @@ static int read_body(lua_State *L)
     call->size = (size_t)lua_tointeger(L, -1);
   else if (!lua_isnil(L, -1))
     /* Another number would send what the buffer held before. */
-    callbacks_refuse(L, "readfunction",
-                     "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
+    callbacks_refuse(L, name, "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
+  lua_pop(L, 1);
+}
+
+static int read_body(lua_State *L)
+{
+  callbacks_read(L, "readfunction", lua_touserdata(L, 1));
   return 0;
 }
 
 static size_t on_read(char *bytes, size_t one, size_t room, void *data)
 {
-  Room call;
+  CallbacksRoom call;
   call.bytes = bytes;
   call.room = one * room;
   return callbacks_run(data, CURLOPT_READFUNCTION, read_body, &call)
            ? call.size : CURL_READFUNC_ABORT;
 }
 
-typedef struct Seek {
-  curl_off_t offset;
-  int origin;
-  int result;
-} Seek;
-
-static int seek_body(lua_State *L)
+int callbacks_seek_body(lua_State *L)
 {
-  Seek *call = lua_touserdata(L, 1);
+  CallbacksSeek *call = lua_touserdata(L, 1);
   lua_pushinteger(L, call->offset);
   lua_pushstring(L, call->origin == SEEK_SET
                       ? "set" : call->origin == SEEK_CUR ? "cur" : "end");
@@ -119,10 +111,10 @@ static int seek_body(lua_State *L)
 
 static int on_seek(void *data, curl_off_t offset, int origin)
 {
-  Seek call;
+  CallbacksSeek call;
   call.offset = offset;
   call.origin = origin;
-  return callbacks_run(data, CURLOPT_SEEKFUNCTION, seek_body, &call)
+  return callbacks_run(data, CURLOPT_SEEKFUNCTION, callbacks_seek_body, &call)
            ? call.result : CURL_SEEKFUNC_FAIL;
 }
 

@@ -51,6 +51,26 @@ int callbacks_code(lua_State *L, const char *name, int refuse);
 /* Raises what `name` should have returned; the result is on top. */
 int callbacks_refuse(lua_State *L, const char *name, const char *expected);
 
+/* Where a read function's bytes go. */
+typedef struct CallbacksRoom {
+  char *bytes;
+  size_t room;
+  size_t size;             /* or what libcurl's read callbacks return */
+} CallbacksRoom;
+
+/* For a body: calls the read function on top of the stack, which is popped,
+   and takes what it returned; raises what is none of that. */
+void callbacks_read(lua_State *L, const char *name, CallbacksRoom *call);
+
+typedef struct CallbacksSeek {
+  curl_off_t offset;
+  int origin;
+  int result;              /* CURL_SEEKFUNC_... */
+} CallbacksSeek;
+
+/* The body of a seek function; `call` is a CallbacksSeek. */
+int callbacks_seek_body(lua_State *L);
+
 /* The two parts of callbacks_prepare. */
 void callbacks_prepare_sockets(lua_State *L, Easy *easy, int self, int owner);
 void callbacks_renew_wildcard(lua_State *L, Easy *easy, int self);

@@ -58,10 +58,8 @@ static bool run(const MimeStream *stream, lua_Integer index,
 }
 
 typedef struct Chunk {
+  CallbacksRoom to;
   const MimeStream *stream;
-  char *bytes;
-  size_t room;
-  size_t size;             /* or what libcurl's read callbacks return */
 } Chunk;
 
 static size_t room_in(const MimeStream *stream, size_t room)
@@ -70,34 +68,14 @@ static size_t room_in(const MimeStream *stream, size_t room)
   return stream->size >= 0 && left < (curl_off_t)room ? (size_t)left : room;
 }
 
-static bool is_number(lua_State *L, lua_Integer number)
-{
-  return lua_isinteger(L, -1) && lua_tointeger(L, -1) == number;
-}
-
 static int read_body(lua_State *L)
 {
   static const char name[] = "mime read function";
   Chunk *call = lua_touserdata(L, 1);
   const MimeStream *stream = call->stream;
-  lua_pushinteger(L, (lua_Integer)call->room);
-  lua_call(L, 1, 1);
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    const char *chunk = lua_tolstring(L, -1, &call->size);
-    if (call->size > call->room)
-      return luaL_error(L, "%s returned " INTEGER " bytes, " INTEGER
-                        " were asked for", name, INTEGER_VALUE(call->size),
-                        INTEGER_VALUE(call->room));
-    memcpy(call->bytes, chunk, call->size);
-  }
-  else if (is_number(L, CURL_READFUNC_PAUSE) ||
-           is_number(L, CURL_READFUNC_ABORT))
-    call->size = (size_t)lua_tointeger(L, -1);
-  else if (!lua_isnil(L, -1))
-    /* Another number would send what the buffer held before. */
-    callbacks_refuse(L, name, "string, nil, READFUNC_PAUSE or READFUNC_ABORT");
+  callbacks_read(L, name, &call->to);
   /* The server waits for all bytes that were announced. */
-  if (call->size == 0 && stream->size > stream->sent)
+  if (call->to.size == 0 && stream->size > stream->sent)
     return luaL_error(L, "%s ended after " INTEGER " bytes, size is " INTEGER,
                       name, INTEGER_VALUE(stream->sent),
                       INTEGER_VALUE(stream->size));
@@ -107,39 +85,22 @@ static int read_body(lua_State *L)
 static size_t on_read(char *bytes, size_t one, size_t room, void *data)
 {
   MimeStream *stream = data;
-  Chunk call = { stream, bytes, room_in(stream, one * room), 0 };
-  if (call.room == 0)
+  Chunk call = { { bytes, room_in(stream, one * room), 0 }, stream };
+  CallbacksRoom *to = &call.to;
+  if (to->room == 0)
     return 0;
   if (!run(stream, stream->index, read_body, &call))
     return CURL_READFUNC_ABORT;
-  if (call.size != CURL_READFUNC_ABORT && call.size != CURL_READFUNC_PAUSE)
-    stream->sent += (curl_off_t)call.size;
-  return call.size;
-}
-
-typedef struct Seek {
-  curl_off_t offset;
-  int origin;
-  int result;
-} Seek;
-
-static int seek_body(lua_State *L)
-{
-  Seek *call = lua_touserdata(L, 1);
-  lua_pushinteger(L, call->offset);
-  lua_pushstring(L, call->origin == SEEK_SET
-                      ? "set" : call->origin == SEEK_CUR ? "cur" : "end");
-  lua_call(L, 2, 1);
-  call->result = lua_isnil(L, -1) || lua_toboolean(L, -1)
-                   ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
-  return 0;
+  if (to->size != CURL_READFUNC_ABORT && to->size != CURL_READFUNC_PAUSE)
+    stream->sent += (curl_off_t)to->size;
+  return to->size;
 }
 
 static int on_seek(void *data, curl_off_t offset, int origin)
 {
   MimeStream *stream = data;
-  Seek call = { offset, origin, CURL_SEEKFUNC_FAIL };
-  if (!run(stream, stream->index + 1, seek_body, &call))
+  CallbacksSeek call = { offset, origin, CURL_SEEKFUNC_FAIL };
+  if (!run(stream, stream->index + 1, callbacks_seek_body, &call))
     return CURL_SEEKFUNC_FAIL;
   if (call.result == CURL_SEEKFUNC_OK && origin == SEEK_SET)
     stream->sent = offset;
