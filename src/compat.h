@@ -191,6 +191,22 @@ static inline bool compat_newtype(lua_State *L, const char *type)
   return true;
 }
 
+/* The whole of a type that has nothing else: its metamethods (NULL: none) and
+   its methods. */
+static inline void compat_opentype(lua_State *L, const char *type,
+                                   const luaL_Reg *metamethods,
+                                   const luaL_Reg *methods)
+{
+  if (!compat_newtype(L, type))
+    return;
+  if (metamethods != NULL)
+    luaL_setfuncs(L, metamethods, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
 /* As luaL_checkudata. */
 static inline void *compat_checkudata(lua_State *L, int idx, const char *type)
 {

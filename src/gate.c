@@ -416,29 +416,19 @@ static const luaL_Reg budget_methods[] = {
   { NULL, NULL }
 };
 
+static const luaL_Reg gate_metamethods[] = {
+  { "__gc", gate_gc },             { NULL, NULL }
+};
+
 static const luaL_Reg functions[] = {
   { "budget", budget_new },        { "gate", gate_new },
   { NULL, NULL }
 };
 
-static void open_type(lua_State *L, const char *type, const luaL_Reg *methods)
-{
-  if (!compat_newtype(L, type))
-    return;
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  if (type == gate_type) {
-    lua_pushcfunction(L, gate_gc);
-    lua_setfield(L, -2, "__gc");
-  }
-  lua_pop(L, 1);
-}
-
 /* Adds its functions to the table on top: core. */
 void gate_open(lua_State *L)
 {
-  open_type(L, budget_type, budget_methods);
-  open_type(L, gate_type, gate_methods);
+  compat_opentype(L, budget_type, NULL, budget_methods);
+  compat_opentype(L, gate_type, gate_metamethods, gate_methods);
   luaL_setfuncs(L, functions, 0);
 }

@@ -569,20 +569,8 @@ static const luaL_Reg part_metamethods[] = {
   { "__tostring", part_tostring }, { NULL, NULL }
 };
 
-static void open_type(lua_State *L, const char *type,
-                      const luaL_Reg *metamethods, const luaL_Reg *methods)
-{
-  if (!compat_newtype(L, type))
-    return;
-  luaL_setfuncs(L, metamethods, 0);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 void mime_open(lua_State *L)
 {
-  open_type(L, mime_type, mime_metamethods, mime_methods);
-  open_type(L, part_type, part_metamethods, part_methods);
+  compat_opentype(L, mime_type, mime_metamethods, mime_methods);
+  compat_opentype(L, part_type, part_metamethods, part_methods);
 }

@@ -71,10 +71,5 @@ static const luaL_Reg methods[] = {
 
 void newsbox_open(lua_State *L)
 {
-  if (!compat_newtype(L, newsbox_type))
-    return;
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  compat_opentype(L, newsbox_type, NULL, methods);
 }

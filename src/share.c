@@ -313,11 +313,5 @@ static const luaL_Reg metamethods[] = {
 
 void share_open(lua_State *L)
 {
-  if (!compat_newtype(L, share_type))
-    return;
-  luaL_setfuncs(L, metamethods, 0);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  compat_opentype(L, share_type, metamethods, methods);
 }

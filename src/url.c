@@ -280,11 +280,5 @@ static const luaL_Reg metamethods[] = {
 
 void url_open(lua_State *L)
 {
-  if (!compat_newtype(L, url_type))
-    return;
-  luaL_setfuncs(L, metamethods, 0);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  compat_opentype(L, url_type, metamethods, methods);
 }
