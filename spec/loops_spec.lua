@@ -187,7 +187,7 @@ describe("every loop", function()
           local output, status = support.child(([[
             package.path = package.path .. %q
             require("multisock").use_loop(%q)
-          ]]):format(OLDER, name) .. script)
+          ]]):format(OLDER, name) .. script, name)
           assert.equal(0, status, output)
           assert.is_truthy(output:find("200", 1, true) or output:find("^%d+\tnil")
             or output:find("^fastest:\thttp"), output)
