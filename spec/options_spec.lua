@@ -394,7 +394,7 @@ describe("options", function()
       headerdata = path, stderr = path, postfields = "x", copypostfields = "x", private = {},
       altsvc_ctrl = 4, http_version = 2, localport = 5000, rtsp_request = 1, ech = "false",
       maxconnects = 5, localportrange = 10, ssl_signature_algorithms = "rsa_pss_rsae_sha256",
-      interface = "lo", alt_svc = path, hsts = path, altsvc = path,
+      interface = "lo", alt_svc = path, hsts = path, altsvc = path, cookiejar = path,
     }
     local kinds = {
       long = 1, values = 0, off_t = 1, string = "x", list = { "x" }, blob = "x",
