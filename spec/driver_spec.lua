@@ -18,7 +18,7 @@ describe("the libuv driver", function()
 
   setup(function()
     nginx, hostile = servers.nginx(), servers.hostile()
-    ftps = packaged.ftp({ implicit = true })
+    ftps = packaged.ftp({ implicit = true, any_session = true })
     program = os.tmpname()
     local sanitize = os.getenv("MULTISOCK_SANITIZE") == "1"
       and "-fsanitize=address,undefined -fno-sanitize-recover=undefined" or ""

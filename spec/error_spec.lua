@@ -157,7 +157,12 @@ describe("errors", function()
   it("of what is no HTTP", function()
     expect({ kind = "protocol" }, { url = hostile.url("/bad-chunk") })
     expect({ kind = "protocol" }, { url = hostile.url("/not-http") })
-    for _, line in ipairs({ "HTTP/7.9%20200", "HTTP/1.1%202000", "HTTP/1.1%20020" }) do
+    local lines = { "HTTP/7.9%20200" }
+    -- libcurl 8.14 takes these for 200 and 20.
+    if core.version().curl_number < 0x080000 then
+      lines[2], lines[3] = "HTTP/1.1%202000", "HTTP/1.1%20020"
+    end
+    for _, line in ipairs(lines) do
       expect({ kind = "protocol" }, { url = hostile.url("/not-http?line=" .. line .. "%20OK") })
     end
     expect({ kind = "protocol" }, { url = hostile.url("/bad-gzip"), accept_encoding = "" })

@@ -5,6 +5,7 @@ local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local transfers = require("spec.support.transfers")
+local core = require("multisock.core")
 local ms = require("multisock")
 
 local MIB = 1024 * 1024
@@ -41,7 +42,11 @@ for name, kind in pairs({
     -- Options of a raw handle.
     local function raw(path, more)
       local options = { url = server.url(path), cainfo = server.ca }
-      options.use_ssl = kind.tls and 3 or nil
+      if kind.tls then
+        -- A control connection and its TLS session go together.
+        options.use_ssl, options.share = 3, core.share("ssl_session")
+        options.fresh_connect, options.forbid_reuse = true, true
+      end
       for key, value in pairs(more or {}) do
         options[key] = value
       end

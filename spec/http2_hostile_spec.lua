@@ -3,7 +3,12 @@
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local transfers = require("spec.support.transfers")
+local core = require("multisock.core")
 local ms = require("multisock")
+
+local newer = core.version().curl_number >= 0x080000
+-- libcurl 7.88 tells a GOAWAY at once, 8.14 when it has tried five times.
+local GONE = newer and "CURLE_RECV_ERROR" or "CURLE_HTTP2"
 
 describe("an HTTP/2 server", function()
   local server, client, run
@@ -112,7 +117,7 @@ describe("an HTTP/2 server", function()
     end, 20))
 
   it("that goes away without an answer has closed", helper.task(function()
-    assert.same({ "closed", "CURLE_HTTP2", true }, failure(server.url("/goaway")))
+    assert.same({ "closed", GONE, true }, failure(server.url("/goaway")))
     local bodies, failed = many(server.url("/goaway"), 20)
     assert.equal(0, #bodies)
     for _, err in ipairs(failed) do
@@ -144,10 +149,11 @@ describe("an HTTP/2 server", function()
       assert.equal("ok", ms.assert(client:get(server.url("/ok"))):text())
     end, 20))
 
-  it("that sends no frames has closed", helper.task(function()
-    assert.equal("closed", failure(server.url("/garbage"))[1])
-    assert.equal("ok", ms.assert(client:get(server.url("/ok"))):text())
-  end, 20))
+  it("that sends no frames has closed, or broken the protocol where libcurl says so",
+    helper.task(function()
+      assert.equal(newer and "protocol" or "closed", failure(server.url("/garbage"))[1])
+      assert.equal("ok", ms.assert(client:get(server.url("/ok"))):text())
+    end, 20))
 
   it("is left when the task is cancelled", helper.task(function()
     local tasks = {}
@@ -168,7 +174,7 @@ describe("an HTTP/2 server", function()
       return { url = server.url(path), cainfo = server.ca, http_version = 4 }
     end
     local _, err = transfers.run(raw("/goaway"))
-    assert.same({ "closed", "CURLE_HTTP2" }, { err.kind, err.code })
+    assert.same({ "closed", GONE }, { err.kind, err.code })
     assert.equal("over 1.1", transfers.run(raw("/h1-required")))
     transfers.run_many(20, function()
       return raw("/h1-required"), "over 1.1"

@@ -65,11 +65,19 @@ local function set_apart(set, raw)
   end
 end
 
+local function is_ftp_with_tls(raw, scheme)
+  return scheme == "ftps" or (scheme == "ftp" and raw.use_ssl ~= nil)
+end
+
 -- A server may insist that a data connection goes on with the TLS session of its
--- control connection (vsftpd does by itself). libcurl before 8.12 keeps sessions
--- with the handle, so that another handle cannot use that control connection.
-local function keeps_session(raw, scheme)
-  return curl_number < 0x080c00 and (scheme == "ftps" or (scheme == "ftp" and raw.use_ssl ~= nil))
+-- control connection (vsftpd does by itself). So each handle keeps its sessions
+-- to itself, and therefore its control connection, too. libcurl before 8.12 does
+-- so with sessions; newer ones lend them to whatever else the multi runs.
+local function keep_session(set, raw)
+  set_apart(set, raw)
+  if curl_number >= 0x080c00 and raw.share == nil then
+    set("share", core.share({ "ssl_session" }))
+  end
 end
 
 --- Puts on a handle what a request may speak.
@@ -87,8 +95,9 @@ function protocols.apply(set, given, base, scheme)
     set("ssh_knownhosts", (os.getenv("HOME") or "") .. "/.ssh/known_hosts")
   end
   local own_curl = given.curl ~= base.curl
-  if keeps_session(raw, scheme)
-    or (own_curl and ssh and names_any(raw, TRUST))
+  if is_ftp_with_tls(raw, scheme) then
+    keep_session(set, raw)
+  elseif (own_curl and ssh and names_any(raw, TRUST))
     or (raw.use_ssl ~= nil and (own_curl or given.tls ~= base.tls)) then
     set_apart(set, raw)
   end

@@ -275,6 +275,8 @@ function request.new(client, method, url, options)
     if not ok then
       return nil, err
     end
+    -- Other protocols may need more on a handle: protocols.lua.
+    self.is_plain = self.is_plain and target.web
   end
   self.target = target
   if self.body and not target.web then

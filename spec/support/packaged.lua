@@ -72,7 +72,7 @@ implicit_ssl=%s
 allow_anon_ssl=YES
 force_anon_data_ssl=NO
 force_anon_logins_ssl=NO
-require_ssl_reuse=YES
+require_ssl_reuse=%s
 ssl_ciphers=HIGH
 rsa_cert_file=%s
 rsa_private_key_file=%s
@@ -80,7 +80,10 @@ rsa_private_key_file=%s
 
 --- vsftpd: /1k, /text.txt, /1m, /big (50 MiB), /upload (to write to). Who is not
 --- `anonymous` is refused.
----@param options? {tls: boolean, implicit: boolean, rate: integer, clients: integer}
+---@param options? {tls: boolean, implicit: boolean, any_session: boolean, rate: integer,
+---  clients: integer}
+--- `any_session`: a data connection need not go on with the TLS session of its own
+--- control connection
 ---@return table server with `url`, and `ca` for TLS
 function packaged.ftp(options)
   options = options or {}
@@ -92,7 +95,8 @@ function packaged.ftp(options)
   output("mkdir -p " .. quote(www .. "/upload") .. " && mkdir -m 755 " .. quote(www .. ".empty"))
   local server = launch("vsftpd", {
     ["vsftpd.conf"] = FTP:format(www, options.rate or 0, options.clients or 0, www .. ".empty",
-      tls and "YES" or "NO", options.implicit and "YES" or "NO", certs .. "/server.crt",
+      tls and "YES" or "NO", options.implicit and "YES" or "NO",
+      options.any_session and "NO" or "YES", certs .. "/server.crt",
       certs .. "/server.key"),
   }, { vsftpd, "@DIR@/vsftpd.conf" })
   local stop = server.stop
