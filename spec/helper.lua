@@ -1,6 +1,5 @@
 -- Loaded by busted before the specs: a deadline for each, a leak check after
 -- each, and an aggressive collector when MULTISOCK_STRESS_GC asks for it.
-local busted = require("busted")
 local admission = require("multisock.admission")
 local compat = require("multisock.compat")
 local ms = require("multisock")
@@ -50,17 +49,21 @@ helper.timing_is_real = TIME_SCALE == 1
 --- Whether blocks close variables at their end: `local x <close> =`.
 helper.has_close = portable == nil
 
+-- Ends the spec that runs as skipped. It has `pending` in its own environment;
+-- `busted.pending` would do nothing there.
+local pending = require("busted.core")().pending
+
 --- A spec of what happens at the end of a block.
 function helper.of_block(fn)
   return helper.has_close and fn or function()
-    busted.pending(_VERSION .. " closes no variables at the end of a block")
+    pending(_VERSION .. " closes no variables at the end of a block")
   end
 end
 
 --- A spec of waiting in a for loop, a metamethod or pcall, in a task.
 function helper.of_loop(fn)
   return compat.yields_in_pcall and fn or function()
-    busted.pending("Lua 5.1 cannot suspend there")
+    pending("Lua 5.1 cannot suspend there")
   end
 end
 

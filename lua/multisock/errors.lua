@@ -50,7 +50,8 @@ function errors.misuse(message)
   local level = 2
   local info = debug.getinfo(level, "Sl")
   while info do
-    if info.what ~= "C" and info.source:sub(1, #PACKAGE) ~= PACKAGE then
+    -- Lua 5.1 has a frame for each tail call, which is nowhere.
+    if info.what ~= "C" and info.what ~= "tail" and info.source:sub(1, #PACKAGE) ~= PACKAGE then
       error(("%s:%d: %s"):format(info.short_src, info.currentline, message), 0)
     end
     level = level + 1
