@@ -76,7 +76,7 @@ end
 local function keep_session(set, raw)
   set_apart(set, raw)
   if curl_number >= 0x080c00 and raw.share == nil then
-    set("share", core.share({ "ssl_session" }))
+    set("share", core.share("ssl_session"))
   end
 end
 
