@@ -123,6 +123,24 @@ describe("a gate", function()
     multi:close()
   end)
 
+  it("lets go of all", function()
+    local gate, multi = new_gate({ known = true }), core.multi()
+    local watch = setmetatable({}, { __mode = "k" })
+    for _ = 1, 3 do
+      local easy = core.easy()
+      watch[easy] = true
+      gate:keep(easy, multi, true)
+    end
+    gate:disown()
+    assert.is_nil(gate:pop())
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(watch))
+    assert.is_true(gate:take(0))    -- its budgets are there
+    gate:leave()
+    multi:close()
+  end)
+
   it("refuses what is none", function()
     local gate = new_gate({ known = true })
     assert.has_error(function() gate.take({}) end)

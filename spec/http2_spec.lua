@@ -173,6 +173,29 @@ describe("HTTP/2", function()
     assert.is_true(ms.assert(client:get(nginx.tls_url("/upload/h2"))):text() == body)
   end, 20))
 
+  it("does not meet HTTP/1.1 that is busy: their answers are not mixed up",
+    helper.task(function()
+      local size
+      ms.group(function(group)
+        group:spawn(function()
+          local response = ms.assert(client:get(nginx.tls_url("/slow?rate=400000"),
+            { http_version = "1.1" }))
+          assert.equal("1.1", response.http_version)
+          size = #ms.assert(response:text())
+        end)
+        ms.sleep(0.3)
+        for i = 1, 5 do
+          group:spawn(function()
+            local response = ms.assert(client:get(nginx.tls_url("/file/" .. i)))
+            assert.same({ "2", "body-" .. i }, { response.http_version, response:text() })
+          end)
+          ms.sleep(0.1)
+        end
+        assert.is_nil(size)           -- it was busy all the while
+      end)
+      assert.equal(MIB, size)
+    end, 20))
+
   it("is left for HTTP/1.1 when asked to", helper.task(function()
     assert.equal("2", ms.assert(client:get(nginx.tls_url("/1k"))).http_version)
     local response = ms.assert(client:get(nginx.tls_url("/1k"), { http_version = "1.1" }))

@@ -2,12 +2,13 @@
 local pool = require("multisock.pool")
 
 local function new_pool(idle, files)
-  local given = {}
-  local made = pool.new(function(most)
+  local given, shared = {}, {}
+  local made = pool.new(function(most, shares)
     given[#given + 1] = most
+    shared[#shared + 1] = shares
     return { close = function(self) self.closed = true end }
   end, idle, files or 20000)
-  return made, given
+  return made, given, shared
 end
 
 describe("a pool", function()
@@ -37,6 +38,18 @@ describe("a pool", function()
       made:unassign(made[7])
     end
     assert.equal(made[7], made:assign(true))
+  end)
+
+  it("keeps apart what must not share a connection", function()
+    local made, _, shares = new_pool(5)
+    for _ = 1, 40 do
+      local multi = made:assign(true, true)
+      assert.equal(made[2], multi)
+      assert.is_false(made:is_shared(multi))
+    end
+    assert.equal(made[1], made:assign(false))
+    assert.is_true(made:is_shared(made[1]))
+    assert.same({ true, not pool.mixes_up }, shares)
   end)
 
   it("shares the descriptors among its multis", function()

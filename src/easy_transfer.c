@@ -274,6 +274,17 @@ static int easy_marks(lua_State *L)
   return 6;
 }
 
+/*** Whether the server wants this request in HTTP/1.1, and it failed because its
+multi must not get such a connection: libcurl before 8.5 mixes up what runs on
+connections of both kinds.
+@return boolean */
+static int easy_demanded_http1(lua_State *L)
+{
+  Easy *easy;
+  lua_pushboolean(L, receiver_check(L, &easy)->demanded_http1);
+  return 1;
+}
+
 /*** The HTTP version in which the request was sent, when it was asked for
 (gather "version"): known long before an answer.
 @return "1" "2" or "3"; nil while it is not known */
@@ -542,6 +553,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
+  { "demanded_http1", easy_demanded_http1 },
   { "home", easy_home },         { "version", easy_version },
   { "sink", easy_sink },         { "sink_end", easy_sink_end },
   { NULL, NULL }

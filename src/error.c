@@ -256,6 +256,8 @@ static const struct Refinement {
   WHEN(COULDNT_CONNECT, "the connection was one to a proxy", by_proxy,
        "proxy"),
   WHEN(HTTP2, "the server ended the session (GOAWAY)", no_details, "closed"),
+  WHEN(ABORTED_BY_CALLBACK, "the server broke off its answer", answered_twice,
+       "closed"),
   WHEN(WRITE_ERROR, "the server broke off its answer", answered_twice,
        "closed"),
   WHEN(WRITE_ERROR, "max_body or max_headers was passed", over_cap,

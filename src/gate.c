@@ -225,6 +225,17 @@ bool gate_is_awaited(const Gate *gate)
 
 /* ---- Handles that wait ---- */
 
+/* Makes the values of the gate at the top: its budgets, for a start. */
+static void set_values(lua_State *L, int client, int process)
+{
+  lua_createtable(L, 2, 4);
+  lua_pushvalue(L, client);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, process);
+  lua_rawseti(L, -2, 2);
+  compat_setuservalue(L, -2);
+}
+
 bool gate_keep(Gate *gate, Easy **handle, bool prepared)
 {
   if (gate->idle_count == gate->idle_room) {
@@ -318,6 +329,20 @@ static int gate_drop(lua_State *L)
   return 0;
 }
 
+/*** Lets go of all handles: those in use are not kept when they come back. */
+static int gate_disown(lua_State *L)
+{
+  Gate *gate = gate_check(L, 1);
+  gate->idle_count = 0;
+  lua_settop(L, 1);
+  compat_getuservalue(L, 1);
+  lua_rawgeti(L, 2, 1);
+  lua_rawgeti(L, 2, 2);
+  lua_pushvalue(L, 1);
+  set_values(L, 3, 4);
+  return 0;
+}
+
 /* ---- Life ---- */
 
 /*** A number of connections that many hosts share.
@@ -374,12 +399,7 @@ static int gate_new(lua_State *L)
   gate->version = lua_toboolean(L, 5) ? VERSION_1 : VERSION_UNKNOWN;
   gate->cleartext = lua_toboolean(L, 6);
   luaL_setmetatable(L, gate_type);
-  lua_createtable(L, 2, 4);
-  lua_pushvalue(L, 1);
-  lua_rawseti(L, -2, 1);
-  lua_pushvalue(L, 2);
-  lua_rawseti(L, -2, 2);
-  compat_setuservalue(L, -2);
+  set_values(L, 1, 2);
   return 1;
 }
 
@@ -407,7 +427,8 @@ static const luaL_Reg gate_methods[] = {
   { "version", gate_version },     { "active", gate_active },
   { "set_queued", gate_set_queued },
   { "keep", gate_keep_handle },    { "pop", gate_pop },
-  { "drop", gate_drop },           { NULL, NULL }
+  { "drop", gate_drop },           { "disown", gate_disown },
+  { NULL, NULL }
 };
 
 static const luaL_Reg budget_methods[] = {

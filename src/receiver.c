@@ -292,6 +292,27 @@ void receiver_unask_version(Easy *easy)
   (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGDATA, NULL);
 }
 
+/* ---- Connections of other versions ---- */
+
+/* A server may answer a request of HTTP/2 with HTTP_1_1_REQUIRED; libcurl then
+   opens a connection of HTTP/1.1 for it. Before 8.5 libcurl sends requests that
+   may share a connection on this one too, busy as it is, and mixes their
+   answers up. So it gets none: transfer.lua starts the request again where no
+   others are. What an upload has taken cannot be taken again. */
+static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
+{
+  Easy *easy = data;
+  (void)fd;
+  if (purpose != CURLSOCKTYPE_IPCXN || easy->receiver->sending ||
+      strstr(easy->message, "HTTP_1_1_REQUIRED") == NULL)
+    return CURL_SOCKOPT_OK;
+  if (easy->receiver->stage == STAGE_START)
+    easy->receiver->demanded_http1 = true;
+  else
+    easy->receiver->restarted = true;      /* see on_header */
+  return CURL_SOCKOPT_ERROR;
+}
+
 /* ---- Life ---- */
 
 void receiver_install(Easy *easy)
@@ -307,6 +328,10 @@ void receiver_install(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, on_connected);
   (void)curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+  if (compat_curl_version() < 0x080500) {
+    (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, on_socket);
+    (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, easy);
+  }
 }
 
 void receiver_reset(Receiver *receiver)

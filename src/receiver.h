@@ -48,6 +48,7 @@ typedef struct Receiver {
   char version;            /* '1' '2' '3', of what was sent; 0: not known */
   bool abandoned;          /* its response was collected unread */
   bool restarted;          /* another answer began after part of the body */
+  bool demanded_http1;     /* the server wants no HTTP/2, see on_socket */
   bool proxied;            /* the connection is one to a proxy */
   const char *excess;      /* "body", "headers": which cap was passed */
 } Receiver;

@@ -129,8 +129,9 @@ local function make_limits(given)
 end
 
 local function new_pool(limits)
-  return pool.new(function(idle)
+  return pool.new(function(idle, shares)
     local multi = assert(core.multi({
+      pipelining = shares and 2 or 0,
       max_concurrent_streams = limits.streams or 100,
       -- Idle ones hold descriptors too: the oldest make room for the next host.
       maxconnects = idle,

@@ -7,10 +7,14 @@ local settings = require("multisock.settings")
 
 local handles = {}
 
-local function configure(easy, request)
+-- `http1`: whatever version the request asks for.
+local function configure(easy, request, http1)
   local target = request.target
   local ok, err = settings.apply(easy, request.settings, request.client.settings,
     target and target.scheme)
+  if ok and http1 then
+    ok, err = easy:setopt("http_version", settings.HTTP_1_1)
+  end
   if ok then
     ok, err = request_module.apply(easy, request)
   end
@@ -20,11 +24,11 @@ end
 -- The same on a stack of its own: it goes deep, and the stack of a task keeps the
 -- room that it needed once, ten thousand times when so many tasks wait. Between
 -- two calls it holds on to nothing.
-local configure_aside = coroutine.wrap(function(easy, request)
+local configure_aside = coroutine.wrap(function(easy, request, http1)
   while true do
-    local fine, ok, err = pcall(configure, easy, request)
+    local fine, ok, err = pcall(configure, easy, request, http1)
     easy, request = nil, nil -- luacheck: ignore 311
-    easy, request = coroutine.yield(fine, ok, err)
+    easy, request, http1 = coroutine.yield(fine, ok, err)
   end
 end)
 
@@ -76,14 +80,14 @@ function handles.take(client, host, request)
   elseif easy then
     easy:reset()
   else
-    local model = request.is_plain and plain_model(client)
-    multi = client.pool:assign(host.gate:version() == "h1")
+    local model = request.is_plain and not host.apart and plain_model(client)
+    multi = client.pool:assign(host.gate:version() == "h1", host.apart)
     if model then
       return model:twin(), multi
     end
     easy = core.easy():collect()
   end
-  local fine, ok, err = configure_aside(easy, request)
+  local fine, ok, err = configure_aside(easy, request, host.demands_http1)
   if not fine or not ok then
     handles.close(client, host, easy, multi)
     return nil, fine and err or ok, not fine
@@ -94,18 +98,21 @@ end
 --- Keeps a handle for the next request to its host.
 -- @param prepared boolean: it can serve a plain one as it is
 function handles.keep(client, host, easy, multi, prepared)
-  if client.closed or not host.gate:keep(easy, multi, prepared) then
+  if client.closed or host.apart and client.pool:is_shared(multi)
+    or not host.gate:keep(easy, multi, prepared) then
     handles.close(client, host, easy, multi)
   end
 end
 
---- Frees the handles of a host that is forgotten, or whose client is closed.
+--- Frees the handles of a host that is forgotten, or whose client is closed, or
+-- that is to be asked in another way.
 function handles.forget(client, host)
   local easy, multi = host.gate:pop()
   while easy do
     handles.close(client, host, easy, multi)
     easy, multi = host.gate:pop()
   end
+  host.gate:disown()
 end
 
 return handles

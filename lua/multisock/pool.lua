@@ -6,7 +6,14 @@
 --
 -- An easy handle belongs to one multi, where its connection is, for as long as
 -- it waits with its host (handles.lua): so the next transfer finds it.
+local core = require("multisock.core")
+
 local pool = {}
+
+--- Whether what is asked in HTTP/1.1 has to be kept apart from what may share a
+-- connection: libcurl before 8.5 sends the one on the busy connection of the
+-- other, and mixes up their answers.
+pool.mixes_up = core.version().curl_number < 0x080500
 
 -- Handles of one multi from which on another one is used.
 local CROWD = 16
@@ -17,14 +24,15 @@ local Pool = {}
 Pool.__index = Pool
 
 local function add(self)
-  local multi = self.new_multi(self.idle)
+  local multi = self.new_multi(self.idle, #self == 0 or not pool.mixes_up)
   self[#self + 1] = multi
   self.handles[multi] = 0
   return multi
 end
 
 --- Makes a pool: a list of multis, with
--- @param new_multi function(idle): a multi that keeps so many idle connections
+-- @param new_multi function(idle, shares): a multi that keeps so many idle
+-- connections, and whether transfers may share one
 -- @param idle? integer: idle connections that the user allows, in one multi then
 -- @param files integer: connections that the process can have
 function pool.new(new_multi, idle, files)
@@ -41,10 +49,11 @@ function pool.new(new_multi, idle, files)
   return self
 end
 
--- The multi with the fewest handles; one more while all are crowded.
-local function least_crowded(self)
-  local handles, best = self.handles, self[1]
-  for i = 2, #self do
+-- The multi with the fewest handles, from this one on; one more while all are
+-- crowded.
+local function least_crowded(self, first)
+  local handles, best = self.handles, self[first] or add(self)
+  for i = first + 1, #self do
     if handles[self[i]] < handles[best] then
       best = self[i]
     end
@@ -58,10 +67,16 @@ end
 --- The multi for a new handle.
 -- @param spread boolean whether it is for HTTP/1; what may be HTTP/2 shares a
 -- connection with others
-function Pool:assign(spread)
-  local multi = spread and least_crowded(self) or self[1]
+-- @param apart? boolean whether it must not meet those
+function Pool:assign(spread, apart)
+  local multi = apart and least_crowded(self, 2) or spread and least_crowded(self, 1) or self[1]
   self.handles[multi] = self.handles[multi] + 1
   return multi
+end
+
+--- Whether a handle of this multi may meet some that share a connection.
+function Pool:is_shared(multi)
+  return multi == self[1]
 end
 
 --- A handle of this multi is closed.

@@ -464,6 +464,7 @@ function Stream:answer(status, err)
   local easy = self.easy
   while not status do
     if status == nil and err then
+      self.demanded_http1 = easy:demanded_http1()
       return self:fail(err)
     end
     err = await_news(self)

@@ -5,6 +5,7 @@ local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
+local pool = require("multisock.pool")
 local redirect = require("multisock.middleware.redirect")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
@@ -14,6 +15,8 @@ local now, waiter = scheduler.now, scheduler.waiter
 local start, get_short = core.start, compat.get
 
 local transfer = {}
+
+local HTTP_1 = { ["1.0"] = true, ["1.1"] = true }
 
 -- Hosts that a client remembers before it forgets idle ones.
 local MOST_IDLE_HOSTS = 1000
@@ -72,7 +75,8 @@ local function find_host(request)
   local host = client.hosts[key]
   if host == nil then
     local known = target.scheme ~= "https" and (target.numeric or given.unix_socket ~= nil)
-    host = admission.new_host(client.limits, known, target.scheme == "http")
+    host = admission.new_host(client.limits, known, target.scheme == "http",
+      pool.mixes_up and HTTP_1[given.http_version])
     remember_host(client, key, host)
   end
   return host
@@ -88,10 +92,24 @@ local function refuse(host, scout, target, err, misuse)
   return nil, err
 end
 
+-- The server wants HTTP/1.1 after all: from now on it is asked in that, apart
+-- from what shares connections (see on_socket in receiver.c).
+local function start_apart(request, host)
+  if not host.demands_http1 then
+    host.demands_http1, host.apart = true, true
+    handles.forget(request.client, host)
+    host:learn("1.1")
+  end
+  return transfer.perform(request)
+end
+
 -- From the added handle to the response.
 local function finish_start(self, status, err)
   status, err = self:answer(status, err)
   if not status then
+    if self.demanded_http1 then
+      return start_apart(self.request, self.host)
+    end
     return nil, err
   end
   return transfer.new_response(self.request, status, self)
