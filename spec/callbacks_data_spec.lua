@@ -83,6 +83,44 @@ describe("data callbacks", function()
     assert.truthy(came:find("0\r\n\r\n$"))
   end)
 
+  it("trailerfunction is for one transfer where libcurl would write past a buffer", function()
+    local easy = trailing(function() return { "X-A: 1" } end)
+    assert.is_true((served(easy, "http", http)))
+    if core.version().curl_number >= 0x080700 then
+      return
+    end
+    local multi = core.multi()
+    for _, result in ipairs {
+      table.pack(easy:perform()), table.pack(multi:add_handle(easy)),
+      table.pack(easy:reset():perform()),
+    } do
+      assert.is_nil(result[1])
+      assert.truthy(tostring(result[2]):find("has sent trailers", 1, true), tostring(result[2]))
+    end
+    multi:close()
+    -- Nor is it known when other bodies are read again.
+    local ok, err = support.easy({
+      upload = true, httpheader = { "Transfer-Encoding: chunked" }, url = "http://127.0.0.1:1/",
+      trailerfunction = function() end,
+    }):perform()
+    assert.is_nil(ok)
+    assert.truthy(tostring(err):find("needs a readfunction", 1, true), tostring(err))
+  end)
+
+  it("trailerfunction does not send them after a redirect, either", function()
+    if core.version().curl_number >= 0x080700 then
+      return
+    end
+    local easy = trailing(function() return { "X-A: 1" } end)
+    easy:setopt("followlocation", true)
+    easy:setopt("seekfunction", function() end)
+    local ok = served(easy, "http", function(came)
+      return came:find("X%-A: 1\r\n\r\n$")
+        and "HTTP/1.1 307 Again\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n"
+    end)
+    assert.truthy(tostring(ok[1]):find("has sent trailers", 1, true), tostring(ok[1]))
+  end)
+
   it("trailerfunction ends the transfer with what it raises or may not return", function()
     local raised = {}
     local seen = served(trailing(function() error(raised) end), "http", http)

@@ -126,6 +126,21 @@ describe("HSTS callbacks", function()
     assert.equal(0, calls)
   end)
 
+  it("leave the file to write to alone after a reset", function()
+    if core.version().curl_number < 0x075800 then
+      return
+    end
+    local path = os.tmpname()
+    os.remove(path)
+    local easy = reading(reader { { host = "one.example" } })
+    easy:setopt("hsts", path)
+    easy:reset()
+    easy:setopt({ url = nginx.url("/1k"), writefunction = function() end })
+    assert.is_true(easy:perform())
+    easy:close()
+    assert.is_nil(io.open(path))
+  end)
+
   it("make no copy of a handle that libcurl would crash with", function()
     local path = os.tmpname()
     local easy = core.easy { hsts = path }

@@ -111,6 +111,31 @@ describe("an easy handle with connect_only", function()
     end
   end)
 
+  it("keeps its handle from other transfers, which would lose the connection", function()
+    local function used()
+      local easy = support.easy { url = nginx.url("/1k"), connect_only = 1 }
+      assert.is_true(easy:perform())
+      assert.equal(4, easy:send("GET "))
+      return easy
+    end
+    local multi = core.multi()
+    local first, second = used(), used()
+    for _, result in ipairs {
+      table.pack(first:perform()), table.pack(multi:add_handle(second)),
+      table.pack(second:reset():perform()),
+    } do
+      assert.is_nil(result[1])
+      assert.truthy(tostring(result[2]):find("in use by send and recv", 1, true))
+    end
+    multi:close()
+    first:close()
+    second:close()
+    -- Where there was nothing to send to, nothing is in use.
+    local none = support.easy { url = nginx.url("/1k") }
+    assert.is_nil((none:send("x")))
+    assert.is_true(none:perform())
+  end)
+
   it("may be closed by its debug function meanwhile", function()
     local easy
     local armed = false

@@ -223,6 +223,8 @@ CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
   if (code != CURLE_OK)
     return code;
   keep(L, self, id, value);
+  if (id == CURLOPT_TRAILERFUNCTION)
+    easy->trailers = true;
   if (shows_progress(id))
     code = curl_easy_setopt(easy->handle, CURLOPT_NOPROGRESS, 0L);
   return code;

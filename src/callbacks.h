@@ -34,6 +34,10 @@ void callbacks_adopt(lua_State *L, Easy *easy, int values);
    pool: the multi, or the easy itself. */
 void callbacks_prepare(lua_State *L, Easy *easy, int self, int owner);
 
+/* Why a handle with `trailers` must not run another transfer, or NULL. Its
+   userdata is at `self`. */
+const char *callbacks_refuse_trailers(lua_State *L, const Easy *easy, int self);
+
 /* Takes what the connections of the old values need over to the new ones. */
 void callbacks_keep_sockets(lua_State *L, int old_values, int new_values);
 

@@ -82,6 +82,42 @@ void callbacks_read(lua_State *L, const char *name, CallbacksRoom *call)
   lua_pop(L, 1);
 }
 
+/* libcurl before 8.7 forgets to forget that a handle has sent trailers: what it
+   uploads in chunks after that, be it in another transfer or again in the same
+   one, overwrites the memory in front of a buffer. */
+static bool is_spent(const Easy *easy)
+{
+  return easy->trailed && compat_curl_version() < 0x080700;
+}
+
+#define SPENT "the handle has sent trailers, and cannot upload again with " \
+              "libcurl before 8.7: make another one"
+
+/* Of this one alone is it known when it uploads again. */
+static bool lacks_readfunction(lua_State *L, int self)
+{
+  bool trails, reads;
+  compat_getuservalue(L, self);
+  trails = lua_rawgeti(L, -1, CURLOPT_TRAILERFUNCTION) == LUA_TFUNCTION;
+  reads = lua_rawgeti(L, -2, CURLOPT_READFUNCTION) == LUA_TFUNCTION;
+  lua_pop(L, 3);
+  return trails && !reads;
+}
+
+const char *callbacks_refuse_trailers(lua_State *L, const Easy *easy, int self)
+{
+  if (is_spent(easy))
+    return SPENT;
+  if (compat_curl_version() < 0x080700 && lacks_readfunction(L, self))
+    return "trailerfunction needs a readfunction with libcurl before 8.7";
+  return NULL;
+}
+
+static int spent_body(lua_State *L)
+{
+  return luaL_error(L, SPENT);
+}
+
 static int read_body(lua_State *L)
 {
   callbacks_read(L, "readfunction", lua_touserdata(L, 1));
@@ -93,7 +129,8 @@ static size_t on_read(char *bytes, size_t one, size_t room, void *data)
   CallbacksRoom call;
   call.bytes = bytes;
   call.room = one * room;
-  return callbacks_run(data, CURLOPT_READFUNCTION, read_body, &call)
+  return callbacks_run(data, CURLOPT_READFUNCTION,
+                       is_spent(data) ? spent_body : read_body, &call)
            ? call.size : CURL_READFUNC_ABORT;
 }
 
@@ -191,9 +228,11 @@ static int trailer_body(lua_State *L)
 
 static int on_trailer(struct curl_slist **list, void *data)
 {
+  Easy *easy = data;
   Trailers call;
   call.items = *list;
-  if (!callbacks_run(data, CURLOPT_TRAILERFUNCTION, trailer_body, &call)) {
+  easy->trailed = true;
+  if (!callbacks_run(easy, CURLOPT_TRAILERFUNCTION, trailer_body, &call)) {
     /* libcurl frees what it was given when it is told to end, too. */
     *list = call.items;
     return CURL_TRAILERFUNC_ABORT;

@@ -435,6 +435,22 @@ static int easy_getinfo(lua_State *L)
   return info_push(L, easy, 2) ? 1 : fail(L);
 }
 
+bool easy_may_start(lua_State *L, const Easy *easy, int self)
+{
+  const char *reason = NULL;
+  /* libcurl would lose the connection, open as it is. */
+  if (easy->attached)
+    reason = "the handle's connection is in use by send and recv: close the "
+             "handle, and make another one";
+  else if (easy->trailers)
+    reason = callbacks_refuse_trailers(L, easy, self);
+  if (reason == NULL)
+    return true;
+  lua_pushnil(L);
+  error_push_kind(L, "curl", reason);
+  return false;
+}
+
 /*** Runs the transfer to its end; nothing else runs meanwhile.
 @return true; or nil, err, where err is what a callback raised
 @see curl_easy_perform(3) */
@@ -447,6 +463,8 @@ static int easy_perform(lua_State *L)
     return luaL_error(L, "perform: the handle is in a multi");
   if (easy->depth > 0)
     return luaL_error(L, "perform: called in a callback of the handle");
+  if (!easy_may_start(L, easy, 1))
+    return 2;
   easy_set_driver(easy, NULL);
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 1, 1);

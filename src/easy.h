@@ -63,6 +63,10 @@ typedef struct Easy {
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
   bool cookie_files;       /* cookiefile was set, see options_reset */
+  bool hsts_files;         /* hsts was set, see options_reset */
+  bool trailers;           /* trailerfunction was set, see callbacks_data.c */
+  bool trailed;            /* that was asked for the trailers */
+  bool attached;           /* holds its connection, for send and recv */
   bool related;            /* stream_depends concerns it, see options.c */
   char message[CURL_ERROR_SIZE];
 } Easy;
@@ -88,6 +92,10 @@ Easy *easy_wrap(lua_State *L, CURL *handle);
 
 /* The opposite, for a handle that libcurl frees: it forgets the Easy. */
 void easy_disown(Easy *easy);
+
+/* Before each transfer: false when it must not run, and then nil and an error
+   are pushed. The easy's userdata is at `self`. */
+bool easy_may_start(lua_State *L, const Easy *easy, int self);
 
 /* Around a call into libcurl for this handle that is no transfer: false when
    the handle was closed in a callback meanwhile, and is gone. Raises when a

@@ -23,6 +23,14 @@ static int finish(lua_State *L, Easy *easy, CURLcode code, int results)
   return fail(L, easy, code);
 }
 
+/* After send and the like: libcurl has given the handle its connection, until
+   the handle is closed or leaves its multi. */
+static void note_attached(Easy *easy, CURLcode code)
+{
+  if (code == CURLE_OK || code == CURLE_AGAIN)
+    easy->attached = true;
+}
+
 static size_t check_room(lua_State *L, int idx)
 {
   lua_Integer room = luaL_optinteger(L, idx, ROOM_USUAL);
@@ -47,6 +55,7 @@ static int easy_send(lua_State *L)
   code = curl_easy_send(easy->handle, bytes, size, &sent);
   if (!easy_leave(easy))
     return easy_push_closed(L);
+  note_attached(easy, code);
   lua_pushinteger(L, (lua_Integer)sent);
   return finish(L, easy, code, 1);
 }
@@ -68,6 +77,7 @@ static int easy_recv(lua_State *L)
   code = curl_easy_recv(easy->handle, bytes, room, &size);
   if (!easy_leave(easy))
     return easy_push_closed(L);
+  note_attached(easy, code);
   luaL_pushresultsize(&buffer, size);
   return finish(L, easy, code, 1);
 }
@@ -167,6 +177,8 @@ static int easy_ws_send(lua_State *L)
     return easy_push_closed(L);
   if (code == CURLE_NOT_BUILT_IN)
     return lacks(L);
+  if (!inside)
+    note_attached(easy, code);
   lua_pushinteger(L, (lua_Integer)sent);
   return finish(L, easy, code, 1);
 }
@@ -195,6 +207,7 @@ static int easy_ws_recv(lua_State *L)
     return easy_push_closed(L);
   if (code == CURLE_NOT_BUILT_IN)
     return lacks(L);
+  note_attached(easy, code);
   luaL_pushresultsize(&buffer, code == CURLE_OK ? size : 0);
   if (code == CURLE_OK && frame != NULL)
     push_frame(L, frame);

@@ -116,6 +116,7 @@ static void take_out(Multi *multi, Easy *easy)
   multi->depth++;
   /* Fails only for a handle that is not in it. */
   (void)curl_multi_remove_handle(multi->handle, easy->handle);
+  easy->attached = false;
   multi->depth--;
   if (multi->driven.driver != NULL)
     uvdriver_transfers(multi->driven.driver, -1);
@@ -314,6 +315,8 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
   if (easy->multi != NULL || easy->depth > 0)
     return luaL_error(L, "add_handle: the transfer is running");
   multi_check_thread(L, multi, "add_handle");
+  if (!easy_may_start(L, easy, idx))
+    return 2;
   if (code == CURLM_OK) {
     easy_set_driver(easy, driver_for(multi, easy));
     if (easy->own_sockets || easy->wildcard)

@@ -140,6 +140,8 @@ static CURLcode set_string(lua_State *L, Easy *easy, CURLoption id,
     easy->related = true;
   if (id == CURLOPT_COOKIEFILE)
     easy->cookie_files = true;
+  if (id == CURLOPT_HSTS)
+    easy->hsts_files = true;
   return curl_easy_setopt(easy->handle, id,
                           options_check_text(L, value, name));
 }

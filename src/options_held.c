@@ -282,6 +282,10 @@ void options_reset(Easy *easy)
 {
   /* Else the next transfer loads the list that is freed now (7.88 for sure). */
   (void)curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, NULL);
+  /* Before 8.5 it forgets to free these names. */
+  if (easy->hsts_files && compat_curl_version() < 0x080500)
+    (void)curl_easy_setopt(easy->handle, CURLOPT_HSTS, NULL);
+  easy->hsts_files = false;
   if (easy->cookie_files)
     reset_cookies(easy);
   else

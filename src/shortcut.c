@@ -137,6 +137,8 @@ static int shortcut_start(lua_State *L)
   luaL_checktype(L, 4, LUA_TTABLE);
   if (easy->multi != NULL || easy->receiver == NULL || easy->depth > 0)
     return luaL_error(L, "start: the handle is not ready");
+  if (!easy_may_start(L, easy, 3))
+    return 2;
   easy_set_driver(easy, multi->driven.driver);
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 3, 2);

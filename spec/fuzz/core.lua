@@ -21,10 +21,12 @@ function make.easy()
   local results = call("core.easy", core.easy, options.basics(nil))
   local easy = results[1] and results[2]
   if not easy then return end
+  options.fresh[easy] = true
   for _ = 1, random(0, 4) do
     local name, value = options.pair(easy)
     call("easy:setopt", easy.setopt, easy, name, value)
   end
+  options.fresh[easy] = nil
   if chance(15) then
     call("easy:collect", easy.collect, easy)
     if chance(50) then call("easy:gather", easy.gather, easy, "buffering", true) end

@@ -4,7 +4,8 @@ local core = require("multisock.core")
 local callbacks = require("spec.fuzz.callbacks")
 local values = require("spec.fuzz.values")
 
-local options = { ports = { 1 } }
+-- Handles that have had no transfer are keys of `fresh`.
+local options = { ports = { 1 }, fresh = setmetatable({}, { __mode = "k" }) }
 
 local chance, one, random = values.chance, values.one, math.random
 
@@ -50,8 +51,21 @@ local function file()
   return chance(50) and values.object("file") or one { "a.file", "b.file", "c/d", "/" }
 end
 
+-- libcurl before 8.12 loses the sessions that a handle had of its own, so those
+-- that may have some get other shares.
+local loses_sessions = core.version().curl_number < 0x080c00
+
+local function share(easy)
+  local found = values.object("share")
+  if found and loses_sessions and tostring(found):find("ssl_session", 1, true)
+    and not options.fresh[easy] then
+    return nil
+  end
+  return found
+end
+
 local objects = {
-  share = function() return values.object("share") end,
+  share = share,
   mimepost = function() return values.object("mime") end,
   curlu = function() return values.object("url") end,
   postfields = function() return values.bytes(20000) end,
@@ -93,9 +107,12 @@ end
 --- A value for an option of this easy.
 function options.value(easy, name)
   if bounds[name] then return bounds[name]() end
-  if chance(6) then return values.any() end
+  if chance(6) then
+    local any = values.any()
+    if name ~= "share" or type(any) ~= "userdata" then return any end
+  end
   if steered[name] and chance(90) then return steered[name]() end
-  if objects[name] then return objects[name]() end
+  if objects[name] then return objects[name](easy) end
   local kind = types[name]
   if kind == "function" then return callbacks.make(easy, name) end
   if kind and by_type[kind] then return by_type[kind]() end
