@@ -180,6 +180,23 @@ describe("a forked process", function()
   end)
 end)
 
+describe("a process that has closed its standard files", function()
+  it("makes loops all the same", function()
+    local lua = os.getenv("LUA") or "lua5.4"
+    local path = os.tmpname()
+    for _, closed in ipairs { "0<&-", "1>&-", "0<&- 1>&- 2>&-" } do
+      local command = ("%s -e 'local core = require(\"multisock.core\") "
+        .. "local loop = core.loop() loop:step(0) loop:close() "
+        .. "io.open(\"%s\", \"w\"):write(\"done\")' %s"):format(lua, path, closed)
+      os.execute(command)
+      local file = assert(io.open(path))
+      assert.equal("done", file:read("*a"), closed)
+      file:close()
+      os.remove(path)
+    end
+  end)
+end)
+
 describe("curl_global_init", function()
   teardown(function()
     embedding.clean()

@@ -72,6 +72,7 @@ static bool is_of_our_libuv(lua_State *L, const uv_loop_t *loop)
 {
   uv_loop_t probe;
   bool same;
+  process_fill_standard_files();
   if (uv_loop_init(&probe) != 0)
     luaL_error(L, "libuv cannot make a loop: too many open files?");
   same = probe.wq_async.async_cb == loop->wq_async.async_cb;

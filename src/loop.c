@@ -330,6 +330,7 @@ static uv_loop_t *make_own(lua_State *L)
   uv_loop_t *uv = malloc(sizeof *uv);
   if (uv == NULL)
     luaL_error(L, "not enough memory");
+  process_fill_standard_files();
   if (uv_loop_init(uv) == 0)
     return uv;
   free(uv);

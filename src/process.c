@@ -1,8 +1,11 @@
 /* Called by every luaopen_multisock_core: see process.h. */
 #include "process.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 unsigned process_forks;
 
@@ -41,4 +44,15 @@ CURLcode process_init(bool host_has)
   curl_is_ready = curl_is_ready || code == CURLE_OK;
   (void)pthread_mutex_unlock(&lock);
   return code;
+}
+
+void process_fill_standard_files(void)
+{
+  int fd;
+  for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
+      int null = open("/dev/null", O_RDWR);    /* the lowest that is free */
+      if (null > STDERR_FILENO)
+        (void)close(null);         /* another thread was faster */
+    }
 }

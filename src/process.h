@@ -18,6 +18,11 @@ extern unsigned process_forks;
    unless `host_has` says that the host has called it. */
 CURLcode process_init(bool host_has);
 
+/* Before libuv opens anything: it ends the process when it closes a descriptor
+   below 3, which it gets where a daemon has closed stdin or the like. Such a
+   one becomes /dev/null. */
+void process_fill_standard_files(void);
+
 #pragma GCC visibility pop
 
 #endif

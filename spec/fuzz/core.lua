@@ -177,9 +177,10 @@ end
 
 local function wake(ready)
   for _, task in ipairs(ready) do
-    if type(task) == "table" and type(task.co) == "thread" then
+    local co = type(task) == "table" and rawget(task, "co")
+    if type(co) == "thread" then
       journal.write("resumes a task")
-      resume(task.co)
+      resume(co)
     end
   end
 end
@@ -237,14 +238,14 @@ function act.get()
     end
   end)
   if values.chance(90) then parked[random(6)] = task end
-  resume(task.co)
+  resume(co)
 end
 
 function act.resume_parked()
   local task = parked[random(6)]
   if task and coroutine.status(task.co) == "suspended" and chance(50) then
     if chance(30) then task.interrupt = values.any() end
-    resume(task.co)
+    resume(co)
   else
     parked[random(6)] = nil
   end

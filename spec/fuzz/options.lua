@@ -73,7 +73,7 @@ local objects = {
   stream_depends = function() return values.object("easy") end,
   stream_depends_e = function() return values.object("easy") end,
   stderr = file,
-  private = values.any,
+  private = function() return values.any() end,
 }
 
 local by_type = {
