@@ -76,9 +76,14 @@ function callbacks.leave(frame)
   while #callbacks.frames > 0 and table.remove(callbacks.frames) ~= frame do end
 end
 
-local function note(role, value)
+-- What a multi's function raises is told by the call that drives this multi, and
+-- by none when the collector closes it.
+local of_multis = { socketfunction = true, timerfunction = true }
+
+local function note(role, value, owner)
   local frame = callbacks.frames[#callbacks.frames]
-  if frame and not frame.raised then
+  if frame and not frame.raised
+    and (not of_multis[role] or owner and owner[1] == frame.owner) then
     frame.raised = { value = value, role = role }
   end
 end
@@ -103,10 +108,10 @@ local function misbehave(role, owner)
   elseif choice <= 17 then
     local value = raised_value()
     journal.write("raises " .. journal.show(value))
-    note(role, value)
+    note(role, value, owner)
     error(value, 0)
   elseif choice == 18 then
-    note(role, callbacks)
+    note(role, callbacks, owner)
     coroutine.yield("from a callback")
   elseif choice <= 20 then
     collectgarbage()

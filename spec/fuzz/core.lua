@@ -238,14 +238,14 @@ function act.get()
     end
   end)
   if values.chance(90) then parked[random(6)] = task end
-  resume(co)
+  resume(task.co)
 end
 
 function act.resume_parked()
   local task = parked[random(6)]
   if task and coroutine.status(task.co) == "suspended" and chance(50) then
     if chance(30) then task.interrupt = values.any() end
-    resume(co)
+    resume(task.co)
   else
     parked[random(6)] = nil
   end
