@@ -63,7 +63,28 @@ describe("an easy handle with connect_only", function()
     assert.is_nil(bytes)
     assert.equal("CURLE_AGAIN", err.code)
     talk(easy)
+  end)
+
+  it("keeps idle connections alive, and no handle from its own", function()
+    local easy = support.easy { url = nginx.url("/1k"), upkeep_interval_ms = 1 }
+    assert.is_true(easy:perform())
+    socket.sleep(0.01)
     assert.equal(easy, easy:upkeep())
+    assert.is_true(easy:perform())
+    assert.equal(0, easy:getinfo("num_connects"))
+    -- One that has its connection for send and recv, and one that runs.
+    local own = support.easy { url = nginx.url("/"), connect_only = 1 }
+    assert.is_true(own:perform())
+    assert.equal(4, own:send("GET "))
+    local multi, slow = core.multi(), support.easy { url = nginx.url("/slow?rate=1000000") }
+    multi:add_handle(slow)
+    multi:perform()
+    for _, busy in ipairs { own, slow } do
+      local ok, err = busy:upkeep()
+      assert.is_nil(ok)
+      assert.truthy(err.message:find("upkeep: the handle has a connection in use", 1, true))
+    end
+    multi:close()
   end)
 
   it("does so over TLS, and in a multi", function()

@@ -82,14 +82,24 @@ static int easy_recv(lua_State *L)
   return finish(L, easy, code, 1);
 }
 
-/*** Does what keeps the handle's idle connections alive.
-@return self; or nil, err
+/*** Does what keeps the idle connections of the handle, or of its multi, alive.
+@return self; or nil, err, also while the handle has a connection in use, for a
+transfer or for send and recv
 @raise in a callback
 @see curl_easy_upkeep(3) */
 static int easy_upkeep(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
   CURLcode code;
+  /* libcurl gives the handle each of the connections for a moment, and then
+     would have forgotten its own. */
+  if (easy->attached || (easy->multi != NULL && !easy->finished &&
+                         easy->depth == 0)) {
+    lua_pushnil(L);
+    error_push_kind(L, "curl", "upkeep: the handle has a connection in use; "
+                    "call it on another one of the multi");
+    return 2;
+  }
   easy_enter(L, easy, "upkeep");
   code = curl_easy_upkeep(easy->handle);
   if (!easy_leave(easy))
