@@ -126,8 +126,10 @@ describe("HSTS callbacks", function()
     assert.equal(0, calls)
   end)
 
-  it("leave the file to write to alone after a reset", function()
-    if core.version().curl_number < 0x075800 then
+  -- libcurl 8.5 and newer count the file among what a reset leaves.
+  it("leave the file to write to alone after a reset, before libcurl 8.5", function()
+    local number = core.version().curl_number
+    if number < 0x075800 or number >= 0x080500 then
       return
     end
     local path = os.tmpname()
