@@ -107,7 +107,7 @@ end
 local function finish_start(self, status, err)
   status, err = self:answer(status, err)
   if not status then
-    if self.demanded_http1 then
+    if self.demanded_http1 and not self.client.closed then
       return start_apart(self.request, self.host)
     end
     return nil, err
