@@ -109,7 +109,7 @@ describe("data callbacks", function()
 
   it("trailerfunction does not send them after a redirect, either", function()
     if core.version().curl_number >= 0x080700 then
-      return
+      return pending("this libcurl may send trailers again")
     end
     local easy = trailing(function() return { "X-A: 1" } end)
     easy:setopt("followlocation", true)

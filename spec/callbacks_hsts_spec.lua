@@ -130,7 +130,7 @@ describe("HSTS callbacks", function()
   it("leave the file to write to alone after a reset, before libcurl 8.5", function()
     local number = core.version().curl_number
     if number < 0x075800 or number >= 0x080500 then
-      return
+      return pending("this libcurl has no HSTS file to forget, or keeps it")
     end
     local path = os.tmpname()
     os.remove(path)

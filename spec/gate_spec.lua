@@ -9,6 +9,17 @@ local function new_gate(options)
   return gate, client
 end
 
+-- Has it keep so many handles; they are the keys of the weak table returned.
+local function keep(gate, multi, count)
+  local watch = setmetatable({}, { __mode = "k" })
+  for _ = 1, count do
+    local easy = core.easy()
+    watch[easy] = true
+    assert.is_true(gate:keep(easy, multi, true))
+  end
+  return watch
+end
+
 describe("a gate", function()
   it("bounds HTTP/1 by its own limit and by the budgets it shares", function()
     local first, client = new_gate({ connections = 3, limit = 2, known = true })
@@ -100,12 +111,7 @@ describe("a gate", function()
 
   it("keeps what waits alive, and no more than 256", function()
     local gate, multi = new_gate({ known = true }), core.multi()
-    local watch = setmetatable({}, { __mode = "k" })
-    for _ = 1, 256 do
-      local easy = core.easy()
-      watch[easy] = true
-      assert.is_true(gate:keep(easy, multi, true))
-    end
+    local watch = keep(gate, multi, 256)
     local one_more = core.easy()
     assert.is_false(gate:keep(one_more, multi, true))
     collectgarbage()
@@ -125,12 +131,7 @@ describe("a gate", function()
 
   it("lets go of all", function()
     local gate, multi = new_gate({ known = true }), core.multi()
-    local watch = setmetatable({}, { __mode = "k" })
-    for _ = 1, 3 do
-      local easy = core.easy()
-      watch[easy] = true
-      gate:keep(easy, multi, true)
-    end
+    local watch = keep(gate, multi, 3)
     gate:disown()
     assert.is_nil(gate:pop())
     collectgarbage()

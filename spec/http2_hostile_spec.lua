@@ -113,14 +113,13 @@ describe("an HTTP/2 server", function()
   end, 20))
 
   it("that demands HTTP/1.1 is asked in that from then on, where libcurl would mix them up",
-    helper.task(function()
-      if not pool.mixes_up then
-        return
-      end
+    pool.mixes_up and helper.task(function()
       assert.same({ "2", "ok" }, answer(server.url("/ok")))
       assert.same({ "1.1", "over 1.1" }, answer(server.url("/h1-required")))
       assert.same({ "1.1", "over 1.1" }, answer(server.url("/ok")))
-    end, 20))
+    end, 20) or function()
+      pending("this libcurl does not mix them up")
+    end)
 
   it("that demands HTTP/1.1 of many at once gets that, too", helper.task(function()
     assert.equal("ok", ms.assert(client:get(server.url("/ok"))):text())

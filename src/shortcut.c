@@ -174,7 +174,8 @@ static bool is_open(const Gate *gate)
     return false;
   home = *last->home;
   return last->receiver != NULL && last->prepared && !last->own_sockets &&
-         !last->wildcard && last->multi == NULL && last->depth == 0 &&
+         !last->wildcard && !last->trailers && !last->attached &&
+         last->multi == NULL && last->depth == 0 &&
          home != NULL && home->depth == 0 &&
          (home->loop == NULL || loop_is_of_thread(home->loop));
 }

@@ -73,15 +73,15 @@ Host.__index = Host
 -- optional
 -- @param known boolean: neither its version nor its name has to be asked
 -- @param cleartext boolean: it cannot become HTTP/2
--- @param apart boolean: its transfers must not meet those that share connections
-function admission.new_host(limits, known, cleartext, apart)
+-- @param http1? "1.0" or "1.1": it is asked in that alone, and its transfers must
+-- not meet those that share connections
+function admission.new_host(limits, known, cleartext, http1)
   return setmetatable({
     -- The arithmetic, and the handles that wait for the next request.
     gate = core.gate(limits.budget.count, process.count, limits.host_connections,
       limits.streams or STREAMS, known, cleartext),
     budget = limits.budget,
-    apart = apart,
-    demands_http1 = false,        -- wants no HTTP/2, and has said so late
+    http1 = http1,
     first = 1,        -- the queue: [first..last]
     last = 0,
   }, Host)

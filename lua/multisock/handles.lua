@@ -7,13 +7,13 @@ local settings = require("multisock.settings")
 
 local handles = {}
 
--- `http1`: whatever version the request asks for.
+-- `http1`: in this version, whatever the request asks for.
 local function configure(easy, request, http1)
   local target = request.target
   local ok, err = settings.apply(easy, request.settings, request.client.settings,
     target and target.scheme)
   if ok and http1 then
-    ok, err = easy:setopt("http_version", settings.HTTP_1_1)
+    ok, err = easy:setopt("http_version", settings.HTTP_VERSION[http1])
   end
   if ok then
     ok, err = request_module.apply(easy, request)
@@ -80,14 +80,14 @@ function handles.take(client, host, request)
   elseif easy then
     easy:reset()
   else
-    local model = request.is_plain and not host.apart and plain_model(client)
-    multi = client.pool:assign(host.gate:version() == "h1", host.apart)
+    local model = request.is_plain and not host.http1 and plain_model(client)
+    multi = client.pool:assign(host.gate:version() == "h1", host.http1)
     if model then
       return model:twin(), multi
     end
     easy = core.easy():collect()
   end
-  local fine, ok, err = configure_aside(easy, request, host.demands_http1)
+  local fine, ok, err = configure_aside(easy, request, host.http1)
   if not fine or not ok then
     handles.close(client, host, easy, multi)
     return nil, fine and err or ok, not fine
@@ -98,7 +98,7 @@ end
 --- Keeps a handle for the next request to its host.
 -- @param prepared boolean: it can serve a plain one as it is
 function handles.keep(client, host, easy, multi, prepared)
-  if client.closed or host.apart and client.pool:is_shared(multi)
+  if client.closed or host.http1 and client.pool:is_shared(multi)
     or not host.gate:keep(easy, multi, prepared) then
     handles.close(client, host, easy, multi)
   end

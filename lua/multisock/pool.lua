@@ -67,7 +67,7 @@ end
 --- The multi for a new handle.
 -- @param spread boolean whether it is for HTTP/1; what may be HTTP/2 shares a
 -- connection with others
--- @param apart? boolean whether it must not meet those
+-- @param apart? any: true when it must not meet those
 function Pool:assign(spread, apart)
   local multi = apart and least_crowded(self, 2) or spread and least_crowded(self, 1) or self[1]
   self.handles[multi] = self.handles[multi] + 1

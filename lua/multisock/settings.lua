@@ -259,7 +259,7 @@ end
 ---- What settings mean to an easy handle --------------------------------------
 
 local HTTP_VERSION = { ["1.0"] = 1, ["1.1"] = 2, ["2"] = 4, ["3"] = 30 }
-settings.HTTP_1_1 = HTTP_VERSION["1.1"]
+settings.HTTP_VERSION = HTTP_VERSION
 local TLS_VERSION = { ["1.0"] = 4, ["1.1"] = 5, ["1.2"] = 6, ["1.3"] = 7 }
 local PROXY_VARIABLES = {
   "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",

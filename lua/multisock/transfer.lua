@@ -16,7 +16,7 @@ local start, get_short = core.start, compat.get
 
 local transfer = {}
 
-local HTTP_1 = { ["1.0"] = true, ["1.1"] = true }
+local HTTP_1 = { ["1.0"] = "1.0", ["1.1"] = "1.1" }
 
 -- Hosts that a client remembers before it forgets idle ones.
 local MOST_IDLE_HOSTS = 1000
@@ -76,7 +76,7 @@ local function find_host(request)
   if host == nil then
     local known = target.scheme ~= "https" and (target.numeric or given.unix_socket ~= nil)
     host = admission.new_host(client.limits, known, target.scheme == "http",
-      pool.mixes_up and HTTP_1[given.http_version])
+      pool.mixes_up and HTTP_1[given.http_version] or nil)
     remember_host(client, key, host)
   end
   return host
@@ -95,8 +95,8 @@ end
 -- The server wants HTTP/1.1 after all: from now on it is asked in that, apart
 -- from what shares connections (see on_socket in receiver.c).
 local function start_apart(request, host)
-  if not host.demands_http1 then
-    host.demands_http1, host.apart = true, true
+  if not host.http1 then
+    host.http1 = "1.1"
     handles.forget(request.client, host)
     host:learn("1.1")
   end
