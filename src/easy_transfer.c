@@ -4,6 +4,7 @@
 #include "error.h"
 #include "multi.h"
 #include "receiver.h"
+#include "snapshot.h"
 
 #include <errno.h>
 #include <string.h>
@@ -309,63 +310,6 @@ static int easy_phase(lua_State *L)
   return 1;
 }
 
-/* ---- Snapshots: what a response keeps when its handle goes back to the
-   pool. A string, because nothing is cheaper for the collector. ---- */
-
-typedef struct Snapshot {
-  curl_off_t dns, connect, tls, first_byte, total;       /* microseconds */
-  curl_off_t down, up;
-  long version, head_size, request_size, port, connects, status;
-  char ip[48];
-  size_t head, trailers;           /* bytes that follow */
-} Snapshot;
-
-static void snapshot_fill(Snapshot *shot, CURL *handle)
-{
-  const char *ip = NULL;
-  /* What libcurl does not know stays 0. */
-  (void)curl_easy_getinfo(handle, CURLINFO_NAMELOOKUP_TIME_T, &shot->dns);
-  (void)curl_easy_getinfo(handle, CURLINFO_CONNECT_TIME_T, &shot->connect);
-  (void)curl_easy_getinfo(handle, CURLINFO_APPCONNECT_TIME_T, &shot->tls);
-  (void)curl_easy_getinfo(handle, CURLINFO_STARTTRANSFER_TIME_T,
-                          &shot->first_byte);
-  (void)curl_easy_getinfo(handle, CURLINFO_TOTAL_TIME_T, &shot->total);
-  (void)curl_easy_getinfo(handle, CURLINFO_SIZE_DOWNLOAD_T, &shot->down);
-  (void)curl_easy_getinfo(handle, CURLINFO_SIZE_UPLOAD_T, &shot->up);
-  (void)curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &shot->version);
-  (void)curl_easy_getinfo(handle, CURLINFO_HEADER_SIZE, &shot->head_size);
-  (void)curl_easy_getinfo(handle, CURLINFO_REQUEST_SIZE,
-                          &shot->request_size);
-  (void)curl_easy_getinfo(handle, CURLINFO_PRIMARY_PORT, &shot->port);
-  (void)curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &shot->connects);
-  (void)curl_easy_getinfo(handle, CURLINFO_PRIMARY_IP, &ip);
-  if (ip != NULL && strlen(ip) < sizeof shot->ip)
-    memcpy(shot->ip, ip, strlen(ip));
-}
-
-static void snapshot_push(lua_State *L, Easy *easy)
-{
-  const Receiver *receiver = easy->receiver;
-  Snapshot shot;
-  luaL_Buffer buffer;
-  char *bytes;
-  size_t size;
-  memset(&shot, 0, sizeof shot);
-  snapshot_fill(&shot, easy->handle);
-  shot.status = receiver->status;
-  shot.head = buffer_size(&receiver->head);
-  shot.trailers = buffer_size(&receiver->trailers);
-  size = sizeof shot + shot.head + shot.trailers;
-  bytes = luaL_buffinitsize(L, &buffer, size);
-  memcpy(bytes, &shot, sizeof shot);
-  if (shot.head > 0)
-    memcpy(bytes + sizeof shot, buffer_head(&receiver->head), shot.head);
-  if (shot.trailers > 0)
-    memcpy(bytes + sizeof shot + shot.head, buffer_head(&receiver->trailers),
-           shot.trailers);
-  luaL_pushresultsize(&buffer, size);
-}
-
 void easy_push_rest(lua_State *L, Easy *easy)
 {
   Receiver *receiver = easy->receiver;
@@ -462,86 +406,6 @@ static int easy_snapshot(lua_State *L)
   Easy *easy;
   (void)receiver_check(L, &easy);
   snapshot_push(L, easy);
-  return 1;
-}
-
-static const char *version_name(long version)
-{
-  switch (version) {
-  case CURL_HTTP_VERSION_1_0: return "1.0";
-  case CURL_HTTP_VERSION_1_1: return "1.1";
-  case CURL_HTTP_VERSION_2_0: return "2";
-  case CURL_HTTP_VERSION_3: return "3";
-  default: return NULL;
-  }
-}
-
-static void set_seconds(lua_State *L, const char *name, curl_off_t us)
-{
-  lua_pushnumber(L, (lua_Number)us / 1e6);
-  lua_setfield(L, -2, name);
-}
-
-static void set_integer(lua_State *L, const char *name, lua_Integer value)
-{
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
-
-static void push_timings(lua_State *L, const Snapshot *shot)
-{
-  lua_createtable(L, 0, 6);
-  set_seconds(L, "dns", shot->dns);
-  set_seconds(L, "connect", shot->connect);
-  set_seconds(L, "tls", shot->tls);
-  set_seconds(L, "first_byte", shot->first_byte);
-  set_seconds(L, "total", shot->total);
-}
-
-static void push_sizes(lua_State *L, const Snapshot *shot)
-{
-  lua_createtable(L, 0, 4);
-  set_integer(L, "body", shot->down);
-  set_integer(L, "upload", shot->up);
-  set_integer(L, "headers", shot->head_size);
-  set_integer(L, "request", shot->request_size);
-}
-
-/*** Reads one field of a snapshot.
-@param snapshot string
-@param field "timings" (seconds), "sizes" (bytes), "http_version", "peer",
-"connects", "head" (the raw header block), "trailers" (raw)
-@return the value; nil where there is none */
-static int snapshot_read(lua_State *L)
-{
-  static const char *const fields[] = {
-    "timings", "sizes", "http_version", "peer", "connects", "head",
-    "trailers", NULL
-  };
-  size_t size;
-  const char *bytes = luaL_checklstring(L, 1, &size);
-  Snapshot shot;
-  luaL_argcheck(L, size >= sizeof shot, 1, "is no snapshot");
-  memcpy(&shot, bytes, sizeof shot);
-  size -= sizeof shot;
-  luaL_argcheck(L, shot.head <= size && shot.trailers == size - shot.head &&
-                shot.ip[sizeof shot.ip - 1] == '\0', 1, "is no snapshot");
-  bytes += sizeof shot;
-  switch (luaL_checkoption(L, 2, NULL, fields)) {
-  case 0: push_timings(L, &shot); break;
-  case 1: push_sizes(L, &shot); break;
-  case 2: lua_pushstring(L, version_name(shot.version)); break;
-  case 3:
-    if (shot.ip[0] == '\0')
-      lua_pushnil(L);
-    else
-      lua_pushfstring(L, strchr(shot.ip, ':') ? "[%s]:%d" : "%s:%d", shot.ip,
-                      (int)shot.port);
-    break;
-  case 4: lua_pushinteger(L, shot.connects); break;
-  case 5: lua_pushlstring(L, bytes, shot.head); break;
-  default: lua_pushlstring(L, bytes + shot.head, shot.trailers); break;
-  }
   return 1;
 }
 

@@ -51,10 +51,7 @@ end
 local running = options.connections
 
 local function loop()
-  while tally:take() do
-    local started = tally:start()
-    tally:finish(perform(), started)
-  end
+  tally:loop(perform)
   running = running - 1
 end
 

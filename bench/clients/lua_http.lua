@@ -58,10 +58,9 @@ local shared
 
 local function loop()
   local connection = shared or assert(connect())
-  while tally:take() do
-    local started = tally:start()
-    tally:finish(perform(connection), started)
-  end
+  tally:loop(function()
+    return perform(connection)
+  end)
 end
 
 local loops = cqueues.new()

@@ -40,14 +40,6 @@ local client = ms.client {
 local url = options.url
 
 -- The readers of a body: its length; or nil, err.
-local function read_text(response)
-  local body, err = response:text()
-  if body then
-    return #body
-  end
-  return nil, err
-end
-
 local function read_chunks(response)
   local length, look = 0, 0
   for chunk in response:chunks() do
@@ -61,40 +53,38 @@ local function read_saved(response)
   return response:save(options.save)
 end
 
-local read = options.save and read_saved or options.stream and read_chunks or read_text
+local read = options.save and read_saved or options.stream and read_chunks
 
--- What is wrong with a response, or nil. The HTTP version is asked for when
+-- Fetches, and returns what is wrong, or nil. The HTTP version is asked for when
 -- `closely`: at the first response of each task and at those that are timed.
-local function fault(response, length, closely)
-  if response.status ~= 200 then
+local NO_REASON = "it failed without a reason"
+local expected = options.length
+local function perform(closely)
+  local response, err = client:get(url)
+  if not response then
+    return err or NO_REASON
+  end
+  local body, length
+  if read then
+    length, err = read(response)
+  else
+    body, err = response:text()
+    length = body and #body
+  end
+  expected = expected or length
+  if not length then
+    return err or NO_REASON
+  elseif response.status ~= 200 then
     return "the status is not 200"
-  elseif length ~= tally:expect(length) then
+  elseif length ~= expected then
     return "the body has the wrong length"
   elseif closely and response.http_version ~= version then
     return "the HTTP version is not the one asked for"
   end
 end
 
-local function perform(closely)
-  local response, err = client:get(url)
-  if response then
-    local length
-    length, err = read(response)
-    if length then
-      return fault(response, length, closely)
-    end
-  end
-  return err or "it failed without a reason"
-end
-
 local function loop()
-  local first = true
-  while tally:take() do
-    local started = tally:start()
-    local wrong = perform(first or started)
-    tally:finish(wrong, started)
-    first = false
-  end
+  tally:loop(perform)
 end
 
 local function closed_loop()
@@ -129,11 +119,12 @@ local function numbered(one, i)
   end
   if body then
     local text = i .. "\n"
-    err = fault(response, #body, true)
+    err = response.status ~= 200 and "the status is not 200"
+      or response.http_version ~= version and "the HTTP version is not the one asked for"
       or body ~= text:rep(#body // #text + 1):sub(1, #body) and "the body is another request's"
       or nil
-  elseif err == nil then
-    err = "it failed without a reason"
+  else
+    err = err or NO_REASON
   end
   tally:finish(err)
 end

@@ -163,6 +163,26 @@ function Tally:finish(wrong, started)
   end
 end
 
+--- Requests one after the other, until enough have been started: of one task of
+-- a closed loop. @param perform function(closely): what is wrong with its
+-- response, or nil. `closely` the first time, and for those that are timed
+function Tally:loop(perform)
+  local now, closely = self.now, true
+  while self.unstarted > 0 do
+    self.unstarted = self.unstarted - 1
+    local turn = self.turn
+    self.turn = turn + 1
+    local started = turn % SAMPLE == 0 and now()
+    local wrong = perform(closely or started)
+    closely = false
+    if wrong or started or self.next_sample then
+      self:finish(wrong, started)
+    elseif self.measuring then
+      self.requests = self.requests + 1
+    end
+  end
+end
+
 local function percentile_ms(latency, share)
   local buckets, total, seen = {}, 0, 0
   for bucket, count in pairs(latency) do

@@ -340,7 +340,7 @@ function Response:__tostring()
       or self._transfer.released and "read" or "streaming")
 end
 
-transfer.response_metatable = Response
+transfer.response_metatable, transfer.text = Response, methods.text
 
 --- Makes a response of a transfer that still brings its body.
 function transfer.new_response(made_for, status, running)

@@ -225,6 +225,7 @@ local function get_prepared(known, task, taken)
     end
     return setmetatable({
       status = status, ok = status >= 200 and status < 300,
+      text = transfer.text,         -- asked for first: found without __index
       _known = known, _body = body, _snapshot = snapshot, _use = "new",
     }, transfer.response_metatable)
   elseif status == false then
