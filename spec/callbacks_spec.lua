@@ -431,6 +431,26 @@ describe("callbacks", function()
         assert.is_true(easy:perform())
       end
     end)
+
+    it("may raise at any time, of a file: URL too, and nothing is lost", function()
+      for _, url in ipairs { nginx.url("/1k"), "file:///etc/passwd" } do
+        local calls = 0
+        for last = 1, 100 do
+          calls = 0
+          local easy = support.easy {
+            url = url, xferinfofunction = function()
+              calls = calls + 1
+              if calls == last then error { at = last } end
+            end,
+          }
+          local ok, err = easy:perform()
+          easy:close()
+          if ok then break end
+          assert.equal(last, err.at)
+        end
+        assert.is_true(calls > 2 and calls < 100, url)
+      end
+    end)
   end)
 
   describe("debugfunction", function()

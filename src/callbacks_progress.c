@@ -7,6 +7,14 @@ typedef struct Progress {
   int stop;
 } Progress;
 
+/* What libcurl is told when a callback ends its transfer. One of a file: URL that
+   has all comes to its end by itself; told to end just then, libcurl forgets to
+   give the path back. An error is found at the end. */
+static int ending(const Easy *easy, bool has_all)
+{
+  return has_all && easy_is_file(easy) ? 0 : 1;
+}
+
 static int xferinfo_body(lua_State *L)
 {
   Progress *call = lua_touserdata(L, 1);
@@ -29,8 +37,10 @@ static int on_xferinfo(void *data, curl_off_t down_total, curl_off_t down,
   call.down = down;
   call.up_total = up_total;
   call.up = up;
-  return callbacks_run(data, CURLOPT_XFERINFOFUNCTION, xferinfo_body, &call)
-           ? call.stop : 1;
+  if (callbacks_run(data, CURLOPT_XFERINFOFUNCTION, xferinfo_body, &call) &&
+      !call.stop)
+    return 0;
+  return ending(data, down >= down_total && up >= up_total);
 }
 
 /* The same with floats, as this callback has always had them. */
@@ -58,8 +68,10 @@ static int on_progress(void *data, double down_total, double down,
   call.counts[1] = down;
   call.counts[2] = up_total;
   call.counts[3] = up;
-  return callbacks_run(data, OPTION_PROGRESSFUNCTION, progress_body, &call)
-           ? call.stop : 1;
+  if (callbacks_run(data, OPTION_PROGRESSFUNCTION, progress_body, &call) &&
+      !call.stop)
+    return 0;
+  return ending(data, down >= down_total && up >= up_total);
 }
 
 typedef struct Debug {

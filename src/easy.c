@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "callbacks.h"
 #include "error.h"
@@ -433,6 +434,13 @@ static int easy_getinfo(lua_State *L)
   Easy *easy = easy_check(L, 1);
   lua_settop(L, 2);
   return info_push(L, easy, 2) ? 1 : fail(L);
+}
+
+bool easy_is_file(const Easy *easy)
+{
+  const char *scheme = NULL;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  return scheme != NULL && strcasecmp(scheme, "file") == 0;
 }
 
 bool easy_may_start(lua_State *L, const Easy *easy, int self)

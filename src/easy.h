@@ -93,6 +93,9 @@ Easy *easy_wrap(lua_State *L, CURL *handle);
 /* The opposite, for a handle that libcurl frees: it forgets the Easy. */
 void easy_disown(Easy *easy);
 
+/* Whether its transfer has to do with a file: URL. */
+bool easy_is_file(const Easy *easy);
+
 /* Before each transfer: false when it must not run, and then nil and an error
    are pushed. The easy's userdata is at `self`. */
 bool easy_may_start(lua_State *L, const Easy *easy, int self);

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "multi.h"
 
@@ -115,14 +114,6 @@ bool receiver_answered(const Easy *easy)
 
 /* ---- Body ---- */
 
-/* Files are read in one go (and have no version of HTTP). */
-static bool is_file(Easy *easy)
-{
-  const char *scheme = NULL;
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
-  return scheme != NULL && strcasecmp(scheme, "file") == 0;
-}
-
 /* Streams of HTTP/2 that are paused may end early, with no error, before
    libcurl 8.4 (curl#11982). */
 static bool pause_is_unsafe(Easy *easy)
@@ -130,7 +121,7 @@ static bool pause_is_unsafe(Easy *easy)
   long version = 0;
   (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
   if (version == CURL_HTTP_VERSION_NONE)
-    return is_file(easy);
+    return easy_is_file(easy);     /* those are read in one go */
   return version == CURL_HTTP_VERSION_2_0 &&
          compat_curl_version() < 0x080400;
 }

@@ -302,7 +302,7 @@ function calls.method(kind)
     calls.call(method.name, method.fn, self)
   end
   if method.name == "easy:reset" and kind_of(self) == "easy" then
-    pcall(self.setopt, self, options.basics(self))
+    calls.call("easy:setopt", self.setopt, self, options.basics(self))
   end
 end
 
