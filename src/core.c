@@ -65,8 +65,8 @@ static void push_features(lua_State *L, int bits)
 }
 
 /*** The versions that run, not those it was built with.
-@return table: multisock, lua, curl, curl_number, ssl, uv, protocols (list),
-features (set)
+@return table: multisock, lua, curl, curl_number, ssl, quic (nil without HTTP/3),
+uv, protocols (list), features (set)
 @see curl_version_info(3) */
 static int core_version(lua_State *L)
 {
@@ -79,6 +79,8 @@ static int core_version(lua_State *L)
   lua_pushinteger(L, (lua_Integer)info->version_num);
   lua_setfield(L, -2, "curl_number");
   set_string(L, "ssl", info->ssl_version);
+  if (info->age >= CURLVERSION_SIXTH && info->quic_version != NULL)
+    set_string(L, "quic", info->quic_version);
   set_string(L, "uv", uv_version_string());
   push_protocols(L, info->protocols);
   lua_setfield(L, -2, "protocols");

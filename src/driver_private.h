@@ -17,6 +17,7 @@ typedef struct Watch {
   bool polling;          /* uv_poll_init succeeded */
   bool ours;             /* opened by open_socket, closed by close_socket */
   bool stream;           /* ours, and not of datagrams */
+  int heard;             /* events of one of datagrams, counted to QUIC_HEARD */
   bool has_read;         /* asked for IN once: its connect has succeeded */
   bool strayed;          /* has had an event that nobody wanted, since IN */
   int inherited;         /* wanted by the socket that had this number before,
@@ -129,6 +130,12 @@ void watches_inherit(UvDriver *driver);
 
 /* On the timer: drives descriptors that libuv cannot poll. */
 void watches_serve_unpollable(UvDriver *driver);
+
+/* Connections of datagrams that have said as much as this have been made. */
+#define QUIC_HEARD 4
+
+/* Lets libcurl look after them. */
+void watches_nudge(UvDriver *driver);
 
 /* Ends all watches, or those of one multi. */
 void watches_end(UvDriver *driver, const UvMulti *multi);

@@ -15,10 +15,17 @@
 #define RESCUE_MS 150
 
 /* HTTP/3 on the QUIC of OpenSSL (libcurl 8.14) forgets uploads: the stream may
-   send again, and neither a timer nor an event will say so. Counted from the
-   last event, of which sweeps leave few. */
-#define QUIC_SWEEPS 200
+   send again, and neither a timer nor an event will say so. Connections are
+   nudged so many times, so far apart, counted from the last event. */
+#define QUIC_NUDGES 200
 #define QUIC_MS 50
+
+/* There, libcurl asks for a timer in whole milliseconds. When anything calls it
+   in the last of them while a connection is being made, it writes the first
+   bytes of the connection's own streams, which have no credit yet, and never
+   again: then later requests wait for ever. So timers are late, and who has not
+   said much (driver_private.h: QUIC_HEARD) is not nudged. */
+#define QUIC_LATE_MS 2
 
 /* libcurl before 7.87 has no such macro, and no deprecations. */
 #ifndef CURL_IGNORE_DEPRECATION
@@ -95,6 +102,12 @@ void timer_arm(UvDriver *driver, uint64_t deadline)
                        deadline > now ? deadline - now : 1, 0);
 }
 
+static void multi_schedule(UvMulti *multi, long ms)
+{
+  multi->deadline = now_ms() + (ms > 0 ? (uint64_t)ms : 1) +
+                    (multi->driver->forgetful_quic ? QUIC_LATE_MS : 0);
+}
+
 /* Some versions (8.10.0 to 8.11.0) do not repeat a timer that fired a
    fraction too early: ask. */
 static void multi_ask_timeout(UvMulti *multi)
@@ -102,7 +115,7 @@ static void multi_ask_timeout(UvMulti *multi)
   long ms = -1;
   if (multi->driver != NULL && multi->deadline == 0 && !multi->kicked &&
       curl_multi_timeout(multi->handle, &ms) == CURLM_OK && ms >= 0)
-    multi->deadline = now_ms() + (ms > 0 ? (uint64_t)ms : 1);
+    multi_schedule(multi, ms);
 }
 
 static bool driver_has(const UvDriver *driver, const UvMulti *multi)
@@ -231,7 +244,7 @@ static int on_multi_timer(CURLM *handle, long ms, void *data)
     (void)uv_idle_start(&multi->driver->idle, on_idle);
   }
   else if (ms > 0) {
-    multi->deadline = now_ms() + (uint64_t)ms;
+    multi_schedule(multi, ms);
     timer_arm(multi->driver, multi->deadline);
   }
   return 0;
@@ -239,20 +252,28 @@ static int on_multi_timer(CURLM *handle, long ms, void *data)
 
 /* ---- Rescue: sweeps for what libcurl forgets ---- */
 
-static void on_rescue(uv_timer_t *timer)
+static void sweep_all(UvDriver *driver)
 {
-  UvDriver *driver = container_of(timer, UvDriver, rescue);
   UvMulti *multi = driver->multis;
-  if (driver->forks != process_forks) {
-    (void)uv_timer_stop(timer);
-    return;
-  }
-  (void)uv_idle_start(&driver->idle, on_idle);    /* see on_timer */
   while (multi != NULL) {
     UvMulti *next = multi->next;
     multi_sweep(multi);
     multi = next != NULL && driver_has(driver, next) ? next : NULL;
   }
+}
+
+static void on_rescue(uv_timer_t *timer)
+{
+  UvDriver *driver = container_of(timer, UvDriver, rescue);
+  if (driver->forks != process_forks) {
+    (void)uv_timer_stop(timer);
+    return;
+  }
+  (void)uv_idle_start(&driver->idle, on_idle);    /* see on_timer */
+  if (driver->forgetful_quic)
+    watches_nudge(driver);
+  else
+    sweep_all(driver);
   if (--driver->rescue_left <= 0 || driver->transfers == 0)
     (void)uv_timer_stop(&driver->rescue);
 }
@@ -275,7 +296,7 @@ void rescue_forgotten(UvDriver *driver)
 void rescue_quic(UvDriver *driver)
 {
   if (driver->forgetful_quic)
-    rescue_start(driver, QUIC_SWEEPS, QUIC_MS);
+    rescue_start(driver, QUIC_NUDGES, QUIC_MS);
 }
 
 /* ngtcp2, which is not concerned, is named before nghttp3. */

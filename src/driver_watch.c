@@ -227,8 +227,11 @@ static void watch_act(Watch *watch, int status, int events)
     mask = CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR;
     watch->armed = 0;
   }
-  if (watch->ours && !watch->stream)
+  if (watch->ours && !watch->stream) {
+    if (watch->heard < QUIC_HEARD)
+      watch->heard++;
     rescue_quic(driver);
+  }
   multi_action(watch->multi, fd, mask);
   if (status < 0) {
     watch = watch_find(driver, fd);
@@ -314,6 +317,16 @@ void watches_inherit(UvDriver *driver)
       if (watch->wanted == 0 && watch->multi != NULL)
         watch_want(watch->multi, NULL, watch->fd, wanted);
     }
+  }
+}
+
+void watches_nudge(UvDriver *driver)
+{
+  size_t fd;
+  for (fd = 0; fd < driver->capacity; fd++) {
+    Watch *watch = driver->watches[fd];
+    if (watch != NULL && watch->heard >= QUIC_HEARD && watch->wanted != 0)
+      multi_action(watch->multi, watch->fd, CURL_CSELECT_IN | CURL_CSELECT_OUT);
   }
 }
 

@@ -317,6 +317,23 @@ local function set_proxy(set, given)
   end
 end
 
+-- Whether HTTP/3 is on the QUIC of OpenSSL (ngtcp2 is named before nghttp3).
+local QUIC_OF_OPENSSL = (core.version().quic or ""):find("^nghttp3/") ~= nil
+
+-- There libcurl never sends the connection's own streams when the server has
+-- acknowledged one datagram of the hello before it answers; later requests, whose
+-- headers refer to them, wait for ever. A hello without the large keys of
+-- post-quantum exchange is one datagram.
+local CURVES_OF_ONE_DATAGRAM = "X25519:P-256:P-384"
+
+local function set_version(set, given)
+  local raw = tonumber((given.curl or {}).http_version) or 0
+  set("http_version", HTTP_VERSION[given.http_version])
+  if QUIC_OF_OPENSSL and (given.http_version == "3" or raw >= HTTP_VERSION["3"]) then
+    set("ssl_ec_curves", CURVES_OF_ONE_DATAGRAM)
+  end
+end
+
 -- libcurl takes milliseconds as a long, which has 32 bits on some systems.
 local MAX_MS = 2 ^ 31 - 1
 
@@ -343,7 +360,7 @@ function settings.apply(easy, given, base, scheme)
     return nil, errors.new("curl", "http_version = \"3\" needs a libcurl built with HTTP/3; this "
       .. "is " .. core.version().curl)
   end
-  set("http_version", HTTP_VERSION[given.http_version])
+  set_version(set, given)
   protocols.apply(set, given, base, scheme)
   set_proxy(set, given)
   easy:gather("proxied", given.proxy ~= nil and given.proxy ~= false)

@@ -336,10 +336,12 @@ function packaged.doh()
   return server
 end
 
--- A Python program of ours that takes a certificate and prints its port.
-local function python(name, tls)
+-- A Python program of ours that takes a certificate, or what else it wants, and
+-- prints its port.
+local function python(name, tls, ...)
   local certs = servers.certificate_dir()
-  local command = { servers.program("/usr/bin/python3", "python3"), "-B", servers.support(name) }
+  local python3 = servers.program("/usr/bin/python3", "python3")
+  local command = { python3, "-B", servers.support(name), ... }
   if tls then
     command[4], command[5] = certs .. "/server.crt", certs .. "/server.key"
   end
@@ -355,6 +357,14 @@ function packaged.hostile_h2()
   local server = python("hostile_h2.py", true)
   server.url = function(path) return ("https://localhost:%d%s"):format(server.port, path) end
   return server
+end
+
+--- lossy_udp.py before another server's port.
+---@param port integer
+---@param lost integer datagrams that get lost at the start of each client
+---@return table server with `port`
+function packaged.lossy_udp(port, lost)
+  return python("lossy_udp.py", false, tostring(port), tostring(lost))
 end
 
 --- hasty_ftp.py, whose comment says what it does.
