@@ -2,21 +2,11 @@
 local helper = require("spec.helper")
 local ms = require("multisock")
 local servers = require("spec.support.servers")
+local support = require("spec.support.tasks")
 
 local task = helper.task
 
-local function failure(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
-end
-
--- Lets all that is ready run, and what that makes ready, without a clock.
-local function turns(count)
-  for _ = 1, count or 10 do
-    ms.sleep(0)
-  end
-end
+local failure, turns = support.failure, support.turns
 
 -- Counts how many run at once.
 local function gauge()

@@ -1,0 +1,34 @@
+-- What the specs of tasks share.
+local ms = require("multisock")
+
+local tasks = {}
+
+--- Lets all that is ready run, and what that makes ready, without a clock.
+function tasks.turns(count)
+  for _ = 1, count or 10 do
+    ms.sleep(0)
+  end
+end
+
+--- The error of a call that must fail.
+function tasks.failure(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert(ok == false, "the call has not failed")
+  return err
+end
+
+--- Runs a script in a state of its own. Returns what it wrote, both streams.
+function tasks.lua(script)
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  assert(file:write(script))
+  assert(file:close())
+  local pipe = assert(io.popen("timeout 60 " .. (os.getenv("LUA") or "lua5.4") .. " " .. path
+    .. " 2>&1"))
+  local output = pipe:read("*a")
+  pipe:close()
+  os.remove(path)
+  return output
+end
+
+return tasks
