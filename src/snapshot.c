@@ -26,7 +26,7 @@ static const char *snapshot_fill(Snapshot *shot, CURL *handle)
 {
   const char *ip = NULL;
   memset(shot, 0, sizeof *shot);
-  /* On a connection that was there it takes no time, and not asking saves 500
+  /* On a connection that was there it takes no time, and not asking saves 200
      instructions a request. */
   if (info_int(handle, CURLINFO_NUM_CONNECTS) > 0) {
     (void)curl_easy_getinfo(handle, CURLINFO_NAMELOOKUP_TIME_T, &shot->dns);
