@@ -1,5 +1,5 @@
--- HTTP proxies and SOCKS through the same driver, against squid, microsocks and
--- ssh -D.
+-- HTTP proxies and SOCKS through the same driver, against squid, Dante, microsocks
+-- and ssh -D.
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
@@ -8,17 +8,18 @@ local transfers = require("spec.support.transfers")
 local ms = require("multisock")
 
 describe("a proxy", function()
-  local nginx, squid, sshd, socks, socks5
+  local nginx, squid, sshd, socks, socks5, dante
 
   setup(function()
     nginx, squid = servers.nginx(), packaged.http_proxy()
     sshd = packaged.ssh()
-    socks, socks5 = packaged.ssh_socks(sshd), packaged.socks5()
+    socks, socks5, dante = packaged.ssh_socks(sshd), packaged.socks5(), packaged.dante()
   end)
   teardown(function()
     for _, server in ipairs({ socks, socks5, sshd, squid, nginx }) do
       server.stop()
     end
+    if dante then dante.stop() end
   end)
   after_each(helper.check_leaks)
 
@@ -90,15 +91,29 @@ describe("a proxy", function()
     end
   end))
 
+  local function speak(scheme, server)
+    local proxy = scheme .. "://127.0.0.1:" .. server.port
+    assert.equal("body-a", ms.assert(transfers.fetch(nginx.url("/file/a"), given(proxy))))
+    -- Of a name that is looked up here, socks5 takes the first address alone.
+    local four = given(proxy, { curl = { ipresolve = 1 } })
+    assert.equal("body-b", ms.assert(transfers.fetch(nginx.tls_url("/file/b"), four)))
+    local _, err = ms.get(("http://127.0.0.1:%d/"):format(support.refusing_port()), given(proxy))
+    assert.equal("proxy", err.kind)
+  end
+
   for _, scheme in ipairs({ "socks4", "socks4a", "socks5", "socks5h" }) do
-    it("speaks " .. scheme, helper.task(function()
-      local proxy = scheme .. "://127.0.0.1:" .. socks.port
-      assert.equal("body-a", ms.assert(transfers.fetch(nginx.url("/file/a"), given(proxy))))
-      -- Of a name that is looked up here, socks5 takes the first address alone.
-      local four = given(proxy, { curl = { ipresolve = 1 } })
-      assert.equal("body-b", ms.assert(transfers.fetch(nginx.tls_url("/file/b"), four)))
-      local _, err = ms.get(("http://127.0.0.1:%d/"):format(support.refusing_port()), given(proxy))
-      assert.equal("proxy", err.kind)
+    it("speaks " .. scheme .. " with ssh -D", helper.task(function()
+      speak(scheme, socks)
+    end))
+  end
+
+  -- Dante takes no names from socks4a.
+  for _, scheme in ipairs({ "socks4", "socks5", "socks5h" }) do
+    it("speaks " .. scheme .. " with Dante", helper.task(function()
+      if not dante then
+        return pending("dante-server is not installed: Debian 13 does not have it")
+      end
+      speak(scheme, dante)
     end))
   end
 

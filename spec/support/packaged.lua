@@ -189,6 +189,29 @@ function packaged.ssh_socks(sshd)
   return server
 end
 
+local DANTE = [[
+logoutput: stderr
+internal: 127.0.0.1 port = @SOCKS_PORT@
+external: 127.0.0.1
+clientmethod: none
+socksmethod: none
+client pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }
+socks pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }
+]]
+
+--- Dante: a SOCKS proxy of versions 4 and 5.
+---@return table server with `port`; nil where it is not installed (Debian 13 has none)
+function packaged.dante()
+  local found, danted = pcall(servers.program, "danted", "dante-server")
+  if not found then
+    return nil
+  end
+  local server = launch("danted", { ["danted.conf"] = DANTE },
+    { danted, "-f", "@DIR@/danted.conf" })
+  server.port = server.ports.SOCKS
+  return server
+end
+
 --- microsocks: SOCKS5, for whoever knows user "user" and password "secret".
 ---@return table server with `port`
 function packaged.socks5()
