@@ -17,6 +17,9 @@ local UNWATCHABLE = 0.01
 local RESCUE_SWEEPS = core.version().curl_number < 0x080400 and 8 or 0
 local RESCUE_INTERVAL = 0.15
 
+-- Seconds, see QUIC_LATE_MS in driver_uv.c.
+local LATE = (core.version().quic or ""):find("^nghttp3/") and 0.002 or 0
+
 local Driver = {}
 Driver.__index = Driver
 
@@ -145,7 +148,7 @@ local function set_timer(self, state, ms)
       self.kicks[self.kick_count] = state
     end
   elseif ms then
-    state.entry = timers.add({ deadline = now() + ms / 1000, fn = state.on_time })
+    state.entry = timers.add({ deadline = now() + ms / 1000 + LATE, fn = state.on_time })
   end
   self.wish()
 end
