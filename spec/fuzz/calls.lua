@@ -302,7 +302,10 @@ function calls.method(kind)
     calls.call(method.name, method.fn, self)
   end
   if method.name == "easy:reset" and kind_of(self) == "easy" then
-    calls.call("easy:setopt", self.setopt, self, options.basics(self))
+    local basics = options.basics(self)
+    -- First: a collected handle refuses the whole for its writefunction.
+    calls.call("easy:setopt", self.setopt, self, "timeout_ms", basics.timeout_ms)
+    calls.call("easy:setopt", self.setopt, self, basics)
   end
 end
 
