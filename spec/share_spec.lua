@@ -140,6 +140,29 @@ describe("core.share", function()
     assert.equal(share, share:share("dns"))
   end)
 
+  it("has HSTS entries that no easy gives up for all", function()
+    if not has_hsts then
+      return pending("HSTS entries are shared from libcurl 7.88 on")
+    end
+    local share = core.share { "hsts" }
+    local easy = core.easy { share = share, hsts_ctrl = 1 }
+    local other = core.easy { share = share }
+    for _, switch_off in ipairs {
+      function() easy:setopt("hsts_ctrl", 0) end,
+      function() other:setopt { hsts_ctrl = 2 } end,
+      function() easy:unsetopt("hsts_ctrl") end,
+    } do
+      local ok, err = pcall(switch_off)
+      assert.is_false(ok)
+      assert.truthy(tostring(err):find("option 'HSTS_CTRL': cannot be switched off", 1, true), err)
+    end
+    easy:unsetopt("share")
+    assert.is_true(pcall(easy.setopt, easy, "hsts_ctrl", 0))
+    easy:close()
+    other:close()
+    share:close()
+  end)
+
   it("is not changed in an easy that is in a multi", function()
     local share, multi = core.share("dns"), core.multi()
     local easy = support.easy { url = hostile.url("/stall"), share = share }

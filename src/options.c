@@ -103,10 +103,22 @@ static long clamp_buffer_size(long size)
   return size;
 }
 
+/* libcurl (7.88 to 8.18 for sure) would free the entries that a share holds for
+   others, too. */
+static void check_hsts(lua_State *L, const Easy *easy, CURLoption id,
+                       const char *name, long number)
+{
+  if (id == CURLOPT_HSTS_CTRL && (number & CURLHSTS_ENABLE) == 0 &&
+      share_has_hsts(easy->share))
+    luaL_error(L, "option '%s': cannot be switched off (%d) while the entries "
+               "are those of a share", name, (int)number);
+}
+
 static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
                          const char *name, int value)
 {
   long number = (long)check_integer(L, value, name, LONG_MIN, LONG_MAX);
+  check_hsts(L, easy, id, name, number);
   if (id == CURLOPT_POSTFIELDSIZE)
     check_body_size(L, self, name, number);
   if (id == CURLOPT_BUFFERSIZE) {
@@ -314,6 +326,7 @@ static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
 static CURLcode unset_long(lua_State *L, Easy *easy, int self, CURLoption id)
 {
   long number = options_long_default(id);
+  check_hsts(L, easy, id, "HSTS_CTRL", number);
   if (id == CURLOPT_POSTFIELDSIZE)
     number = (long)body_size(L, self);
   return curl_easy_setopt(easy->handle, id, number);

@@ -31,6 +31,7 @@ static const struct {
 
 #define KINDS (sizeof kinds / sizeof *kinds)
 #define CONNECT 3
+#define HSTS 5
 
 Share *share_check(lua_State *L, int idx)
 {
@@ -57,6 +58,11 @@ CURLSH *share_handle(const Share *share)
 bool share_keeps_connections(const Share *share)
 {
   return share != NULL && share->had_connections;
+}
+
+bool share_has_hsts(const Share *share)
+{
+  return share != NULL && (share->kinds & 1u << HSTS) != 0;
 }
 
 /* While it is in a multi libcurl has pointers into the share it came with. */

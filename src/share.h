@@ -24,6 +24,9 @@ CURLSH *share_handle(const Share *share);
 /* Whether connections are among what it shares. NULL is allowed. */
 bool share_keeps_connections(const Share *share);
 
+/* Whether HSTS entries are among what it shares now. NULL is allowed. */
+bool share_has_hsts(const Share *share);
+
 int share_new(lua_State *L);
 void share_open(lua_State *L);
 
