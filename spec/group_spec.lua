@@ -5,7 +5,7 @@ local scheduler = require("multisock.scheduler")
 local support = require("spec.support.tasks")
 
 local task = helper.task
-local turns, failure = support.turns, support.failure
+local turns, failure = support.turns, helper.failure
 
 describe("group", function()
   after_each(helper.check_leaks)

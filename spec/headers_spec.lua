@@ -1,11 +1,7 @@
 -- Header fields: reading what servers send, checking what users give.
 local headers = require("multisock.headers")
 
-local function failure(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
-end
+local failure = require("spec.helper").failure
 
 local function collect(fields)
   local list = {}

@@ -146,4 +146,11 @@ function helper.resident_kib()
   return kib
 end
 
+--- The error of a call that must fail.
+function helper.failure(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert(ok == false, "the call has not failed")
+  return err
+end
+
 return helper

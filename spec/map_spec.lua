@@ -6,7 +6,7 @@ local support = require("spec.support.tasks")
 
 local task = helper.task
 
-local failure, turns = support.failure, support.turns
+local failure, turns = helper.failure, support.turns
 
 -- Counts how many run at once.
 local function gauge()

@@ -6,11 +6,7 @@ local servers = require("spec.support.servers")
 
 local task = helper.task
 
-local function failure(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
-end
+local failure = helper.failure
 
 local hostile
 

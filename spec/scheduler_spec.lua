@@ -2,10 +2,9 @@
 local helper = require("spec.helper")
 local ms = require("multisock")
 local scheduler = require("multisock.scheduler")
-local support = require("spec.support.tasks")
 
 local task = helper.task
-local failure = support.failure
+local failure = helper.failure
 
 describe("run", function()
   after_each(helper.check_leaks)

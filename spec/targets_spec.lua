@@ -1,11 +1,7 @@
 -- URLs: parsed, resolved, remembered, extended.
 local targets = require("multisock.targets")
 
-local function failure(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return err
-end
+local failure = require("spec.helper").failure
 
 local function origin(text)
   local target, err = targets.get(text)

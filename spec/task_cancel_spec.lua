@@ -1,10 +1,9 @@
 -- Cancelling a task: once, where it waits, and nothing is lost.
 local helper = require("spec.helper")
 local ms = require("multisock")
-local support = require("spec.support.tasks")
 
 local task = helper.task
-local failure = support.failure
+local failure = helper.failure
 
 describe("cancel", function()
   after_each(helper.check_leaks)

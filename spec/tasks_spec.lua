@@ -1,10 +1,9 @@
 -- Tasks: which results and which errors they hand over, and to whom.
 local helper = require("spec.helper")
 local ms = require("multisock")
-local support = require("spec.support.tasks")
 
 local task = helper.task
-local failure = support.failure
+local failure = helper.failure
 
 describe("spawn", function()
   after_each(helper.check_leaks)

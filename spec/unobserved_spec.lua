@@ -4,7 +4,7 @@ local ms = require("multisock")
 local support = require("spec.support.tasks")
 
 local task = helper.task
-local turns, failure, lua = support.turns, support.failure, support.lua
+local turns, failure, lua = support.turns, helper.failure, support.lua
 
 describe("errors that nobody awaited", function()
   after_each(function()

@@ -55,10 +55,11 @@ end
 
 local read = options.save and read_saved or options.stream and read_chunks
 
+local NO_REASON = "it failed without a reason"
+local expected = options.length           -- or that of the first body
+
 -- Fetches, and returns what is wrong, or nil. The HTTP version is asked for when
 -- `closely`: at the first response of each task and at those that are timed.
-local NO_REASON = "it failed without a reason"
-local expected = options.length
 local function perform(closely)
   local response, err = client:get(url)
   if not response then

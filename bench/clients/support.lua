@@ -166,6 +166,8 @@ end
 --- Requests one after the other, until enough have been started: of one task of
 -- a closed loop. @param perform function(closely): what is wrong with its
 -- response, or nil. `closely` the first time, and for those that are timed
+-- What take, start and finish do is written out: calling them costs a client in
+-- Lua 3,000 instructions a request.
 function Tally:loop(perform)
   local now, closely = self.now, true
   while self.unstarted > 0 do

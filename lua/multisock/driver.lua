@@ -3,6 +3,7 @@
 -- (loop/*.lua) that have `watch`. libcurl is never entered from its own
 -- callbacks: these write down what it wants.
 local core = require("multisock.core")
+local protocols = require("multisock.protocols")
 local timers = require("multisock.timers")
 
 local driver = {}
@@ -18,7 +19,7 @@ local RESCUE_SWEEPS = core.version().curl_number < 0x080400 and 8 or 0
 local RESCUE_INTERVAL = 0.15
 
 -- Seconds, see QUIC_LATE_MS in driver_uv.c.
-local LATE = (core.version().quic or ""):find("^nghttp3/") and 0.002 or 0
+local LATE = protocols.quic_of_openssl and 0.002 or 0
 
 local Driver = {}
 Driver.__index = Driver

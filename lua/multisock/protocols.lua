@@ -1,10 +1,14 @@
 -- What protocols a request may speak, and whom it trusts where these are not
--- HTTP: settings.lua calls it.
+-- HTTP: settings.lua calls it; and what speaks HTTP/3.
 local core = require("multisock.core")
 
 local protocols = {}
 
 local curl_number = core.version().curl_number
+
+--- Whether HTTP/3 is on the QUIC of OpenSSL (ngtcp2 is named before nghttp3), as
+-- is_forgetful in driver_uv.c.
+protocols.quic_of_openssl = (core.version().quic or ""):find("^nghttp3/") ~= nil
 
 local BITS = {
   http = 1, https = 2, ftp = 4, ftps = 8, scp = 16, sftp = 32, file = 1024,

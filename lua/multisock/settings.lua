@@ -317,10 +317,7 @@ local function set_proxy(set, given)
   end
 end
 
--- Whether HTTP/3 is on the QUIC of OpenSSL (ngtcp2 is named before nghttp3).
-local QUIC_OF_OPENSSL = (core.version().quic or ""):find("^nghttp3/") ~= nil
-
--- There libcurl never sends the connection's own streams when the server has
+-- On the QUIC of OpenSSL libcurl never sends the connection's own streams when the server has
 -- acknowledged one datagram of the hello before it answers; later requests, whose
 -- headers refer to them, wait for ever. A hello without the large keys of
 -- post-quantum exchange is one datagram.
@@ -329,7 +326,7 @@ local CURVES_OF_ONE_DATAGRAM = "X25519:P-256:P-384"
 local function set_version(set, given)
   local raw = tonumber((given.curl or {}).http_version) or 0
   set("http_version", HTTP_VERSION[given.http_version])
-  if QUIC_OF_OPENSSL and (given.http_version == "3" or raw >= HTTP_VERSION["3"]) then
+  if protocols.quic_of_openssl and (given.http_version == "3" or raw >= HTTP_VERSION["3"]) then
     set("ssl_ec_curves", CURVES_OF_ONE_DATAGRAM)
   end
 end

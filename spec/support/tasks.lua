@@ -10,13 +10,6 @@ function tasks.turns(count)
   end
 end
 
---- The error of a call that must fail.
-function tasks.failure(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert(ok == false, "the call has not failed")
-  return err
-end
-
 --- Runs a script in a state of its own. Returns what it wrote, both streams.
 function tasks.lua(script)
   local path = os.tmpname()
