@@ -1,10 +1,10 @@
 std = "max"
 max_line_length = 100
 include_files = {
-  "**/*.lua", "rockspec/*.rockspec", "bin/multisock", "script/check-rockspec",
+  "**/*.lua", "rockspec/*.rockspec", "bin/multisock",
   ".luacheckrc", ".busted",
 }
-exclude_files = { "build*/", "lua_modules/", ".luarocks/" }
+exclude_files = { "build*/" }
 files["spec"] = { std = "+busted" }
 files["examples/neovim"] = { read_globals = { "vim" } }
 files["rockspec/*.rockspec"] = { std = "+rockspec" }
