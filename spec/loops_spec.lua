@@ -167,9 +167,9 @@ describe("every loop", function()
         return pending(reason)
       end
       local output, passed, failed = conform(name, "spec/conformance/loop.lua",
-        "spec/conformance/host.lua")
+        "spec/conformance/host.lua", "spec/idle_spec.lua")
       assert.equal(0, failed, output)
-      assert.is_true(passed >= 23, output)
+      assert.is_true(passed >= 41, output)
     end)
 
     if not name:find("/") then

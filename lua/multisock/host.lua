@@ -65,8 +65,7 @@ local function add_timer(loop, adapter)
         adapter.timer(nil)
       end
     elseif armed == nil or at < armed then
-      armed = at
-      adapter.timer(seconds, on_timer)
+      armed = adapter.timer(seconds, on_timer) ~= false and at or nil
     end
   end
 end

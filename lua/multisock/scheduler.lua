@@ -339,7 +339,8 @@ local function run_ready()
       task.parked = false
       loop.resume(task)
     elseif task == main then
-      main.parked = false
+      -- What was left of an earlier wait wakes nobody.
+      main.parked = main.parked and false
     elseif task and not task.done then
       run_task(task)
     end
@@ -379,6 +380,11 @@ local function take_news()
   -- Who waits for a transfer with news goes straight to the end of `ready`.
   local last, stray_count = loop.news(ready, ready_last, strays)
   local count = last - ready_last + stray_count
+  if ready[last] == main then
+    -- Needs no other turn, and may not be left there: its wait may end with this.
+    ready[last], last = nil, last - 1
+    main.parked = main.parked and false
+  end
   ready_last = last
   if stray_count > 0 then
     handle_strays(stray_count)
@@ -403,9 +409,6 @@ local function turn(timeout, finished)
   end
   local alive = loop.step(timeout)
   local count = take_news()
-  if main.parked and ready[ready_last] == main then
-    main.parked = false             -- without another turn
-  end
   run_timers()
   unobserved.tell_collected()
   return alive or count > 0 or ready_first <= ready_last or timers.next_deadline() ~= nil

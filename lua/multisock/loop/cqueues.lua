@@ -76,12 +76,24 @@ function loop.listen(fd, fn)
 end
 
 function loop.timer(seconds, fn)
-  due, on_time = seconds and now() + seconds, fn
-  change()
+  attach((cqueues.running()))
+  local hosted = next(hosts) ~= nil -- else nobody steps our controller but we
+  due, on_time = hosted and seconds and now() + seconds or nil, fn
+  if hosted then
+    change()
+  end
+  return hosted
 end
 
+local poller = core.poller()
+
+-- A controller that is empty does not wait.
 function loop.step(timeout)
-  check(controller:step(timeout))
+  if controller:empty() then
+    poller:wait(timeout or 0, {})
+  else
+    check(controller:step(timeout))
+  end
 end
 
 function loop.fd()
