@@ -164,7 +164,8 @@ bool callbacks_is_received(CURLoption id)
          id == CURLOPT_READFUNCTION || id == CURLOPT_PREREQFUNCTION ||
          id == CURLOPT_CLOSESOCKETFUNCTION ||
          id == CURLOPT_HSTSWRITEFUNCTION || id == CURLOPT_WRITEDATA ||
-         id == CURLOPT_HEADERDATA || id == CURLOPT_READDATA;
+         id == CURLOPT_HEADERDATA || id == CURLOPT_READDATA ||
+         id == CURLOPT_HEADER;
 }
 
 static void keep(lua_State *L, int self, CURLoption id, int value)
@@ -240,7 +241,7 @@ void callbacks_prepare(lua_State *L, Easy *easy, int self, int owner)
 
 /* libcurl's defaults write to stdout and read from stdin; a program that
    unset its callback wants neither, nor a call with our data pointer. */
-static size_t drop_bytes(char *bytes, size_t one, size_t size, void *data)
+size_t callbacks_drop(char *bytes, size_t one, size_t size, void *data)
 {
   (void)bytes;
   (void)data;
@@ -261,7 +262,8 @@ static CURLcode unset_row(Easy *easy, CURLoption id, const CallbackRow *row)
   CURL *handle = easy->handle;
   switch (id) {
   case CURLOPT_WRITEFUNCTION:
-    return curl_easy_setopt(handle, id, drop_bytes);
+    easy->drops_body = true;
+    return curl_easy_setopt(handle, id, callbacks_drop);
   case CURLOPT_READFUNCTION:
     return curl_easy_setopt(handle, id, read_nothing);
   case CURLOPT_XFERINFOFUNCTION:
@@ -297,7 +299,7 @@ void callbacks_silence(Easy *easy)
   for (i = 0; i < LISTS; i++)
     for (row = all_rows[i]; row->function != 0; row++)
       (void)curl_easy_setopt(handle, (CURLoption)row->function, NULL);
-  (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, drop_bytes);
+  (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, callbacks_drop);
   (void)curl_easy_setopt(handle, CURLOPT_READFUNCTION, read_nothing);
   (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
   /* Without a debug function libcurl would talk to stderr. */

@@ -38,6 +38,13 @@ void callbacks_prepare(lua_State *L, Easy *easy, int self, int owner);
    userdata is at `self`. */
 const char *callbacks_refuse_trailers(lua_State *L, const Easy *easy, int self);
 
+/* Before each transfer of a handle whose callbacks are the user's: keeps header
+   blocks from it that its libcurl cannot bear. Its userdata is at `self`. */
+void callbacks_guard_head(lua_State *L, Easy *easy, int self);
+
+/* A duplicate has the original's options: sets what the guard has changed. */
+void callbacks_copy_guard(const Easy *from, Easy *to);
+
 /* Takes what the connections of the old values need over to the new ones. */
 void callbacks_keep_sockets(lua_State *L, int old_values, int new_values);
 

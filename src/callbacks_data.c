@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+#include "options.h"
+#include "quirks.h"
+
 /* ---- Bytes that arrive ---- */
 
 typedef struct Bytes {
@@ -39,10 +42,74 @@ static size_t pass_bytes(Easy *easy, CURLoption id, const char *name,
   return callbacks_run(easy, id, pass_body, &call) ? call.taken : size + 1;
 }
 
+static HeadGuardVerdict check_head(Easy *easy, const char *bytes, size_t size)
+{
+  if (easy->guard.state == HEAD_UNGUARDED)
+    return HEAD_IS_BODY;
+  return head_guard_check(&easy->guard, easy->handle, bytes, size);
+}
+
 static size_t on_write(char *bytes, size_t one, size_t size, void *data)
 {
-  return pass_bytes(data, CURLOPT_WRITEFUNCTION, "writefunction", bytes,
-                    one * size);
+  switch (check_head(data, bytes, one * size)) {
+  case HEAD_IS_LINE: return one * size;
+  case HEAD_IS_REFUSED: return one * size + 1;
+  default:
+    return pass_bytes(data, CURLOPT_WRITEFUNCTION, "writefunction", bytes,
+                      one * size);
+  }
+}
+
+/* For a handle that has no write function of the user's: what libcurl's own, or
+   callbacks_drop, would do. */
+static size_t write_guarded(char *bytes, size_t one, size_t size, void *data)
+{
+  Easy *easy = data;
+  switch (check_head(easy, bytes, one * size)) {
+  case HEAD_IS_LINE: return one * size;
+  case HEAD_IS_REFUSED: return one * size + 1;
+  default:
+    return easy->out == NULL ? one * size
+                             : fwrite(bytes, one, size, easy->out);
+  }
+}
+
+static bool has_writefunction(lua_State *L, int self)
+{
+  bool has;
+  compat_getuservalue(L, self);
+  has = lua_rawgeti(L, -1, CURLOPT_WRITEFUNCTION) == LUA_TFUNCTION;
+  lua_pop(L, 2);
+  return has;
+}
+
+void callbacks_guard_head(lua_State *L, Easy *easy, int self)
+{
+  /* The first transfer of a handle finds no pointer of an earlier one. */
+  bool first = !easy->performed;
+  easy->performed = true;
+  if (first || !quirk_folded_first_line())
+    return;
+  if (!has_writefunction(L, self)) {
+    easy->out = easy->drops_body ? NULL : options_body_file(easy);
+    (void)curl_easy_setopt(easy->handle, CURLOPT_WRITEFUNCTION, write_guarded);
+    (void)curl_easy_setopt(easy->handle, CURLOPT_WRITEDATA, easy);
+  }
+  head_guard_begin(&easy->guard, easy->handle);
+}
+
+void callbacks_copy_guard(const Easy *from, Easy *to)
+{
+  to->guard.wanted = from->guard.wanted;
+  to->guard.http09 = from->guard.http09;
+  to->drops_body = from->drops_body;
+  (void)curl_easy_setopt(to->handle, CURLOPT_HEADER, (long)to->guard.wanted);
+  if (from->drops_body)
+    (void)curl_easy_setopt(to->handle, CURLOPT_WRITEFUNCTION, callbacks_drop);
+  else if (from->out != NULL) {
+    (void)curl_easy_setopt(to->handle, CURLOPT_WRITEFUNCTION, NULL);
+    (void)curl_easy_setopt(to->handle, CURLOPT_WRITEDATA, stdout);
+  }
 }
 
 static size_t on_header(char *bytes, size_t one, size_t size, void *data)

@@ -71,6 +71,9 @@ typedef struct CallbacksSeek {
 /* The body of a seek function; `call` is a CallbacksSeek. */
 int callbacks_seek_body(lua_State *L);
 
+/* In place of libcurl's own write function: bytes that nobody wants. */
+size_t callbacks_drop(char *bytes, size_t one, size_t size, void *data);
+
 /* The two parts of callbacks_prepare. */
 void callbacks_prepare_sockets(lua_State *L, Easy *easy, int self, int owner);
 void callbacks_renew_wildcard(lua_State *L, Easy *easy, int self);

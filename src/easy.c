@@ -13,8 +13,10 @@
 #include "multi.h"
 #include "options.h"
 #include "owner.h"
+#include "quirks.h"
 #include "receiver.h"
 #include "share.h"
+#include "url.h"
 
 const char easy_type[] = "multisock.easy";
 
@@ -443,6 +445,25 @@ bool easy_is_file(const Easy *easy)
   return scheme != NULL && strcasecmp(scheme, "file") == 0;
 }
 
+/* By its URL, before libcurl has seen it. */
+static bool is_websocket(const Easy *easy)
+{
+  const char *url = NULL;
+  char *scheme = NULL;
+  bool is;
+  if (easy->url == NULL) {
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_EFFECTIVE_URL, &url);
+    return url != NULL && (strncasecmp(url, "ws:", 3) == 0 ||
+                           strncasecmp(url, "wss:", 4) == 0);
+  }
+  if (curl_url_get(easy->url->handle, CURLUPART_SCHEME, &scheme, 0) !=
+      CURLUE_OK)
+    return false;
+  is = strcmp(scheme, "ws") == 0 || strcmp(scheme, "wss") == 0;
+  curl_free(scheme);
+  return is;
+}
+
 bool easy_may_start(lua_State *L, const Easy *easy, int self)
 {
   const char *reason = NULL;
@@ -452,6 +473,10 @@ bool easy_may_start(lua_State *L, const Easy *easy, int self)
              "handle, and make another one";
   else if (easy->trailers)
     reason = callbacks_refuse_trailers(L, easy, self);
+  /* What the guard would have libcurl write would be frames there. */
+  else if (easy->performed && quirk_folded_first_line() && is_websocket(easy))
+    reason = "with libcurl before 8.1 a handle that has been used cannot open "
+             "a WebSocket: make another one";
   if (reason == NULL)
     return true;
   lua_pushnil(L);
@@ -476,6 +501,10 @@ static int easy_perform(lua_State *L)
   easy_set_driver(easy, NULL);
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 1, 1);
+  if (easy->receiver != NULL)
+    receiver_begin(easy);
+  else
+    callbacks_guard_head(L, easy, 1);
   easy->message[0] = '\0';
   easy->failed_in_lua = easy->connected = false;
   easy->depth++;
@@ -525,6 +554,9 @@ static int easy_reset(lua_State *L)
   easy->cleartext_http2 = false;
   easy->buffer_size = 0;
   easy->target = NULL;
+  easy->out = NULL;
+  easy->drops_body = false;
+  memset(&easy->guard, 0, sizeof easy->guard);
   if (easy->receiver != NULL)
     (void)receiver_attach(easy);   /* it has its memory already */
   lua_settop(L, 1);

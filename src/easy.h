@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "compat.h"
+#include "head_guard.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -68,6 +69,10 @@ typedef struct Easy {
   bool trailed;            /* that was asked for the trailers */
   bool attached;           /* holds its connection, for send and recv */
   bool related;            /* stream_depends concerns it, see options.c */
+  bool performed;          /* has begun a transfer, see callbacks_guard_head */
+  bool drops_body;         /* its write function was unset */
+  FILE *out;               /* where callbacks_data.c writes a guarded body */
+  HeadGuard guard;
   char message[CURL_ERROR_SIZE];
 } Easy;
 

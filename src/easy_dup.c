@@ -71,6 +71,7 @@ int easy_duphandle(lua_State *L)
   copy->wildcard = easy->wildcard;
   copy->cookie_files = easy->cookie_files;
   copy->trailers = easy->trailers;
+  callbacks_copy_guard(easy, copy);
   callbacks_adopt(L, copy, 4);
   if (!options_copy_lists(easy, copy))
     return luaL_error(L, "not enough memory");

@@ -92,6 +92,11 @@ static void push_failure(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   easy_push_error(L, easy, easy->result);
+  if (receiver->invalid != NULL && lua_istable(L, -1)) {
+    lua_pushstring(L, receiver->invalid);
+    lua_setfield(L, -2, "message");
+    return;
+  }
   if (receiver->restarted && lua_istable(L, -1)) {
     lua_pushliteral(L, "the server broke off its answer");
     lua_setfield(L, -2, "message");

@@ -235,6 +235,20 @@ static bool in_chunk(Easy *easy, Phase phase)
   return strstr(easy->message, "hunk") != NULL;
 }
 
+static bool is_invalid(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return easy->guard.refused ||
+         (easy->receiver != NULL && easy->receiver->invalid != NULL);
+}
+
+/* libcurl says so of a header line that it cannot take apart. */
+static bool in_head(Easy *easy, Phase phase)
+{
+  (void)easy;
+  return phase == PHASE_RECEIVE;
+}
+
 static bool over_cap(Easy *easy, Phase phase)
 {
   (void)phase;
@@ -258,6 +272,9 @@ static const struct Refinement {
   WHEN(HTTP2, "the server ended the session (GOAWAY)", no_details, "closed"),
   WHEN(ABORTED_BY_CALLBACK, "the server broke off its answer", answered_twice,
        "closed"),
+  WHEN(WRITE_ERROR, "the answer is no valid HTTP", is_invalid, "protocol"),
+  WHEN(BAD_FUNCTION_ARGUMENT, "a header line is not valid", in_head,
+       "protocol"),
   WHEN(WRITE_ERROR, "the server broke off its answer", answered_twice,
        "closed"),
   WHEN(WRITE_ERROR, "max_body or max_headers was passed", over_cap,
@@ -326,6 +343,8 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
   const char *message = curl_easy_strerror(code);
   if (easy != NULL && easy->message[0] != '\0')
     message = easy->message;
+  if (easy != NULL && easy->guard.refused && code == CURLE_WRITE_ERROR)
+    message = HEAD_GUARD_REASON;
   push_object(L, kind, message);
   if (row != NULL) {
     set_string(L, "code", row->name);

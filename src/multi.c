@@ -295,6 +295,8 @@ CURLMcode multi_add_held(Multi *multi, Easy *easy)
   UvDriver *driver = multi->driven.driver;
   CURLMcode code;
   easy_set_driver(easy, driver_for(multi, easy));
+  if (easy->receiver != NULL)
+    receiver_begin(easy);
   join(multi, easy);
   multi_enter(multi);
   code = curl_multi_add_handle(multi->handle, easy->handle);
@@ -321,6 +323,8 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx)
     easy_set_driver(easy, driver_for(multi, easy));
     if (easy->own_sockets || easy->wildcard)
       callbacks_prepare(L, easy, idx, self);
+    if (easy->receiver == NULL)
+      callbacks_guard_head(L, easy, idx);
     pin(L, self, easy, idx);
     easy->pinned = true;
     multi->pinned++;

@@ -114,6 +114,15 @@ static void check_hsts(lua_State *L, const Easy *easy, CURLoption id,
                "are those of a share", name, (int)number);
 }
 
+/* What head_guard.c has to know. */
+static void note_head(Easy *easy, CURLoption id, long number)
+{
+  if (id == CURLOPT_HEADER)
+    easy->guard.wanted = number != 0;
+  else if (id == CURLOPT_HTTP09_ALLOWED)
+    easy->guard.http09 = number != 0;
+}
+
 static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
                          const char *name, int value)
 {
@@ -130,6 +139,7 @@ static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
                             number == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   if (id == CURLOPT_WILDCARDMATCH)
     easy->wildcard = true;
+  note_head(easy, id, number);
   return curl_easy_setopt(easy->handle, id, number);
 }
 
@@ -329,6 +339,7 @@ static CURLcode unset_long(lua_State *L, Easy *easy, int self, CURLoption id)
   check_hsts(L, easy, id, "HSTS_CTRL", number);
   if (id == CURLOPT_POSTFIELDSIZE)
     number = (long)body_size(L, self);
+  note_head(easy, id, number);
   return curl_easy_setopt(easy->handle, id, number);
 }
 

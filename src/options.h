@@ -29,6 +29,9 @@ bool options_copy_lists(const Easy *from, Easy *to);
    both; false: out of memory, or it holds files. */
 bool options_share_lists(Easy *from, Easy *to);
 
+/* Where libcurl writes a body by itself: the file of writedata, or stdout. */
+FILE *options_body_file(Easy *easy);
+
 /* Lets libcurl write to the file of writedata again, if there is one. */
 void options_renew_file(Easy *easy);
 

@@ -206,6 +206,7 @@ static CURLcode use_file(Easy *easy, CURLoption id, FILE *file)
   CURL *handle = easy->handle;
   switch (id) {
   case CURLOPT_WRITEDATA:
+    easy->drops_body = false;
     (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, NULL);
     break;
   case CURLOPT_READDATA:
@@ -236,6 +237,12 @@ static CURLcode hold_file(Easy *easy, CURLoption id, FILE *file)
   }
   (void)fclose(file);
   return code;
+}
+
+FILE *options_body_file(Easy *easy)
+{
+  EasyList *held = *held_find(easy, CURLOPT_WRITEDATA);
+  return held != NULL ? held->file : stdout;
 }
 
 void options_renew_file(Easy *easy)

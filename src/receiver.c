@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "multi.h"
+#include "quirks.h"
 
 #define HIGH_WATER (256 * 1024)
 #define MAX_HEADERS (300 * 1024)
@@ -25,6 +26,13 @@ static void tell(Easy *easy)
 }
 
 /* ---- Headers ---- */
+
+/* Ends the transfer: what a callback returns then is not `size`. */
+static size_t refuse(Easy *easy, const char *reason, size_t size)
+{
+  easy->receiver->invalid = reason;
+  return size + 1;
+}
 
 static bool is_status_line(const char *line, size_t size)
 {
@@ -73,7 +81,8 @@ static size_t on_header(char *line, size_t one, size_t size, void *data)
   Receiver *receiver = easy->receiver;
   Buffer *block = &receiver->head;
   (void)one;                       /* always 1 */
-  if (is_status_line(line, size) && receiver->stage != STAGE_HEADERS) {
+  if (is_status_line(line, size) && receiver->stage != STAGE_STATUS &&
+      receiver->stage != STAGE_HEADERS) {
     /* An HTTP/2 server that demands HTTP/1.1 half-way is asked again by
        libcurl, which would append that answer to the part of the first. */
     if (receiver->received > 0) {
@@ -84,14 +93,17 @@ static size_t on_header(char *line, size_t one, size_t size, void *data)
     buffer_clear(block);
     receiver->status = status_of(line, size);
     touch(easy);                   /* once a block */
-    receiver->stage = STAGE_HEADERS;
+    receiver->stage = STAGE_STATUS;
   }
   else if (receiver->stage >= STAGE_BODY) {
     receiver->stage = STAGE_TRAILERS;
     block = &receiver->trailers;
   }
-  else if (receiver->stage == STAGE_START)
-    receiver->stage = STAGE_HEADERS;       /* protocols without a status */
+  else if (receiver->stage == STAGE_STATUS &&
+           (line[0] == ' ' || line[0] == '\t'))
+    return refuse(easy, HEAD_GUARD_REASON, size);
+  else
+    receiver->stage = STAGE_HEADERS;       /* also without a status line */
   if (buffer_size(block) + size > receiver->max_headers) {
     receiver->excess = "headers";
     return size + 1;
@@ -195,6 +207,19 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   if (!receiver->buffering || receiver->chatty)
     tell(easy);
   return size;
+}
+
+/* Bytes of the body, but for what libcurl writes while the head is guarded. */
+static size_t on_written(char *bytes, size_t one, size_t size, void *data)
+{
+  Easy *easy = data;
+  if (easy->guard.state == HEAD_UNGUARDED)
+    return on_body(bytes, one, size, data);
+  switch (head_guard_check(&easy->guard, easy->handle, bytes, size)) {
+  case HEAD_IS_LINE: return size;
+  case HEAD_IS_REFUSED: return refuse(easy, HEAD_GUARD_REASON, size);
+  default: return on_body(bytes, one, size, data);
+  }
 }
 
 /* ---- Upload ---- */
@@ -312,7 +337,7 @@ void receiver_install(Easy *easy)
   /* Setting a callback and its data cannot fail. */
   (void)curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
   (void)curl_easy_setopt(handle, CURLOPT_HEADERDATA, easy);
-  (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+  (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_written);
   (void)curl_easy_setopt(handle, CURLOPT_WRITEDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_READFUNCTION, on_feed);
   (void)curl_easy_setopt(handle, CURLOPT_READDATA, easy);
@@ -323,6 +348,12 @@ void receiver_install(Easy *easy)
     (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, on_socket);
     (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, easy);
   }
+}
+
+void receiver_begin(Easy *easy)
+{
+  if (quirk_folded_first_line())
+    head_guard_begin(&easy->guard, easy->handle);
 }
 
 void receiver_reset(Receiver *receiver)

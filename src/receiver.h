@@ -12,6 +12,7 @@
 
 typedef enum Stage {
   STAGE_START,             /* no final header block yet */
+  STAGE_STATUS,            /* behind a status line */
   STAGE_HEADERS,           /* within a header block */
   STAGE_BODY,              /* the final block is complete */
   STAGE_TRAILERS
@@ -51,6 +52,7 @@ typedef struct Receiver {
   bool demanded_http1;     /* the server wants no HTTP/2, see on_socket */
   bool proxied;            /* the connection is one to a proxy */
   const char *excess;      /* "body", "headers": which cap was passed */
+  const char *invalid;     /* why its answer is none, or NULL */
 } Receiver;
 
 /* Makes this handle collect into a receiver; false: out of memory. */
@@ -59,6 +61,9 @@ bool receiver_attach(Easy *easy);
 /* Makes it collect as another handle does, whose options it has; false: out of
    memory. */
 bool receiver_attach_like(Easy *easy, const Easy *model);
+
+/* Right before its transfer starts. */
+void receiver_begin(Easy *easy);
 
 /* Ready for the next transfer: buffers and marks empty, limits as they are. */
 void receiver_reset(Receiver *receiver);

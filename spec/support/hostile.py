@@ -184,6 +184,17 @@ async def truncate_chunk(x):
     x.keep = False
 
 
+@route("/raw", reads_body=True)
+async def raw(x):
+    """Answers `text` as it is, in two parts when there is `next`; closes after it
+    with `close=1`."""
+    x.keep = not x.number("close", 0)
+    await x.raw(x.text("text").encode("latin-1"))
+    if x.text("next"):
+        await asyncio.sleep(0.02)
+        await x.raw(x.text("next").encode("latin-1"))
+
+
 @route("/not-http")
 async def not_http(x):
     """The greeting of another protocol, or what `line` says."""

@@ -86,4 +86,18 @@ function probe.closed_port()
   return port
 end
 
+--- The URL of an answer that is sent as it is: "/raw" of hostile.py.
+-- @param fields table with `text`, and optionally `next` and `close`
+function probe.raw(hostile, fields)
+  local query = {}
+  for _, name in ipairs({ "text", "next", "close" }) do
+    if fields[name] then
+      query[#query + 1] = name .. "=" .. tostring(fields[name]):gsub("[^%w]", function(byte)
+        return ("%%%02X"):format(byte:byte())
+      end)
+    end
+  end
+  return hostile.url("/raw?" .. table.concat(query, "&"))
+end
+
 return probe
