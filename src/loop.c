@@ -103,9 +103,12 @@ static void raise_failed(lua_State *L, Loop *loop)
 static void turn(Loop *loop, uv_run_mode mode)
 {
   loop->depth++;
+  /* What was started goes first: a new request on a connection that others
+     share would else take their event for its own, not look whether it may
+     write, and send its body in a later turn than its headers. */
   do {
-    uvdriver_catch_up(loop->driver);
     uvdriver_flush(loop->driver);
+    uvdriver_catch_up(loop->driver);
   } while (uvdriver_is_behind(loop->driver) && !loop_has_results(loop));
   /* What was served may already be news: then do not wait for more. */
   if (loop_has_results(loop))

@@ -124,6 +124,12 @@ end
 -- A host's loop may tell of what is not watched any more.
 local function on_event(self, fd, what)
   local state = self.owners[fd]
+  if state and state.kicked then
+    -- What was started goes first: see turn() in loop.c.
+    state.kicked = false
+    act(self, state)
+    state = self.owners[fd]
+  end
   if state then
     local young = self.young[fd]
     act(self, state, fd, what)
