@@ -66,7 +66,8 @@ static void push_features(lua_State *L, int bits)
 
 /*** The versions that run, not those it was built with.
 @return table: multisock, lua, curl, curl_number, ssl, quic (nil without HTTP/3),
-uv, protocols (list), features (set)
+cainfo and capath (where it looks for authorities by default, nil: nowhere), uv,
+protocols (list), features (set)
 @see curl_version_info(3) */
 static int core_version(lua_State *L)
 {
@@ -81,6 +82,10 @@ static int core_version(lua_State *L)
   set_string(L, "ssl", info->ssl_version);
   if (info->age >= CURLVERSION_SIXTH && info->quic_version != NULL)
     set_string(L, "quic", info->quic_version);
+  if (info->age >= CURLVERSION_SEVENTH) {
+    set_string(L, "cainfo", info->cainfo);
+    set_string(L, "capath", info->capath);
+  }
   set_string(L, "uv", uv_version_string());
   push_protocols(L, info->protocols);
   lua_setfield(L, -2, "protocols");

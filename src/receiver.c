@@ -263,6 +263,10 @@ static int on_connected(void *data, char *peer, char *local, int peer_port,
   easy->worn = easy->worn || easy->receiver->connected;
   easy->receiver->connected = true;
   touch(easy);
+  if (easy->receiver->heats && easy->multi != NULL) {
+    easy->multi->warm = true;
+    easy->multi->driven.cold = false;
+  }
   if (easy->receiver->tell_connected)
     tell(easy);
   return CURL_PREREQFUNC_OK;
