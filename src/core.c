@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include "callbacks.h"
+#include "decoder_lua.h"
 #include "error.h"
 #include "gate.h"
 #include "info.h"
@@ -67,7 +68,8 @@ static void push_features(lua_State *L, int bits)
 /*** The versions that run, not those it was built with.
 @return table: multisock, lua, curl, curl_number, ssl, quic (nil without HTTP/3),
 cainfo and capath (where it looks for authorities by default, nil: nowhere), uv,
-protocols (list), features (set)
+protocols (list), features (set), codings (list: the content codings that fetch
+undoes)
 @see curl_version_info(3) */
 static int core_version(lua_State *L)
 {
@@ -91,6 +93,8 @@ static int core_version(lua_State *L)
   lua_setfield(L, -2, "protocols");
   push_features(L, info->features);
   lua_setfield(L, -2, "features");
+  decoder_lua_push_codings(L);
+  lua_setfield(L, -2, "codings");
   return 1;
 }
 
@@ -146,6 +150,7 @@ static const luaL_Reg functions[] = {
   { "options", options_list },    { "infos", info_list },
   { "multi_options", multi_options_list },
   { "poller", poller_new },       { "newsbox", newsbox_new },
+  { "decoder", decoder_lua_new },
   { "now", core_now },
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },
@@ -194,6 +199,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   loop_open(L);
   poller_open(L);
   newsbox_open(L);
+  decoder_lua_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);
