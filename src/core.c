@@ -7,6 +7,7 @@
 #include "decoder_lua.h"
 #include "error.h"
 #include "gate.h"
+#include "headers.h"
 #include "info.h"
 #include "loop.h"
 #include "mime.h"
@@ -156,6 +157,7 @@ static const luaL_Reg functions[] = {
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
   { "proxy_type", proxy_new_type }, { "strerror", proxy_strerror },
+  { "headers", headers_new },
   { "curl_version", proxy_curl_version },
   { NULL, NULL }
 };
@@ -192,6 +194,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   callbacks_open(L);
   error_open(L);
   url_open(L);
+  headers_open(L);
   share_open(L);
   mime_open(L);
   easy_open(L);

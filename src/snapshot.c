@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "headers.h"
 #include "receiver.h"
 
 /* A string, because nothing is cheaper for the collector. */
@@ -136,12 +137,13 @@ static void push_sizes(lua_State *L, const Snapshot *shot)
 /*** Reads one field of a snapshot.
 @param snapshot string
 @param field "timings" (seconds), "sizes" (bytes), "http_version", "peer",
-"head" (the raw header block), "trailers" (raw)
+"reason" (the reason phrase), "headers", "trailers" (see headers.c)
 @return the value; nil where there is none */
 int snapshot_read(lua_State *L)
 {
   static const char *const fields[] = {
-    "timings", "sizes", "http_version", "peer", "head", "trailers", NULL
+    "timings", "sizes", "http_version", "peer", "reason", "headers",
+    "trailers", NULL
   };
   size_t size;
   const char *bytes = luaL_checklstring(L, 1, &size);
@@ -158,10 +160,9 @@ int snapshot_read(lua_State *L)
   case 1: push_sizes(L, &shot); break;
   case 2: lua_pushstring(L, version_name(shot.version)); break;
   case 3: push_peer(L, bytes, &shot); break;
-  case 4: lua_pushlstring(L, bytes + shot.ip, shot.head); break;
-  default:
-    lua_pushlstring(L, bytes + shot.ip + shot.head, shot.trailers);
-    break;
+  case 4: headers_push_reason(L, bytes + shot.ip, shot.head); break;
+  case 5: headers_push(L, bytes + shot.ip, shot.head); break;
+  default: headers_push(L, bytes + shot.ip + shot.head, shot.trailers); break;
   }
   return 1;
 }
