@@ -145,7 +145,7 @@ local function start_guarded(request, host, scout, started)
   local self = stream.new(request, easy, multi, host, scout, started, now() - started)
   local body = request.body
   if body and body.read then
-    self:start_upload(body.read)
+    self:start_upload(body)
   end
   if self.progress then
     easy:gather("chatty", true)
