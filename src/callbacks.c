@@ -269,6 +269,9 @@ static CURLcode unset_row(Easy *easy, CURLoption id, const CallbackRow *row)
   case CURLOPT_XFERINFOFUNCTION:
     (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
     return curl_easy_setopt(handle, id, NULL);
+  case CURLOPT_PREREQFUNCTION:
+    easy_set_prereq(easy);
+    return CURLE_OK;
   default:
     if (shows_progress(id))
       (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);

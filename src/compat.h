@@ -28,6 +28,8 @@ or name its folder with UV_DIR="
 
 #include <curl/curl.h>
 
+#include "curl_version.h"
+
 #if LIBCURL_VERSION_NUM < 0x075100
 #error "multisock needs libcurl 7.81.0 or newer"
 #endif
@@ -35,20 +37,6 @@ or name its folder with UV_DIR="
 #if LUA_VERSION_NUM < 501 || LUA_VERSION_NUM > 504
 #error "multisock is built for Lua 5.1 to 5.4 and LuaJIT 2.1"
 #endif
-
-/* The libcurl that runs, as 0xMMmmpp. curl_version_info formats strings at
-   each call, which costs as much as a tenth of a request: ask once. All
-   threads write the same value. */
-static inline unsigned int compat_curl_version(void)
-{
-  static unsigned int known;
-  unsigned int version = __atomic_load_n(&known, __ATOMIC_RELAXED);
-  if (version == 0) {
-    version = curl_version_info(CURLVERSION_NOW)->version_num;
-    __atomic_store_n(&known, version, __ATOMIC_RELAXED);
-  }
-  return version;
-}
 
 /* Only luaopen_* is exported. Our headers hide the rest by themselves, because
    LuaRocks compiles without -fvisibility, and a host that exports a function

@@ -30,6 +30,13 @@ typedef struct Watch {
   int events_left;       /* that may still be passed on */
   struct Watch *next_ftp;
   struct Watch *next_unpollable;
+  /* Of driver_idle.c, see there. */
+  UvUse *uses;             /* transfers that use it now */
+  struct Watch *next_of_port;
+  int local_port;          /* 0: not known yet; -1: none */
+  bool served;             /* a transfer has ended on it */
+  bool http1;              /* and was one of HTTP/1 */
+  bool hung_up;            /* shut down; libcurl does not know yet */
   /* Among those whose event waits for the next turn. */
   struct Watch *next_late, *previous_late;
   int late_status, late_events;
@@ -56,13 +63,17 @@ struct UvDriver {
   bool unflushed;        /* a poll was started that libuv may not have told the
                             system of */
   bool inheriting;       /* some watch has `inherited` set */
-  bool heated;           /* a cold multi parsed its file in this turn */
   int rescue_left;
   int transfers;
   unsigned forks;        /* process_forks of the process that it belongs to */
   void (*on_turn)(void *data);
   void *on_turn_data;
   int closing;           /* handles whose close callback is outstanding */
+  /* Of driver_idle.c: its table of watches by local port. */
+  Watch **ports;
+  size_t port_buckets, port_count;
+  bool reuses_talking;   /* what this libcurl does */
+  int64_t slept;         /* ms that the system has slept until now */
   unsigned int curl;     /* the libcurl that runs, as 0xMMmmpp */
   bool forgetful_quic;   /* see rescue in driver_uv.c */
 };
@@ -85,10 +96,6 @@ void timer_arm(UvDriver *driver, uint64_t deadline);
    QUIC has got something. */
 void rescue_forgotten(UvDriver *driver);
 void rescue_quic(UvDriver *driver);
-
-/* Whether this multi may connect in this turn: of cold ones only one a turn parses
-   its file, or all else that the loop has to do would wait for all of them. */
-bool multi_may_connect(const UvMulti *multi);
 
 /* Makes the multi look after all of its transfers, in this turn. */
 void multi_sweep_soon(UvMulti *multi);
@@ -117,7 +124,29 @@ bool ftp_pass_on(Watch *watch);
    is taken to be helped. */
 bool ftp_is_stalled(const UvMulti *multi);
 
+/* ---- driver_idle.c ---- */
+
+void idle_open(UvDriver *driver);
+void idle_close(UvDriver *driver);
+
+/* When libcurl wants something of a socket of ours: it has its local port by
+   then. */
+void watch_name(Watch *watch);
+
+/* An event of a watch of which libcurl wants nothing. False, and nothing was
+   done, when that is as it should be. */
+bool idle_ends(Watch *watch);
+
+/* A watch is about to end. */
+void idle_on_end(Watch *watch);
+
+/* Before requests are sent: what was idle while the system slept is ended. */
+void idle_check_sleep(UvDriver *driver);
+
 /* ---- driver_watch.c ---- */
+
+/* Has the poll report what a socket has to say that nobody asks. */
+void watch_listen(Watch *watch);
 
 /* NULL when it is not watched. */
 Watch *watch_find(const UvDriver *driver, curl_socket_t fd);

@@ -45,8 +45,6 @@ typedef struct UvMulti {
   uint64_t deadline;     /* ms of uv_hrtime when its timer is due; 0: none */
   bool kicked;           /* its timer is due at once */
   bool swept;            /* all its transfers are to be looked after at once */
-  bool cold;             /* set by the owner: its next handshake of TLS parses
-                            a file of certificates, which takes long */
   struct UvMulti *next;
 } UvMulti;
 
@@ -81,6 +79,38 @@ curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
                             struct curl_sockaddr *address);
 void uvdriver_adopt(UvDriver *driver, curl_socket_t fd, int type);
 void uvdriver_release(UvDriver *driver, curl_socket_t fd);
+
+/* What a transfer holds of the connection that it uses. All zero at first; it
+   must not move or go before `unuse`. */
+typedef struct UvUse {
+  struct Watch *watch;     /* NULL: none, or not known, or it was closed */
+  struct UvUse *previous, *next;       /* others on the same connection */
+  bool known;              /* the last `use` has found it, then: */
+  bool kept;               /* it had been there before */
+  bool http1;              /* it is one of HTTP/1 */
+} UvUse;
+
+/* What CURLOPT_PREREQFUNCTION gets. */
+typedef struct UvPlace {
+  const char *peer;
+  int peer_port, local_port;
+} UvPlace;
+
+/* From CURLOPT_PREREQFUNCTION, for each request of a transfer: then the driver
+   knows which connections are idle, and ends those of HTTP/1 that have something
+   to say. False when this one is such, or has slept: it was shut down, so that
+   libcurl cannot send a byte on it, and will try another one. */
+bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place);
+
+/* Shuts a connection down that a request is about to be sent on. */
+void uvdriver_hang_up(UvUse *use);
+
+/* The transfer has ended, and its connection is in the pool again, or closed.
+   `http1`: its answer was of HTTP/1. May be called again. */
+void uvdriver_unuse(UvUse *use, bool http1);
+
+/* Ends all idle connections: the network is another one. */
+void uvdriver_drop_idle(UvDriver *driver);
 
 /* Counts transfers: while there are any the loop stays alive. */
 void uvdriver_transfers(UvDriver *driver, int change);

@@ -112,6 +112,7 @@ static void watch_end(Watch *watch)
     late_remove(watch);
   if (watch->ftp)
     ftp_on_end(watch);
+  idle_on_end(watch);
   driver->watches[watch->fd] = NULL;
   driver->watched--;
   if (watch->polling) {
@@ -124,13 +125,23 @@ static void watch_end(Watch *watch)
 
 static void on_poll(uv_poll_t *poll, int status, int events);
 
+static void poll_for(Watch *watch, int events)
+{
+  if (watch->armed == events)
+    return;                        /* libuv would leave and re-enter epoll */
+  if (uv_poll_start(&watch->poll, events, on_poll) == 0)
+    watch->armed = events;
+  watch->driver->unflushed = true;
+}
+
 static void watch_arm(Watch *watch)
 {
-  if (watch->armed == watch->wanted)
-    return;                        /* libuv would leave and re-enter epoll */
-  if (uv_poll_start(&watch->poll, watch->wanted, on_poll) == 0)
-    watch->armed = watch->wanted;
-  watch->driver->unflushed = true;
+  poll_for(watch, watch->wanted);
+}
+
+void watch_listen(Watch *watch)
+{
+  poll_for(watch, UV_READABLE);
 }
 
 /* libuv refuses files and descriptors that are polled elsewhere. Returning
@@ -167,6 +178,8 @@ static void watch_want(UvMulti *multi, CURL *easy, curl_socket_t fd,
   watch->wanted = wanted;
   watch->strayed = false;
   watch->inherited = 0;
+  if (watch->stream && watch->local_port == 0)
+    watch_name(watch);
   if (wanted & UV_READABLE && !watch->has_read) {
     watch->has_read = true;
     if (watch->stream && easy != NULL && multi->connected != NULL)
@@ -249,7 +262,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
   else if (watch->wanted == 0) {
     if (status < 0)
       watch->armed = 0;            /* libuv has stopped it */
-    if (watch->ftp && ftp_pass_on(watch))
+    if ((watch->ftp && ftp_pass_on(watch)) || idle_ends(watch))
       return;
     /* The peer spoke, or went, while the connection waits in the pool:
        libcurl will find out when it looks at it. Level-triggered, so stop; but
@@ -260,9 +273,6 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     watch->strayed = true;
   }
-  /* Said again in the next turn. */
-  else if (!watch->has_read && status >= 0 && !multi_may_connect(watch->multi))
-    return;
   else if (driver->turn_limit == 0 ||
            driver->turn_events < driver->turn_limit)
     watch_act(watch, status, events);

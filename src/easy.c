@@ -144,6 +144,44 @@ void easy_push_error(lua_State *L, Easy *easy, CURLcode code)
 
 /* ---- Life ---- */
 
+bool easy_use(Easy *easy, const UvPlace *place)
+{
+  return easy->driver == NULL || uvdriver_use(easy->driver, &easy->use, place);
+}
+
+/* One that must not be used was shut down: libcurl takes another. */
+static int on_prereq(void *data, char *peer, char *local, int peer_port,
+                     int local_port)
+{
+  UvPlace place = { peer, peer_port, local_port };
+  (void)local;
+  (void)easy_use(data, &place);
+  return CURL_PREREQFUNC_OK;
+}
+
+void easy_set_prereq(Easy *easy)
+{
+  (void)curl_easy_setopt(easy->handle, CURLOPT_PREREQFUNCTION, on_prereq);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_PREREQDATA, easy);
+}
+
+/* Whether the other end has nothing to say until it is asked again. */
+static bool is_http1(Easy *easy)
+{
+  long version = 0, status = 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
+  if (version != CURL_HTTP_VERSION_1_1 && version != CURL_HTTP_VERSION_1_0)
+    return false;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_RESPONSE_CODE, &status);
+  return status != 101;
+}
+
+void easy_unuse(Easy *easy)
+{
+  if (easy->use.watch != NULL)
+    uvdriver_unuse(&easy->use, is_http1(easy));
+}
+
 void easy_set_basics(Easy *easy)
 {
   CURL *handle = easy->handle;
@@ -153,6 +191,7 @@ void easy_set_basics(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, easy->message);
   (void)curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
+  easy_set_prereq(easy);
 #if LIBCURL_VERSION_NUM >= 0x075700
   (void)curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
 #endif
@@ -294,6 +333,7 @@ Easy *easy_wrap(lua_State *L, CURL *handle)
   /* Neither can fail. */
   (void)curl_easy_setopt(easy->handle, CURLOPT_PRIVATE, easy);
   (void)curl_easy_setopt(easy->handle, CURLOPT_ERRORBUFFER, easy->message);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_PREREQDATA, easy);
   return easy;
 }
 
@@ -551,7 +591,7 @@ static int easy_reset(lua_State *L)
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
   easy->failed_in_lua = easy->worn = easy->prepared = false;
-  easy->cleartext_http2 = false;
+  easy->cleartext_http2 = easy->connect_only = false;
   easy->buffer_size = 0;
   easy->target = NULL;
   easy->out = NULL;

@@ -8,6 +8,7 @@
 
 #include "compat.h"
 #include "head_guard.h"
+#include "driver_uv.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -48,6 +49,7 @@ typedef struct Easy {
   long buffer_size;        /* as shortcut.c has chosen it; 0: libcurl's own,
                               -1: the user's */
   const void *target;      /* whose URL it was last set to, see shortcut.c */
+  UvUse use;               /* the connection that it uses */
   struct Multi **home;     /* userdata of the multi that has its connection,
                               which its values keep alive */
   bool finished;           /* libcurl has reported its end */
@@ -60,6 +62,7 @@ typedef struct Easy {
   bool failed_in_lua;      /* a callback raised: the error is kept */
   bool offered;            /* pushed by a server, see multi_push.c */
   bool cleartext_http2;    /* asked for HTTP/2 without TLS */
+  bool connect_only;       /* it keeps its connection, for send and recv */
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
@@ -119,6 +122,15 @@ void easy_set_basics(Easy *easy);
 
 /* Lets this driver open and close the sockets; NULL: libcurl itself. */
 void easy_set_driver(Easy *easy, struct UvDriver *driver);
+
+/* To be called from CURLOPT_PREREQFUNCTION, see uvdriver_use. */
+bool easy_use(Easy *easy, const UvPlace *place);
+
+/* Sets that function to one that does only this. */
+void easy_set_prereq(Easy *easy);
+
+/* Its transfer has ended. */
+void easy_unuse(Easy *easy);
 
 /* The connection of the easy at index `self` is in the multi at `multi`. */
 void easy_set_home(lua_State *L, int self, int multi);

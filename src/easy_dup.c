@@ -72,6 +72,7 @@ int easy_duphandle(lua_State *L)
   copy->cookie_files = easy->cookie_files;
   copy->trailers = easy->trailers;
   callbacks_copy_guard(easy, copy);
+  copy->connect_only = easy->connect_only;
   callbacks_adopt(L, copy, 4);
   if (!options_copy_lists(easy, copy))
     return luaL_error(L, "not enough memory");

@@ -43,8 +43,8 @@ static int easy_id(lua_State *L)
 
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
-"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded"
-"heats" (booleans), see receiver.h; "version": version() is asked for, with verbose and
+"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded" "once"
+(booleans), see receiver.h; "version": version() is asked for, with verbose and
 debugfunction, which have to be free
 @param value
 @return self */
@@ -53,7 +53,7 @@ static int easy_gather(lua_State *L)
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
     "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
-    "heats", "version", NULL
+    "once", "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -69,7 +69,7 @@ static int easy_gather(lua_State *L)
   case 7: receiver->sending = on; break;
   case 8: receiver->proxied = on; break;
   case 9: receiver->undecoded = on; break;
-  case 10: receiver->heats = on; break;
+  case 10: receiver->once = on; break;
   default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);
@@ -89,7 +89,7 @@ static int easy_forget(lua_State *L)
   return 0;
 }
 
-static void push_failure(lua_State *L, Easy *easy)
+static void push_reason(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   easy_push_error(L, easy, easy->result);
@@ -127,6 +127,30 @@ static void push_failure(lua_State *L, Easy *easy)
   lua_setfield(L, -2, "message");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "retryable");
+}
+
+/* Adds to the error on top what is known of repetitions. */
+static void add_tries(lua_State *L, const Easy *easy)
+{
+  lua_pushinteger(L, repeat_attempts(easy));
+  lua_setfield(L, -2, "attempts");
+  if (repeat_has_died(easy)) {
+    lua_pushliteral(L, "the connection was closed before an answer came");
+    lua_setfield(L, -2, "message");
+    lua_pushboolean(L, easy->receiver->died);
+    lua_setfield(L, -2, "retryable");
+  }
+  if (repeat_is_risky(easy)) {
+    lua_pushboolean(L, 0);
+    lua_setfield(L, -2, "retryable");
+  }
+}
+
+static void push_failure(lua_State *L, Easy *easy)
+{
+  push_reason(L, easy);
+  if (lua_istable(L, -1))
+    add_tries(L, easy);
 }
 
 /*** What has become of the request.

@@ -196,6 +196,19 @@ static bool no_details(Easy *easy, Phase phase)
   return easy->message[0] == '\0';
 }
 
+/* See repeat.c. */
+static bool died_unasked(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return easy->receiver != NULL && easy->receiver->died;
+}
+
+static bool died_unread(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return easy->receiver != NULL && repeat_has_died(easy);
+}
+
 static bool answered_twice(Easy *easy, Phase phase)
 {
   (void)phase;
@@ -275,6 +288,10 @@ static const struct Refinement {
   WHEN(WRITE_ERROR, "the answer is no valid HTTP", is_invalid, "protocol"),
   WHEN(BAD_FUNCTION_ARGUMENT, "a header line is not valid", in_head,
        "protocol"),
+  WHEN(ABORTED_BY_CALLBACK, "a kept connection died, and the request may not "
+       "be sent again", died_unasked, "closed"),
+  WHEN(SEND_FAIL_REWIND, "a kept connection died, and the body cannot be read "
+       "again", died_unread, "closed"),
   WHEN(WRITE_ERROR, "the server broke off its answer", answered_twice,
        "closed"),
   WHEN(WRITE_ERROR, "max_body or max_headers was passed", over_cap,

@@ -118,6 +118,7 @@ static void take_out(Multi *multi, Easy *easy)
   (void)curl_multi_remove_handle(multi->handle, easy->handle);
   easy->attached = false;
   multi->depth--;
+  easy_unuse(easy);
   if (multi->driven.driver != NULL)
     uvdriver_transfers(multi->driven.driver, -1);
 }
@@ -127,6 +128,8 @@ static void end(Multi *multi, Easy *easy, CURLcode result)
   easy->finished = true;
   easy->result = result;
   if (easy->receiver == NULL) {
+    if (!easy->connect_only)
+      easy_unuse(easy);
     easy_leave_news(easy);
     easy_join_news(easy, &multi->finished);
     return;

@@ -140,6 +140,8 @@ static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
   if (id == CURLOPT_WILDCARDMATCH)
     easy->wildcard = true;
   note_head(easy, id, number);
+  if (id == CURLOPT_CONNECT_ONLY)
+    easy->connect_only = number != 0;
   return curl_easy_setopt(easy->handle, id, number);
 }
 
@@ -164,9 +166,6 @@ static CURLcode set_string(lua_State *L, Easy *easy, CURLoption id,
     easy->cookie_files = true;
   if (id == CURLOPT_HSTS)
     easy->hsts_files = true;
-  /* core.null: none, where nil is libcurl's default. */
-  if (lua_islightuserdata(L, value) && lua_touserdata(L, value) == NULL)
-    return curl_easy_setopt(easy->handle, id, NULL);
   return curl_easy_setopt(easy->handle, id,
                           options_check_text(L, value, name));
 }

@@ -81,6 +81,7 @@ static size_t on_header(char *line, size_t one, size_t size, void *data)
   Receiver *receiver = easy->receiver;
   Buffer *block = &receiver->head;
   (void)one;                       /* always 1 */
+  receiver->heard = true;
   if (is_status_line(line, size) && receiver->stage != STAGE_STATUS &&
       receiver->stage != STAGE_HEADERS) {
     /* An HTTP/2 server that demands HTTP/1.1 half-way is asked again by
@@ -250,28 +251,6 @@ static size_t on_feed(char *bytes, size_t one, size_t room, void *data)
   return CURL_READFUNC_PAUSE;
 }
 
-/* The connection is there, new or reused, and the request goes out next. */
-static int on_connected(void *data, char *peer, char *local, int peer_port,
-                        int local_port)
-{
-  Easy *easy = data;
-  (void)peer;
-  (void)local;
-  (void)peer_port;
-  (void)local_port;
-  /* A second time within a transfer: the first connection was stale. */
-  easy->worn = easy->worn || easy->receiver->connected;
-  easy->receiver->connected = true;
-  touch(easy);
-  if (easy->receiver->heats && easy->multi != NULL) {
-    easy->multi->warm = true;
-    easy->multi->driven.cold = false;
-  }
-  if (easy->receiver->tell_connected)
-    tell(easy);
-  return CURL_PREREQFUNC_OK;
-}
-
 /* libcurl tells the HTTP version with the answer, which may be a long time
    coming. But what it shows here begins with a request line that names the
    version TLS has agreed on, in HTTP/2 and 3 too. */
@@ -345,7 +324,8 @@ void receiver_install(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_WRITEDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_READFUNCTION, on_feed);
   (void)curl_easy_setopt(handle, CURLOPT_READDATA, easy);
-  (void)curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, on_connected);
+  (void)curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION,
+                         repeat_on_connected);
   (void)curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   if (compat_curl_version() < 0x080500) {

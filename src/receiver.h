@@ -45,13 +45,20 @@ typedef struct Receiver {
   bool fed_all;            /* no more will come */
   bool auth_rounds;        /* a 401 or 407 may be followed by another */
   bool tell_connected;     /* connecting is news */
-  bool heats;              /* connecting makes its multi warm, see multi.h */
   bool asks_version;       /* see receiver_ask_version */
   char version;            /* '1' '2' '3', of what was sent; 0: not known */
   bool abandoned;          /* its response was collected unread */
   bool restarted;          /* another answer began after part of the body */
   bool demanded_http1;     /* the server wants no HTTP/2, see on_socket */
   bool proxied;            /* the connection is one to a proxy */
+  bool once;               /* must not be sent twice unasked */
+  bool heard;              /* an answer has begun since `tried_at` */
+  bool unfit;              /* this try is on a connection that is shut down */
+  bool tried_kept;         /* it is on one that had been there before */
+  bool repeated;           /* the request was sent again, once */
+  bool died;               /* it was not, as that is not allowed */
+  int tries;               /* earlier ones of which bytes were sent */
+  long tried_at;           /* bytes that had been sent when this one began */
   const char *excess;      /* "body", "headers": which cap was passed */
   const char *invalid;     /* why its answer is none, or NULL */
 } Receiver;
@@ -71,6 +78,20 @@ void receiver_reset(Receiver *receiver);
 
 /* Installs the callbacks; needed again after curl_easy_reset. */
 void receiver_install(Easy *easy);
+
+/* CURLOPT_PREREQFUNCTION; its data is the Easy. */
+int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
+                        int local_port);
+
+/* Whether it was ended because a connection has died, and libcurl would have
+   sent the request again, or could not. */
+bool repeat_has_died(const Easy *easy);
+
+/* How often the server may have got (a part of) the request. */
+int repeat_attempts(const Easy *easy);
+
+/* Whether asking again might do what was asked for twice. */
+bool repeat_is_risky(const Easy *easy);
 
 void receiver_free(Receiver *receiver);
 

@@ -4,14 +4,13 @@
 #include <limits.h>
 #include <string.h>
 
-#include "headers.h"
 #include "receiver.h"
 
 /* A string, because nothing is cheaper for the collector. */
 typedef struct Snapshot {
   curl_off_t dns, connect, tls, first_byte, total;       /* microseconds */
   curl_off_t down, up;
-  int version, head_size, request_size, port;
+  int version, head_size, request_size, port, attempts;
   size_t ip, head, trailers;       /* bytes that follow */
 } Snapshot;
 
@@ -63,6 +62,7 @@ void snapshot_push(lua_State *L, const Easy *easy)
   const char *ip = snapshot_fill(&shot, easy->handle);
   char *to;
   size_t size;
+  shot.attempts = receiver->tries + 1;
   shot.ip = strlen(ip);
   shot.head = buffer_size(&receiver->head);
   shot.trailers = buffer_size(&receiver->trailers);
@@ -137,13 +137,13 @@ static void push_sizes(lua_State *L, const Snapshot *shot)
 /*** Reads one field of a snapshot.
 @param snapshot string
 @param field "timings" (seconds), "sizes" (bytes), "http_version", "peer",
-"reason" (the reason phrase), "headers", "trailers" (see headers.c)
+"head" (the raw header block), "trailers" (raw), "attempts" (see repeat.c)
 @return the value; nil where there is none */
 int snapshot_read(lua_State *L)
 {
   static const char *const fields[] = {
-    "timings", "sizes", "http_version", "peer", "reason", "headers",
-    "trailers", NULL
+    "timings", "sizes", "http_version", "peer", "head", "trailers", "attempts",
+    NULL
   };
   size_t size;
   const char *bytes = luaL_checklstring(L, 1, &size);
@@ -160,9 +160,11 @@ int snapshot_read(lua_State *L)
   case 1: push_sizes(L, &shot); break;
   case 2: lua_pushstring(L, version_name(shot.version)); break;
   case 3: push_peer(L, bytes, &shot); break;
-  case 4: headers_push_reason(L, bytes + shot.ip, shot.head); break;
-  case 5: headers_push(L, bytes + shot.ip, shot.head); break;
-  default: headers_push(L, bytes + shot.ip + shot.head, shot.trailers); break;
+  case 4: lua_pushlstring(L, bytes + shot.ip, shot.head); break;
+  case 5:
+    lua_pushlstring(L, bytes + shot.ip + shot.head, shot.trailers);
+    break;
+  default: lua_pushinteger(L, shot.attempts); break;
   }
   return 1;
 }

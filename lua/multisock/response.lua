@@ -2,6 +2,7 @@
 -- holds it as a string; any other holds the transfer that still brings it.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local headers = require("multisock.headers")
 local request = require("multisock.request")
 local transfer = require("multisock.transfer")
 
@@ -25,20 +26,27 @@ local function snapshot(self)
 end
 
 function computed:headers()
-  return core.snapshot(snapshot(self), "headers")
+  local fields, reason = headers.parse(core.snapshot(snapshot(self), "head"))
+  self._reason = reason
+  return fields
 end
 
 function computed:trailers()
-  return core.snapshot(snapshot(self), "trailers")
+  return headers.parse(core.snapshot(snapshot(self), "trailers"))
 end
 
 --- The reason phrase; "" when the server sent none, as HTTP/2 never does.
 function computed:status_text()
-  return core.snapshot(snapshot(self), "reason") or ""
+  local _ = self.headers
+  return self._reason or ""
 end
 
 function computed:http_version()
   return core.snapshot(snapshot(self), "http_version")
+end
+
+function computed:attempts()
+  return core.snapshot(snapshot(self), "attempts")
 end
 
 function computed:peer()

@@ -382,6 +382,16 @@ function packaged.hostile_h2()
   return server
 end
 
+--- kept.py, whose comments say what each path does.
+---@param tls? boolean
+---@return table server with `url`, `ca`
+function packaged.kept(tls)
+  local server = python("kept.py", tls)
+  local base = tls and "https://localhost:" or "http://127.0.0.1:"
+  server.url = function(path) return base .. server.port .. path end
+  return server
+end
+
 --- lossy_udp.py before another server's port.
 ---@param port integer
 ---@param lost integer datagrams that get lost at the start of each client

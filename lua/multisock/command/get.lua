@@ -6,7 +6,6 @@ local command = require("multisock.command")
 local errors = require("multisock.errors")
 local names = require("multisock.command.names")
 local request = require("multisock.request")
-local targets = require("multisock.targets")
 local text = require("multisock.command.text")
 
 local get = {}
@@ -75,7 +74,7 @@ local function read_list(path, jobs)
   local number = 0
   for line in (content:gsub("^\239\187\191", "") .. "\n"):gmatch("([^\n]*)\n") do
     number = number + 1
-    local url = targets.trim(line)
+    local url = line:match("^%s*(.-)%s*$")
     if url ~= "" and url:sub(1, 1) ~= "#" then
       local wrong = no_scheme(url)
       jobs[#jobs + 1] = {

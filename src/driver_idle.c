@@ -1,0 +1,284 @@
+/* Which transfers use a connection, and the end of connections that nobody
+   uses: where nothing was asked, an HTTP/1 server has nothing to say (RFC 9112
+   9.2), and what slept through is not to be trusted.
+
+   libcurl does not tell which socket a transfer has got. Its function before
+   each request tells the local port, by which the watch is found here. That a
+   socket is not wanted proves nothing: its transfer may be paused. */
+#include "driver_private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "quirks.h"
+
+/* The clock that goes on during sleep may be ahead by this much, in ms, before
+   the system is said to have slept. */
+#define SLEPT_MS 1000
+
+/* ---- Watches, by local port ---- */
+
+/* Of one that is not bound yet 0, of one without ports -1. */
+static int port_of(const struct sockaddr_storage *name)
+{
+  if (name->ss_family == AF_INET)
+    return ntohs(((const struct sockaddr_in *)(const void *)name)->sin_port);
+  if (name->ss_family == AF_INET6)
+    return ntohs(((const struct sockaddr_in6 *)(const void *)name)->sin6_port);
+  return -1;
+}
+
+static Watch **bucket_of(const UvDriver *driver, int port)
+{
+  return &driver->ports[(size_t)port & (driver->port_buckets - 1)];
+}
+
+static void ports_grow(UvDriver *driver)
+{
+  Watch **old = driver->ports;
+  size_t i, count = driver->port_buckets;
+  Watch **made = calloc(count > 0 ? 2 * count : 64, sizeof *made);
+  if (made == NULL)
+    return;                        /* the chains are longer then */
+  driver->ports = made;
+  driver->port_buckets = count > 0 ? 2 * count : 64;
+  for (i = 0; i < count; i++)
+    while (old[i] != NULL) {
+      Watch *watch = old[i];
+      Watch **bucket = bucket_of(driver, watch->local_port);
+      old[i] = watch->next_of_port;
+      watch->next_of_port = *bucket;
+      *bucket = watch;
+    }
+  free(old);
+}
+
+void watch_name(Watch *watch)
+{
+  UvDriver *driver = watch->driver;
+  struct sockaddr_storage name;
+  socklen_t size = sizeof name;
+  Watch **bucket;
+  if (getsockname(watch->fd, (struct sockaddr *)(void *)&name, &size) != 0)
+    return;
+  watch->local_port = port_of(&name);
+  if (driver->port_count >= driver->port_buckets)
+    ports_grow(driver);
+  if (watch->local_port <= 0 || driver->port_buckets == 0)
+    return;
+  bucket = bucket_of(driver, watch->local_port);
+  watch->next_of_port = *bucket;
+  *bucket = watch;
+  driver->port_count++;
+}
+
+static void unname(Watch *watch)
+{
+  UvDriver *driver = watch->driver;
+  Watch **link;
+  if (watch->local_port <= 0 || driver->port_buckets == 0)
+    return;
+  link = bucket_of(driver, watch->local_port);
+  while (*link != NULL && *link != watch)
+    link = &(*link)->next_of_port;
+  if (*link == NULL)
+    return;
+  *link = watch->next_of_port;
+  driver->port_count--;
+}
+
+/* Local ports are unique for one peer only. */
+static bool is_to(const Watch *watch, const char *peer, int peer_port)
+{
+  struct sockaddr_storage name;
+  struct in6_addr address;
+  socklen_t size = sizeof name;
+  if (getpeername(watch->fd, (struct sockaddr *)(void *)&name, &size) != 0 ||
+      port_of(&name) != peer_port ||
+      inet_pton(name.ss_family, peer, &address) != 1)
+    return false;
+  return name.ss_family == AF_INET
+           ? memcmp(&((struct sockaddr_in *)(void *)&name)->sin_addr, &address,
+                    sizeof(struct in_addr)) == 0
+           : memcmp(&((struct sockaddr_in6 *)(void *)&name)->sin6_addr,
+                    &address, sizeof address) == 0;
+}
+
+static Watch *next_on(Watch *watch, int port)
+{
+  while (watch != NULL && watch->local_port != port)
+    watch = watch->next_of_port;
+  return watch;
+}
+
+static Watch *find_by_port(const UvDriver *driver, const UvPlace *place)
+{
+  Watch *watch;
+  if (place->local_port <= 0 || driver->port_buckets == 0)
+    return NULL;
+  watch = next_on(*bucket_of(driver, place->local_port), place->local_port);
+  if (watch == NULL || next_on(watch->next_of_port, place->local_port) == NULL)
+    return watch;
+  while (watch != NULL && !is_to(watch, place->peer, place->peer_port))
+    watch = next_on(watch->next_of_port, place->local_port);
+  return watch;
+}
+
+/* ---- Ending an idle connection ---- */
+
+static bool is_idle(const Watch *watch)
+{
+  return watch->wanted == 0 && watch->uses == NULL && watch->served;
+}
+
+/* libcurl owns the socket, and closes what it finds at its end: so what was
+   said has to be taken off it. More than this comes from nobody who means well,
+   and resets the connection. */
+static void hang_up(Watch *watch)
+{
+  char bytes[16 * 1024];
+  int left = 64;
+  while (left-- > 0 &&
+         recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+    ;
+  (void)shutdown(watch->fd, SHUT_RDWR);      /* fails when it is down already */
+  watch->hung_up = true;
+  if (watch->polling && watch->armed != 0)
+    (void)uv_poll_stop(&watch->poll);        /* cannot fail on a live one */
+  watch->armed = 0;
+}
+
+bool idle_ends(Watch *watch)
+{
+  if (!watch->http1 || !is_idle(watch))
+    return false;
+  hang_up(watch);
+  return true;
+}
+
+void uvdriver_drop_idle(UvDriver *driver)
+{
+  size_t fd;
+  for (fd = 0; fd < driver->capacity; fd++) {
+    Watch *watch = driver->watches[fd];
+    if (watch != NULL && is_idle(watch) && !watch->hung_up)
+      hang_up(watch);
+  }
+}
+
+/* ---- Uses ---- */
+
+static void use_leave(UvUse *use)
+{
+  if (use->previous != NULL)
+    use->previous->next = use->next;
+  else
+    use->watch->uses = use->next;
+  if (use->next != NULL)
+    use->next->previous = use->previous;
+  use->watch = NULL;
+  use->previous = use->next = NULL;
+}
+
+static void use_join(UvUse *use, Watch *watch)
+{
+  use->watch = watch;
+  use->previous = NULL;
+  use->next = watch->uses;
+  if (watch->uses != NULL)
+    watch->uses->previous = use;
+  watch->uses = use;
+}
+
+/* Whether the other end has spoken, or gone. */
+static bool has_news(const Watch *watch)
+{
+  char byte;
+  return recv(watch->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+         (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place)
+{
+  Watch *watch = find_by_port(driver, place);
+  bool again = watch != NULL && use->watch == watch;
+  if (use->watch != NULL)
+    use_leave(use);
+  /* The second request of a transfer on a new connection: what kind it is will
+     be known at the end. */
+  use->known = watch != NULL && (watch->served || !again);
+  if (watch == NULL)
+    return true;
+  use->kept = watch->served || watch->uses != NULL;
+  use->http1 = watch->http1;
+  watch->has_read = true;          /* the connection stands */
+  use_join(use, watch);
+  if (watch->http1 && !watch->hung_up && driver->reuses_talking &&
+      has_news(watch))
+    hang_up(watch);
+  return !watch->hung_up;
+}
+
+void uvdriver_hang_up(UvUse *use)
+{
+  if (use->watch != NULL)
+    hang_up(use->watch);
+}
+
+void uvdriver_unuse(UvUse *use, bool http1)
+{
+  Watch *watch = use->watch;
+  if (watch == NULL)
+    return;
+  use_leave(use);
+  watch->served = true;
+  watch->http1 = http1;
+  if (http1 && watch->wanted == 0 && watch->polling && !watch->hung_up)
+    watch_listen(watch);
+}
+
+void idle_on_end(Watch *watch)
+{
+  unname(watch);
+  while (watch->uses != NULL)
+    use_leave(watch->uses);
+}
+
+/* ---- Sleep ---- */
+
+/* How far the clock that goes on during sleep is ahead of the other, in ms. */
+static int64_t slept_ms(void)
+{
+#ifdef CLOCK_BOOTTIME
+  struct timespec boot;
+  if (clock_gettime(CLOCK_BOOTTIME, &boot) == 0)
+    return (int64_t)boot.tv_sec * 1000 + boot.tv_nsec / 1000000 -
+           (int64_t)now_ms();
+#endif
+  return 0;
+}
+
+void idle_check_sleep(UvDriver *driver)
+{
+  int64_t slept = slept_ms();
+  if (slept - driver->slept > SLEPT_MS)
+    uvdriver_drop_idle(driver);
+  driver->slept = slept;
+}
+
+void idle_open(UvDriver *driver)
+{
+  driver->reuses_talking = quirk_reuses_talking();
+  driver->slept = slept_ms();
+}
+
+void idle_close(UvDriver *driver)
+{
+  free(driver->ports);
+}

@@ -1,0 +1,128 @@
+/* Before each request of a transfer: libcurl sends one again, whatever it is,
+   when a connection that was kept has died before the first byte of an answer
+   (Curl_retry_request: up to five times). What may not be done twice must not
+   be. Called from libcurl, and from easy_transfer.c at the end. */
+#include <string.h>
+
+#include "multi.h"
+#include "receiver.h"
+
+static long info_long(const Easy *easy, CURLINFO info)
+{
+  long value = 0;
+  (void)curl_easy_getinfo(easy->handle, info, &value);
+  return value;
+}
+
+static long bytes_sent(const Easy *easy)
+{
+  return info_long(easy, CURLINFO_REQUEST_SIZE);
+}
+
+/* Whether the last try has sent something. */
+static bool has_sent(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  return receiver->connected && !receiver->unfit &&
+         bytes_sent(easy) > receiver->tried_at;
+}
+
+/* HTTP/2 and 3 tell which requests were not looked at (REFUSED_STREAM, GOAWAY,
+   HTTP_1_1_REQUIRED): libcurl sends those again without a complaint. A request
+   on a new connection is sent again for that reason alone. */
+static bool was_refused(const Easy *easy)
+{
+  if (!easy->receiver->tried_kept)
+    return true;
+  return easy->use.known && !easy->use.http1 &&
+         (easy->message[0] == '\0' ||
+          strstr(easy->message, "HTTP_1_1_REQUIRED") != NULL);
+}
+
+/* The last try had no answer. */
+static bool may_try_again(Easy *easy)
+{
+  Receiver *receiver = easy->receiver;
+  if (!has_sent(easy))
+    return true;
+  receiver->tries++;
+  receiver->tried_at = bytes_sent(easy);
+  if (was_refused(easy))
+    return true;
+  if (receiver->once || receiver->repeated) {
+    receiver->died = true;
+    return false;
+  }
+  receiver->repeated = true;
+  return true;
+}
+
+/* Connections of one age die together: what is sent again is sent on a new
+   one. */
+static void choose_connection(Easy *easy, const UvPlace *place)
+{
+  Receiver *receiver = easy->receiver;
+  bool fit = easy_use(easy, place);
+  receiver->tried_kept = easy->use.known
+                           ? easy->use.kept
+                           : info_long(easy, CURLINFO_NUM_CONNECTS) == 0;
+  if (fit && receiver->repeated && easy->use.known && easy->use.http1) {
+    uvdriver_hang_up(&easy->use);
+    fit = false;
+  }
+  receiver->unfit = !fit;
+  if (fit)
+    return;
+  /* Taken back by the reset that a worn handle gets. */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_FRESH_CONNECT, 1L);
+  easy->worn = true;
+}
+
+int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
+                        int local_port)
+{
+  Easy *easy = data;
+  Receiver *receiver = easy->receiver;
+  UvPlace place = { peer, peer_port, local_port };
+  (void)local;
+  if (receiver->connected) {
+    /* Another request within the transfer: libcurl counts these, see
+       easy_worn. */
+    easy->worn = true;
+    if (receiver->heard) {         /* a round of authentication */
+      receiver->repeated = false;
+      receiver->tried_at = bytes_sent(easy);
+    }
+    else if (!may_try_again(easy))
+      return CURL_PREREQFUNC_ABORT;
+    receiver->heard = false;
+  }
+  choose_connection(easy, &place);
+  receiver->connected = true;
+  if (easy->multi == NULL)
+    return CURL_PREREQFUNC_OK;
+  receiver->active_ms = multi_now(easy->multi);
+  if (receiver->tell_connected)
+    easy_join_news(easy, easy->multi->news);
+  return CURL_PREREQFUNC_OK;
+}
+
+bool repeat_has_died(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  return receiver->died ||
+         (easy->result == CURLE_SEND_FAIL_REWIND && receiver->connected &&
+          !receiver->heard);
+}
+
+int repeat_attempts(const Easy *easy)
+{
+  int count = easy->receiver->tries + (has_sent(easy) ? 1 : 0);
+  return count > 0 ? count : 1;
+}
+
+bool repeat_is_risky(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  return receiver->once && (receiver->tries > 0 || has_sent(easy));
+}
