@@ -226,6 +226,15 @@ function servers.nghttpd(port, files, pushes)
   server.url = url_maker("http://127.0.0.1:" .. port)
   return server
 end
+--- Starts httpbin, whose URLs are those of the public https://httpbin.org.
+function servers.httpbin()
+  local server = start("httpbin", make_dir(),
+    { servers.program("/usr/bin/python3", "python3"), "-B", support("serve_httpbin.py") }, "stdout")
+  server.base = "http://127.0.0.1:" .. read_file(server.dir .. "/stdout"):match("%d+")
+  server.url = url_maker(server.base)
+  return server
+end
+
 -- For packaged.lua, which starts more servers in the same way.
 servers.start, servers.make_dir, servers.support = start, make_dir, support
 servers.read_file, servers.write_file = read_file, write_file
