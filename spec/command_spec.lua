@@ -239,6 +239,18 @@ describe("the command", function()
       end
     end)
 
+    it("is told apart from others that would look like it", function()
+      assert.same({ "...6.tar.", "...7.tar.", "...7.tar.", "cur....gz", "x        " },
+        text.fit_apart({ "lua-5.4.6.tar.gz", "lua-5.4.7.tar.gz", "lua-5.4.7.tar.gz", "curl.tar.gz",
+          "x" }, 9))
+      assert.same({ "video-01", "video-02" }, text.fit_apart({ "video-01", "video-02" }, 8))
+      for width = 0, 12 do
+        for _, name in ipairs(text.fit_apart({ "中文名字一-long", "中文名字二-long" }, width)) do
+          assert.equal(width, text.width(name))
+        end
+      end
+    end)
+
     it("shows sizes and times in five columns", function()
       for bytes, shown in pairs({
         [0] = "0", [999] = "999", [1000] = "0.98K", [1024] = "1.00K", [12595] = "12.3K",
@@ -331,6 +343,21 @@ describe("the command", function()
       assert.equal(4, #lines)
       for i, pattern in ipairs(expected) do
         assert.truthy(lines[i]:find(pattern), lines[i])
+      end
+    end)
+
+    it("shows which file is which at 40 columns", function()
+      local display, batch = make()
+      for i, job in ipairs(batch.active) do
+        job.wanted = ("debian-12.7.0-amd64-DVD-%d.iso"):format(i)
+      end
+      advance(display, batch)
+      local lines, seen = display:lines(1, 39, 24), {}
+      for i = 1, 3 do
+        local name = lines[i]:sub(1, 7)
+        assert.is_nil(seen[name], lines[i])
+        assert.truthy(name:find("^%.%.%." .. i), lines[i])
+        seen[name] = true
       end
     end)
 
@@ -666,6 +693,12 @@ describe("the command", function()
         assert.truthy(out:find("^multisock %d+%.%d+%.%d+\n"), out)
         assert.truthy(out:find("\nLua +[LuaJIT ]*%d%.%d[^\n]*\nlibcurl +%d+%.[^\n]*\n"), out)
       end
+    end)
+
+    it("takes a URL for what is to be fetched", function()
+      local status, _, err = run({ nginx.url("/1k"), "-o", dir })
+      assert.equal(0, status, err)
+      assert.equal(servers.bytes(1024), content("1k"))
     end)
 
     it("helps", function()

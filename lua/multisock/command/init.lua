@@ -4,6 +4,7 @@ local command = {}
 
 local HELP = [[
 usage: multisock get URL... [options]   download many files at once
+       multisock URL...                 the same
        multisock version                what runs: multisock, Lua, libcurl, libuv
        multisock help [get]             this text, or that of a command
 
@@ -97,6 +98,10 @@ local function dispatch(argv)
   elseif argv[1] == nil then
     io.stderr:write(HELP)
     return 2
+  end
+  -- A URL is no command: it is to be fetched.
+  if argv[1]:find("^%a[%w+.-]*://") then
+    return get({ "get", (table.unpack or unpack)(argv) })
   end
   local kind = argv[1]:sub(1, 1) == "-" and "option" or "command"
   return command.misuse("multisock", ("unknown %s '%s'"):format(kind, argv[1]))

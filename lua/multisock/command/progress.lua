@@ -62,7 +62,8 @@ local function compose(fields, columns)
   end
 end
 
-local function file_line(job, rate, columns)
+-- The fields behind the name of a file.
+local function file_fields(job, rate, columns)
   local known = job.total and job.total > 0
   local size = text.short_size(job.size)
   if job.status == nil then
@@ -71,13 +72,26 @@ local function file_line(job, rate, columns)
     size = size .. "/" .. text.short_size(job.total)
   end
   local percent = known and math.min(100, math.floor(job.size / job.total * 100))
-  local tail = compose({
+  return compose({
     percent = right(percent and percent .. "%" or "-", 4),
     bytes = right(size, 11),
     rate = right(job.status and text.short_size(rate) .. "/s" or "-", 7),
     eta = right(eta(known and job.total - job.size, rate), 5),
   }, columns)
-  return text.fit(text.clean(job.wanted or job.url, "?"), columns - #tail) .. tail
+end
+
+-- A line for each of the files, whose names differ where they can.
+local function file_lines(jobs, rates, columns)
+  local tails, names, widest = {}, {}, 0
+  for i, job in ipairs(jobs) do
+    tails[i], names[i] = file_fields(job, rates[i], columns), text.clean(job.wanted or job.url, "?")
+    widest = math.max(widest, #tails[i])
+  end
+  local fitted = text.fit_apart(names, columns - widest)
+  for i, tail in ipairs(tails) do
+    fitted[i] = fitted[i] .. (" "):rep(widest - #tail) .. tail
+  end
+  return fitted
 end
 
 -- Bytes that are still to come: those that servers have named, and for files
@@ -97,7 +111,7 @@ local function bytes_left(run)
 end
 
 local LABELS = {
-  "%d of %d files done, %d failed", "%d/%d done, %d failed", "%d/%d, %d failed", "%d/%d",
+  "%d of %s done, %d failed", "%d/%d done, %d failed", "%d/%d, %d failed", "%d/%d",
 }
 
 local function total_line(run, rate, columns)
@@ -108,7 +122,8 @@ local function total_line(run, rate, columns)
   }, columns)
   local room = columns - #tail
   for _, format in ipairs(LABELS) do
-    local label = format:format(run.done, run.count, run.failed)
+    local label = format:format(run.done, format:find("%s", 1, true)
+      and text.count(run.count, "file") or run.count, run.failed)
     if #label <= room then
       return label .. (" "):rep(room - #label) .. tail
     end
@@ -132,7 +147,7 @@ end
 -- @param columns width that no line passes @param rows lines at most
 -- @return list of strings
 function Display:lines(time, columns, rows)
-  local run, lines = self.run, {}
+  local run, jobs, rates = self.run, {}, {}
   run.bytes = run.done_bytes + run.lost_bytes
   local room = math.max(0, rows - 1)
   local shown = #run.active <= room and #run.active or math.max(0, room - 1)
@@ -140,9 +155,10 @@ function Display:lines(time, columns, rows)
     run.bytes = run.bytes + job.size
     local rate = self:rate(job, time, job.size)
     if i <= shown then
-      lines[i] = file_line(job, rate, columns)
+      jobs[i], rates[i] = job, rate
     end
   end
+  local lines = file_lines(jobs, rates, columns)
   if shown < #run.active and rows > 1 then
     lines[#lines + 1] = text.fit(("... and %d more"):format(#run.active - shown), columns)
   end

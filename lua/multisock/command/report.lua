@@ -32,9 +32,9 @@ function report.summary(run, seconds)
   for _, job in ipairs(run.active) do
     bytes = bytes + job.size
   end
-  local line = run.done == 1 and "1 file" or ("%d files"):format(run.done)
+  local line = text.count(run.done, "file")
   if run.interrupted then
-    line = ("interrupted: %d of %d files"):format(run.done, run.count)
+    line = ("interrupted: %d of %s"):format(run.done, text.count(run.count, "file"))
   end
   line = ("%s, %s in %.1f s"):format(line, text.size(bytes), seconds)
   if bytes > 0 and seconds > 0 then
@@ -56,7 +56,8 @@ function report.notes(notes)
     lines[i] = text.clean(notes[i], "?") .. "\n"
   end
   if #notes > MOST_NOTES then
-    lines[#lines + 1] = ("... and %d more files with other names\n"):format(#notes - MOST_NOTES)
+    lines[#lines + 1] = ("... and %s with other names\n"):format(
+      text.count(#notes - MOST_NOTES, "more file"))
   end
   return table.concat(lines)
 end

@@ -148,6 +148,55 @@ function text.fit(s, width)
     .. (" "):rep(room - used)
 end
 
+-- How many characters two texts begin with in common.
+local function common_start(one, other)
+  local list, others = characters(one), characters(other)
+  local count = 0
+  while count < #list and list[count + 1] == others[count + 1] do
+    count = count + 1
+  end
+  return count
+end
+
+-- What stands behind the first `skipped` characters, behind dots, in exactly
+-- `width` columns.
+local function fit_end(s, skipped, width)
+  local list, widths = characters(s)
+  local dots = DOTS:sub(1, width > 6 and 3 or width > 2 and 1 or 0)
+  local last, used = skipped, #dots
+  while last < #list and used + widths[last + 1] <= width do
+    last = last + 1
+    used = used + widths[last]
+  end
+  return dots .. table.concat(list, "", skipped + 1, last) .. (" "):rep(width - used)
+end
+
+--- Each text in exactly `width` columns, as `fit` does it; but texts that would
+-- look alike are shown from where they begin to differ.
+-- @param texts list of strings @return list of strings
+function text.fit_apart(texts, width)
+  local fitted, count, sorted = {}, {}, {}
+  for i, s in ipairs(texts) do
+    fitted[i], sorted[i] = text.fit(s, width), s
+    count[fitted[i]] = (count[fitted[i]] or 0) + 1
+  end
+  table.sort(sorted)
+  local skipped = {}
+  for i = 2, #sorted do
+    local one, other = sorted[i - 1], sorted[i]
+    if one ~= other then
+      local common = common_start(one, other)
+      skipped[one], skipped[other] = math.max(skipped[one] or 0, common), common
+    end
+  end
+  for i, s in ipairs(texts) do
+    if count[fitted[i]] > 1 and skipped[s] then
+      fitted[i] = fit_end(s, skipped[s], width)
+    end
+  end
+  return fitted
+end
+
 ---- Numbers -------------------------------------------------------------------
 
 local UNITS = { "", "K", "M", "G", "T", "P" }
@@ -167,6 +216,11 @@ end
 function text.short_size(bytes)
   local digits, unit = scale(bytes)
   return digits .. unit
+end
+
+--- So many of something: "1 file", "2 files".
+function text.count(number, noun)
+  return ("%d %s%s"):format(number, noun, number == 1 and "" or "s")
 end
 
 --- Bytes to be read in a sentence: "12.3 MiB", "1 byte".
