@@ -168,12 +168,12 @@ describe("misuse", function()
     for at = 1, #good do
       for _, patch in ipairs { ("\255"):rep(8), ("\255"):rep(48), "\1" } do
         local bad = good:sub(1, at - 1) .. patch .. good:sub(at + #patch)
-        for _, field in ipairs { "peer", "head", "trailers", "timings" } do
+        for _, field in ipairs { "peer", "reason", "headers", "trailers", "timings" } do
           pcall(core.snapshot, bad, field)
         end
       end
     end
-    assert.has_error(function() core.snapshot(good .. "x", "head") end)
+    assert.has_error(function() core.snapshot(good .. "x", "headers") end)
   end)
 
   -- A gate that lets all through at once.

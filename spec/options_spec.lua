@@ -688,6 +688,11 @@ describe("options", function()
       easy:unsetopt("cainfo")
       easy:unsetopt("capath")
       assert.same(default, authorities(easy))
+      -- No folder at all is another thing.
+      easy:setopt { capath = core.null }
+      assert.truthy(table.concat(authorities(easy)):find("CApath: none", 1, true))
+      easy:unsetopt("capath")
+      assert.same(default, authorities(easy))
       fresh:close()
     end)
 

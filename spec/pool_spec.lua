@@ -6,7 +6,10 @@ local function new_pool(idle, files)
   local made = pool.new(function(most, shares)
     given[#given + 1] = most
     shared[#shared + 1] = shares
-    return { close = function(self) self.closed = true end }
+    return {
+      close = function(self) self.closed = true end,
+      is_warm = function(self) return self.warm end,
+    }
   end, idle, files or 20000)
   return made, given, shared
 end
@@ -50,6 +53,54 @@ describe("a pool", function()
     assert.equal(made[1], made:assign(false))
     assert.is_true(made:is_shared(made[1]))
     assert.same({ true, not pool.mixes_up }, shares)
+  end)
+
+  it("spreads TLS over four at most, and heats one after the other", function()
+    local made = new_pool()
+    for _ = 1, 200 do
+      assert.equal(made[1], made:assign(true, nil, true))
+    end
+    for i = 2, 4 do
+      made[i - 1].warm = true
+      for _ = 1, 300 do
+        made:assign(true, nil, true)
+      end
+      assert.equal(i, #made)
+    end
+    made[4].warm = true
+    for _ = 1, 1000 do
+      made:assign(true, nil, true)
+    end
+    assert.equal(4, #made)
+    -- Without TLS there may be more.
+    for _ = 1, 5000 do
+      made:assign(true)
+    end
+    assert.equal(32, #made)
+    local before = made.handles[made[5]]
+    made:assign(true, nil, true)
+    assert.equal(before, made.handles[made[5]])
+  end)
+
+  it("has other multis for who trusts others", function()
+    local made = new_pool()
+    local one, other = made:assign(false, nil, true, "a"), made:assign(false, nil, true, "b")
+    assert.is_true(one ~= other and one ~= made[1] and other ~= made[1])
+    assert.equal(one, made:assign(true, nil, true, "a"))
+    assert.is_true(made:is_shared(one))
+    made:unassign(one)
+    made:unassign(one)
+    assert.equal(one, made:assign(false, nil, true, "a"))
+    -- Not for more than a few.
+    for i = 1, 20 do
+      made:assign(false, nil, true, "c" .. i)
+    end
+    assert.equal(made[1], made:assign(false, nil, true, "d"))
+    made:close(function(multi) multi:close() end)
+    assert.is_true(one.closed and other.closed and made[1].closed)
+    -- Where idle connections are limited there is one multi.
+    made = new_pool(5)
+    assert.equal(made[1], made:assign(false, nil, true, "a"))
   end)
 
   it("shares the descriptors among its multis", function()

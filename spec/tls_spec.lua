@@ -1,4 +1,5 @@
--- HTTPS: whom a client trusts, and that it keeps its trust to itself.
+-- HTTPS: whom a client trusts, that it keeps its trust to itself, and what a new
+-- connection costs.
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
@@ -120,4 +121,175 @@ describe("tls", function()
     end)
     assert.equal(200, done)
   end, 30))
+
+  ---- What a connection costs: libcurl parses a file of authorities once ------
+
+  -- A file that takes long to be parsed, as that of a system does.
+  local function large_file()
+    local path = os.tmpname()
+    local source = assert(io.open(nginx.ca, "rb"))
+    helper.write_file(path, source:read("*a"):rep(1000))
+    source:close()
+    return path
+  end
+
+  -- Runs `fn`: the processor time that it takes, and the longest that a task with
+  -- a clock of its own has waited meanwhile. Not by the wall clock: other programs
+  -- run, too.
+  local function measure(fn)
+    local longest, last, done = 0, os.clock(), false
+    local ticks = ms.spawn(function()
+      while not done do
+        ms.sleep(0)
+        longest, last = math.max(longest, os.clock() - last), os.clock()
+      end
+    end)
+    local started = os.clock()
+    fn()
+    local spent = os.clock() - started
+    done = true
+    ticks:await()
+    return spent, longest
+  end
+
+  local function fetch_anew(client, count)
+    ms.group(function(group)
+      for _ = 1, count do
+        group:spawn(function()
+          for _ = 1, 3 do
+            local response = ms.assert(client:get(secure.url("/bytes?n=5"), {
+              headers = { Connection = "close" } }))
+            assert.equal(servers.bytes(5), response:text())
+          end
+        end)
+      end
+    end)
+  end
+
+  it("parses the authorities once, not for each connection", helper.task(function()
+    if ms.version().curl_number < 0x075700 then
+      return                        -- libcurl before 7.87 keeps nothing
+    end
+    local file = large_file()
+    local client = ms.client({ tls = { ca = file } })
+    local parsing = measure(function()
+      ms.assert(client:get(secure.url("/bytes"))):text()
+    end)
+    local spent, longest = measure(function()
+      fetch_anew(client, 20)
+    end)
+    client:close()
+    os.remove(file)
+    assert.is_true(spent / 60 < parsing / 4,
+      ("%.1f ms each, parsing is %.1f ms"):format(spent / 60 * 1000, parsing * 1000))
+    assert.is_true(longest < parsing * 3,
+      ("a turn of %.0f ms, parsing is %.1f ms"):format(longest * 1000, parsing * 1000))
+  end, 30))
+
+  it("parses one file a turn, however many clients begin at once", helper.task(function()
+    local file = large_file()
+    local clients = {}
+    for i = 1, 8 do
+      clients[i] = ms.client({ tls = { ca = file } })
+    end
+    local spent, longest = measure(function()
+      ms.group(function(group)
+        for i = 1, 8 do
+          group:spawn(function()
+            ms.assert(clients[i]:get(secure.url("/bytes"))):text()
+          end)
+        end
+      end)
+    end)
+    for i = 1, 8 do
+      clients[i]:close()
+    end
+    os.remove(file)
+    assert.is_true(longest < spent / 2,
+      ("a turn of %.0f ms, of %.0f ms"):format(longest * 1000, spent * 1000))
+  end, 30))
+
+  it("parses again for a request that names another file, and keeps both", helper.task(function()
+    local file = large_file()
+    local client = ms.client({ tls = { ca = nginx.ca } })
+    local function both()
+      for _, options in ipairs({ { headers = { Connection = "close" } },
+        { headers = { Connection = "close" }, tls = { ca = file } } }) do
+        ms.assert(client:get(secure.url("/bytes"), options)):text()
+      end
+    end
+    local first = measure(both)
+    local spent = measure(function()
+      for _ = 1, 10 do
+        both()
+      end
+    end)
+    client:close()
+    os.remove(file)
+    if ms.version().curl_number >= 0x075700 then
+      assert.is_true(spent / 10 < first / 2,
+        ("%.1f ms, the first %.1f ms"):format(spent / 10 * 1000, first * 1000))
+    end
+  end, 30))
+
+  ---- The system's own authorities -----------------------------------------------
+
+  -- Runs a script where CA_FOLDER is mounted over that of the system.
+  local function run_trusting(folder, script, ...)
+    local lua, words = 0, { ... }
+    while arg[lua - 1] do
+      lua = lua - 1
+    end
+    local path = os.tmpname()
+    helper.write_file(path, script)
+    for i, word in ipairs(words) do
+      words[i] = ("'%s'"):format(word)
+    end
+    local pipe = assert(io.popen(([[unshare --mount --map-root-user sh -c '
+      mount --bind %s %s || exit; LUA_PATH="%s" LUA_CPATH="%s" exec "$0" "$@"' '%s' %s %s 2>&1]])
+      :format(folder, "/etc/ssl/certs", package.path, package.cpath, arg[lua], path,
+        table.concat(words, " "))))
+    local said = pipe:read("*a")
+    pipe:close()
+    os.remove(path)
+    return said
+  end
+
+  it("trusts those that are named, and no others", function()
+    local version = ms.version()
+    if os.execute("unshare --mount --map-root-user true 2>/dev/null") ~= (_VERSION == "Lua 5.1"
+      and 0 or true) then
+      pending("no mount namespace may be made here")
+    elseif version.cainfo ~= "/etc/ssl/certs/ca-certificates.crt"
+      or version.capath ~= "/etc/ssl/certs" then
+      pending("this libcurl looks for authorities elsewhere")
+    end
+    -- The system trusts "unknown-ca", by its file, and "ca" by its folder alone.
+    local folder = servers.make_dir()
+    local unknown = nginx.ca:gsub("ca%.crt$", "unknown-ca.crt")
+    servers.output(("cp %s %s/ca.pem && openssl rehash %s && cp %s %s/ca-certificates.crt"):format(
+      servers.quote(nginx.ca), folder, folder, servers.quote(unknown), folder))
+    local said = run_trusting(folder, [[
+      local ms = require("multisock")
+      local known, unknown, ca, folder = arg[1], arg[2], arg[3], arg[4]
+      local function ask(what, tls)
+        for _, url in ipairs({ known, unknown }) do
+          local response, err = ms.get(url, { tls = tls })
+          print(what, url == known and "ca" or "unknown-ca",
+            response and response.status or err.kind)
+        end
+      end
+      ask("default")
+      ask("file", { ca = ca })
+      ask("folder", { ca_path = folder })
+      ask("both", { ca = folder .. "/ca-certificates.crt", ca_path = folder })
+    ]], nginx.tls_url("/1k"), nginx.unknown_ca_url("/"), nginx.ca, folder)
+    os.execute("rm -rf " .. servers.quote(folder))
+    assert.equal(table.concat({
+      "default\tca\ttls", "default\tunknown-ca\t200",
+      "file\tca\t200", "file\tunknown-ca\ttls",
+      "folder\tca\t200", "folder\tunknown-ca\ttls",
+      "both\tca\t200", "both\tunknown-ca\t200", "",
+    }, "\n"), said)
+  end)
 end)

@@ -4,8 +4,10 @@
 #include <sys/resource.h>
 
 #include "callbacks.h"
+#include "decoder_lua.h"
 #include "error.h"
 #include "gate.h"
+#include "headers.h"
 #include "info.h"
 #include "loop.h"
 #include "mime.h"
@@ -66,7 +68,9 @@ static void push_features(lua_State *L, int bits)
 
 /*** The versions that run, not those it was built with.
 @return table: multisock, lua, curl, curl_number, ssl, quic (nil without HTTP/3),
-uv, protocols (list), features (set)
+cainfo and capath (where it looks for authorities by default, nil: nowhere), uv,
+protocols (list), features (set), codings (list: the content codings that fetch
+undoes)
 @see curl_version_info(3) */
 static int core_version(lua_State *L)
 {
@@ -81,11 +85,17 @@ static int core_version(lua_State *L)
   set_string(L, "ssl", info->ssl_version);
   if (info->age >= CURLVERSION_SIXTH && info->quic_version != NULL)
     set_string(L, "quic", info->quic_version);
+  if (info->age >= CURLVERSION_SEVENTH) {
+    set_string(L, "cainfo", info->cainfo);
+    set_string(L, "capath", info->capath);
+  }
   set_string(L, "uv", uv_version_string());
   push_protocols(L, info->protocols);
   lua_setfield(L, -2, "protocols");
   push_features(L, info->features);
   lua_setfield(L, -2, "features");
+  decoder_lua_push_codings(L);
+  lua_setfield(L, -2, "codings");
   return 1;
 }
 
@@ -141,11 +151,13 @@ static const luaL_Reg functions[] = {
   { "options", options_list },    { "infos", info_list },
   { "multi_options", multi_options_list },
   { "poller", poller_new },       { "newsbox", newsbox_new },
+  { "decoder", decoder_lua_new },
   { "now", core_now },
   { "version", core_version },    { "open_files", core_open_files },
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
   { "proxy_type", proxy_new_type }, { "strerror", proxy_strerror },
+  { "headers", headers_new },
   { "curl_version", proxy_curl_version },
   { NULL, NULL }
 };
@@ -182,6 +194,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   callbacks_open(L);
   error_open(L);
   url_open(L);
+  headers_open(L);
   share_open(L);
   mime_open(L);
   easy_open(L);
@@ -189,6 +202,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   loop_open(L);
   poller_open(L);
   newsbox_open(L);
+  decoder_lua_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);

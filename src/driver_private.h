@@ -63,6 +63,7 @@ struct UvDriver {
   bool unflushed;        /* a poll was started that libuv may not have told the
                             system of */
   bool inheriting;       /* some watch has `inherited` set */
+  bool heated;           /* a cold multi parsed its file in this turn */
   int rescue_left;
   int transfers;
   unsigned forks;        /* process_forks of the process that it belongs to */
@@ -96,6 +97,10 @@ void timer_arm(UvDriver *driver, uint64_t deadline);
    QUIC has got something. */
 void rescue_forgotten(UvDriver *driver);
 void rescue_quic(UvDriver *driver);
+
+/* Whether this multi may connect in this turn: of cold ones only one a turn parses
+   its file, or all else that the loop has to do would wait for all of them. */
+bool multi_may_connect(const UvMulti *multi);
 
 /* Makes the multi look after all of its transfers, in this turn. */
 void multi_sweep_soon(UvMulti *multi);

@@ -27,6 +27,10 @@
    said much (driver_private.h: QUIC_HEARD) is not nudged. */
 #define QUIC_LATE_MS 2
 
+/* What takes a cold multi as long as this was the parsing of its file of
+   certificates (20 ms for those of Debian). */
+#define HEATING_NS 5000000
+
 /* libcurl before 7.87 has no such macro, and no deprecations. */
 #ifndef CURL_IGNORE_DEPRECATION
 #define CURL_IGNORE_DEPRECATION(statements) statements
@@ -54,14 +58,27 @@ void uvdriver_drain(UvMulti *multi)
   }
 }
 
+static uint64_t enter(UvMulti *multi)
+{
+  multi->enter(multi->data);
+  return multi->cold ? uv_hrtime() : 0;
+}
+
+static void leave(UvMulti *multi, uint64_t begun)
+{
+  multi->leave(multi->data);
+  if (begun != 0 && uv_hrtime() - begun > HEATING_NS)
+    multi->driver->heated = true;
+}
+
 void multi_action(UvMulti *multi, curl_socket_t fd, int mask)
 {
   UvDriver *driver = multi->driver;
   int running = 0;
+  uint64_t begun = enter(multi);
   CURLMcode code;
-  multi->enter(multi->data);
   code = curl_multi_socket_action(multi->handle, fd, mask, &running);
-  multi->leave(multi->data);
+  leave(multi, begun);
   if (code != CURLM_OK) {
     multi->failed(code, multi->data);
     return;
@@ -76,12 +93,17 @@ void multi_action(UvMulti *multi, curl_socket_t fd, int mask)
 static void multi_sweep(UvMulti *multi)
 {
   int running = 0;
-  multi->enter(multi->data);
+  uint64_t begun = enter(multi);
   /* Deprecated, but the only sweep that keeps the socket callbacks right. */
   CURL_IGNORE_DEPRECATION(
     (void)curl_multi_socket_all(multi->handle, &running);)
-  multi->leave(multi->data);
+  leave(multi, begun);
   uvdriver_drain(multi);
+}
+
+bool multi_may_connect(const UvMulti *multi)
+{
+  return !multi->cold || !multi->driver->heated;
 }
 
 /* ---- The timer ---- */
@@ -139,7 +161,8 @@ static void on_timer(uv_timer_t *timer)
   (void)uv_idle_start(&driver->idle, on_idle);
   while (multi != NULL) {
     UvMulti *next = multi->next;
-    if (multi->deadline != 0 && multi->deadline <= now) {
+    if (multi->deadline != 0 && multi->deadline <= now &&
+        multi_may_connect(multi)) {
       multi->deadline = 0;
       multi_action(multi, CURL_SOCKET_TIMEOUT, 0);
       if (driver_has(driver, multi))
@@ -169,7 +192,7 @@ static void kicks_serve(UvDriver *driver)
     multi->swept = false;
     if (sweep)
       multi_sweep(multi);
-    else if (multi->kicked) {
+    else if (multi->kicked && multi_may_connect(multi)) {
       multi->kicked = false;
       if (!checked)
         idle_check_sleep(driver);  /* requests may be sent now */
@@ -199,6 +222,7 @@ static void on_check(uv_check_t *check)
     (void)uv_check_stop(check);    /* it would keep the loop alive */
     return;
   }
+  driver->heated = false;
   if (uv_is_active((uv_handle_t *)&driver->idle))
     uvdriver_flush(driver);
   if (driver->on_turn != NULL)
@@ -261,7 +285,8 @@ static void sweep_all(UvDriver *driver)
   UvMulti *multi = driver->multis;
   while (multi != NULL) {
     UvMulti *next = multi->next;
-    multi_sweep(multi);
+    if (multi_may_connect(multi))
+      multi_sweep(multi);
     multi = next != NULL && driver_has(driver, next) ? next : NULL;
   }
 }

@@ -45,6 +45,8 @@ typedef struct UvMulti {
   uint64_t deadline;     /* ms of uv_hrtime when its timer is due; 0: none */
   bool kicked;           /* its timer is due at once */
   bool swept;            /* all its transfers are to be looked after at once */
+  bool cold;             /* set by the owner: its next handshake of TLS parses
+                            a file of certificates, which takes long */
   struct UvMulti *next;
 } UvMulti;
 

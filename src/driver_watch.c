@@ -273,6 +273,9 @@ static void on_poll(uv_poll_t *poll, int status, int events)
     }
     watch->strayed = true;
   }
+  /* Said again in the next turn. */
+  else if (!watch->has_read && status >= 0 && !multi_may_connect(watch->multi))
+    return;
   else if (driver->turn_limit == 0 ||
            driver->turn_events < driver->turn_limit)
     watch_act(watch, status, events);

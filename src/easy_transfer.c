@@ -43,8 +43,8 @@ static int easy_id(lua_State *L)
 
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
-"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded" "once"
-(booleans), see receiver.h; "version": version() is asked for, with verbose and
+"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded" "heats"
+"once" (booleans), see receiver.h; "version": version() is asked for, with verbose and
 debugfunction, which have to be free
 @param value
 @return self */
@@ -53,7 +53,7 @@ static int easy_gather(lua_State *L)
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
     "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
-    "once", "version", NULL
+    "heats", "once", "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -69,7 +69,8 @@ static int easy_gather(lua_State *L)
   case 7: receiver->sending = on; break;
   case 8: receiver->proxied = on; break;
   case 9: receiver->undecoded = on; break;
-  case 10: receiver->once = on; break;
+  case 10: receiver->heats = on; break;
+  case 11: receiver->once = on; break;
   default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);

@@ -29,6 +29,8 @@ typedef struct Multi {
   News own_news;
   News *news;              /* where its transfers put their news */
   News finished;           /* ended, not yet taken by info_read */
+  bool warm;               /* libcurl has parsed its CA file: it keeps one for
+                              each multi */
   int depth;               /* calls into libcurl on the C stack */
   int added;               /* handles in it, collected ones included */
   int pinned;              /* of those, how many it keeps alive */

@@ -313,9 +313,19 @@ static int multi_news(lua_State *L)
   return news_take(L, &multi_check(L, 1)->own_news);
 }
 
+/*** Whether TLS connects without parsing a file of authorities first: libcurl
+keeps the last one that it parsed, in each multi.
+@return boolean */
+static int multi_is_warm(lua_State *L)
+{
+  lua_pushboolean(L, multi_check(L, 1)->warm);
+  return 1;
+}
+
 const luaL_Reg multi_lua_methods[] = {
   { "setopt", multi_setopt },   { "socket_action", multi_socket_action },
   { "perform", multi_perform }, { "assign", multi_assign },
   { "news", multi_news },       { "socket_all", multi_socket_all },
+  { "is_warm", multi_is_warm },
   { NULL, NULL }
 };

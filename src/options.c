@@ -166,6 +166,9 @@ static CURLcode set_string(lua_State *L, Easy *easy, CURLoption id,
     easy->cookie_files = true;
   if (id == CURLOPT_HSTS)
     easy->hsts_files = true;
+  /* core.null: none, where nil is libcurl's default. */
+  if (lua_islightuserdata(L, value) && lua_touserdata(L, value) == NULL)
+    return curl_easy_setopt(easy->handle, id, NULL);
   return curl_easy_setopt(easy->handle, id,
                           options_check_text(L, value, name));
 }

@@ -45,6 +45,7 @@ typedef struct Receiver {
   bool fed_all;            /* no more will come */
   bool auth_rounds;        /* a 401 or 407 may be followed by another */
   bool tell_connected;     /* connecting is news */
+  bool heats;              /* connecting makes its multi warm, see multi.h */
   bool asks_version;       /* see receiver_ask_version */
   char version;            /* '1' '2' '3', of what was sent; 0: not known */
   bool abandoned;          /* its response was collected unread */

@@ -102,6 +102,10 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
   if (easy->multi == NULL)
     return CURL_PREREQFUNC_OK;
   receiver->active_ms = multi_now(easy->multi);
+  if (receiver->heats) {
+    easy->multi->warm = true;
+    easy->multi->driven.cold = false;
+  }
   if (receiver->tell_connected)
     easy_join_news(easy, easy->multi->news);
   return CURL_PREREQFUNC_OK;

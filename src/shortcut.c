@@ -113,6 +113,8 @@ static bool start(lua_State *L, Multi *multi, Easy *easy, const Gate *gate,
     return false;
   }
   choose_buffer(easy, gate);
+  if (easy->receiver->heats && !multi->warm)
+    multi->driven.cold = true;
   if (added == CURLM_OK)
     added = multi_add_held(multi, easy);
   if (added == CURLM_OK)

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "headers.h"
 #include "receiver.h"
 
 /* A string, because nothing is cheaper for the collector. */
@@ -137,13 +138,14 @@ static void push_sizes(lua_State *L, const Snapshot *shot)
 /*** Reads one field of a snapshot.
 @param snapshot string
 @param field "timings" (seconds), "sizes" (bytes), "http_version", "peer",
-"head" (the raw header block), "trailers" (raw), "attempts" (see repeat.c)
+"reason" (the reason phrase), "headers", "trailers" (see headers.c), "attempts"
+(see repeat.c)
 @return the value; nil where there is none */
 int snapshot_read(lua_State *L)
 {
   static const char *const fields[] = {
-    "timings", "sizes", "http_version", "peer", "head", "trailers", "attempts",
-    NULL
+    "timings", "sizes", "http_version", "peer", "reason", "headers",
+    "trailers", "attempts", NULL
   };
   size_t size;
   const char *bytes = luaL_checklstring(L, 1, &size);
@@ -160,10 +162,9 @@ int snapshot_read(lua_State *L)
   case 1: push_sizes(L, &shot); break;
   case 2: lua_pushstring(L, version_name(shot.version)); break;
   case 3: push_peer(L, bytes, &shot); break;
-  case 4: lua_pushlstring(L, bytes + shot.ip, shot.head); break;
-  case 5:
-    lua_pushlstring(L, bytes + shot.ip + shot.head, shot.trailers);
-    break;
+  case 4: headers_push_reason(L, bytes + shot.ip, shot.head); break;
+  case 5: headers_push(L, bytes + shot.ip, shot.head); break;
+  case 6: headers_push(L, bytes + shot.ip + shot.head, shot.trailers); break;
   default: lua_pushinteger(L, shot.attempts); break;
   }
   return 1;

@@ -75,17 +75,21 @@ end
 -- that is misuse, to be raised
 function handles.take(client, host, request)
   local easy, multi, prepared = host.gate:pop()
+  local tls = host.tls
   if prepared and request.is_plain then
     return easy, multi
   elseif easy then
     easy:reset()
   else
     local model = request.is_plain and not host.http1 and plain_model(client)
-    multi = client.pool:assign(host.gate:version() == "h1", host.http1)
-    if model then
-      return model:twin(), multi
+    multi = client.pool:assign(host.gate:version() == "h1", host.http1, tls, host.trust)
+    easy = model and model:twin() or core.easy():collect()
+    if tls and not multi:is_warm() then
+      easy:gather("heats", true)
     end
-    easy = core.easy():collect()
+    if model then
+      return easy, multi
+    end
   end
   local fine, ok, err = configure_aside(easy, request, host.http1)
   if not fine or not ok then

@@ -1,123 +1,17 @@
--- Header fields. Pure: no core, no scheduler.
-local headers = {}
+-- Header fields: those that users give are checked here, those of a response
+-- are objects of src/headers.c.
+local core = require("multisock.core")
 
-local Headers = {}
-local methods = {}
+local headers = {}
 
 -- RFC 9110 token characters.
 local NOT_TOKEN = "[^%w!#$%%&'*+%-.^_`|~]"
 
-local function check_name(what, name)
-  if type(name) ~= "string" then
-    error(("%s: name: string expected, got %s"):format(what, type(name)), 3)
-  end
-end
-
---- The first value of a field, whatever its case.
--- @param name string @return string or nil
-function methods:get(name)
-  check_name("get", name)
-  local all = self._index[name:lower()]
-  return all and all[1]
-end
-
---- All values of a field, in the order of arrival.
--- @param name string @return list, empty when there are none
-function methods:get_all(name)
-  check_name("get_all", name)
-  local all = self._index[name:lower()]
-  local copy = {}
-  for i = 1, all and #all or 0 do
-    copy[i] = all[i]
-  end
-  return copy
-end
-
---- Iterates over name, value in the order of arrival, names as they came.
-function methods:each()
-  local list, at = self._list, 0
-  return function()
-    at = at + 1
-    local field = list[at]
-    if field then
-      return field[1], field[2]
-    end
-  end
-end
-
-function methods:add(name, value)
-  local list, index = self._list, self._index
-  list[#list + 1] = { name, value }
-  local key = name:lower()
-  local all = index[key]
-  if all then
-    all[#all + 1] = value
-  else
-    index[key] = { value }
-  end
-end
-
---- `headers["content-type"]`: the values, joined by ", ", or nil.
-function Headers.__index(self, name)
-  local method = methods[name]
-  if method then
-    return method
-  end
-  local all = type(name) == "string" and rawget(self, "_index")[name:lower()]
-  return all and table.concat(all, ", ") or nil
-end
-
-function Headers.__newindex(_, name)
-  error("headers are read-only: " .. tostring(name), 2)
-end
-
-function Headers.__pairs(self)
-  return self:each()
-end
-
-function Headers.__tostring(self)
-  local lines = {}
-  for name, value in self:each() do
-    lines[#lines + 1] = name .. ": " .. value
-  end
-  return table.concat(lines, "\n")
-end
-
-Headers.__name = "multisock.headers"
-
---- An empty, ordered, case-insensitive list of fields.
-function headers.new()
-  return setmetatable({ _list = {}, _index = {} }, Headers)
-end
-
---- Reads a raw header block. A line that starts with a space continues the one
--- before it.
+--- Reads a raw header block: see src/headers.c.
 -- @param block string @return headers, and the reason phrase (nil when none)
-function headers.parse(block)
-  local fields = headers.new()
-  local reason
-  for line in block:gmatch("[^\n]+") do
-    -- A "\r" elsewhere does not end a line: it would make a field of a value.
-    line = line:gsub("\r+$", "")
-    if line:find("^HTTP/") then
-      reason = line:match("^%S+%s+%d+%s+(%S.-)%s*$")
-    elseif line:find("^[ \t]") then
-      local list = fields._list
-      local last = list[#list]
-      if last then
-        local all = fields._index[last[1]:lower()]
-        last[2] = last[2] .. " " .. line:match("^%s*(.-)%s*$")
-        all[#all] = last[2]
-      end
-    else
-      local name, value = line:match("^([^:]-)%s*:%s*(.-)%s*$")
-      if name and name ~= "" then
-        fields:add(name, value)
-      end
-    end
-  end
-  return fields, reason
-end
+headers.parse = core.headers
+
+local Headers = getmetatable(headers.parse(""))
 
 --- Raises unless this may be sent as a field.
 function headers.check(name, value, level)
@@ -144,14 +38,13 @@ end
 function headers.to_list(given, level)
   level = (level or 1) + 1
   local list = {}
-  if type(given) ~= "table" then
-    error("headers: table expected, got " .. type(given), level)
-  end
-  if getmetatable(given) == Headers then
+  if type(given) == "userdata" and getmetatable(given) == Headers then
     for name, value in given:each() do
       add_checked(list, name, value, level)
     end
     return list
+  elseif type(given) ~= "table" then
+    error("headers: table expected, got " .. type(given), level)
   end
   local names = {}
   for name in pairs(given) do

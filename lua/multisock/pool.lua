@@ -4,6 +4,10 @@
 -- transfers are spread over several multis; HTTP/2, which shares a connection,
 -- stays on the first.
 --
+-- libcurl parses a file of authorities once for each multi, and keeps one file in
+-- each: so TLS spreads over few multis, one after the other, and who trusts another
+-- file has multis of his own.
+--
 -- An easy handle belongs to one multi, where its connection is, for as long as
 -- it waits with its host (handles.lua): so the next transfer finds it.
 local core = require("multisock.core")
@@ -19,6 +23,15 @@ pool.mixes_up = core.version().curl_number < 0x080500
 local CROWD = 16
 
 local MOST_MEMBERS = 32
+
+-- Multis that TLS spreads over, and their crowd: the work of a handshake is more
+-- than that of a search.
+local MOST_OF_TLS = 4
+local CROWD_OF_TLS = 64
+
+-- Files of authorities that have multis of their own; more share those of the
+-- client.
+local MOST_TRUSTED = 8
 
 local Pool = {}
 Pool.__index = Pool
@@ -40,48 +53,93 @@ function pool.new(new_multi, idle, files)
   local self = setmetatable({
     new_multi = new_multi,
     most = most,
+    limited = idle ~= nil,
     -- Each multi bounds its idle connections by itself, so that all together
     -- leave descriptors for the next host.
     idle = idle or math.floor(files / most),
     handles = {},                 -- how many belong to each multi
+    trusting = {},                -- other pools, by what they trust
+    trusted = 0,
   }, Pool)
   add(self)
   return self
 end
 
 -- The multi with the fewest handles, from this one on; one more while all are
--- crowded.
-local function least_crowded(self, first)
+-- crowded. For TLS not while one has its file of authorities still to parse: that
+-- takes 20 ms each time.
+local function least_crowded(self, first, tls)
   local handles, best = self.handles, self[first] or add(self)
-  for i = first + 1, #self do
-    if handles[self[i]] < handles[best] then
-      best = self[i]
-    end
+  local most, crowd, cold = self.most, CROWD, false
+  if tls then
+    crowd = CROWD_OF_TLS
+    most = math.min(most, first + MOST_OF_TLS - 1)
   end
-  if handles[best] >= CROWD and #self < self.most then
+  for i = first, math.min(#self, most) do
+    local multi = self[i]
+    if handles[multi] < handles[best] then
+      best = multi
+    end
+    cold = cold or tls and not multi:is_warm()
+  end
+  if handles[best] >= crowd and #self < most and not cold then
     return add(self)
   end
   return best
+end
+
+-- The pool for what this request trusts.
+local function pool_for(self, trust)
+  local other = self.trusting[trust]
+  if other == nil then
+    if self.limited or self.trusted >= MOST_TRUSTED then
+      return self
+    end
+    other = pool.new(self.new_multi, self.idle, self.idle)
+    other.most = MOST_OF_TLS
+    self.trusting[trust], self.trusted = other, self.trusted + 1
+  end
+  return other
 end
 
 --- The multi for a new handle.
 -- @param spread boolean whether it is for HTTP/1; what may be HTTP/2 shares a
 -- connection with others
 -- @param apart? any: true when it must not meet those
-function Pool:assign(spread, apart)
-  local multi = apart and least_crowded(self, 2) or spread and least_crowded(self, 1) or self[1]
+-- @param tls? boolean: its connection is one of TLS
+-- @param trust? string: other authorities than those of the client
+function Pool:assign(spread, apart, tls, trust)
+  if trust then
+    local other = pool_for(self, trust)
+    if other ~= self then
+      return other:assign(spread, apart, tls)
+    end
+  end
+  local multi = apart and least_crowded(self, 2, tls) or spread and least_crowded(self, 1, tls)
+    or self[1]
   self.handles[multi] = self.handles[multi] + 1
   return multi
 end
 
 --- Whether a handle of this multi may meet some that share a connection.
 function Pool:is_shared(multi)
+  for _, other in pairs(self.trusting) do
+    if multi == other[1] then
+      return true
+    end
+  end
   return multi == self[1]
 end
 
 --- A handle of this multi is closed.
 function Pool:unassign(multi)
-  self.handles[multi] = self.handles[multi] - 1
+  local owner = self
+  if self.handles[multi] == nil then
+    for _, other in pairs(self.trusting) do
+      owner = other.handles[multi] and other or owner
+    end
+  end
+  owner.handles[multi] = owner.handles[multi] - 1
 end
 
 --- Closes all multis, and with them all connections.
@@ -89,6 +147,9 @@ end
 function Pool:close(close)
   for i = 1, #self do
     close(self[i])
+  end
+  for _, other in pairs(self.trusting) do
+    other:close(close)
   end
 end
 

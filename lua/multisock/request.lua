@@ -25,23 +25,36 @@ local function check_chunk(chunk)
   return chunk
 end
 
+-- How many bytes a file has from `start` on; nil where that cannot be told: files
+-- of /proc say that they have none.
+local function file_size(file, start)
+  local stop = file:seek("end")
+  file:seek("set", start)
+  local size = stop and math.max(stop - start, 0)
+  return (size ~= 0 or file:read(0) == nil) and size or nil
+end
+
+-- Of a file that grows meanwhile, a log, what it has now is sent.
 local function file_body(file)
-  local start = file:seek("cur")
-  local stop = start and file:seek("end")
-  if start then
-    file:seek("set", start)
-  end
+  local start, given = file:seek("cur"), 0
+  local size = start and file_size(file, start)
   return {
-    size = start and stop - start,
+    size = size, file = true,
     read = function()
-      local chunk, message = file:read(FILE_CHUNK)
+      local most = size and math.min(FILE_CHUNK, size - given) or FILE_CHUNK
+      if most == 0 then
+        return nil
+      end
+      local chunk, message = file:read(most)
       if chunk == nil and message then
         error(errors.new("io", "body: " .. message), 0)
       end
+      given = given + #(chunk or "")
       return chunk
     end,
     rewind = start and function()
       file:seek("set", start)
+      given = 0
     end,
   }
 end
@@ -116,20 +129,47 @@ local function normal_method(method)
   return STANDARD[upper] and upper or method
 end
 
--- A length that the user gives is libcurl's to know, or it would send chunks
--- beside it; a wrong one would leave the server waiting, or with a rest.
-local function check_length(body, list)
-  local given = headers.find(list, "Content-Length")
-  if given == nil then
-    return
+-- The one value of a field that frames the body, or nil.
+local function find_one(list, name)
+  local found
+  for i = 1, #list do
+    if list[i][1]:lower() == name:lower() then
+      if found then
+        error(("headers: %s is given twice"):format(name), 0)
+      end
+      found = list[i][2]
+    end
   end
-  local length = given:find("^%d+$") and tonumber(given)
-  local actual = body.bytes and #body.bytes or body.size or length
-  if length == nil or length ~= actual then
-    error(("headers: Content-Length is %s, but the body has %s bytes"):format(given,
-      tostring(actual or "unknown")), 0)
+  return found
+end
+
+-- How long the body is, and that it comes in chunks, is libcurl's to know: what
+-- the user says of it must be true, or the server would wait, or have a rest.
+local function check_framing(body, given)
+  local length = find_one(given.headers, "Content-Length")
+  local coding = find_one(given.headers, "Transfer-Encoding")
+  if length and coding then
+    error("headers: Content-Length and Transfer-Encoding exclude each other", 0)
+  elseif coding then
+    if not body then
+      error("headers: Transfer-Encoding, but there is no body", 0)
+    elseif not coding:lower():find("%f[%w]chunked%s*$") then
+      error(("headers: Transfer-Encoding is %q, but must end with \"chunked\""):format(coding), 0)
+    end
+  elseif length then
+    local number = length:find("^%d+$") and tonumber(length)
+    local actual = not body and 0 or body.bytes and #body.bytes or body.size or number
+    if number == nil or number ~= actual then
+      error(("headers: Content-Length is %s, but the body has %s bytes"):format(length,
+        tostring(actual or "unknown")), 0)
+    elseif body then
+      body.size = actual
+    end
   end
-  body.size = actual
+  if given.http_version == "1.0" and body and (coding or not (body.bytes or body.size)) then
+    error("body: HTTP/1.0 has no chunks: the length must be known, from a string or the header "
+      .. "Content-Length", 0)
+  end
 end
 
 -- The body and the content type that goes with it.
@@ -144,6 +184,7 @@ local function choose_body(given)
     end
   end
   if chosen == nil then
+    check_framing(nil, given)
     return nil
   elseif chosen == "json" then
     local ok, encoded = pcall(request.json().encode, given.json)
@@ -157,7 +198,7 @@ local function choose_body(given)
   else
     body, content_type = make_body(given.body), "application/octet-stream"
   end
-  check_length(body, given.headers)
+  check_framing(body, given)
   return body, content_type
 end
 
@@ -306,6 +347,10 @@ end
 
 ---- What a request means to an easy handle -----------------------------------
 
+-- Whose bodies have a meaning: without one they say that it has no bytes (RFC
+-- 9110, 8.6), or servers wait for it or answer 411.
+local HAS_LENGTH = { POST = true, PUT = true, PATCH = true }
+
 local function apply_body(easy, self)
   local body = self.body
   if body.bytes then
@@ -359,7 +404,7 @@ local function add_defaults(lines, self)
   if body and body.read and not body.size and missing("Transfer-Encoding")
     and missing("Content-Length") then
     lines[#lines + 1] = "Transfer-Encoding: chunked"      -- HTTP/2 drops it by itself
-  elseif body == nil and self.method == "POST" and missing("Content-Type") then
+  elseif body == nil and HAS_LENGTH[self.method] and missing("Content-Type") then
     lines[#lines + 1] = "Content-Type:"
   end
 end
@@ -380,8 +425,11 @@ function request.apply(easy, self)
     apply_body(easy, self)
   elseif self.method == "HEAD" then
     easy:setopt("nobody", 1)
-  elseif self.method == "POST" then
+  elseif self.method == "POST" or HAS_LENGTH[self.method] and self.target.web then
     easy:setopt("postfields", "")
+    if self.method ~= "POST" then
+      easy:setopt("customrequest", self.method)
+    end
   elseif self.method ~= "GET" then
     easy:setopt("customrequest", self.method)
   end

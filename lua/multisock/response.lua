@@ -2,7 +2,6 @@
 -- holds it as a string; any other holds the transfer that still brings it.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
-local headers = require("multisock.headers")
 local request = require("multisock.request")
 local transfer = require("multisock.transfer")
 
@@ -26,19 +25,16 @@ local function snapshot(self)
 end
 
 function computed:headers()
-  local fields, reason = headers.parse(core.snapshot(snapshot(self), "head"))
-  self._reason = reason
-  return fields
+  return core.snapshot(snapshot(self), "headers")
 end
 
 function computed:trailers()
-  return headers.parse(core.snapshot(snapshot(self), "trailers"))
+  return core.snapshot(snapshot(self), "trailers")
 end
 
 --- The reason phrase; "" when the server sent none, as HTTP/2 never does.
 function computed:status_text()
-  local _ = self.headers
-  return self._reason or ""
+  return core.snapshot(snapshot(self), "reason") or ""
 end
 
 function computed:http_version()

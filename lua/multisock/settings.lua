@@ -280,8 +280,6 @@ local function set_tls(set, tls)
     set("ssl_verifypeer", 0)
     set("ssl_verifyhost", 0)
   end
-  set("cainfo", tls.ca)
-  set("capath", tls.ca_path)
   set("sslcert", tls.cert)
   set("sslkey", tls.key)
   set("keypasswd", tls.password)
@@ -289,6 +287,41 @@ local function set_tls(set, tls)
   if tls.min_version then
     set("sslversion", TLS_VERSION[tls.min_version])
   end
+end
+
+-- Who is trusted: what is named, and nobody else. libcurl looks into its folder
+-- beside a file that it is given, and keeps a parsed file only where no folder is
+-- set: so without one each connection would parse 150 certificates. This holds
+-- for a proxy of TLS, too.
+local DEFAULT_FILE, DEFAULT_FOLDER = core.version().cainfo, core.version().capath
+
+local function set_trust(set, tls)
+  local none = core.null
+  if tls.ca or tls.ca_path and DEFAULT_FILE then
+    set("cainfo", tls.ca or none)
+  end
+  if tls.ca_path or DEFAULT_FOLDER and (tls.ca or DEFAULT_FILE) then
+    set("capath", tls.ca_path or none)
+  end
+  if DEFAULT_FOLDER and DEFAULT_FILE then
+    set("proxy_capath", none)
+  end
+end
+
+--- What a request trusts, as text: of what libcurl has parsed it keeps one file for
+-- each multi.
+-- @return string; nil when it is what the client trusts
+function settings.trust(given, base)
+  if given.tls == base.tls and given.curl == base.curl then
+    return nil
+  end
+  local function describe(from)
+    local tls, raw = from.tls or {}, from.curl or {}
+    return ("%s|%s|%s|%s|%s"):format(tostring(tls.ca), tostring(tls.ca_path), tostring(raw.cainfo),
+      tostring(raw.capath), tostring(raw.cainfo_blob))
+  end
+  local own = describe(given)
+  return own ~= describe(base) and own or nil
 end
 
 local function set_auth(set, given)
@@ -361,6 +394,7 @@ function settings.apply(easy, given, base, scheme)
   protocols.apply(set, given, base, scheme)
   set_proxy(set, given)
   easy:gather("proxied", given.proxy ~= nil and given.proxy ~= false)
+  set_trust(set, given.tls or {})
   set_tls(set, given.tls or {})
   set_auth(set, given.auth or {})
   set("resolve", given.resolve)

@@ -162,23 +162,63 @@ function Stream:check_scout()
   end
 end
 
+-- Raises what the upload has raised: for whoever waits, or reads.
+local function raise_raised(self)
+  local raised = self.raised
+  if raised and raised.misuse then
+    errors.misuse(raised[1])
+  elseif raised then
+    error(raised[1], 0)
+  end
+end
+
 ---- Waiting -------------------------------------------------------------------
+
+-- What is wrong when so many bytes of a body were given, and that was all or not.
+-- libcurl would wait for what is missing, and leave out what is too much.
+local function wrong_length(body, given, ended)
+  local size = body.size
+  if size == nil or given == size or given < size and not ended then
+    return nil
+  elseif body.file then
+    return ("body: the file ended after %d of its %d bytes"):format(given, size)
+  end
+  return ("body: Content-Length is %d, but the function gave %s bytes"):format(size,
+    ended and tostring(given) or given .. " or more")
+end
+
+-- The upload cannot go on. What a function has done wrong is raised where the
+-- request is waited for; a file is the outside world, whose errors are returned.
+local function fail_upload(self, err, is_length)
+  self.uploader = nil
+  if self.body.file and (is_length or errors.is(err, "io")) then
+    err = is_length and errors.new("io", err) or err
+    err.phase = self.easy:phase()
+  else
+    self.raised = { err, misuse = is_length }
+  end
+  self:abort(err)
+end
 
 -- Gives libcurl the upload as it asks for it. A task of its own: what a
 -- generator waits for may hold up neither an early answer nor a limit.
 local function run_upload(self)
-  local easy, who = self.easy, scheduler.waiter()
+  local easy, who, body = self.easy, scheduler.waiter(), self.body
+  local given = 0
   while not self.stopped do
-    if easy:marks() then
-      local ok, chunk = pcall(self.read_upload)
+    -- When all is given that was promised, libcurl does not ask whether it was all.
+    if easy:marks() or given == body.size then
+      local ok, chunk = pcall(body.read)
       if self.stopped or self.client.closed then
         return
       elseif not ok then
-        self.uploader, self.raised = nil, { chunk }
-        self:abort(chunk)
-        return
+        return fail_upload(self, chunk)
       end
-      if chunk ~= "" then
+      given = given + #(chunk or "")
+      local fault = wrong_length(body, given, chunk == nil)
+      if fault then
+        return fail_upload(self, fault, true)
+      elseif chunk ~= "" then
         easy:feed(chunk)
         self.multi:resume(easy)
       end
@@ -274,9 +314,10 @@ local function await_news(self, since)
   end
   if self.released then
     -- Another task has ended it; the handle may serve somebody else by now.
-    if err or self.raised then
-      error(err or self.raised[1], 0)
+    if err then
+      error(err, 0)
     end
+    raise_raised(self)
     return self.failure
   end
   waiting[id] = false
@@ -325,6 +366,13 @@ local function check_end(self)
   return true
 end
 
+-- What reading returns when the body did not come well; raises what the upload has
+-- raised.
+local function failed(self)
+  raise_raised(self)
+  return nil, self.failure
+end
+
 --- Some of the body, when there is some.
 -- @param most? bytes at most
 -- @return string; or nil
@@ -354,7 +402,7 @@ function Stream:read(most)
       end
     end
   end
-  return nil, self.failure
+  return failed(self)
 end
 
 --- All that is left of the body.
@@ -363,7 +411,7 @@ function Stream:read_all()
   local easy = self.easy
   local since
   if self.released then
-    return nil, self.failure
+    return failed(self)
   end
   self.buffering = true
   easy:gather("buffering", true)
@@ -384,12 +432,12 @@ function Stream:read_all()
     end
   end
   if self.released then
-    return nil, self.failure
+    return failed(self)
   end
   local body = easy:take()
   check_end(self)
   if self.failure then
-    return nil, self.failure
+    return failed(self)
   end
   return body or ""
 end
@@ -400,12 +448,12 @@ end
 function Stream:save(file)
   local easy = self.easy
   if self.released then
-    return nil, self.failure
+    return failed(self)
   end
   local waited, message = easy:sink(file)
   if waited == nil then
     self:abort(errors.new("io", message))
-    return nil, self.failure
+    return failed(self)
   end
   local _, _, received = easy:marks()
   local before = received - waited
@@ -419,7 +467,7 @@ function Stream:save(file)
     end
   end
   if self.released then
-    return nil, self.failure
+    return failed(self)
   end
   message = easy:sink_end()
   _, _, received = easy:marks()
@@ -428,7 +476,7 @@ function Stream:save(file)
     self.failure = describe(self, errors.new("io", message))
   end
   if self.failure then
-    return nil, self.failure
+    return failed(self)
   end
   return received - before
 end
@@ -484,8 +532,8 @@ function Stream:answer(status, err)
 end
 
 --- Starts the task that sends the request's body.
-function Stream:start_upload(read)
-  self.read_upload = read
+function Stream:start_upload(body)
+  self.body = body
   self.uploader = tasks.spawn(run_upload, self)
 end
 

@@ -22,8 +22,14 @@ local function url_error(err, text)
   return err
 end
 
--- What is before the path, when it is nothing but a name and a port.
-local PLAIN_PLACE = "^https?://[%w.-]+:?%d*/"
+-- What is before the path, when it is nothing but a name and a port. In two
+-- steps: digits could belong to both, and trying each way takes the square of
+-- their number.
+local function plain_place(text)
+  local colon = text:match("^https?://[%w.-]+()")
+  local slash = colon and text:match("^:?%d*/()", colon)
+  return slash and text:sub(1, slash - 1)
+end
 
 -- The last targets by what is before the path: asking libcurl for the parts of a
 -- URL is most of the work, and a crawler has thousands of one place.
@@ -39,8 +45,8 @@ local function describe_like(place, url, text)
 end
 
 local function describe(url, text)
-  local written = text:match(PLAIN_PLACE)
-  if places[written] then
+  local written = plain_place(text)
+  if written and places[written] then
     return describe_like(places[written], url, text)
   end
   local scheme, host = url:get("scheme"), (url:get("host") or ""):lower()
@@ -94,11 +100,19 @@ function targets.get(text)
   return target
 end
 
+--- A URL without the white space around it. Not with one pattern for both ends:
+-- that takes the square of the longest run of blanks.
+function targets.trim(text)
+  local first = text:find("%S")
+  local behind = first and text:reverse():find("%S")
+  return first and text:sub(first, #text + 1 - behind) or ""
+end
+
 --- Resolves a reference (a Location, or a path under base_url).
 -- @return target; or nil, err
 function targets.resolve(base, reference)
   local url = base.url:dup()
-  reference = reference:match("^%s*(.-)%s*$")
+  reference = targets.trim(reference)
   local ok, err
   if reference == "" or reference:find("^#") then
     -- libcurl would take the last part of the path away.

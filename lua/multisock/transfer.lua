@@ -9,6 +9,7 @@ local pool = require("multisock.pool")
 local redirect = require("multisock.middleware.redirect")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
+local settings = require("multisock.settings")
 local stream = require("multisock.stream")
 
 local now, waiter = scheduler.now, scheduler.waiter
@@ -72,11 +73,16 @@ local function find_host(request)
     key = ("%s|%s|%s|%s"):format(key, tostring(given.http_version), tostring(given.proxy),
       tostring(given.unix_socket))
   end
+  local trust = given ~= usual and target.scheme == "https" and settings.trust(given, usual) or nil
+  if trust then
+    key = key .. "|" .. trust
+  end
   local host = client.hosts[key]
   if host == nil then
     local known = target.scheme ~= "https" and (target.numeric or given.unix_socket ~= nil)
     host = admission.new_host(client.limits, known, target.scheme == "http",
       pool.mixes_up and HTTP_1[given.http_version] or nil)
+    host.tls, host.trust = target.scheme == "https", trust
     remember_host(client, key, host)
   end
   return host
@@ -139,7 +145,7 @@ local function start_guarded(request, host, scout, started)
   local self = stream.new(request, easy, multi, host, scout, started, now() - started)
   local body = request.body
   if body and body.read then
-    self:start_upload(body.read)
+    self:start_upload(body)
   end
   if self.progress then
     easy:gather("chatty", true)

@@ -123,7 +123,7 @@ functions.snapshot = function()
     local patch = ("\255"):rep(one { 1, 8, 16, 48 })
     bytes = bytes:sub(1, at - 1) .. patch .. bytes:sub(at + #patch)
   end
-  return bytes, one { "timings", "sizes", "http_version", "peer", "head", "trailers",
+  return bytes, one { "timings", "sizes", "http_version", "peer", "reason", "headers", "trailers",
     values.any() }
 end
 

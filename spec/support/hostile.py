@@ -375,6 +375,14 @@ async def echo(x):
     await answer_json(x, {**seen, **await digest(x)})
 
 
+@route("/answer", reads_body=True)
+async def answer(x):
+    """The bytes of the request's body, as the whole answer; `close` (0) ends
+    the connection then."""
+    x.keep = x.number("close", 0) == 0
+    await x.raw(b"".join([piece async for piece in x.body()]))
+
+
 @route("/upload", reads_body=True)
 async def upload(x):
     """Reads the body; answers its length and SHA-256."""

@@ -6,6 +6,7 @@ local command = require("multisock.command")
 local errors = require("multisock.errors")
 local names = require("multisock.command.names")
 local request = require("multisock.request")
+local targets = require("multisock.targets")
 local text = require("multisock.command.text")
 
 local get = {}
@@ -74,7 +75,7 @@ local function read_list(path, jobs)
   local number = 0
   for line in (content:gsub("^\239\187\191", "") .. "\n"):gmatch("([^\n]*)\n") do
     number = number + 1
-    local url = line:match("^%s*(.-)%s*$")
+    local url = targets.trim(line)
     if url ~= "" and url:sub(1, 1) ~= "#" then
       local wrong = no_scheme(url)
       jobs[#jobs + 1] = {

@@ -17,6 +17,11 @@ local function decode(segment)
   end))
 end
 
+-- What is behind the last "/".
+local function last_segment(path)
+  return path:match("^.*/(.*)$") or path
+end
+
 -- Cut in front of the extension.
 local function shorten(name)
   if #name <= LONGEST then
@@ -34,8 +39,10 @@ end
 -- @param url string @return string, never empty
 function names.from_url(url)
   local path = url:gsub("[?#].*$", ""):gsub("^[^/]*//[^/]*", "")
-  local name = decode(path:match("[^/]*$")):match("[^/]*$")
-  name = text.clean(name, "_"):gsub("\\", "_"):gsub("^[ .]+", ""):gsub(" +$", "")
+  local name = last_segment(decode(last_segment(path)))
+  name = text.clean(name, "_"):gsub("\\", "_"):gsub("^[ .]+", "")
+  -- Blanks at the end, from the end: a pattern would try at each of them.
+  name = name:sub(1, #name - #name:reverse():match("^ *"))
   return name == "" and DEFAULT or shorten(name)
 end
 

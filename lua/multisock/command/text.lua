@@ -72,11 +72,19 @@ local function characters(s)
   return list, widths
 end
 
+-- Whether each byte is a character that takes one column: most text is.
+local function is_plain(s)
+  return not s:find("[^\32-\126]")
+end
+
 --- The text with `substitute` in place of every control character and every
 -- byte that is no UTF-8.
 function text.clean(s, substitute)
   local pieces = {}
   local i = 1
+  if is_plain(s) then
+    return s
+  end
   while i <= #s do
     local code, length = decode(s, i)
     local bad = code == nil or is_control(code)
@@ -103,6 +111,9 @@ end
 --- How many columns of a terminal the text takes.
 function text.width(s)
   local total = 0
+  if is_plain(s) then
+    return #s
+  end
   local _, widths = characters(s)
   for i = 1, #widths do
     total = total + widths[i]

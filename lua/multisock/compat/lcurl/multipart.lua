@@ -59,7 +59,7 @@ local function header_of(part, disposition, boundary)
   if part.name then
     line = line .. "; name=" .. quoted(part.name)
   end
-  local filename = part.filename or (part.file and part.file:match("[^/]*$"))
+  local filename = part.filename or (part.file and part.file:match("^.*/(.*)$") or part.file)
   if filename then
     line = line .. "; filename=" .. quoted(filename)
   end

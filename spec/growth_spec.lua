@@ -1,0 +1,190 @@
+-- Time grows as the bytes do, whatever a server, a URL or a file says.
+local errors = require("multisock.errors")
+local growth = require("spec.support.growth")
+local headers = require("multisock.headers")
+local helper = require("spec.helper")
+local ms = require("multisock")
+local names = require("multisock.command.names")
+local report = require("multisock.command.report")
+local servers = require("spec.support.servers")
+local targets = require("multisock.targets")
+local text = require("multisock.command.text")
+
+describe("growth itself", function()
+  local function trim(value)
+    return value:match("^%s*(.-)%s*$")
+  end
+
+  it("is seen where time takes the square of the size", function()
+    assert.matches("blanks: 4 times the bytes", helper.failure(growth.check, {
+      blanks = function(size) return "a" .. (" "):rep(size / 4) .. "b" end,
+    }, trim))
+  end)
+
+  it("is not seen where it takes size alone", function()
+    growth.check({ bytes = function(size) return ("a"):rep(size * 50) end }, function(value)
+      return (value:gsub("a", "b"))
+    end)
+  end)
+end)
+
+describe("time grows as the bytes of", function()
+  -- All that can be asked of a block.
+  local function read_block(block)
+    local fields, reason = headers.parse(block)
+    local list = {}
+    for name, value in fields:each() do
+      list[#list + 1] = name .. value
+    end
+    return tostring(fields), fields["x"], fields:get("x"), fields:get_all("x"), reason, list
+  end
+
+  it("the value of a header", function()
+    growth.check(growth.runs("HTTP/1.1 200 OK\r\nX: ", "\r\nY: z\r\n\r\n"), read_block)
+    growth.check(growth.runs("HTTP/1.1 200 OK\r\nX:", "c\r\nX: z\r\n\r\n"), read_block)
+  end)
+
+  it("the name of a header", function()
+    growth.check(growth.runs("HTTP/1.1 200 OK\r\n", ": value\r\nX: z\r\n\r\n"), read_block)
+    growth.check(growth.runs("HTTP/1.1 200 OK\r\nX", ": value\r\n\r\n"), read_block)
+    growth.check(growth.runs("HTTP/1.1 200 OK\r\nX", "\r\n\r\n"), read_block)
+  end)
+
+  it("a status line", function()
+    growth.check(growth.runs("HTTP/1.1 200 ", "\r\nX: y\r\n\r\n"), read_block)
+    growth.check(growth.runs("HTTP/1.1 200", "\r\nX: y\r\n\r\n"), read_block)
+    growth.check(growth.runs("HTTP/", "\r\nX: y\r\n\r\n"), read_block)
+  end)
+
+  it("many lines", function()
+    growth.check({
+      fields = function(size) return ("X: y\r\n"):rep(size) end,
+      empty = function(size) return ("X:\n"):rep(size) end,
+      names = function(size)
+        local lines = {}
+        for i = 1, size do
+          lines[i] = "X" .. i .. ": y\r\n"
+        end
+        return table.concat(lines)
+      end,
+      folded = function(size) return "X: y\r\n" .. (" z\r\n"):rep(size) end,
+      blank = function(size) return "X: y\r\n" .. (" \r\n"):rep(size) .. "Y: z\r\n" end,
+    }, read_block)
+  end)
+
+  it("a URL", function()
+    for _, place in ipairs({
+      { "", "" }, { "http://", "" }, { "http://", "/" }, { "http://", "_/" }, { "http://a@", "" },
+      { "http://h.example/", "" }, { "http://h.example/", "x" }, { "http://h.example/?", "" },
+      { "http://h.example/#", "" }, { "http://h.example:", "/" }, { "http:", "" }, { "a", "" },
+    }) do
+      growth.check(growth.runs(place[1], place[2]), function(url)
+        local target, err = targets.get(url)
+        return target and errors.redact_url(target.text) or tostring(err)
+      end)
+    end
+  end)
+
+  it("a Location", function()
+    local base = targets.get("http://h.example/a/b?c#d")
+    for _, place in ipairs({
+      { "", "" }, { "/", "x" }, { "//", "_/" }, { "http://", "_/" }, { " ", "x " }, { "?", "" },
+      { "#", "" }, { "http://u:", "@h.example/" },
+    }) do
+      growth.check(growth.runs(place[1], place[2]), function(reference)
+        local target, err = targets.resolve(base, reference)
+        return target and target.text or tostring(err)
+      end)
+    end
+  end)
+
+  it("a message", function()
+    for _, place in ipairs({ { "", "" }, { "//", "" }, { "http://", "@" }, { "a", "b" } }) do
+      growth.check(growth.runs(place[1], place[2]), function(message)
+        return errors.redact_message(message) .. errors.redact_text(message)
+          .. errors.redact_url(message) .. tostring(errors.new("curl", message))
+      end)
+    end
+  end)
+
+  it("what the command shows and writes", function()
+    local function show(url)
+      local job = {
+        url = url, wanted = names.from_url(url), size = 1, part = "p", part_left = true,
+        err = errors.new("curl", url), seconds = 1,
+      }
+      return targets.trim(url), report.failures({ job }), report.record(job),
+        report.notes({ url }), text.fit(text.clean(url, "?"), 40)
+    end
+    growth.check(growth.runs(), show)
+    growth.check(growth.runs("http://h.example/"), show)
+    growth.check(growth.runs("http://h.example/", "/"), show)
+  end)
+end)
+
+describe("time grows as the bytes that arrive as", function()
+  local hostile, client
+
+  setup(function()
+    hostile = servers.hostile()
+    client = ms.client({ max_headers = 4 * 1024 * 1024 })
+  end)
+  teardown(function()
+    client:close()
+    hostile.stop()
+  end)
+  after_each(helper.check_leaks)
+
+  -- A server that answers just so; everything is looked at.
+  local function fetch(answer)
+    ms.run(function()
+      local response, err = client:post(hostile.url("/answer?close=1"), {
+        body = answer, redirect = answer:find("Location") and "follow" or "manual",
+        fail_on_error = true, timeout = 20,
+      })
+      if response then
+        assert.is_string(response.status_text .. tostring(response.headers))
+        pcall(function()
+          for _ in response:lines() do end
+        end)
+        assert.is_string(tostring(response.trailers))
+        response:close()
+      else
+        assert.is_string(tostring(err))
+      end
+    end)
+  end
+
+  local RUNS = { " ", "\t", "\r", "a", ":", "/", "\r\n ", "\r\nX: y" }
+
+  local function around(before, after)
+    local makers = {}
+    for _, run in ipairs(RUNS) do
+      makers[("%q"):format(run)] = function(size)
+        return before .. run:rep(math.floor(size / #run)) .. after
+      end
+    end
+    return makers
+  end
+
+  it("headers", function()
+    growth.check(around("HTTP/1.1 200 OK\r\nX: a", "b\r\nContent-Length: 2\r\n\r\nok"), fetch)
+    growth.check(around("HTTP/1.1 200 OK\r\nX", "Y: b\r\nContent-Length: 2\r\n\r\nok"), fetch)
+    growth.check(around("HTTP/1.1 404 a", "b\r\nContent-Length: 2\r\n\r\nok"), fetch)
+  end)
+
+  it("a redirect", function()
+    growth.check(around("HTTP/1.1 302 a\r\nLocation: x", "y\r\nContent-Length: 0\r\n\r\n"), fetch)
+    growth.check(around("HTTP/1.1 302 a\r\nX: x", "y\r\nLocation: /status?code=200\r\n"
+      .. "Content-Length: 0\r\n\r\n"), fetch)
+  end)
+
+  it("trailers", function()
+    growth.check(around("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: a",
+      "b\r\n\r\n"), fetch)
+  end)
+
+  it("a body", function()
+    growth.check(around("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", ""), fetch)
+  end)
+end)

@@ -1,0 +1,72 @@
+-- Whether time grows faster than the input: for everything that reads what came
+-- from outside.
+local growth = {}
+
+-- What takes the square of its input's size takes a second at the larger one.
+local SMALL, FACTOR = 8 * 1024, 4
+-- In proportion, four times as much takes four times as long; by the square,
+-- sixteen times. In so many seconds nothing that grows by the square is done.
+local MOST, TOO_SHORT = 9, 0.02
+local TRIES = 5
+
+-- CPU time, because other programs run beside us.
+local function time_of(read, text)
+  local start = os.clock()
+  read(text)
+  return os.clock() - start
+end
+
+--- How much longer `read` takes for four times as much: the least of some tries,
+-- because noise adds. 1 when it takes too short a time to tell.
+-- @param make function(size) -> text of about this size
+-- @param read function(text)
+-- @return number, seconds for the larger one
+function growth.of(make, read)
+  local small, large = make(SMALL), make(SMALL * FACTOR)
+  local least, seconds = math.huge, nil
+  for _ = 1, TRIES do
+    seconds = time_of(read, large)
+    if seconds < TOO_SHORT then
+      return 1, seconds
+    end
+    least = math.min(least, seconds / math.max(1e-6, time_of(read, small)))
+    if least <= MOST then
+      break
+    end
+    collectgarbage()
+  end
+  return least, seconds
+end
+
+--- Fails when time grows faster than size, for any of the inputs.
+-- @param makers table from a description to make(size), see growth.of
+function growth.check(makers, read)
+  for what, make in pairs(makers) do
+    local factor, seconds = growth.of(make, read)
+    if factor > MOST then
+      error(("%s: 4 times the bytes take %.1f times as long (%.3f s)"):format(what, factor,
+        seconds), 2)
+    end
+  end
+end
+
+--- The inputs that every reader of text gets: a byte or a few over and over,
+-- between others.
+-- @param before? string @param after? string what stands around them
+function growth.runs(before, after)
+  before, after = before or "", after or ""
+  local makers = {}
+  for _, text in ipairs({
+    " ", "\t", "\r", "\0", "\n", "\r\n", "\n ", " \n", "a", "1", "-", ".", ",", ";", ":", "/", "//",
+    "\\", "@", "?", "#", "%", "%2", "%20", "%2f", "+", "=", "&", "_", "'", "\"", "[", "]", "{", "}",
+    "<", ">", "\195\164", "\240\159\152\128", "\128", "\255", "../", "/..", "./", "/a/..", ": ",
+    ", ", "a ", " a", "a:", "a.", "a/", "a=b&", "a: b\r\n", "a\r", "1.", ".1", "-1", "\27[",
+  }) do
+    makers[("%q"):format(text)] = function(size)
+      return before .. text:rep(math.floor(size / #text)) .. after
+    end
+  end
+  return makers
+end
+
+return growth

@@ -1,0 +1,19 @@
+/* The decoder of content codings for Lua. */
+#ifndef MULTISOCK_DECODER_LUA_H
+#define MULTISOCK_DECODER_LUA_H
+
+#include "compat.h"
+
+#pragma GCC visibility push(hidden)
+
+/* core.decoder */
+int decoder_lua_new(lua_State *L);
+
+/* Pushes the list of codings that can be undone. */
+void decoder_lua_push_codings(lua_State *L);
+
+void decoder_lua_open(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,380 @@
+/* Header fields that a server sent. Nothing is parsed when they arrive: the
+   object keeps the raw block, and a look at one field walks over its lines,
+   which costs less than a table of them all would. A server may fill
+   `max_headers` as it likes, so each walk takes time in proportion to the bytes
+   of the block, whatever they are. snapshot.c makes the objects. */
+#include "headers.h"
+
+#include <string.h>
+
+static const char headers_type[] = "multisock.headers";
+
+typedef struct Block {
+  size_t size;
+  char bytes[];
+} Block;
+
+typedef struct Span {
+  const char *at, *end;
+} Span;
+
+/* ---- Lines ---- */
+
+/* RFC 9112 5.1: what may stand around a value. */
+static bool is_blank(char byte)
+{
+  return byte == ' ' || byte == '\t';
+}
+
+/* A carriage return or a zero byte within a line is to be taken for a space
+   (RFC 9110 5.5): it could end a line where the value is written again. */
+static bool is_forged(char byte)
+{
+  return byte == '\r' || byte == '\0';
+}
+
+static bool is_empty(Span span)
+{
+  return span.at == span.end;
+}
+
+static Span trim(Span span)
+{
+  while (!is_empty(span) && (is_blank(*span.at) || is_forged(*span.at)))
+    span.at++;
+  while (!is_empty(span) && (is_blank(span.end[-1]) || is_forged(span.end[-1])))
+    span.end--;
+  return span;
+}
+
+/* Takes the next line, which is not empty of bytes, from `rest`. */
+static Span take_line(Span *rest)
+{
+  Span line = *rest;
+  const char *end = memchr(rest->at, '\n', (size_t)(rest->end - rest->at));
+  if (end != NULL)
+    line.end = end;
+  rest->at = end != NULL ? end + 1 : rest->end;
+  return line;
+}
+
+/* ---- Fields ---- */
+
+/* RFC 9110 5.6.2 */
+static bool is_token(const char *name, size_t size)
+{
+  static const char others[] = "!#$%&'*+-.^_`|~";
+  size_t i;
+  for (i = 0; i < size; i++) {
+    char byte = name[i];
+    if (!((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+          (byte >= '0' && byte <= '9') ||
+          (byte != '\0' && strchr(others, byte) != NULL)))
+      return false;
+  }
+  return size > 0;
+}
+
+/* A line that begins with a blank continues the value. */
+static void take_continuation(Span *rest, Span *value)
+{
+  while (!is_empty(*rest) && is_blank(*rest->at))
+    value->end = take_line(rest).end;
+}
+
+/* Takes lines up to the next field with this name, a token; false at the end. */
+static bool find_field(Span *rest, const char *name, size_t size, Span *value)
+{
+  while (!is_empty(*rest)) {
+    Span line = take_line(rest);
+    if ((size_t)(line.end - line.at) <= size ||
+        !curl_strnequal(line.at, name, size))
+      continue;
+    line.at += size;
+    while (!is_empty(line) && is_blank(*line.at))
+      line.at++;
+    if (is_empty(line) || *line.at != ':')
+      continue;
+    line.at++;
+    *value = line;
+    take_continuation(rest, value);
+    return true;
+  }
+  return false;
+}
+
+/* Takes lines up to the next field of any name; false at the end. What is no
+   field is passed over: the status line, for one. */
+static bool next_field(Span *rest, Span *name, Span *value)
+{
+  while (!is_empty(*rest)) {
+    Span line = take_line(rest);
+    const char *colon = memchr(line.at, ':', (size_t)(line.end - line.at));
+    if (colon == NULL)
+      continue;
+    name->at = line.at;
+    name->end = colon;
+    while (!is_empty(*name) && is_blank(name->end[-1]))
+      name->end--;
+    if (!is_token(name->at, (size_t)(name->end - name->at)))
+      continue;
+    value->at = colon + 1;
+    value->end = line.end;
+    take_continuation(rest, value);
+    return true;
+  }
+  return false;
+}
+
+/* ---- Values ---- */
+
+static bool has(Span span, char byte)
+{
+  return memchr(span.at, byte, (size_t)(span.end - span.at)) != NULL;
+}
+
+/* Writes the lines of a folded value with a space between them. */
+static size_t unfold(Span value, char *to)
+{
+  char *start = to;
+  while (!is_empty(value)) {
+    Span line = trim(take_line(&value));
+    if (!is_empty(line) && to > start)
+      *to++ = ' ';
+    for (; !is_empty(line); line.at++)
+      *to++ = is_forged(*line.at) ? ' ' : *line.at;
+  }
+  return (size_t)(to - start);
+}
+
+static void push_value(lua_State *L, Span value)
+{
+  size_t size;
+  luaL_Buffer buffer;
+  value = trim(value);
+  size = (size_t)(value.end - value.at);
+  if (!has(value, '\n') && !has(value, '\r') && !has(value, '\0')) {
+    lua_pushlstring(L, value.at, size);
+    return;
+  }
+  size = unfold(value, luaL_buffinitsize(L, &buffer, size));
+  luaL_pushresultsize(&buffer, size);
+}
+
+void headers_push_reason(lua_State *L, const char *block, size_t size)
+{
+  Span rest = { block, block + size };
+  Span line = take_line(&rest);
+  if (line.end - line.at < 5 || memcmp(line.at, "HTTP/", 5) != 0) {
+    lua_pushnil(L);
+    return;
+  }
+  while (!is_empty(line) && !is_blank(*line.at))
+    line.at++;
+  while (!is_empty(line) && is_blank(*line.at))
+    line.at++;
+  while (!is_empty(line) && *line.at >= '0' && *line.at <= '9')
+    line.at++;
+  line = trim(line);
+  if (is_empty(line))
+    lua_pushnil(L);
+  else
+    push_value(L, line);
+}
+
+/* ---- The object ---- */
+
+static const Block *check_block(lua_State *L)
+{
+  return compat_checkudata(L, 1, headers_type);
+}
+
+static Span whole(const Block *block)
+{
+  Span span = { block->bytes, block->bytes + block->size };
+  return span;
+}
+
+/* The name at index 2 for `method`; an empty one when it can be no field's. */
+static const char *check_name(lua_State *L, const char *method, size_t *size)
+{
+  const char *name;
+  lua_settop(L, 2);
+  if (lua_type(L, 2) != LUA_TSTRING)
+    luaL_error(L, "%s: name: string expected, got %s", method,
+               luaL_typename(L, 2));
+  name = lua_tolstring(L, 2, size);
+  if (!is_token(name, *size))
+    *size = 0;
+  return name;
+}
+
+/*** The first value of a field, whatever its case.
+@param name string
+@return string; nil when there is none */
+static int headers_get(lua_State *L)
+{
+  Span rest = whole(check_block(L)), value;
+  size_t size;
+  const char *name = check_name(L, "get", &size);
+  if (size > 0 && find_field(&rest, name, size, &value))
+    push_value(L, value);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+/*** All values of a field, in the order of arrival.
+@param name string
+@return list, empty when there is none */
+static int headers_get_all(lua_State *L)
+{
+  Span rest = whole(check_block(L)), value;
+  size_t size;
+  const char *name = check_name(L, "get_all", &size);
+  lua_Integer count = 0;
+  lua_newtable(L);
+  while (size > 0 && find_field(&rest, name, size, &value)) {
+    push_value(L, value);
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
+static int each_next(lua_State *L)
+{
+  const Block *block = lua_touserdata(L, lua_upvalueindex(1));
+  Span rest = whole(block), name, value;
+  rest.at += (size_t)lua_tointeger(L, lua_upvalueindex(2));
+  if (!next_field(&rest, &name, &value)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_pushinteger(L, (lua_Integer)(rest.at - block->bytes));
+  lua_replace(L, lua_upvalueindex(2));
+  lua_pushlstring(L, name.at, (size_t)(name.end - name.at));
+  push_value(L, value);
+  return 2;
+}
+
+/*** Iterates over name, value in the order of arrival, names as they came.
+@return iterator */
+static int headers_each(lua_State *L)
+{
+  (void)check_block(L);
+  lua_settop(L, 1);
+  lua_pushinteger(L, 0);
+  lua_pushcclosure(L, each_next, 2);
+  return 1;
+}
+
+/* All values of a name, joined by ", "; nil when there is none. */
+static void push_joined(lua_State *L, Span rest, const char *name, size_t size)
+{
+  luaL_Buffer buffer;
+  Span value;
+  if (!find_field(&rest, name, size, &value)) {
+    lua_pushnil(L);
+    return;
+  }
+  push_value(L, value);
+  if (!find_field(&rest, name, size, &value))
+    return;
+  lua_insert(L, 1);                /* the buffer has the top to itself */
+  luaL_buffinit(L, &buffer);
+  lua_pushvalue(L, 1);
+  luaL_addvalue(&buffer);
+  do {
+    luaL_addstring(&buffer, ", ");
+    push_value(L, value);
+    luaL_addvalue(&buffer);
+  } while (find_field(&rest, name, size, &value));
+  luaL_pushresult(&buffer);
+}
+
+/* headers["content-type"], and the methods: the upvalue. */
+static int headers_index(lua_State *L)
+{
+  const Block *block = check_block(L);
+  size_t size;
+  const char *name;
+  lua_pushvalue(L, 2);
+  lua_rawget(L, lua_upvalueindex(1));
+  if (!lua_isnil(L, -1))
+    return 1;
+  if (lua_type(L, 2) != LUA_TSTRING)
+    return 1;
+  name = lua_tolstring(L, 2, &size);
+  if (is_token(name, size))
+    push_joined(L, whole(block), name, size);
+  return 1;
+}
+
+static int headers_newindex(lua_State *L)
+{
+  return luaL_error(L, "headers are read-only: %s",
+                    luaL_tolstring(L, 2, NULL));
+}
+
+/* A field a line. */
+static int headers_tostring(lua_State *L)
+{
+  Span rest = whole(check_block(L)), name, value;
+  bool first = true;
+  luaL_Buffer buffer;
+  luaL_buffinit(L, &buffer);
+  while (next_field(&rest, &name, &value)) {
+    if (!first)
+      luaL_addchar(&buffer, '\n');
+    first = false;
+    luaL_addlstring(&buffer, name.at, (size_t)(name.end - name.at));
+    luaL_addstring(&buffer, ": ");
+    push_value(L, value);
+    luaL_addvalue(&buffer);
+  }
+  luaL_pushresult(&buffer);
+  return 1;
+}
+
+void headers_push(lua_State *L, const char *block, size_t size)
+{
+  Block *made = compat_newbytes(L, sizeof *made + size);
+  made->size = size;
+  if (size > 0)
+    memcpy(made->bytes, block, size);
+  luaL_setmetatable(L, headers_type);
+}
+
+/*** Reads a raw header block.
+@param block string
+@return headers; the reason phrase, nil when there is none */
+int headers_new(lua_State *L)
+{
+  size_t size;
+  const char *block = luaL_checklstring(L, 1, &size);
+  headers_push(L, block, size);
+  headers_push_reason(L, block, size);
+  return 2;
+}
+
+static const luaL_Reg methods[] = {
+  { "get", headers_get },   { "get_all", headers_get_all },
+  { "each", headers_each }, { NULL, NULL }
+};
+
+static const luaL_Reg metamethods[] = {
+  { "__newindex", headers_newindex }, { "__pairs", headers_each },
+  { "__tostring", headers_tostring }, { NULL, NULL }
+};
+
+void headers_open(lua_State *L)
+{
+  if (!compat_newtype(L, headers_type))
+    return;
+  luaL_setfuncs(L, metamethods, 0);
+  lua_newtable(L);
+  luaL_setfuncs(L, methods, 0);
+  lua_pushcclosure(L, headers_index, 1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
