@@ -166,7 +166,7 @@ describe("errors of real transfers", function()
     check("connect", "CURLE_COULDNT_CONNECT", "connect", "http://127.0.0.1:1/")
     check("resolve", "CURLE_COULDNT_RESOLVE_HOST", "resolve", "http://no-such-name.invalid/")
     check("closed", "CURLE_RECV_ERROR", "wait", hostile.url("/reset"))
-    check("protocol", "CURLE_UNSUPPORTED_PROTOCOL", "wait", hostile.url("/not-http"))
+    check("protocol", "CURLE_UNSUPPORTED_PROTOCOL", "receive", hostile.url("/not-http"))
     local err = check("timeout", "CURLE_OPERATION_TIMEDOUT", "wait", hostile.url("/stall"),
       { timeout = quick })
     assert.equal(28, err.number)

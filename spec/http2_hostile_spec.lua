@@ -4,12 +4,11 @@ local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local transfers = require("spec.support.transfers")
 local core = require("multisock.core")
-local pool = require("multisock.pool")
 local ms = require("multisock")
 
 local newer = core.version().curl_number >= 0x080000
 -- libcurl 7.88 may not ask again.
-local JOINED = pool.mixes_up and "CURLE_ABORTED_BY_CALLBACK" or "CURLE_WRITE_ERROR"
+local JOINED = core.quirks().mixed_versions and "CURLE_ABORTED_BY_CALLBACK" or "CURLE_WRITE_ERROR"
 -- libcurl 7.88 tells a GOAWAY at once, 8.14 when it has tried five times.
 local GONE = newer and "CURLE_RECV_ERROR" or "CURLE_HTTP2"
 
@@ -113,7 +112,7 @@ describe("an HTTP/2 server", function()
   end, 20))
 
   it("that demands HTTP/1.1 is asked in that from then on, where libcurl would mix them up",
-    pool.mixes_up and helper.task(function()
+    core.quirks().mixed_versions and helper.task(function()
       assert.same({ "2", "ok" }, answer(server.url("/ok")))
       assert.same({ "1.1", "over 1.1" }, answer(server.url("/h1-required")))
       assert.same({ "1.1", "over 1.1" }, answer(server.url("/ok")))

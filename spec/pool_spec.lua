@@ -15,10 +15,11 @@ local function new_pool(idle, files)
 end
 
 describe("a pool", function()
-  it("keeps what may be HTTP/2 on its first multi", function()
+  it("keeps what may be HTTP/2 on one multi", function()
     local made = new_pool()
+    local first = made:assign(false)
     for _ = 1, 500 do
-      assert.equal(made[1], made:assign(false))
+      assert.equal(first, made:assign(false))
     end
     assert.equal(1, #made)
   end)
@@ -45,31 +46,34 @@ describe("a pool", function()
 
   it("keeps apart what must not share a connection", function()
     local made, _, shares = new_pool(5)
+    local alone = made:assign(true)
     for _ = 1, 40 do
-      local multi = made:assign(true, true)
-      assert.equal(made[2], multi)
-      assert.is_false(made:is_shared(multi))
+      assert.equal(alone, made:assign(true))
+      assert.is_false(made:is_shared(alone))
     end
-    assert.equal(made[1], made:assign(false))
-    assert.is_true(made:is_shared(made[1]))
-    assert.same({ true, not pool.mixes_up }, shares)
+    local shared = made:assign(false)
+    assert.equal(pool.keeps_apart, shared ~= alone)
+    assert.equal(pool.keeps_apart, made:is_shared(shared))
+    assert.same(pool.keeps_apart and { false, true } or { true }, shares)
+    made:close(function(multi) multi:close() end)
+    assert.is_true(alone.closed and shared.closed)
   end)
 
   it("spreads TLS over four at most, and heats one after the other", function()
     local made = new_pool()
     for _ = 1, 200 do
-      assert.equal(made[1], made:assign(true, nil, true))
+      assert.equal(made[1], made:assign(true, true))
     end
     for i = 2, 4 do
       made[i - 1].warm = true
       for _ = 1, 300 do
-        made:assign(true, nil, true)
+        made:assign(true, true)
       end
       assert.equal(i, #made)
     end
     made[4].warm = true
     for _ = 1, 1000 do
-      made:assign(true, nil, true)
+      made:assign(true, true)
     end
     assert.equal(4, #made)
     -- Without TLS there may be more.
@@ -78,29 +82,29 @@ describe("a pool", function()
     end
     assert.equal(32, #made)
     local before = made.handles[made[5]]
-    made:assign(true, nil, true)
+    made:assign(true, true)
     assert.equal(before, made.handles[made[5]])
   end)
 
   it("has other multis for who trusts others", function()
     local made = new_pool()
-    local one, other = made:assign(false, nil, true, "a"), made:assign(false, nil, true, "b")
+    local one, other = made:assign(false, true, "a"), made:assign(false, true, "b")
     assert.is_true(one ~= other and one ~= made[1] and other ~= made[1])
-    assert.equal(one, made:assign(true, nil, true, "a"))
-    assert.is_true(made:is_shared(one))
+    assert.equal(one == made:assign(true, true, "a"), not pool.keeps_apart)
+    assert.equal(pool.keeps_apart, made:is_shared(one))
     made:unassign(one)
     made:unassign(one)
-    assert.equal(one, made:assign(false, nil, true, "a"))
+    assert.equal(one, made:assign(false, true, "a"))
     -- Not for more than a few.
     for i = 1, 20 do
-      made:assign(false, nil, true, "c" .. i)
+      made:assign(false, true, "c" .. i)
     end
-    assert.equal(made[1], made:assign(false, nil, true, "d"))
+    assert.equal(made:assign(false, true), made:assign(false, true, "d"))
     made:close(function(multi) multi:close() end)
     assert.is_true(one.closed and other.closed and made[1].closed)
     -- Where idle connections are limited there is one multi.
     made = new_pool(5)
-    assert.equal(made[1], made:assign(false, nil, true, "a"))
+    assert.equal(made:assign(false, true), made:assign(false, true, "a"))
   end)
 
   it("shares the descriptors among its multis", function()

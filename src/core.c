@@ -17,6 +17,7 @@
 #include "poller.h"
 #include "process.h"
 #include "proxy.h"
+#include "quirks.h"
 #include "resume.h"
 #include "share.h"
 #include "shortcut.h"
@@ -99,6 +100,26 @@ static int core_version(lua_State *L)
   return 1;
 }
 
+/*** What is known to be wrong with the libcurl that runs.
+@return table from the name of a fault to {issue = its number at curl's,
+effect = what may happen, remedy = what multisock does}; only those that this
+libcurl has */
+static int core_quirks(lua_State *L)
+{
+  const Quirk *quirk;
+  lua_newtable(L);
+  for (quirk = quirks_all; quirk->name != NULL; quirk++) {
+    if (!quirk->applies())
+      continue;
+    lua_createtable(L, 0, 3);
+    set_string(L, "issue", quirk->issue);
+    set_string(L, "effect", quirk->effect);
+    set_string(L, "remedy", quirk->remedy);
+    lua_setfield(L, -2, quirk->name);
+  }
+  return 1;
+}
+
 /*** The monotonic clock of all loops.
 @return seconds, with fractions */
 static int core_now(lua_State *L)
@@ -154,6 +175,7 @@ static const luaL_Reg functions[] = {
   { "decoder", decoder_lua_new },
   { "now", core_now },
   { "version", core_version },    { "open_files", core_open_files },
+  { "quirks", core_quirks },
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
   { "proxy_type", proxy_new_type }, { "strerror", proxy_strerror },

@@ -591,7 +591,7 @@ static int easy_reset(lua_State *L)
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
   easy->failed_in_lua = easy->worn = easy->prepared = false;
-  easy->cleartext_http2 = easy->connect_only = false;
+  easy->cleartext_http2 = easy->http1_only = easy->connect_only = false;
   easy->buffer_size = 0;
   easy->target = NULL;
   easy->out = NULL;

@@ -63,6 +63,7 @@ typedef struct Easy {
   bool offered;            /* pushed by a server, see multi_push.c */
   bool cleartext_http2;    /* asked for HTTP/2 without TLS */
   bool connect_only;       /* it keeps its connection, for send and recv */
+  bool http1_only;         /* asked in HTTP/1 alone */
   bool worn;               /* has met a stale connection, see easy_worn */
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */

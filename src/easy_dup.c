@@ -118,6 +118,7 @@ int easy_twin(lua_State *L)
   twin = easy_wrap(L, handle);
   twin->driver = easy->driver;
   twin->cleartext_http2 = easy->cleartext_http2;
+  twin->http1_only = easy->http1_only;
   if (!receiver_attach_like(twin, easy) || !options_share_lists(easy, twin))
     return luaL_error(L, "not enough memory");
   easy_join_waiting(L, twin);

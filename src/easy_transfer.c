@@ -43,9 +43,9 @@ static int easy_id(lua_State *L)
 
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
-"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded" "heats"
-"once" (booleans), see receiver.h; "version": version() is asked for, with verbose and
-debugfunction, which have to be free
+"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded"
+"upgrades" "heats" "once" (booleans), see receiver.h; "version": version() is
+asked for, with verbose and debugfunction, which have to be free
 @param value
 @return self */
 static int easy_gather(lua_State *L)
@@ -53,7 +53,7 @@ static int easy_gather(lua_State *L)
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
     "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
-    "heats", "once", "version", NULL
+    "upgrades", "heats", "once", "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -69,8 +69,9 @@ static int easy_gather(lua_State *L)
   case 7: receiver->sending = on; break;
   case 8: receiver->proxied = on; break;
   case 9: receiver->undecoded = on; break;
-  case 10: receiver->heats = on; break;
-  case 11: receiver->once = on; break;
+  case 10: receiver->upgrades = on; break;
+  case 11: receiver->heats = on; break;
+  case 12: receiver->once = on; break;
   default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);
@@ -317,6 +318,16 @@ static int easy_demanded_http1(lua_State *L)
   return 1;
 }
 
+/*** Whether the answer named a version of HTTP that was not spoken: what its multi
+knows of the server is wrong then.
+@return boolean */
+static int easy_lied(lua_State *L)
+{
+  Easy *easy;
+  lua_pushboolean(L, receiver_check(L, &easy)->lied);
+  return 1;
+}
+
 /*** The HTTP version in which the request was sent, when it was asked for
 (gather "version"): known long before an answer.
 @return "1" "2" or "3"; nil while it is not known */
@@ -448,7 +459,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
-  { "demanded_http1", easy_demanded_http1 },
+  { "demanded_http1", easy_demanded_http1 },  { "lied", easy_lied },
   { "home", easy_home },         { "version", easy_version },
   { "sink", easy_sink },         { "sink_end", easy_sink_end },
   { NULL, NULL }

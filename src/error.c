@@ -372,8 +372,13 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
   lua_setfield(L, -2, "number");
   if (easy != NULL && easy->handle != NULL && row != NULL) {
     Phase phase = easy_phase(easy);
+    kind = refine_kind(easy, row, phase);
+    /* What a server sent was wrong, so something has come. */
+    if (strcmp(kind, "protocol") == 0 &&
+        (phase == PHASE_SEND || phase == PHASE_WAIT))
+      phase = PHASE_RECEIVE;
     set_string(L, "phase", phase_names[phase]);
-    set_string(L, "kind", refine_kind(easy, row, phase));
+    set_string(L, "kind", kind);
   }
 }
 

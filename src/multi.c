@@ -126,7 +126,8 @@ static void take_out(Multi *multi, Easy *easy)
 static void end(Multi *multi, Easy *easy, CURLcode result)
 {
   easy->finished = true;
-  easy->result = result;
+  easy->result = easy->receiver == NULL ? result
+                                        : receiver_result(easy, result);
   if (easy->receiver == NULL) {
     if (!easy->connect_only)
       easy_unuse(easy);

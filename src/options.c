@@ -114,13 +114,21 @@ static void check_hsts(lua_State *L, const Easy *easy, CURLoption id,
                "are those of a share", name, (int)number);
 }
 
-/* What head_guard.c has to know. */
-static void note_head(Easy *easy, CURLoption id, long number)
+/* What others have to know of a handle. */
+static void note_long(Easy *easy, CURLoption id, long number)
 {
   if (id == CURLOPT_HEADER)
     easy->guard.wanted = number != 0;
   else if (id == CURLOPT_HTTP09_ALLOWED)
     easy->guard.http09 = number != 0;
+  else if (id == CURLOPT_CONNECT_ONLY)
+    easy->connect_only = number != 0;
+  if (id != CURLOPT_HTTP_VERSION)
+    return;
+  easy->cleartext_http2 = number == CURL_HTTP_VERSION_2_0 ||
+                          number == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+  easy->http1_only = number == CURL_HTTP_VERSION_1_0 ||
+                     number == CURL_HTTP_VERSION_1_1;
 }
 
 static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
@@ -134,14 +142,9 @@ static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
     number = clamp_buffer_size(number);
     easy->buffer_size = -1;
   }
-  if (id == CURLOPT_HTTP_VERSION)
-    easy->cleartext_http2 = number == CURL_HTTP_VERSION_2_0 ||
-                            number == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
   if (id == CURLOPT_WILDCARDMATCH)
     easy->wildcard = true;
-  note_head(easy, id, number);
-  if (id == CURLOPT_CONNECT_ONLY)
-    easy->connect_only = number != 0;
+  note_long(easy, id, number);
   return curl_easy_setopt(easy->handle, id, number);
 }
 
@@ -344,7 +347,7 @@ static CURLcode unset_long(lua_State *L, Easy *easy, int self, CURLoption id)
   check_hsts(L, easy, id, "HSTS_CTRL", number);
   if (id == CURLOPT_POSTFIELDSIZE)
     number = (long)body_size(L, self);
-  note_head(easy, id, number);
+  note_long(easy, id, number);
   return curl_easy_setopt(easy->handle, id, number);
 }
 

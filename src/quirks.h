@@ -1,6 +1,6 @@
-/* Faults of libcurl that are worked round, by the versions that have them: one
-   question for each, whose comment says what libcurl does (and the number of its
-   issue) and what is done about it. Pure C. */
+/* Faults of libcurl that are worked round, each with the versions that have it.
+   A row of QUIRKS makes a function `quirk_<name>()`, and is what core.quirks()
+   tells of it. No Lua here. */
 #ifndef MULTISOCK_QUIRKS_H
 #define MULTISOCK_QUIRKS_H
 
@@ -8,23 +8,51 @@
 
 #include "curl_version.h"
 
-/* 7.83.0 to 8.0.1 (curl#11101). libcurl keeps a pointer to the last header of a
-   handle's transfer before, which it has freed. When the header block of an
-   answer begins with a blank, that line "continues" the freed header: memory is
-   read and freed that is not libcurl's any more. head_guard.c refuses such
-   answers. */
-static inline bool quirk_folded_first_line(void)
-{
-  return compat_curl_version() >= 0x075300 && compat_curl_version() < 0x080100;
-}
+/* 7.81 is the oldest libcurl that is supported. */
+#define QUIRK_SINCE(version) (compat_curl_version() >= (version))
+#define QUIRK_BEFORE(version) (compat_curl_version() < (version))
 
-/* Before 8.0.0 (curl#10690), and from 8.22.0 on, which looks at a connection once
-   a second at most (curl#22169). An idle connection of HTTP/1 that has something
-   to say serves the next request, which gets that for its answer. driver_idle.c
-   looks before the request is sent. */
-static inline bool quirk_reuses_talking(void)
-{
-  return compat_curl_version() < 0x080000 || compat_curl_version() >= 0x081600;
-}
+/* X(name, versions, its issue, what libcurl does, what multisock does) */
+#define QUIRKS(X) \
+  X(folded_first_line, QUIRK_SINCE(0x075300) && QUIRK_BEFORE(0x080100), \
+    "curl#11101", \
+    "an answer whose header block begins with a blank makes a handle that is " \
+    "used again read and free memory that was freed", \
+    "such answers are refused before libcurl sees that line") \
+  X(version_of_answer, QUIRK_BEFORE(0x080800), "curl#13421", \
+    "\"HTTP/2\" in the status line of an HTTP/1.1 server is believed: several " \
+    "requests then share a connection that carries one at a time, and get " \
+    "each other's answers", \
+    "what is known to be HTTP/1.1 never shares, and such an answer is an " \
+    "error (core.multi: set pipelining = 0, or http_version = 2)") \
+  X(mixed_versions, QUIRK_BEFORE(0x080500), "curl#12373", \
+    "requests that may share a connection of HTTP/2 are sent on a busy one of " \
+    "HTTP/1.1 to the same host", \
+    "the two are kept on connections of their own") \
+  X(reuses_talking, QUIRK_BEFORE(0x080000) || QUIRK_SINCE(0x081600), \
+    "curl#10690, curl#22169", \
+    "an idle connection of HTTP/1 that has something to say serves the next " \
+    "request, which gets that for its answer (from 8.22 on within a second)", \
+    "connections are looked at before a request is sent, and closed")
+
+#define QUIRK_FUNCTION(name, versions, issue, effect, remedy) \
+  static inline bool quirk_##name(void) \
+  { \
+    return versions; \
+  }
+QUIRKS(QUIRK_FUNCTION)
+#undef QUIRK_FUNCTION
+
+typedef struct Quirk {
+  const char *name, *issue, *effect, *remedy;
+  bool (*applies)(void);
+} Quirk;
+
+#pragma GCC visibility push(hidden)
+
+/* All of them; the last one has no name. */
+extern const Quirk quirks_all[];
+
+#pragma GCC visibility pop
 
 #endif

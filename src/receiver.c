@@ -1,10 +1,9 @@
 /* See receiver.h. All callbacks here write C structs only. */
-#include "receiver.h"
+#include "receiver_private.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "multi.h"
 #include "quirks.h"
 
 #define HIGH_WATER (256 * 1024)
@@ -12,118 +11,6 @@
 
 /* A declared length is believed up to here when room is made for it. */
 #define RESERVE_MOST (1024 * 1024)
-
-static void touch(Easy *easy)
-{
-  if (easy->multi != NULL)
-    easy->receiver->active_ms = multi_now(easy->multi);
-}
-
-static void tell(Easy *easy)
-{
-  if (easy->multi != NULL)
-    easy_join_news(easy, easy->multi->news);
-}
-
-/* ---- Headers ---- */
-
-/* Ends the transfer: what a callback returns then is not `size`. */
-static size_t refuse(Easy *easy, const char *reason, size_t size)
-{
-  easy->receiver->invalid = reason;
-  return size + 1;
-}
-
-static bool is_status_line(const char *line, size_t size)
-{
-  return size >= 9 && memcmp(line, "HTTP/", 5) == 0;
-}
-
-/* "HTTP/1.1 200 OK", "HTTP/2 200" */
-static int status_of(const char *line, size_t size)
-{
-  const char *space = memchr(line, ' ', size);
-  if (space == NULL || (size_t)(line + size - space) < 4)
-    return 0;
-  return (space[1] - '0') * 100 + (space[2] - '0') * 10 + (space[3] - '0');
-}
-
-static bool is_blank(const char *line, size_t size)
-{
-  return size == 0 || (size <= 2 && (line[0] == '\r' || line[0] == '\n'));
-}
-
-/* An authentication round is libcurl's own affair: its answer is another
-   header block. */
-static bool status_may_be_followed(const Receiver *receiver)
-{
-  return receiver->auth_rounds &&
-         (receiver->status == 401 || receiver->status == 407);
-}
-
-static void head_complete(Easy *easy)
-{
-  Receiver *receiver = easy->receiver;
-  if (receiver->status >= 100 && receiver->status < 200 &&
-      receiver->status != 101) {
-    buffer_clear(&receiver->head);
-    receiver->stage = STAGE_START;
-    return;
-  }
-  receiver->stage = STAGE_BODY;
-  if (!status_may_be_followed(receiver))
-    tell(easy);
-}
-
-static size_t on_header(char *line, size_t one, size_t size, void *data)
-{
-  Easy *easy = data;
-  Receiver *receiver = easy->receiver;
-  Buffer *block = &receiver->head;
-  (void)one;                       /* always 1 */
-  receiver->heard = true;
-  if (is_status_line(line, size) && receiver->stage != STAGE_STATUS &&
-      receiver->stage != STAGE_HEADERS) {
-    /* An HTTP/2 server that demands HTTP/1.1 half-way is asked again by
-       libcurl, which would append that answer to the part of the first. */
-    if (receiver->received > 0) {
-      receiver->restarted = true;
-      return size + 1;
-    }
-    /* Also the next block of an authentication round. */
-    buffer_clear(block);
-    receiver->status = status_of(line, size);
-    touch(easy);                   /* once a block */
-    receiver->stage = STAGE_STATUS;
-  }
-  else if (receiver->stage >= STAGE_BODY) {
-    receiver->stage = STAGE_TRAILERS;
-    block = &receiver->trailers;
-  }
-  else if (receiver->stage == STAGE_STATUS &&
-           (line[0] == ' ' || line[0] == '\t'))
-    return refuse(easy, HEAD_GUARD_REASON, size);
-  else
-    receiver->stage = STAGE_HEADERS;       /* also without a status line */
-  if (buffer_size(block) + size > receiver->max_headers) {
-    receiver->excess = "headers";
-    return size + 1;
-  }
-  if (!buffer_append(block, line, size))
-    return size + 1;
-  if (receiver->stage == STAGE_HEADERS && is_blank(line, size))
-    head_complete(easy);
-  return size;
-}
-
-bool receiver_answered(const Easy *easy)
-{
-  const Receiver *receiver = easy->receiver;
-  if (receiver->stage < STAGE_BODY)
-    return false;
-  return !status_may_be_followed(receiver) || easy->finished ||
-         receiver->received > 0;
-}
 
 /* ---- Body ---- */
 
@@ -166,12 +53,12 @@ static bool passes_cap(const Receiver *receiver, size_t size)
 static size_t sink_body(Easy *easy, const char *bytes, size_t size)
 {
   Receiver *receiver = easy->receiver;
-  touch(easy);
+  receiver_touch(easy);
   if (!sink_put(&receiver->sink, bytes, size, receiver->active_ms))
     return size + 1;
   receiver->received += (curl_off_t)size;
   if (receiver->chatty)
-    tell(easy);
+    receiver_tell(easy);
   return size;
 }
 
@@ -187,16 +74,16 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
       buffer_size(body) > 0 &&
       buffer_size(body) + size > receiver->high_water) {
     receiver->paused = true;
-    tell(easy);
+    receiver_tell(easy);
     return CURL_WRITEFUNC_PAUSE;
   }
-  touch(easy);
+  receiver_touch(easy);
   if (receiver->received == 0)
     body_begins(easy);
   /* Protocols without a header block, such as FTP, answer with the body. */
   if (receiver->stage < STAGE_BODY) {
     receiver->stage = STAGE_BODY;
-    tell(easy);
+    receiver_tell(easy);
   }
   if (passes_cap(receiver, size)) {
     receiver->excess = "body";
@@ -206,7 +93,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
     return size + 1;
   receiver->received += (curl_off_t)size;
   if (!receiver->buffering || receiver->chatty)
-    tell(easy);
+    receiver_tell(easy);
   return size;
 }
 
@@ -218,7 +105,7 @@ static size_t on_written(char *bytes, size_t one, size_t size, void *data)
     return on_body(bytes, one, size, data);
   switch (head_guard_check(&easy->guard, easy->handle, bytes, size)) {
   case HEAD_IS_LINE: return size;
-  case HEAD_IS_REFUSED: return refuse(easy, HEAD_GUARD_REASON, size);
+  case HEAD_IS_REFUSED: return receiver_refuse(easy, HEAD_GUARD_REASON, size);
   default: return on_body(bytes, one, size, data);
   }
 }
@@ -231,7 +118,7 @@ static size_t on_feed(char *bytes, size_t one, size_t room, void *data)
   Receiver *receiver = easy->receiver;
   size_t size = buffer_size(&receiver->feed);
   (void)one;
-  touch(easy);
+  receiver_touch(easy);
   if (size > room)
     size = room;
   if (size > 0) {
@@ -239,7 +126,7 @@ static size_t on_feed(char *bytes, size_t one, size_t room, void *data)
     buffer_drop(&receiver->feed, size);
     receiver->sent_bytes += (curl_off_t)size;
     if (receiver->chatty)
-      tell(easy);
+      receiver_tell(easy);
     return size;
   }
   if (receiver->fed_all) {
@@ -247,7 +134,7 @@ static size_t on_feed(char *bytes, size_t one, size_t room, void *data)
     return 0;
   }
   receiver->hungry = true;
-  tell(easy);
+  receiver_tell(easy);
   return CURL_READFUNC_PAUSE;
 }
 
@@ -318,7 +205,8 @@ void receiver_install(Easy *easy)
 {
   CURL *handle = easy->handle;
   /* Setting a callback and its data cannot fail. */
-  (void)curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  (void)curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION,
+                         receiver_on_header);
   (void)curl_easy_setopt(handle, CURLOPT_HEADERDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_written);
   (void)curl_easy_setopt(handle, CURLOPT_WRITEDATA, easy);
@@ -328,7 +216,7 @@ void receiver_install(Easy *easy)
                          repeat_on_connected);
   (void)curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  if (compat_curl_version() < 0x080500) {
+  if (quirk_mixed_versions()) {
     (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, on_socket);
     (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, easy);
   }
@@ -355,6 +243,7 @@ void receiver_reset(Receiver *receiver)
   fresh.proxied = receiver->proxied;
   fresh.auth_rounds = receiver->auth_rounds;
   fresh.undecoded = receiver->undecoded;
+  fresh.upgrades = receiver->upgrades;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
   buffer_clear(&receiver->head);
@@ -374,7 +263,7 @@ bool receiver_attach(Easy *easy)
   easy->receiver->max_headers = MAX_HEADERS;
   easy->receiver->max_body = 0;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
-  easy->receiver->undecoded = false;
+  easy->receiver->undecoded = easy->receiver->upgrades = false;
   receiver_install(easy);
   return true;
 }
@@ -389,6 +278,7 @@ bool receiver_attach_like(Easy *easy, const Easy *model)
   easy->receiver->proxied = model->receiver->proxied;
   easy->receiver->auth_rounds = model->receiver->auth_rounds;
   easy->receiver->undecoded = model->receiver->undecoded;
+  easy->receiver->upgrades = model->receiver->upgrades;
   easy->buffer_size = model->buffer_size;
   return true;
 }

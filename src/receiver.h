@@ -29,6 +29,7 @@ typedef struct Receiver {
   Sink sink;               /* when open, takes the body instead of `body` */
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
+  size_t head_bytes;       /* of all header blocks so far */
   unsigned serial;         /* counts its transfers: a guard is for one */
   uint64_t active_ms;      /* uv_hrtime's clock at the last sign of life */
   int status;
@@ -44,6 +45,8 @@ typedef struct Receiver {
   bool hungry;             /* libcurl waits for more to send */
   bool fed_all;            /* no more will come */
   bool auth_rounds;        /* a 401 or 407 may be followed by another */
+  bool upgrades;           /* 101 is an answer: the request asks for it */
+  bool lied;               /* it named a version that was not spoken */
   bool tell_connected;     /* connecting is news */
   bool heats;              /* connecting makes its multi warm, see multi.h */
   bool asks_version;       /* see receiver_ask_version */
@@ -102,6 +105,10 @@ void receiver_ask_version(Easy *easy);
 
 /* Ends that; needed before its options serve another one. */
 void receiver_unask_version(Easy *easy);
+
+/* What libcurl's result means: an answer that ends within its headers is no good
+   end, which libcurl takes it for. */
+CURLcode receiver_result(Easy *easy, CURLcode result);
 
 /* Whether the final status and headers may be handed over. */
 bool receiver_answered(const Easy *easy);

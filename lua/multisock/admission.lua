@@ -73,8 +73,7 @@ Host.__index = Host
 -- optional
 -- @param known boolean: neither its version nor its name has to be asked
 -- @param cleartext boolean: it cannot become HTTP/2
--- @param http1? "1.0" or "1.1": it is asked in that alone, and its transfers must
--- not meet those that share connections
+-- @param http1? "1.0" or "1.1": it is asked in that alone
 function admission.new_host(limits, known, cleartext, http1)
   return setmetatable({
     -- The arithmetic, and the handles that wait for the next request.

@@ -2,10 +2,23 @@
 -- multi that has its connection (in the host's gate, gate.c). For a plain request
 -- after a plain one it needs nothing but the URL.
 local core = require("multisock.core")
+local pool = require("multisock.pool")
 local request_module = require("multisock.request")
 local settings = require("multisock.settings")
 
 local handles = {}
+
+-- In which version of HTTP/1 a host is asked, whatever else it may offer. Once TLS
+-- has agreed on HTTP/1.1, all later requests are sent in that alone, where libcurl
+-- would believe an answer that says HTTP/2.
+local function version_of(host)
+  return host.http1
+    or pool.keeps_apart and host.tls and host.gate:version() == "h1" and "1.1" or nil
+end
+
+local function set_version(easy, http1)
+  return easy:setopt("http_version", settings.HTTP_VERSION[http1])
+end
 
 -- `http1`: in this version, whatever the request asks for.
 local function configure(easy, request, http1)
@@ -13,7 +26,7 @@ local function configure(easy, request, http1)
   local ok, err = settings.apply(easy, request.settings, request.client.settings,
     target and target.scheme)
   if ok and http1 then
-    ok, err = easy:setopt("http_version", settings.HTTP_VERSION[http1])
+    ok, err = set_version(easy, http1)
   end
   if ok then
     ok, err = request_module.apply(easy, request)
@@ -75,23 +88,26 @@ end
 -- that is misuse, to be raised
 function handles.take(client, host, request)
   local easy, multi, prepared = host.gate:pop()
-  local tls = host.tls
+  local tls, http1 = host.tls, version_of(host)
   if prepared and request.is_plain then
     return easy, multi
   elseif easy then
     easy:reset()
   else
-    local model = request.is_plain and not host.http1 and plain_model(client)
-    multi = client.pool:assign(host.gate:version() == "h1", host.http1, tls, host.trust)
+    local model = request.is_plain and plain_model(client)
+    multi = client.pool:assign(http1 ~= nil or host.gate:version() == "h1", tls, host.trust)
     easy = model and model:twin() or core.easy():collect()
     if tls and not multi:is_warm() then
       easy:gather("heats", true)
     end
     if model then
+      if http1 then
+        set_version(easy, http1)
+      end
       return easy, multi
     end
   end
-  local fine, ok, err = configure_aside(easy, request, host.http1)
+  local fine, ok, err = configure_aside(easy, request, http1)
   if not fine or not ok then
     handles.close(client, host, easy, multi)
     return nil, fine and err or ok, not fine
@@ -102,9 +118,12 @@ end
 --- Keeps a handle for the next request to its host.
 -- @param prepared boolean: it can serve a plain one as it is
 function handles.keep(client, host, easy, multi, prepared)
+  local http1 = version_of(host)
   if client.closed or host.http1 and client.pool:is_shared(multi)
     or not host.gate:keep(easy, multi, prepared) then
     handles.close(client, host, easy, multi)
+  elseif http1 and not host.http1 then
+    set_version(easy, http1)        -- it was not known when the handle was made
   end
 end
 

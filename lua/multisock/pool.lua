@@ -2,7 +2,7 @@
 -- those that one multi has to a host, and taking a transfer out walks all that
 -- it has: with 1,000 connections that is a third of the time. So HTTP/1
 -- transfers are spread over several multis; HTTP/2, which shares a connection,
--- stays on the first.
+-- stays on one.
 --
 -- libcurl parses a file of authorities once for each multi, and keeps one file in
 -- each: so TLS spreads over few multis, one after the other, and who trusts another
@@ -14,10 +14,11 @@ local core = require("multisock.core")
 
 local pool = {}
 
---- Whether what is asked in HTTP/1.1 has to be kept apart from what may share a
--- connection: libcurl before 8.5 sends the one on the busy connection of the
--- other, and mixes up their answers.
-pool.mixes_up = core.version().curl_number < 0x080500
+-- Whether what is asked in HTTP/1 has to be kept from the multi where connections
+-- are shared: there libcurl may send a request on a busy one, and mix up answers.
+local quirks = core.quirks()
+local APART = quirks.version_of_answer ~= nil or quirks.mixed_versions ~= nil
+pool.keeps_apart = APART
 
 -- Handles of one multi from which on another one is used.
 local CROWD = 16
@@ -36,11 +37,25 @@ local MOST_TRUSTED = 8
 local Pool = {}
 Pool.__index = Pool
 
-local function add(self)
-  local multi = self.new_multi(self.idle, #self == 0 or not pool.mixes_up)
-  self[#self + 1] = multi
+local function make(self, shares)
+  local multi = self.new_multi(self.idle, shares)
   self.handles[multi] = 0
   return multi
+end
+
+local function add(self)
+  local multi = make(self, not APART)
+  self[#self + 1] = multi
+  return multi
+end
+
+-- The multi where connections are shared.
+local function shared(self)
+  if not APART then
+    return self[1]
+  end
+  self.shared = self.shared or make(self, true)
+  return self.shared
 end
 
 --- Makes a pool: a list of multis, with
@@ -65,17 +80,16 @@ function pool.new(new_multi, idle, files)
   return self
 end
 
--- The multi with the fewest handles, from this one on; one more while all are
--- crowded. For TLS not while one has its file of authorities still to parse: that
--- takes 20 ms each time.
-local function least_crowded(self, first, tls)
-  local handles, best = self.handles, self[first] or add(self)
+-- The multi with the fewest handles; one more while all are crowded. For TLS not
+-- while one has its file of authorities still to parse: that takes 20 ms each time.
+local function least_crowded(self, tls)
+  local handles, best = self.handles, self[1]
   local most, crowd, cold = self.most, CROWD, false
   if tls then
     crowd = CROWD_OF_TLS
-    most = math.min(most, first + MOST_OF_TLS - 1)
+    most = math.min(most, MOST_OF_TLS)
   end
-  for i = first, math.min(#self, most) do
+  for i = 1, math.min(#self, most) do
     local multi = self[i]
     if handles[multi] < handles[best] then
       best = multi
@@ -105,30 +119,28 @@ end
 --- The multi for a new handle.
 -- @param spread boolean whether it is for HTTP/1; what may be HTTP/2 shares a
 -- connection with others
--- @param apart? any: true when it must not meet those
 -- @param tls? boolean: its connection is one of TLS
 -- @param trust? string: other authorities than those of the client
-function Pool:assign(spread, apart, tls, trust)
+function Pool:assign(spread, tls, trust)
   if trust then
     local other = pool_for(self, trust)
     if other ~= self then
-      return other:assign(spread, apart, tls)
+      return other:assign(spread, tls)
     end
   end
-  local multi = apart and least_crowded(self, 2, tls) or spread and least_crowded(self, 1, tls)
-    or self[1]
+  local multi = spread and least_crowded(self, tls) or shared(self)
   self.handles[multi] = self.handles[multi] + 1
   return multi
 end
 
---- Whether a handle of this multi may meet some that share a connection.
+--- Whether what is asked in HTTP/1 must not be in this multi.
 function Pool:is_shared(multi)
   for _, other in pairs(self.trusting) do
-    if multi == other[1] then
+    if multi == other.shared then
       return true
     end
   end
-  return multi == self[1]
+  return multi == self.shared
 end
 
 --- A handle of this multi is closed.
@@ -147,6 +159,9 @@ end
 function Pool:close(close)
   for i = 1, #self do
     close(self[i])
+  end
+  if self.shared then
+    close(self.shared)
   end
   for _, other in pairs(self.trusting) do
     other:close(close)

@@ -356,8 +356,34 @@ end
 -- post-quantum exchange is one datagram.
 local CURVES_OF_ONE_DATAGRAM = "X25519:P-256:P-384"
 
+--- The version that `curl` asks for; nil: none.
+function settings.raw_version(given)
+  for name, value in pairs(given.curl or {}) do
+    if tostring(name):lower() == "http_version" then
+      return value
+    end
+  end
+  return nil
+end
+
+--- The version of HTTP/1 in which a request is sent, whatever the server may offer
+-- beside it.
+-- @param given table its settings @param scheme string of its URL
+-- @return "1.0" or "1.1"; nil when it may be HTTP/2 or 3, or the user has set
+-- libcurl's own option
+function settings.http1(given, scheme)
+  local version = given.http_version
+  if settings.raw_version(given) ~= nil then
+    return nil
+  elseif version == "1.0" or version == "1.1" then
+    return version
+  elseif scheme ~= "https" then
+    return "1.1"                    -- libcurl asks for no other without TLS
+  end
+end
+
 local function set_version(set, given)
-  local raw = tonumber((given.curl or {}).http_version) or 0
+  local raw = tonumber(settings.raw_version(given)) or 0
   set("http_version", HTTP_VERSION[given.http_version])
   if protocols.quic_of_openssl and (given.http_version == "3" or raw >= HTTP_VERSION["3"]) then
     set("ssl_ec_curves", CURVES_OF_ONE_DATAGRAM)

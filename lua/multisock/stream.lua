@@ -153,9 +153,7 @@ function Stream:check_scout()
   if connected then
     self.scout = false
     local version = self.easy:version()
-    local given = self.settings.http_version
-    if version ~= "2" and version ~= "3" and (self.request.target.scheme ~= "https"
-      or given == "1.1" or given == "1.0") then
+    if self.host.http1 then
       version = "1"
     end
     self.host:connected(self.easy:getinfo("num_connects") == 0, version)
@@ -512,7 +510,7 @@ function Stream:answer(status, err)
   local easy = self.easy
   while not status do
     if status == nil and err then
-      self.demanded_http1 = easy:demanded_http1()
+      self.demanded_http1, self.lied = easy:demanded_http1(), easy:lied()
       return self:fail(err)
     end
     err = await_news(self)
@@ -522,7 +520,7 @@ function Stream:answer(status, err)
     status, err = easy:answer()
   end
   if self.host.gate:version() == nil then
-    self.host:learn(core.snapshot(easy:snapshot(), "http_version") or "1.1")
+    self.host:learn(self.host.http1 or core.snapshot(easy:snapshot(), "http_version") or "1.1")
   end
   owners[easy] = self
   if easy:ended() ~= false then

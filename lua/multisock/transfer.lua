@@ -5,7 +5,6 @@ local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
-local pool = require("multisock.pool")
 local redirect = require("multisock.middleware.redirect")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
@@ -16,8 +15,6 @@ local now, waiter = scheduler.now, scheduler.waiter
 local start, get_short = core.start, compat.get
 
 local transfer = {}
-
-local HTTP_1 = { ["1.0"] = "1.0", ["1.1"] = "1.1" }
 
 -- Hosts that a client remembers before it forgets idle ones.
 local MOST_IDLE_HOSTS = 1000
@@ -68,10 +65,10 @@ local function find_host(request)
   local client, target, given = request.client, request.target, request.settings
   local key, usual = target.origin, client.settings
   if given ~= usual and (given.http_version ~= usual.http_version or given.proxy ~= usual.proxy
-    or given.unix_socket ~= usual.unix_socket) then
+    or given.unix_socket ~= usual.unix_socket or given.curl ~= usual.curl) then
     -- What leads to another connection is another host.
-    key = ("%s|%s|%s|%s"):format(key, tostring(given.http_version), tostring(given.proxy),
-      tostring(given.unix_socket))
+    key = ("%s|%s|%s|%s|%s"):format(key, tostring(given.http_version), tostring(given.proxy),
+      tostring(given.unix_socket), tostring(settings.raw_version(given)))
   end
   local trust = given ~= usual and target.scheme == "https" and settings.trust(given, usual) or nil
   if trust then
@@ -81,7 +78,7 @@ local function find_host(request)
   if host == nil then
     local known = target.scheme ~= "https" and (target.numeric or given.unix_socket ~= nil)
     host = admission.new_host(client.limits, known, target.scheme == "http",
-      pool.mixes_up and HTTP_1[given.http_version] or nil)
+      settings.http1(given, target.scheme))
     host.tls, host.trust = target.scheme == "https", trust
     remember_host(client, key, host)
   end
@@ -98,23 +95,27 @@ local function refuse(host, scout, target, err, misuse)
   return nil, err
 end
 
--- The server wants HTTP/1.1 after all: from now on it is asked in that, apart
--- from what shares connections (see on_socket in receiver.c).
-local function start_apart(request, host)
+-- From now on the server is asked in HTTP/1.1, apart from what shares connections.
+local function keep_apart(client, host)
   if not host.http1 then
     host.http1 = "1.1"
-    handles.forget(request.client, host)
+    handles.forget(client, host)
     host:learn("1.1")
   end
-  return transfer.perform(request)
 end
 
 -- From the added handle to the response.
 local function finish_start(self, status, err)
   status, err = self:answer(status, err)
   if not status then
-    if self.demanded_http1 and not self.client.closed then
-      return start_apart(self.request, self.host)
+    if self.client.closed then
+      return nil, err
+    elseif self.demanded_http1 then
+      -- The server wants HTTP/1.1 after all (see on_socket in receiver.c).
+      keep_apart(self.client, self.host)
+      return transfer.perform(self.request)
+    elseif self.lied then
+      keep_apart(self.client, self.host)
     end
     return nil, err
   end

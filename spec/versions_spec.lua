@@ -1,0 +1,189 @@
+-- What HTTP version a connection has is known from what was agreed on, never from
+-- the words of an answer: libcurl before 8.8 would believe them, and give requests
+-- each other's answers.
+local helper = require("spec.helper")
+local probe = require("spec.support.probe")
+local servers = require("spec.support.servers")
+local core = require("multisock.core")
+local ms = require("multisock")
+
+local REASON = "the answer is in a version of HTTP that was not spoken"
+
+-- Status lines of an HTTP/1.1 server that say something else.
+local LIES = {
+  "HTTP/2 200 OK\r\n", "HTTP/2 200 \r\n", "HTTP/2.0 200 OK\r\n", "HTTP/3 200 OK\r\n",
+  "HTTP/1.1 103 Hints\r\n\r\nHTTP/2 200 OK\r\n",
+}
+
+local function answer(first)
+  return first .. "Content-Length: 4\r\n\r\nevil"
+end
+
+describe("an answer in another version", function()
+  local plain, tls
+  local client
+
+  setup(function()
+    plain, tls = servers.hostile(), servers.hostile({ tls = true })
+  end)
+  teardown(servers.stop_all)
+  after_each(function()
+    client:close()
+    client = nil
+    helper.check_leaks()
+  end)
+
+  -- The ways to a server; `other` is an origin that shares the way with it.
+  local ways = {
+    ["without TLS"] = function()
+      client = ms.client()
+      return plain, plain.url
+    end,
+    ["without TLS, where HTTP/2 was asked for"] = function()
+      client = ms.client({ http_version = "2" })
+      return plain, plain.url
+    end,
+    ["in the middle of an upgrade"] = function()
+      client = ms.client({ curl = { http_version = 3 } })
+      return plain, plain.url
+    end,
+    ["over TLS"] = function()
+      client = ms.client({ tls = { ca = tls.ca } })
+      return tls, tls.url
+    end,
+    ["over TLS, where HTTP/2 was asked for"] = function()
+      client = ms.client({ tls = { ca = tls.ca }, http_version = "2" })
+      return tls, tls.url
+    end,
+    ["over TLS, where nobody knows the request line"] = function()
+      client = ms.client({ tls = { ca = tls.ca }, http_version = "2",
+        curl = { verbose = true, debugfunction = function() end } })
+      return tls, tls.url
+    end,
+    ["through a proxy, from another origin"] = function()
+      client = ms.client({ proxy = plain.url() })
+      return { url = function(path) return "http://evil.test" .. path end },
+        function(path) return "http://good.test" .. path end
+    end,
+    ["through a proxy, where HTTP/2 was asked for"] = function()
+      client = ms.client({ proxy = plain.url(), http_version = "2" })
+      return { url = function(path) return "http://evil.test" .. path end },
+        function(path) return "http://good.test" .. path end
+    end,
+  }
+
+  local names = {}
+  for name in pairs(ways) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+
+  local function is_refused(url)
+    local response, err = client:get(url)
+    assert.is_nil(response)
+    assert.equal("protocol", err.kind)
+    assert.equal("receive", err.phase)
+    assert.is_false(err.retryable)
+    return err.message
+  end
+
+  -- Many at once, each of which must get its own answer.
+  local function get_own(url)
+    local expected = {}
+    for i = 1, 12 do
+      expected[i] = "body-" .. i
+    end
+    local results, failed = ms.map(expected, function(body)
+      local response = ms.assert(client:get(url("/late?delay=0.1&body=" .. body)))
+      return response:text()
+    end)
+    assert.same({}, failed)
+    results.n = nil
+    assert.same(expected, results)
+  end
+
+  -- Chunked bodies, which nothing may be written into.
+  local function put_own(url)
+    local results, failed = ms.map({ 1, 2, 3, 4, 5, 6 }, function(i)
+      local left = 8
+      local response = ms.assert(client:put(url("/echo"), { body = function()
+        left = left - 1
+        ms.sleep(0.01)
+        return left >= 0 and ("%d"):format(i):rep(100) or nil
+      end }))
+      return ms.assert(response:json()).length
+    end)
+    assert.same({}, failed)
+    for i = 1, 6 do
+      assert.equal(800, results[i])
+    end
+  end
+
+  for _, name in ipairs(names) do
+    it("is refused " .. name .. ", and changes nothing for others", helper.task(function()
+      local evil, good = ways[name]()
+      -- Connections that are busy all the while: what libcurl knows of the host stays.
+      local busy = {}
+      for i = 1, 3 do
+        busy[i] = ms.spawn(function()
+          return ms.assert(client:get(good("/late?delay=1.5&body=busy-" .. i))):text()
+        end)
+      end
+      ms.sleep(0.2)
+      for _, first in ipairs(LIES) do
+        local message = is_refused(probe.raw(evil, { text = answer(first) }))
+        -- libcurl knows some of them itself.
+        assert.is_truthy(message == REASON or message:find("^Unsupported HTTP version")
+          or message:find("^Version mismatch"), message)
+        get_own(good)
+      end
+      put_own(good)
+      for i = 1, 3 do
+        assert.equal("busy-" .. i, select(2, busy[i]:join()))
+      end
+    end, 30))
+  end
+
+  it("is refused on a connection that was used before", helper.task(function()
+    client = ms.client()
+    for _ = 1, 3 do
+      assert.equal("a", ms.assert(client:get(plain.url("/late?delay=0&body=a"))):text())
+      is_refused(probe.raw(plain, { text = answer(LIES[1]) }))
+    end
+  end))
+
+  it("leaves the version of a host as it was agreed on", helper.task(function()
+    client = ms.client({ tls = { ca = tls.ca }, http_version = "2" })
+    is_refused(probe.raw(tls, { text = answer(LIES[1]) }))
+    get_own(tls.url)
+    for _, host in pairs(client.hosts) do
+      assert.equal("h1", host.gate:version())
+    end
+  end))
+
+  it("is no harm in front of HTTP/2 itself", helper.task(function()
+    local nginx = servers.nginx()
+    client = ms.client({ tls = { ca = nginx.ca }, http_version = "2" })
+    local results = ms.map({ 1, 2, 3, 4, 5 }, function(i)
+      local response = ms.assert(client:get(nginx.tls_url("/file/" .. i)))
+      return response.http_version .. " " .. response:text()
+    end)
+    results.n = nil
+    assert.same({ "2 body-1", "2 body-2", "2 body-3", "2 body-4", "2 body-5" }, results)
+    nginx.stop()
+  end))
+end)
+
+describe("core.quirks", function()
+  it("tells what is wrong with the libcurl that runs", function()
+    local running = core.version().curl_number
+    local quirks = core.quirks()
+    assert.equal(running < 0x080800, quirks.version_of_answer ~= nil)
+    assert.equal(running >= 0x075300 and running < 0x080100, quirks.folded_first_line ~= nil)
+    for name, quirk in pairs(quirks) do
+      assert.is_truthy(name:find("^[a-z0-9_]+$"))
+      assert.is_truthy(quirk.issue:find("^curl#%d+"))
+      assert.is_true(#quirk.effect > 20 and #quirk.remedy > 20)
+    end
+  end)
+end)

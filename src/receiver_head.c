@@ -1,0 +1,235 @@
+/* Status and headers of the fetch path's transfers: what a server says of itself is
+   judged here before anything is made of it. See receiver.h. */
+#include "receiver_private.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "newer.h"
+
+#ifndef CURLH_PSEUDO
+#define CURLH_PSEUDO (1 << 4)
+#endif
+
+#define NO_STATUS "the answer has no valid status line"
+#define OTHER_VERSION "the answer is in a version of HTTP that was not spoken"
+#define NO_UPGRADE "the answer switches protocols, which was not asked for"
+
+/* ---- The status line ---- */
+
+static bool is_digit(char byte)
+{
+  return byte >= '0' && byte <= '9';
+}
+
+static bool is_space(char byte)
+{
+  return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
+}
+
+/* What libcurl takes for one. */
+static bool is_like_status(const char *line, size_t size)
+{
+  return size > 5 && strncasecmp(line, "HTTP/", 5) == 0;
+}
+
+/* "HTTP/1.1 200 OK", "HTTP/2 200": 100 to 999, or 0 when it is no status line.
+   The name is case-sensitive; more than one blank is let pass (RFC 9112, 2.3 and
+   4). */
+static int status_of(const char *line, size_t size)
+{
+  size_t at = 6, blanks;
+  int status;
+  if (size < 6 || memcmp(line, "HTTP/", 5) != 0 || !is_digit(line[5]))
+    return 0;
+  if (size > 7 && line[6] == '.' && is_digit(line[7]))
+    at = 8;
+  blanks = at;
+  while (at < size && line[at] == ' ')
+    at++;
+  if (at == blanks || size - at < 3 || !is_digit(line[at]) ||
+      !is_digit(line[at + 1]) || !is_digit(line[at + 2]) ||
+      (size - at > 3 && !is_space(line[at + 3])))
+    return 0;
+  status = (line[at] - '0') * 100 + (line[at + 1] - '0') * 10 +
+           (line[at + 2] - '0');
+  return status >= 100 ? status : 0;
+}
+
+/* libcurl makes the status line of HTTP/2 of a pseudo-header, which no server
+   can send in HTTP/1. */
+static bool has_pseudo_status(const Easy *easy)
+{
+  struct curl_header *header;
+  return curl_easy_header(easy->handle, ":status", 0, CURLH_PSEUDO, -1,
+                          &header) == 0;
+}
+
+/* Whether HTTP/2 or 3 stands in the status line of a server that was not spoken to
+   in that: see quirk_version_of_answer. */
+static bool is_other_version(const Easy *easy, char major)
+{
+  if (major < '2')
+    return false;
+  if (easy->http1_only)
+    return true;
+  return major == '2' && curl_easy_header != NULL && !has_pseudo_status(easy);
+}
+
+/* Whether 101 is what the user has asked for; a WebSocket does by its scheme. */
+static bool may_switch(const Easy *easy)
+{
+  const char *scheme = NULL;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  return easy->receiver->upgrades || easy->cleartext_http2 ||
+         (scheme != NULL && strncasecmp(scheme, "ws", 2) == 0);
+}
+
+/* Why a transfer with this status line has to end; NULL: it goes on. */
+static const char *judge_status(Easy *easy, const char *line, size_t size)
+{
+  Receiver *receiver = easy->receiver;
+  receiver->status = status_of(line, size);
+  if (receiver->status == 0)
+    return NO_STATUS;
+  receiver->lied = is_other_version(easy, line[5]);
+  if (receiver->lied)
+    return OTHER_VERSION;
+  if (receiver->status == 101 && !may_switch(easy))
+    return NO_UPGRADE;
+  return NULL;
+}
+
+/* ---- Blocks ---- */
+
+static bool is_blank(const char *line, size_t size)
+{
+  return size == 0 || (size <= 2 && (line[0] == '\r' || line[0] == '\n'));
+}
+
+/* Whether another block is sure to follow. libcurl itself asks for HTTP/2 without
+   TLS by an upgrade. */
+static bool is_interim(const Easy *easy)
+{
+  int status = easy->receiver->status;
+  return status >= 100 && status < 200 &&
+         (status != 101 || easy->cleartext_http2);
+}
+
+/* An authentication round is libcurl's own affair: its answer is another
+   header block. */
+static bool status_may_be_followed(const Receiver *receiver)
+{
+  return receiver->auth_rounds &&
+         (receiver->status == 401 || receiver->status == 407);
+}
+
+static void head_complete(Easy *easy)
+{
+  Receiver *receiver = easy->receiver;
+  if (is_interim(easy)) {
+    buffer_clear(&receiver->head);
+    receiver->stage = STAGE_START;
+    return;
+  }
+  receiver->stage = STAGE_BODY;
+  if (!status_may_be_followed(receiver))
+    receiver_tell(easy);
+}
+
+/* Behind a block comes the next one of an authentication round, or a trailer. */
+static bool begins_block(const Receiver *receiver, const char *line,
+                         size_t size)
+{
+  return receiver->stage == STAGE_START
+           ? is_like_status(line, size)
+           : receiver->stage >= STAGE_BODY && status_of(line, size) != 0;
+}
+
+/* Servers that are let pass by http200aliases have a status, too; other
+   protocols than HTTP have none. */
+static int status_without_line(const Easy *easy)
+{
+  const char *scheme = NULL;
+  long status = 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  if (scheme == NULL || strncasecmp(scheme, "http", 4) != 0)
+    return 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_RESPONSE_CODE, &status);
+  return status >= 100 && status <= 999 ? (int)status : 0;
+}
+
+/* All blocks together are bounded: a server may send interim ones for ever. */
+static size_t append(Easy *easy, Buffer *block, const char *line, size_t size)
+{
+  Receiver *receiver = easy->receiver;
+  receiver->head_bytes += size;
+  if (receiver->head_bytes > receiver->max_headers) {
+    receiver->excess = "headers";
+    return size + 1;
+  }
+  if (!buffer_append(block, line, size))
+    return size + 1;
+  if (receiver->stage == STAGE_HEADERS && is_blank(line, size))
+    head_complete(easy);
+  return size;
+}
+
+size_t receiver_on_header(char *line, size_t one, size_t size, void *data)
+{
+  Easy *easy = data;
+  Receiver *receiver = easy->receiver;
+  const char *invalid;
+  (void)one;                       /* always 1 */
+  receiver->heard = true;
+  if (begins_block(receiver, line, size)) {
+    /* An HTTP/2 server that demands HTTP/1.1 half-way is asked again by
+       libcurl, which would append that answer to the part of the first. */
+    if (receiver->received > 0) {
+      receiver->restarted = true;
+      return size + 1;
+    }
+    buffer_clear(&receiver->head);
+    receiver_touch(easy);          /* once a block */
+    receiver->stage = STAGE_STATUS;
+    invalid = judge_status(easy, line, size);
+    if (invalid != NULL)
+      return receiver_refuse(easy, invalid, size);
+  }
+  else if (receiver->stage >= STAGE_BODY) {
+    receiver->stage = STAGE_TRAILERS;
+    return append(easy, &receiver->trailers, line, size);
+  }
+  else if (receiver->stage == STAGE_STATUS &&
+           (line[0] == ' ' || line[0] == '\t'))
+    return receiver_refuse(easy, HEAD_GUARD_REASON, size);
+  else {
+    if (receiver->stage == STAGE_START)
+      receiver->status = status_without_line(easy);
+    receiver->stage = STAGE_HEADERS;
+  }
+  return append(easy, &receiver->head, line, size);
+}
+
+/* ---- What has become of it ---- */
+
+bool receiver_answered(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  if (receiver->stage < STAGE_BODY)
+    return false;
+  return !status_may_be_followed(receiver) || easy->finished ||
+         receiver->received > 0;
+}
+
+CURLcode receiver_result(Easy *easy, CURLcode result)
+{
+  const Receiver *receiver = easy->receiver;
+  if (result != CURLE_OK || receiver->stage >= STAGE_BODY ||
+      receiver->status == 0)
+    return result;
+  snprintf(easy->message, sizeof easy->message,
+           "the connection ended within the headers of the answer");
+  return CURLE_PARTIAL_FILE;
+}

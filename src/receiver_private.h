@@ -1,0 +1,39 @@
+/* What receiver.c, which has body, upload and connection, and receiver_head.c,
+   which has status and headers, share. */
+#ifndef MULTISOCK_RECEIVER_PRIVATE_H
+#define MULTISOCK_RECEIVER_PRIVATE_H
+
+#include "multi.h"
+#include "receiver.h"
+
+#pragma GCC visibility push(hidden)
+
+/* A sign of life, for the limits. */
+static inline void receiver_touch(Easy *easy)
+{
+  if (easy->multi != NULL)
+    easy->receiver->active_ms = multi_now(easy->multi);
+}
+
+/* The transfer has news. */
+static inline void receiver_tell(Easy *easy)
+{
+  if (easy->multi != NULL)
+    easy_join_news(easy, easy->multi->news);
+}
+
+/* The answer is no valid one: what a callback returns then to end the transfer,
+   which is never the `size` that it got. */
+static inline size_t receiver_refuse(Easy *easy, const char *reason,
+                                     size_t size)
+{
+  easy->receiver->invalid = reason;
+  return size + 1;
+}
+
+/* The header callback. */
+size_t receiver_on_header(char *line, size_t one, size_t size, void *data);
+
+#pragma GCC visibility pop
+
+#endif
