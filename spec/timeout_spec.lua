@@ -156,6 +156,99 @@ describe("timeouts", function()
     assert.equal(4, response:json().length)
   end))
 
+  it("first_byte: by default, also for a request with nothing but a URL", helper.task(function()
+    local defaults = getmetatable(settings.defaults.timeout).__index
+    assert.equal(300, defaults.first_byte)
+    defaults.first_byte = 0.2
+    finally(function()
+      defaults.first_byte = 300
+    end)
+    local own <close> = ms.client()
+    for _ = 1, 3 do                 -- the second time there is a handle for it
+      ms.assert(own:get(hostile.url("/bytes"))):text()
+      check(0.2, "wait", "first_byte", function()
+        return own:get(hostile.url("/stall"))
+      end)
+      check(0.2, "receive", "first_byte", function()
+        return own:get(hostile.url("/stall-headers"))
+      end)
+    end
+    -- Many at once, and others go on.
+    local failed = 0
+    ms.group(function(group)
+      for i = 1, 60 do
+        group:spawn(function()
+          local response, err = own:get(hostile.url(i % 2 == 0 and "/stall" or "/late?delay=0.05"))
+          if i % 2 == 0 then
+            assert.equal("timeout", err.kind)
+            failed = failed + 1
+          else
+            assert.equal("late\n", ms.assert(response, err):text())
+          end
+        end)
+      end
+    end)
+    assert.equal(30, failed)
+  end, 20))
+
+  it("first_byte: counted anew from each answer that is only for now", helper.task(function()
+    local response = ms.assert(client:get(hostile.url("/early-hints?count=4&delay=0.15"),
+      { timeout = { first_byte = helper.seconds(0.3) } }))
+    assert.equal("hinted\n", response:text())
+  end))
+
+  it("first_byte: each its own, in whatever order", helper.task(function()
+    ms.group(function(group)
+      for i = 1, 100 do
+        group:spawn(function()
+          local seconds = (i * 37 % 100 + 1) / 200
+          local started = ms.now()
+          local _, err = client:get(hostile.url("/stall"), { timeout = { first_byte = seconds } })
+          local elapsed = ms.now() - started
+          assert.equal("timeout", err.kind)
+          assert.is_true(elapsed >= seconds - 0.005, "after " .. elapsed)
+          assert.is_true(elapsed < helper.seconds(seconds + 0.7), "after " .. elapsed)
+        end)
+      end
+    end)
+    probe.open_becomes(hostile, 0)
+  end, 20))
+
+  it("leave nothing waiting where they were not needed", helper.task(function()
+    local own <close> = ms.client({ timeout = { first_byte = helper.seconds(0.2) } })
+    for _ = 1, 300 do
+      ms.assert(own:get(hostile.url("/bytes"))):text()
+    end
+    local slow = ms.assert(own:get(hostile.url("/trickle?bytes=40&delay=0.02")))
+    assert.equal(servers.bytes(40), slow:text())
+    ms.sleep(helper.seconds(0.3))
+    assert.equal(servers.bytes(5), ms.assert(own:get(hostile.url("/bytes?n=5"))):text())
+  end, 20))
+
+  it("are lifted by math.huge, one by one", helper.task(function()
+    local own <close> = ms.client({ timeout = {
+      total = 0.1, first_byte = 0.1, connect = 0.1, queue = 0.1, idle = 0.1,
+    } })
+    local response = ms.assert(own:get(hostile.url("/late?delay=0.3"), { timeout = {
+      total = math.huge, first_byte = math.huge, connect = math.huge, queue = math.huge,
+    } }))
+    assert.equal("late\n", response:text())
+    local _, err = own:get(hostile.url("/late?delay=0.3"), { timeout = math.huge })
+    assert.truthy(err.message:find("first_byte", 1, true), err.message)
+    response = ms.assert(own:get(hostile.url("/trickle?bytes=2&delay=0.2"), { timeout = {
+      total = math.huge, idle = math.huge } }))
+    assert.equal(servers.bytes(2), response:text())
+    -- Longer than any clock.
+    for _, seconds in ipairs({ 1e9, 1e18, 1e300 }) do
+      assert.equal("late\n", ms.assert(client:get(hostile.url("/late?delay=0.02"), { timeout = {
+        total = seconds, first_byte = seconds, connect = seconds, queue = seconds, idle = seconds,
+      } })):text())
+    end
+    -- Shorter, too.
+    _, err = client:get(hostile.url("/stall"), { timeout = { first_byte = 1e-300 } })
+    assert.equal("timeout", err.kind)
+  end))
+
   it("idle: in a body that falls silent, however it is read", helper.task(function()
     for _, way in ipairs({ "text", "read", "discard" }) do
       check(0.2, "receive", "idle", function()

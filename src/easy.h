@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "compat.h"
+#include "deadlines.h"
 #include "head_guard.h"
 #include "driver_uv.h"
 
@@ -48,6 +49,7 @@ typedef struct Easy {
   int id;                  /* its place in core.waiting; 0: none */
   long buffer_size;        /* as shortcut.c has chosen it; 0: libcurl's own,
                               -1: the user's */
+  Deadline first_byte;     /* when to look whether it is answered */
   const void *target;      /* whose URL it was last set to, see shortcut.c */
   UvUse use;               /* the connection that it uses */
   struct Multi **home;     /* userdata of the multi that has its connection,

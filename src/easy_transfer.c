@@ -41,8 +41,20 @@ static int easy_id(lua_State *L)
   return 1;
 }
 
+/* More is taken for ever. */
+#define MOST_SECONDS 1e9
+
+static uint64_t check_ms(lua_State *L, int idx)
+{
+  lua_Number seconds = luaL_optnumber(L, idx, MOST_SECONDS);
+  if (!(seconds < MOST_SECONDS))
+    return 0;
+  return seconds > 0.001 ? (uint64_t)(seconds * 1000) : 1;
+}
+
 /*** Sets how the next transfer is gathered.
-@param name "high_water" "max_body" "max_headers" (bytes), or "buffering"
+@param name "high_water" "max_body" "max_headers" (bytes), "first_byte" (seconds
+after which a transfer without an answer is late; nil: never), or "buffering"
 "chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded"
 "upgrades" "heats" "once" (booleans), see receiver.h; "version": version() is
 asked for, with verbose and debugfunction, which have to be free
@@ -53,7 +65,7 @@ static int easy_gather(lua_State *L)
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
     "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
-    "upgrades", "heats", "once", "version", NULL
+    "upgrades", "heats", "once", "first_byte", "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -72,6 +84,7 @@ static int easy_gather(lua_State *L)
   case 10: receiver->upgrades = on; break;
   case 11: receiver->heats = on; break;
   case 12: receiver->once = on; break;
+  case 13: receiver->first_byte_ms = check_ms(L, 3); break;
   default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);
@@ -156,9 +169,9 @@ static void push_failure(lua_State *L, Easy *easy)
 }
 
 /*** What has become of the request.
-@return false while its answer is not there; status, done when the final
-headers are, with done true when the whole body arrived well too; or nil, err
-when it failed before them */
+@return false while its answer is not there, and whether it is late (see gather);
+status, done when the final headers are, with done true when the whole body
+arrived well too; or nil, err when it failed before them */
 static int easy_answer(lua_State *L)
 {
   Easy *easy;
@@ -167,7 +180,8 @@ static int easy_answer(lua_State *L)
               !easy->failed_in_lua;
   if (!receiver_answered(easy) && !easy->finished) {
     lua_pushboolean(L, 0);
-    return 1;
+    lua_pushboolean(L, receiver->late);
+    return 2;
   }
   if (!receiver_answered(easy) && !well) {
     lua_pushnil(L);

@@ -99,6 +99,30 @@ static void raise_failed(lua_State *L, Loop *loop)
     multi_rethrow(L, multi);
 }
 
+static void on_deadline(uv_timer_t *timer)
+{
+  Loop *loop = container_of(timer, Loop, deadline);
+  loop->deadline_at = 0;
+  if (loop->forks != process_forks)
+    return;
+  if (multi_expire(&loop->deadlines, uv_now(loop->uv)) != 0)
+    loop_arm_deadline(loop);
+}
+
+/* The later deadlines of most find it armed for an earlier one, which may be gone
+   by then: so it costs them nothing. */
+void loop_arm_deadline(Loop *loop)
+{
+  uint64_t at = loop->deadlines.earliest, now;
+  if (loop->deadline_at != 0 && loop->deadline_at <= at)
+    return;
+  loop->deadline_at = at;
+  uv_update_time(loop->uv);        /* or it fires early */
+  now = uv_now(loop->uv);
+  (void)uv_timer_start(&loop->deadline, on_deadline, at > now ? at - now : 0,
+                       0);
+}
+
 /* Runs libuv's loop once. */
 static void turn(Loop *loop, uv_run_mode mode)
 {
@@ -277,9 +301,20 @@ static bool is_running(const Loop *loop)
   return loop->depth > 0 || multi != NULL;
 }
 
+static void timer_closed(Loop *loop)
+{
+  if (--loop->closing == 0)
+    free(loop);
+}
+
 static void on_alarm_closed(uv_handle_t *handle)
 {
-  free(container_of(handle, Loop, alarm));
+  timer_closed(container_of(handle, Loop, alarm));
+}
+
+static void on_deadline_closed(uv_handle_t *handle)
+{
+  timer_closed(container_of(handle, Loop, deadline));
 }
 
 /* An adopted loop is the host's: he runs it once more, which frees this. */
@@ -297,7 +332,9 @@ static int loop_gc(lua_State *L)
     multi_shutdown(loop->multis);
   uvdriver_close(loop->driver);
   host_close(loop->host);
+  loop->closing = 2;
   uv_close((uv_handle_t *)&loop->alarm, on_alarm_closed);
+  uv_close((uv_handle_t *)&loop->deadline, on_deadline_closed);
   if (own == NULL)
     return 0;
   while (uv_loop_close(own) == UV_EBUSY)
@@ -381,7 +418,10 @@ int loop_new(lua_State *L)
   loop->thread = pthread_self();
   if (!adopted)
     uvdriver_limit_turn(loop->driver, TURN_EVENTS);
+  loop->forks = process_forks;
   (void)uv_timer_init(uv, &loop->alarm);
+  (void)uv_timer_init(uv, &loop->deadline);
+  uv_unref((uv_handle_t *)&loop->deadline);
   *box = loop;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   lua_pushvalue(L, 1);

@@ -20,6 +20,11 @@ typedef struct Loop {
   Multi *multis;           /* attached ones */
   Multi *failed;           /* one whose callback has raised, or NULL */
   News news;               /* of all of their transfers */
+  Deadlines deadlines;     /* likewise */
+  uv_timer_t deadline;     /* for them; keeps no loop alive */
+  uint64_t deadline_at;    /* ms of uv_hrtime when it fires; 0: it is not armed */
+  unsigned forks;          /* process_forks of the process that it belongs to */
+  int closing;             /* handles whose close callback is outstanding */
   int depth;               /* steps on the C stack */
   pthread_t thread;        /* of the last step; adopted: of its host */
   struct Host *host;       /* NULL: a loop of our own, see host.h */
@@ -39,6 +44,9 @@ void loop_push(lua_State *L, const Loop *loop);
 
 /* Whether somebody has something to take: news, or an end for info_read. */
 bool loop_has_results(const Loop *loop);
+
+/* Has the timer of the deadlines fire for the earliest of them. */
+void loop_arm_deadline(Loop *loop);
 
 /* The loop closes what is attached to it before itself. */
 void loop_adopt(Loop *loop, Multi *multi);

@@ -192,6 +192,7 @@ void multi_detach(Easy *easy)
   Multi *multi = easy->multi;
   take_out(multi, easy);
   easy_leave_news(easy);
+  deadline_remove(&easy->first_byte);
   if (easy->previous != NULL)
     easy->previous->next = easy->next;
   else
@@ -443,6 +444,44 @@ static int multi_resume(lua_State *L)
   return 1;
 }
 
+/* ---- Limits ---- */
+
+void multi_expect_answer(Multi *multi, Easy *easy)
+{
+  uint64_t duration = easy->receiver->first_byte_ms;
+  if (duration == 0 || multi->deadlines == NULL)
+    return;
+  deadline_add(multi->deadlines, &easy->first_byte, duration,
+               multi_now(multi) + duration);
+  if (multi->loop != NULL)
+    loop_arm_deadline(multi->loop);
+}
+
+static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
+{
+  Receiver *receiver = easy->receiver;
+  uint64_t duration = easy->first_byte.duration, due = now + duration;
+  if (receiver == NULL || easy->finished || receiver_answered(easy))
+    return;
+  /* Until it is connected another limit counts. */
+  if (receiver->connected)
+    due = receiver->active_ms + duration;
+  if (due > now) {
+    deadline_add(deadlines, &easy->first_byte, duration, due);
+    return;
+  }
+  receiver->late = true;
+  easy_join_news(easy, easy->multi->news);
+}
+
+uint64_t multi_expire(Deadlines *deadlines, uint64_t now)
+{
+  Deadline *due;
+  while ((due = deadlines_pop(deadlines, now)) != NULL)
+    expire(deadlines, container_of(due, Easy, first_byte), now);
+  return deadlines->earliest;
+}
+
 /* Who waits for an easy is found by its number, without its userdata: this is
    done for every request. */
 int news_take(lua_State *L, News *news)
@@ -499,6 +538,7 @@ static int multi_attach(lua_State *L)
     return fail(L);
   }
   multi->news = &loop->news;
+  multi->deadlines = &loop->deadlines;
   loop_adopt(loop, multi);
   compat_getuservalue(L, 1);
   lua_pushvalue(L, 2);

@@ -28,6 +28,8 @@ typedef struct Multi {
   bool has_orphans;        /* easies closed while a callback was running */
   News own_news;
   News *news;              /* where its transfers put their news */
+  Deadlines *deadlines;    /* of its transfers: those of the loop or newsbox, or
+                              NULL */
   News finished;           /* ended, not yet taken by info_read */
   bool warm;               /* libcurl has parsed its CA file: it keeps one for
                               each multi */
@@ -58,6 +60,14 @@ int multi_add(lua_State *L, Multi *multi, int self, Easy *easy, int idx);
 /* The same for a caller who keeps both userdata alive until the easy has left
    the multi: nothing is pinned. */
 CURLMcode multi_add_held(Multi *multi, Easy *easy);
+
+/* Has the easy looked at when its answer has to have begun; for the fetch path.
+   Until then it is out of the way: nothing is done when the answer comes. */
+void multi_expect_answer(Multi *multi, Easy *easy);
+
+/* Does that for all whose time has come: those without an answer are late, which
+   is news. Returns when to call it again; 0: not for now. */
+uint64_t multi_expire(Deadlines *deadlines, uint64_t now);
 
 /* Counts an easy in that libcurl itself has added. */
 void multi_adopt(Multi *multi, Easy *easy);

@@ -240,6 +240,7 @@ void receiver_reset(Receiver *receiver)
   fresh.high_water = receiver->high_water;
   fresh.max_headers = receiver->max_headers;
   fresh.max_body = receiver->max_body;
+  fresh.first_byte_ms = receiver->first_byte_ms;
   fresh.proxied = receiver->proxied;
   fresh.auth_rounds = receiver->auth_rounds;
   fresh.undecoded = receiver->undecoded;
@@ -262,6 +263,7 @@ bool receiver_attach(Easy *easy)
   easy->receiver->high_water = HIGH_WATER;
   easy->receiver->max_headers = MAX_HEADERS;
   easy->receiver->max_body = 0;
+  easy->receiver->first_byte_ms = 0;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
   easy->receiver->undecoded = easy->receiver->upgrades = false;
   receiver_install(easy);
@@ -275,6 +277,7 @@ bool receiver_attach_like(Easy *easy, const Easy *model)
   easy->receiver->high_water = model->receiver->high_water;
   easy->receiver->max_headers = model->receiver->max_headers;
   easy->receiver->max_body = model->receiver->max_body;
+  easy->receiver->first_byte_ms = model->receiver->first_byte_ms;
   easy->receiver->proxied = model->receiver->proxied;
   easy->receiver->auth_rounds = model->receiver->auth_rounds;
   easy->receiver->undecoded = model->receiver->undecoded;

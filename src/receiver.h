@@ -32,6 +32,8 @@ typedef struct Receiver {
   size_t head_bytes;       /* of all header blocks so far */
   unsigned serial;         /* counts its transfers: a guard is for one */
   uint64_t active_ms;      /* uv_hrtime's clock at the last sign of life */
+  uint64_t first_byte_ms;  /* how long after that the answer has to begin; 0:
+                              it may take for ever */
   int status;
   Stage stage;
   bool connected;          /* the connection is there: sending begins */
@@ -51,6 +53,7 @@ typedef struct Receiver {
   bool heats;              /* connecting makes its multi warm, see multi.h */
   bool asks_version;       /* see receiver_ask_version */
   char version;            /* '1' '2' '3', of what was sent; 0: not known */
+  bool late;               /* that has passed */
   bool abandoned;          /* its response was collected unread */
   bool restarted;          /* another answer began after part of the body */
   bool demanded_http1;     /* the server wants no HTTP/2, see on_socket */

@@ -117,8 +117,10 @@ static bool start(lua_State *L, Multi *multi, Easy *easy, const Gate *gate,
     multi->driven.cold = true;
   if (added == CURLM_OK)
     added = multi_add_held(multi, easy);
-  if (added == CURLM_OK)
+  if (added == CURLM_OK) {
+    multi_expect_answer(multi, easy);
     return true;
+  }
   error_push_multi(L, added);
   return false;
 }

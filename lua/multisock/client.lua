@@ -146,7 +146,7 @@ end
 local function is_plain(given, base)
   local timeout = given.timeout
   return not (base or given.fills_request or given.fail_on_error or given.progress
-    or timeout.total or timeout.queue or timeout.first_byte
+    or timeout.total or timeout.queue
     or given.protocols ~= settings.defaults.protocols)
 end
 

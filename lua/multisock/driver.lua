@@ -222,6 +222,12 @@ function Driver:is_behind()
   return self.kick_count > 0 or self.failure ~= nil or not self.news:is_empty()
 end
 
+-- Of timers, and of the limits that the C side looks after.
+function Driver:next_deadline()
+  local deadline, expiry = timers.next_deadline(), self.news:expire()
+  return expiry and (deadline == nil or expiry < deadline) and expiry or deadline
+end
+
 function Driver:attach(multi)
   local state = { multi = multi }
   self.news:attach(multi)
@@ -297,25 +303,31 @@ function driver.new(adapter, tell, wish)
   function engine.step(timeout)
     self:serve()
     -- libcurl may have set its timer just now.
-    local deadline = timers.next_deadline()
+    local deadline = self:next_deadline()
     local left = self:is_behind() and 0 or deadline and math.max(0, deadline - now())
     if left and (timeout == nil or left < timeout) then
       timeout = left
     end
     adapter.step(timeout)
     self:serve()
+    self.news:expire()
     raise_failure(self)
   end
 
   --- Serves what is there, without waiting.
   function engine.serve()
     self:serve()
+    self.news:expire()
     raise_failure(self)
   end
 
   --- What is left to be done, in seconds: for the host's timer.
   function engine.timeout()
-    return self:is_behind() and 0 or nil
+    local expiry = self.news:expire()
+    if self:is_behind() then
+      return 0
+    end
+    return expiry and math.max(0, expiry - now())
   end
 
   --- Nothing to do: see BREATH in host.lua.

@@ -86,11 +86,17 @@ local function list(name, value)
   return value
 end
 
+-- `math.huge` is no limit: false, which is not the default of who names none.
 local function seconds(name, value)
   if type(value) ~= "number" or value <= 0 or value ~= value then
     expected(name, "seconds above 0", value)
   end
-  return value
+  return value < math.huge and value
+end
+
+-- Likewise; 0 is no limit.
+local function count_or_huge(name, value)
+  return value == math.huge and 0 or count(name, value)
 end
 
 -- A table whose fields have checks of their own.
@@ -172,7 +178,7 @@ end
 settings.checks = {
   method = token, headers = header_list, query = any, body = any, json = any, form = any,
   redirect = one_of("follow", "error", "manual"), max_redirects = count,
-  timeout = timeout, max_body = count, max_headers = size, high_water = size,
+  timeout = timeout, max_body = count_or_huge, max_headers = size, high_water = size,
   decompress = boolean, http_version = one_of("1.0", "1.1", "2", "3"),
   fail_on_error = boolean,
   auth = auth,
@@ -191,7 +197,9 @@ settings.defaults = {
   redirect = "follow",
   max_redirects = 10,
   -- What is an own field was asked for, which `idle` of a stream has to be.
-  timeout = setmetatable({}, { __index = { connect = 30, idle = 60 } }),
+  timeout = setmetatable({}, {
+    __index = { connect = 30, first_byte = 300, idle = 60 },
+  }),
   max_body = 64 * 1024 * 1024,
   decompress = true,
   trust_env = true,
@@ -408,7 +416,8 @@ function settings.apply(easy, given, base, scheme)
     end
   end
   set("accept_encoding", given.decompress and "" or nil)
-  local connect_ms = math.min(given.timeout.connect * 1000, MAX_MS)
+  local connect = given.timeout.connect
+  local connect_ms = connect and math.min(connect * 1000, MAX_MS) or MAX_MS
   set("connecttimeout_ms", math.max(1, math.floor(connect_ms)))
   -- A server that ignores "Expect: 100-continue" costs this long.
   set("expect_100_timeout_ms", 200)
@@ -428,6 +437,7 @@ function settings.apply(easy, given, base, scheme)
   set("doh_url", given.doh_url)
   set("unix_socket_path", given.unix_socket)
   set("interface", given.interface)
+  easy:gather("first_byte", given.timeout.first_byte or nil)
   easy:gather("high_water", given.high_water or 256 * 1024)
   easy:gather("max_headers", given.max_headers or 300 * 1024)
   easy:gather("max_body", given.max_body)

@@ -256,29 +256,17 @@ local function call_progress(self, last)
 end
 
 -- The nearest limit: when, its name, its length. `since`: when this wait for
--- the body began; nil while waiting for the answer.
+-- the body began; nil while waiting for the answer (first_byte is looked after by
+-- the C side: see deadlines.h).
 local function nearest_limit(self, since)
   local limits = self.settings.timeout
   local at, name, seconds = self.deadline, "total", limits.total
-  local quiet, quiet_name
-  if since then
-    quiet, quiet_name = self.buffering and limits.idle or rawget(limits, "idle"), "idle"
-  else
-    quiet, quiet_name = limits.first_byte, "first_byte"
-  end
+  local quiet = since and (self.buffering and limits.idle or rawget(limits, "idle"))
   if quiet then
-    local _, connected, _, _, active = self.easy:marks()
-    if connected then
-      local quiet_at = math.max(active, since or 0) + quiet
-      if at == nil or quiet_at < at then
-        at, name, seconds = quiet_at, quiet_name, quiet
-      end
-    else
-      -- Looked at again when the connection stands.
-      local look_at = now() + quiet
-      if at == nil or look_at < at then
-        return look_at
-      end
+    local _, _, _, _, active = self.easy:marks()
+    local quiet_at = math.max(active, since) + quiet
+    if at == nil or quiet_at < at then
+      at, name, seconds = quiet_at, "idle", quiet
     end
   end
   return at, name, seconds
@@ -489,7 +477,7 @@ function stream.new(request, easy, multi, host, scout, started, queue_time)
     host = host, multi = multi,
     scout = scout, started = started, queue_time = queue_time, deadline = request.deadline,
     progress = given.progress,
-    limited = request.deadline ~= nil or given.timeout.first_byte ~= nil,
+    limited = request.deadline ~= nil,
   }, Stream)
 end
 
@@ -512,6 +500,10 @@ function Stream:answer(status, err)
     if status == nil and err then
       self.demanded_http1, self.lied = easy:demanded_http1(), easy:lied()
       return self:fail(err)
+    elseif err then
+      err = timeout_error(self, "first_byte", self.settings.timeout.first_byte)
+      self:abort(err)
+      return nil, err
     end
     err = await_news(self)
     if err then

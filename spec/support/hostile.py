@@ -288,9 +288,12 @@ async def trailers(x):
 
 @route("/early-hints")
 async def early_hints(x):
-    """103 with a Link header, then 200."""
-    await x.raw(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; "
-                b"rel=preload\r\n\r\n")
+    """103 with a Link header `count` times (1), each after `delay` (0), then 200."""
+    for _ in range(x.number("count", 1)):
+        await asyncio.sleep(x.number("delay", 0.0))
+        await x.raw(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; "
+                    b"rel=preload\r\n\r\n")
+    await asyncio.sleep(x.number("delay", 0.0))
     await x.answer(200, "hinted\n")
 
 
