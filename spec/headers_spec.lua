@@ -174,7 +174,7 @@ describe("headers that are to be sent", function()
       assert.matches("X%-Name: string or number expected, got", failure(headers.to_list,
         { ["X-Name"] = value }))
     end
-    assert.matches("string or number expected, got table", failure(headers.to_list,
+    assert.matches("string or number expected, got a list", failure(headers.to_list,
       { ["X-Name"] = { {} } }))
   end)
 

@@ -1,6 +1,7 @@
 -- Requests: methods, bodies, content types; what the server then sees.
 local helper = require("spec.helper")
 local ms = require("multisock")
+local targets = require("multisock.targets")
 local request = require("multisock.request")
 local servers = require("spec.support.servers")
 
@@ -72,6 +73,18 @@ describe("a request", function()
     assert.equal("", seen.fields["x-blank"])
     assert.equal("5", seen.fields["x-number"])
     assert.equal("mine", seen.fields["user-agent"])
+  end))
+
+  it("sends numbers with all their digits", task(function()
+    local most = 2 ^ 53 - 1
+    local numbers = { a = 123456789012345, b = most, c = 2 ^ 53, d = 1e15, e = 0.1, f = 1 / 3,
+      g = -7 }
+    local text = "a=123456789012345&b=9007199254740991&c=9007199254740992&d=1000000000000000&e=0.1"
+      .. "&f=0.3333333333333333&g=-7"
+    local seen = echo({ query = numbers, headers = { ["X-N"] = { most, 2 ^ 53, 0.5 } } })
+    assert.equal("/echo?" .. text, seen.path)
+    assert.equal("9007199254740991, 9007199254740992, 0.5", seen.fields["x-n"])
+    assert.equal(text, targets.encode_form("form", numbers))
   end))
 
   it("adds its query to the URL's", task(function()
@@ -208,8 +221,25 @@ describe("a request", function()
     local function body_error(options)
       return failure(ms.fetch, hostile.url("/echo"), options)
     end
-    assert.matches("body: string, list of strings, function or open file expected, got number",
+    assert.matches("body: string, list of strings, function or open file expected, got 3",
       body_error({ body = 3 }))
+    assert.matches('body: .* expected, got a table with the key "file"',
+      body_error({ body = { file = "x" } }))
+    assert.matches('body: .* got a table with the key "n"', body_error({ body = { "a", n = 1 } }))
+    assert.matches('query.filter: .* got a table with the key "name"',
+      body_error({ query = { filter = { name = "x" } } }))
+    assert.matches("query.a: .* got a list", body_error({ query = { a = { { 1 } } } }))
+    assert.matches("form.a: .* got ms.null", body_error({ form = { a = ms.null } }))
+    assert.matches("form.a: .* got ", body_error({ form = { a = { 1, nil, 3 } } }))
+    assert.matches("query.a: .* got %-?nan", body_error({ query = { a = 0 / 0 } }))
+    assert.matches("form.a: .* got inf", body_error({ form = { a = math.huge } }))
+    assert.matches("headers: A: .* got %-inf", body_error({ headers = { A = -math.huge } }))
+    assert.matches('headers: A: .* got a table with the key "b"',
+      body_error({ headers = { A = { b = "c" } } }))
+    assert.matches("headers: A: .* got a list", body_error({ headers = { A = { { "x" } } } }))
+    assert.matches("headers: A: .* got true", body_error({ headers = { A = true } }))
+    assert.matches('option \'resolve\': .* got a table with the key "h"',
+      body_error({ resolve = { h = "127.0.0.1" } }))
     assert.matches("body%[2%]: string expected, got number", body_error({ body = { "a", 2 } }))
     assert.matches("form: table expected, got string", body_error({ form = "a=1" }))
     assert.matches("form.a: .* got function", body_error({ form = { a = print } }))
@@ -244,19 +274,5 @@ describe("a request", function()
     assert.equal("http://h.example/x", made:url())
     assert.equal("multisock.request (GET http://h.example/x)", tostring(made))
     made.client:close()
-  end)
-end)
-
-describe("JSON without lua-cjson", function()
-  it("says how to install it", function()
-    local loaded, preload = package.loaded.cjson, package.preload.cjson
-    local module = package.loaded["multisock.request"]
-    package.loaded.cjson, package.loaded["multisock.request"] = nil, nil
-    package.preload.cjson = function() error("module 'cjson' not found", 0) end
-    local ok, err = pcall(function() return require("multisock.request").json() end)
-    package.loaded.cjson, package.preload.cjson = loaded, preload
-    package.loaded["multisock.request"] = module
-    assert.is_false(ok)
-    assert.matches("luarocks install lua%-cjson", err)
   end)
 end)

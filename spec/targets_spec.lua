@@ -189,6 +189,6 @@ describe("a query", function()
     assert.matches("query: names must be strings, got 1", failure(targets.add_query, "u", { "a" }))
     assert.matches("query.a: string, number, boolean or list of them expected, got function",
       failure(targets.add_query, "u", { a = print }))
-    assert.matches("query.a: .* got table", failure(targets.add_query, "u", { a = { {} } }))
+    assert.matches("query.a: .* got a list", failure(targets.add_query, "u", { a = { {} } }))
   end)
 end)

@@ -9,6 +9,7 @@
 #include "gate.h"
 #include "headers.h"
 #include "info.h"
+#include "json.h"
 #include "loop.h"
 #include "mime.h"
 #include "multisock.h"
@@ -179,7 +180,7 @@ static const luaL_Reg functions[] = {
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
   { "proxy_type", proxy_new_type }, { "strerror", proxy_strerror },
-  { "headers", headers_new },
+  { "headers", headers_new },       { "number_text", number_text },
   { "curl_version", proxy_curl_version },
   { NULL, NULL }
 };
@@ -229,13 +230,14 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);
   gate_open(L);
+  json_open(L);
   resume_open(L);
   shortcut_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {
     lua_pushinteger(L, constants[i].value);
     lua_setfield(L, -2, constants[i].name);
   }
-  lua_pushlightuserdata(L, NULL);        /* what lua-cjson has, too */
+  lua_pushlightuserdata(L, NULL);        /* what most JSON libraries have */
   lua_setfield(L, -2, "null");
   set_string(L, "_VERSION", "multisock " MULTISOCK_VERSION);
   return 1;

@@ -1,6 +1,7 @@
 -- Header fields: those that users give are checked here, those of a response
 -- are objects of src/headers.c.
 local core = require("multisock.core")
+local values = require("multisock.values")
 
 local headers = {}
 
@@ -13,23 +14,21 @@ headers.parse = core.headers
 
 local Headers = getmetatable(headers.parse(""))
 
---- Raises unless this may be sent as a field.
-function headers.check(name, value, level)
-  level = (level or 1) + 1
+-- Adds a field; raises when it may not be sent.
+local function add_checked(list, name, value, level)
+  level = level + 1
   if type(name) ~= "string" or name == "" or name:find(NOT_TOKEN) then
     error(("headers: invalid name %q"):format(tostring(name)), level)
   end
-  if type(value) ~= "string" and type(value) ~= "number" then
-    error(("headers: %s: string or number expected, got %s"):format(name, type(value)), level)
+  local text = type(value) ~= "boolean" and values.text(value)
+  if not text then
+    error(("headers: %s: string or number expected, got %s"):format(name,
+      values.describe(value)), level)
   end
-  if tostring(value):find("[%z\r\n]") then
+  if text:find("[%z\r\n]") then
     error(("headers: %s: the value has a line break or a zero byte"):format(name), level)
   end
-end
-
-local function add_checked(list, name, value, level)
-  headers.check(name, value, level + 1)
-  list[#list + 1] = { name, tostring(value) }
+  list[#list + 1] = { name, text }
 end
 
 --- Checks what a user gave as request headers.
@@ -56,7 +55,7 @@ function headers.to_list(given, level)
   table.sort(names)
   for _, name in ipairs(names) do
     local value = given[name]
-    if type(value) == "table" then
+    if type(value) == "table" and values.odd_key(value) == nil then
       for i = 1, #value do
         add_checked(list, name, value[i], level)
       end

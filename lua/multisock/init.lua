@@ -54,6 +54,19 @@ map.fetch = ms.fetch
 --- JSON's null, as response:json() gives it and the option `json` takes it.
 ms.null = core.null
 
+--- Marks a table as a list, so that JSON has it as an array when it is empty.
+-- @param list table @return list
+ms.array = core.json_array
+
+--- The JSON that is in use: encode(value) -> string, raising on what JSON cannot
+-- say; decode(text) -> value; or nil, err. Read-only.
+ms.json = setmetatable({}, {
+  __index = { encode = core.json_encode, decode = core.json_decode, null = core.null },
+  __newindex = function(_, name)
+    error("ms.json is read-only: " .. tostring(name), 2)
+  end,
+})
+
 --- `assert` for every Lua: raises the error object itself.
 function ms.assert(value, err, ...)
   if not value then

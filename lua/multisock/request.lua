@@ -5,6 +5,7 @@ local errors = require("multisock.errors")
 local headers = require("multisock.headers")
 local settings = require("multisock.settings")
 local targets = require("multisock.targets")
+local values = require("multisock.values")
 
 local request = {}
 
@@ -89,7 +90,7 @@ local function make_body(value)
     return { bytes = value }
   elseif kind == "function" then
     return function_body(value)
-  elseif kind == "table" then
+  elseif kind == "table" and values.odd_key(value) == nil then
     for i = 1, #value do
       if type(value[i]) ~= "string" then
         error(("body[%d]: string expected, got %s"):format(i, type(value[i])), 0)
@@ -100,21 +101,7 @@ local function make_body(value)
     return file_body(value)
   end
   error("body: string, list of strings, function or open file expected, got "
-    .. (io.type(value) or kind), 0)
-end
-
-local json_library
-
---- lua-cjson, loaded at first use.
-function request.json()
-  if json_library == nil then
-    local ok, library = pcall(require, "cjson")
-    if not ok then
-      error("json needs lua-cjson: luarocks install lua-cjson, or your system's package of it", 0)
-    end
-    json_library = library.new()
-  end
-  return json_library
+    .. (io.type(value) or values.describe(value)), 0)
 end
 
 local BODY_OPTIONS = { "body", "json", "form" }
@@ -187,7 +174,7 @@ local function choose_body(given)
     check_framing(nil, given)
     return nil
   elseif chosen == "json" then
-    local ok, encoded = pcall(request.json().encode, given.json)
+    local ok, encoded = pcall(core.json_encode, given.json)
     if not ok then
       error("option 'json': " .. tostring(encoded), 0)
     end

@@ -157,10 +157,11 @@ function methods:json()
   if body == nil then
     return nil, err
   end
-  local ok, value = pcall(request.json().decode, body)
-  if not ok then
-    return nil, body_error(self, errors.new("protocol", "the body is no JSON: "
-      .. tostring(value), { url = self.url }))
+  local value
+  value, err = core.json_decode(body)
+  if value == nil then
+    err.message, err.url = "the body is no JSON: " .. err.message, self.url
+    return nil, body_error(self, err)
   end
   return value
 end

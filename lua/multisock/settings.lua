@@ -5,6 +5,7 @@ local core = require("multisock.core")
 local errors = require("multisock.errors")
 local headers = require("multisock.headers")
 local protocols = require("multisock.protocols")
+local values = require("multisock.values")
 
 local settings = {}
 
@@ -20,7 +21,7 @@ local function expected(name, what, value)
     end
   end
   error(("option '%s': %s expected, got %s"):format(name, what,
-    type(value) == "string" and ("%q"):format(value) or tostring(value)), 0)
+    type(value) == "string" and ("%q"):format(value) or values.describe(value)), 0)
 end
 
 local function boolean(name, value)
@@ -77,7 +78,7 @@ local function one_of(...)
 end
 
 local function list(name, value)
-  if type(value) ~= "table" then
+  if type(value) ~= "table" or values.odd_key(value) ~= nil then
     expected(name, "list of strings", value)
   end
   for i = 1, #value do

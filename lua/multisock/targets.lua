@@ -2,6 +2,7 @@
 -- sees it, and the parsed form that libcurl then takes over.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local values = require("multisock.values")
 
 local targets = {}
 
@@ -132,16 +133,23 @@ function targets.resolve(base, reference)
 end
 
 local function encode(text)
-  return (tostring(text):gsub("[^%w%-._~]", function(byte)
+  return (text:gsub("[^%w%-._~]", function(byte)
     return ("%%%02X"):format(byte:byte())
   end))
 end
 
-local function check_scalar(name, value)
-  local kind = type(value)
-  if kind ~= "string" and kind ~= "number" and kind ~= "boolean" then
-    error(("%s: string, number, boolean or list of them expected, got %s"):format(name, kind), 0)
+local function encode_value(name, value)
+  local text = values.text(value)
+  if text == nil then
+    error(("%s: string, number, boolean or list of them expected, got %s"):format(name,
+      values.describe(value)), 0)
   end
+  return encode(text)
+end
+
+-- A table that is no list would be sent in part, or not at all.
+local function is_list(value)
+  return type(value) == "table" and values.odd_key(value) == nil
 end
 
 --- "a=1&b=2" of a table; lists give the name several times; names in
@@ -159,10 +167,10 @@ function targets.encode_form(what, fields)
   end
   table.sort(names)
   for _, name in ipairs(names) do
-    local values = type(fields[name]) == "table" and fields[name] or { fields[name] }
-    for i = 1, #values do
-      check_scalar(what .. "." .. name, values[i])
-      pieces[#pieces + 1] = encode(name) .. "=" .. encode(values[i])
+    local value = fields[name]
+    local list = is_list(value) and value or { value }
+    for i = 1, #list do
+      pieces[#pieces + 1] = encode(name) .. "=" .. encode_value(what .. "." .. name, list[i])
     end
   end
   return table.concat(pieces, "&")

@@ -36,10 +36,7 @@ function Batch:print_record(job)
   if self.display and core.is_terminal(1) then
     self.display:clear()
   end
-  local line = self.json.encode(report.record(job))
-  -- cjson writes "\/" for "/": right, but ugly in paths.
-  line = line:gsub("\\(.)", { ["/"] = "/" })
-  local ok, message = io.stdout:write(line, "\n")
+  local ok, message = io.stdout:write(report.record(job), "\n")
   if ok then
     ok, message = io.stdout:flush()
   end
@@ -155,7 +152,7 @@ end
 --- Makes a batch.
 -- @param options table: jobs (list of {url, size = 0}, and err for one that
 -- fails without being tried), concurrency, folder (of names.folder), quiet,
--- json (lua-cjson, when records are wanted)
+-- json (boolean: records are wanted)
 function batch.new(options)
   local self = setmetatable({
     jobs = options.jobs, count = #options.jobs, concurrency = options.concurrency,

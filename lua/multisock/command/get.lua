@@ -5,7 +5,6 @@ local batch = require("multisock.command.batch")
 local command = require("multisock.command")
 local errors = require("multisock.errors")
 local names = require("multisock.command.names")
-local request = require("multisock.request")
 local targets = require("multisock.targets")
 local text = require("multisock.command.text")
 
@@ -139,13 +138,6 @@ local function prepare(options, urls)
   if not at_once then
     return nil, message
   end
-  local json
-  if options.json then
-    ok, json = pcall(request.json)
-    if not ok then
-      return nil, "--json: " .. json
-    end
-  end
   jobs, message = make_jobs(options, urls)
   if not jobs then
     return nil, message
@@ -156,7 +148,7 @@ local function prepare(options, urls)
     return nil, "-o " .. options.folder .. ": " .. message
   end
   return batch.new({
-    jobs = jobs, concurrency = at_once, folder = folder, quiet = options.quiet, json = json,
+    jobs = jobs, concurrency = at_once, folder = folder, quiet = options.quiet, json = options.json,
   })
 end
 

@@ -1,5 +1,6 @@
 -- What is said at the end: the summary, the table of failures, and the record
 -- of each URL for --json.
+local core = require("multisock.core")
 local errors = require("multisock.errors")
 local text = require("multisock.command.text")
 
@@ -85,8 +86,10 @@ function report.failures(jobs)
   return table.concat(lines)
 end
 
---- The record of a URL that has ended: a table fit for JSON.
-function report.record(job)
+-- The members of a record, in the order in which they are printed.
+local MEMBERS = { "url", "ok", "size", "status", "seconds", "path", "part", "error" }
+
+local function record_of(job)
   local record = {
     url = errors.redact_url(job.url),
     ok = job.err == nil,
@@ -95,12 +98,32 @@ function report.record(job)
     seconds = math.floor(job.seconds * 1000 + 0.5) / 1000,
   }
   if job.err then
-    record.error = { kind = job.err.kind or "error", message = job.err.message }
+    record.error = job.err
     record.part = job.part_left and job.part or nil
   else
     record.path = job.path
   end
   return record
+end
+
+-- A record is printed whatever a list of URLs or a folder's name has in it.
+local function encode(value)
+  return core.json_encode(type(value) == "string" and text.valid(value) or value)
+end
+
+--- The record of a URL that has ended: a line of JSON.
+function report.record(job)
+  local record, pieces = record_of(job), {}
+  for _, name in ipairs(MEMBERS) do
+    local value = record[name]
+    if name == "error" and value then
+      pieces[#pieces + 1] = ('"error":{"kind":%s,"message":%s}'):format(
+        encode(value.kind or "error"), encode(value.message))
+    elseif value ~= nil then
+      pieces[#pieces + 1] = ('"%s":%s'):format(name, encode(value))
+    end
+  end
+  return "{" .. table.concat(pieces, ",") .. "}"
 end
 
 return report

@@ -77,6 +77,20 @@ local function is_plain(s)
   return not s:find("[^\32-\126]")
 end
 
+--- The text with U+FFFD in place of every byte that is no UTF-8.
+function text.valid(s)
+  local pieces, i = {}, 1
+  if not s:find("[\128-\255]") then
+    return s
+  end
+  while i <= #s do
+    local code, length = decode(s, i)
+    pieces[#pieces + 1] = code and s:sub(i, i + length - 1) or "\239\191\189"
+    i = i + length
+  end
+  return table.concat(pieces)
+end
+
 --- The text with `substitute` in place of every control character and every
 -- byte that is no UTF-8.
 function text.clean(s, substitute)
