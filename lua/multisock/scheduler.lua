@@ -86,13 +86,15 @@ local function next_timeout()
 end
 scheduler.next_timeout = next_timeout
 
--- Has a host's loop turn us when something is due. Nothing to do for who drives:
--- he looks for himself.
+--- Has a host's loop turn us when something is due, and lets it end when nothing
+-- is left. To be called whenever that has changed; nothing to do for who drives: he
+-- looks for himself.
 function rearm()
   if not driving and get_loop().arm then
     loop.arm(next_timeout())
   end
 end
+scheduler.rearm = rearm
 
 local function enqueue(task)
   ready_last = ready_last + 1
@@ -282,7 +284,8 @@ local function park(who)
 end
 scheduler.park = park
 
--- A host's loop need not know of the new deadline otherwise.
+-- A host's loop need not know of the new deadline otherwise, nor that it waits for
+-- nothing any more.
 local function add_timer(entry)
   timers.add(entry)
   if not driving then
@@ -291,11 +294,18 @@ local function add_timer(entry)
   return entry
 end
 
+local function cancel_timer(entry)
+  timers.cancel(entry)
+  if not driving then
+    rearm()
+  end
+end
+
 --- The same, woken at `deadline` (seconds of `now`) at the latest.
 function scheduler.park_until(who, deadline)
   local entry = add_timer({ deadline = deadline, task = who })
   local err = park(who)
-  timers.cancel(entry)
+  cancel_timer(entry)
   return err
 end
 
@@ -315,11 +325,11 @@ function scheduler.sleep(seconds)
 end
 
 --- Calls `fn` at `deadline`, on the loop's turn, not in a task. It may not wait.
--- @return entry for `timers.cancel`
+-- @return entry for `cancel_timer`
 function scheduler.at(deadline, fn)
   return add_timer({ deadline = deadline, fn = fn })
 end
-scheduler.cancel_timer = timers.cancel
+scheduler.cancel_timer = cancel_timer
 
 ---- Turning the loop -------------------------------------------------------
 

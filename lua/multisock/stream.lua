@@ -93,6 +93,7 @@ function Stream:release()
       self.request.is_plain and not easy:worn())
   end
   self:leave()
+  scheduler.rearm()                 -- a host's loop may have waited for it alone
 end
 
 -- Nothing more is wanted of the upload, whatever it waits for.
@@ -543,6 +544,7 @@ function stream.close_client(client)
       scheduler.wake(task)
     end
   end
+  scheduler.rearm()
 end
 
 --- How many handles have somebody waiting, for leak checks.

@@ -5,7 +5,6 @@ local compat = require("multisock.compat")
 local errors = require("multisock.errors")
 local hosted = require("multisock.hosted")
 local scheduler = require("multisock.scheduler")
-local timers = require("multisock.timers")
 local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
@@ -214,7 +213,7 @@ function tasks.with_timeout(seconds, fn, ...)
     cancel_children(scope, timed_out)
   end)
   local cancelled = wait_children(scope, who)
-  timers.cancel(entry)
+  scheduler.cancel_timer(entry)
   end_scope(scope, cancelled or timed_out)
   if cancelled then
     error(cancelled, 0)

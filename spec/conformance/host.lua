@@ -242,6 +242,90 @@ describe("a host that runs " .. os.getenv("MULTISOCK_LOOP"), function()
     end)
   end
 
+  -- What a program may do last in the host's loop; `stall` is a server that never
+  -- answers, `slow` one whose body never ends, `half` one that stops in its middle.
+  -- 0.3 s: libcurl has timers of its own for 0.2 s, which would look at all.
+  local LAST = {
+    ["a request that is too late"] = [[client:get(stall, { timeout = 0.3 })]],
+    ["an answer that is too late"] = [[client:get(stall, { timeout = { first_byte = 0.3 } })]],
+    ["a body that is too late"] =
+      [[client:get(half, { timeout = { idle = 0.3 } }):text()]],
+    ["a body that is too large"] = [[client:get(slow, { max_body = 2 }):text()]],
+    ["a request long before its time"] = [[client:get(url, { timeout = 1000 }):text()]],
+    ["ms.with_timeout that ran out"] = [[ms.with_timeout(0.3, client.get, client, stall)]],
+    ["ms.with_timeout long before its time"] = [[ms.with_timeout(1000, ms.sleep, 0.01)]],
+    ["a callback that raises"] =
+      [[pcall(client.get, client, slow, { progress = function() error("x") end })]],
+    ["a body that raises"] =
+      [[pcall(client.post, client, url, { body = function() error("x") end })]],
+    ["a response that is closed"] = [[client:get(slow):close()]],
+    ["a response that is dropped"] = [[
+      client:get(slow)
+      wait(0.05)
+      collectgarbage()
+      collectgarbage()]],
+    ["a client that is closed"] = [[
+      local response = client:get(slow)
+      wait(0.05)
+      client:close()
+      assert(response)]],
+    ["a client that is closed under a task"] = [[
+      ms.spawn(client.get, client, stall)
+      wait(0.05)
+      client:close()]],
+    ["a task that is cancelled in its sleep"] = [[
+      local work = ms.spawn(ms.sleep, 1000)
+      wait(0.05)
+      work:cancel()]],
+    ["a task that is cancelled in a request"] = [[
+      local work = ms.spawn(client.get, client, stall)
+      wait(0.05)
+      work:cancel()]],
+    ["a task that is cancelled in a queue"] = [[
+      local queue = ms.queue()
+      local work = ms.spawn(queue.get, queue)
+      wait(0.05)
+      work:cancel()]],
+    ["a group that is cancelled"] = [[
+      ms.group(function(group)
+        group:spawn(ms.sleep, 1000)
+        ms.sleep(0.05)
+        group:cancel()
+      end)]],
+  }
+
+  -- In a coroutine of the host's own, which waits by its means, or in a task.
+  local LAST_SCRIPT = [[
+    local ms = require("multisock")
+    local url, stall, slow, half, name = ...
+    ms.use_loop(name)
+    local host = require("spec.support.hosts")[name]()
+    local client = ms.client()
+    local wait = name == "cqueues" and require("cqueues").sleep or ms.sleep
+    local function last()
+      %s
+    end
+    host.run(function()
+      if host.coroutines then last() else ms.spawn(last) end
+    end)
+    print("ended")
+    os.exit(0, false)
+  ]]
+
+  if host.ends then
+    for what, code in pairs(LAST) do
+      it("ends after " .. what, function()
+        local started = ms.now()
+        local output, status = support.child(LAST_SCRIPT:format(code), nginx.url("/1k"),
+          hostile.url("/stall"), hostile.url("/trickle?bytes=100000"), hostile.url("/stall-body"),
+          name)
+        assert.equal("ended\n", output)
+        assert.equal(0, status)
+        assert.is_true(ms.now() - started < helper.seconds(20))
+      end)
+    end
+  end
+
   it("ends with nothing left of it, and goes on with another run", function()
     for _ = 1, 3 do
       run(function() fetch("again") end)
