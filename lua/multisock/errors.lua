@@ -14,7 +14,7 @@ errors.kinds = {
   { "too_large", "`max_body` or `max_headers` was passed" },
   { "redirect",
     "more than `max_redirects`, `redirect = \"error\"`, or a body that cannot be sent twice" },
-  { "policy", "a protocol that `protocols` does not allow" },
+  { "policy", "a protocol that `protocols` does not allow, or `resolve` beside `proxy`" },
   { "status", "`fail_on_error` and a status of 400 or more" },
   { "protocol", "a body that is not what its headers say" },
   { "io", "a local file cannot be read or written" },

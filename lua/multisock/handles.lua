@@ -20,13 +20,16 @@ local function set_version(easy, http1)
   return easy:setopt("http_version", settings.HTTP_VERSION[http1])
 end
 
--- `http1`: in this version, whatever the request asks for.
-local function configure(easy, request, http1)
+-- `http1`: in this version, whatever the request asks for. `pin`: to these addresses.
+local function configure(easy, request, http1, pin)
   local target = request.target
   local ok, err = settings.apply(easy, request.settings, request.client.settings,
     target and target.scheme)
   if ok and http1 then
     ok, err = set_version(easy, http1)
+  end
+  if ok and pin then
+    ok, err = settings.apply_pin(easy, pin, request.settings)
   end
   if ok then
     ok, err = request_module.apply(easy, request)
@@ -37,11 +40,11 @@ end
 -- The same on a stack of its own: it goes deep, and the stack of a task keeps the
 -- room that it needed once, ten thousand times when so many tasks wait. Between
 -- two calls it holds on to nothing.
-local configure_aside = coroutine.wrap(function(easy, request, http1)
+local configure_aside = coroutine.wrap(function(easy, request, http1, pin)
   while true do
-    local fine, ok, err = pcall(configure, easy, request, http1)
+    local fine, ok, err = pcall(configure, easy, request, http1, pin)
     easy, request = nil, nil -- luacheck: ignore 311
-    easy, request, http1 = coroutine.yield(fine, ok, err)
+    easy, request, http1, pin = coroutine.yield(fine, ok, err)
   end
 end)
 
@@ -94,7 +97,7 @@ function handles.take(client, host, request)
   elseif easy then
     easy:reset()
   else
-    local model = request.is_plain and plain_model(client)
+    local model = request.is_plain and not host.pin and plain_model(client)
     multi = client.pool:assign(http1 ~= nil or host.gate:version() == "h1", tls, host.trust)
     easy = model and model:twin() or core.easy():collect()
     if tls and not multi:is_warm() then
@@ -107,7 +110,7 @@ function handles.take(client, host, request)
       return easy, multi
     end
   end
-  local fine, ok, err = configure_aside(easy, request, http1)
+  local fine, ok, err = configure_aside(easy, request, http1, host.pin)
   if not fine or not ok then
     handles.close(client, host, easy, multi)
     return nil, fine and err or ok, not fine

@@ -3,6 +3,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local headers = require("multisock.headers")
+local pins = require("multisock.pins")
 local settings = require("multisock.settings")
 local targets = require("multisock.targets")
 local values = require("multisock.values")
@@ -200,10 +201,20 @@ local function allowed(given, scheme)
   return false
 end
 
+-- Whether it is to go through a proxy that the program has named.
+local function names_proxy(given)
+  local raw = given.curl or {}
+  return given.proxy or raw.proxy or raw.pre_proxy
+end
+
 --- Whether this request may go to this URL.
 -- @return true; or nil, err of kind "policy"
 function request.check_target(given, target)
-  if allowed(given, target.scheme) then
+  if given.resolve and names_proxy(given) and pins.choose(given, target) then
+    return nil, errors.new("policy", "resolve has an address for " .. target.host
+      .. ", but the proxy would look it up by itself; proxy = false asks it directly",
+      { url = errors.redact_url(target.text) })
+  elseif allowed(given, target.scheme) then
     return true
   end
   return nil, errors.new("policy", ("protocol %q is not allowed (option 'protocols')"):format(
@@ -297,7 +308,7 @@ function request.new(client, method, url, options)
   if target == nil then
     return nil, err
   end
-  if not target.web or given.protocols ~= settings.defaults.protocols then
+  if not target.web or given.protocols ~= settings.defaults.protocols or given.resolve then
     local ok
     ok, err = request.check_target(given, target)
     if not ok then

@@ -4,6 +4,7 @@ local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local headers = require("multisock.headers")
+local pins = require("multisock.pins")
 local protocols = require("multisock.protocols")
 local values = require("multisock.values")
 
@@ -85,6 +86,15 @@ local function list(name, value)
     text(name .. "[" .. i .. "]", value[i])
   end
   return value
+end
+
+local function pin_list(name, value)
+  local parsed, wrong = pins.parse(list(name, value))
+  if parsed == nil then
+    expected(("%s[%d]"):format(name, wrong), '"HOST:PORT:ADDRESS[,ADDRESS]" with IP addresses',
+      value[wrong])
+  end
+  return parsed
 end
 
 -- `math.huge` is no limit: false, which is not the default of who names none.
@@ -188,7 +198,7 @@ settings.checks = {
     verify = boolean, ca = text, ca_path = text, cert = text, key = text, password = text,
     pinned_public_key = text, min_version = one_of("1.0", "1.1", "1.2", "1.3"),
   }),
-  resolve = list, connect_to = list, doh_url = text, unix_socket = text, interface = text,
+  resolve = pin_list, connect_to = list, doh_url = text, unix_socket = text, interface = text,
   protocols = list, sensitive_headers = name_set, progress = callable, meta = any,
   curl = raw_options,
 }
@@ -402,6 +412,18 @@ end
 -- libcurl takes milliseconds as a long, which has 32 bits on some systems.
 local MAX_MS = 2 ^ 31 - 1
 
+--- Sends what a handle asks to the addresses of a pin, and not through a proxy that
+-- the environment names.
+-- @return true; or nil, err
+function settings.apply_pin(easy, pin, given)
+  local lines = { pin.connect_to[1] }
+  for _, line in ipairs(given.connect_to or {}) do
+    lines[#lines + 1] = line
+  end
+  local ok, err = easy:setopt({ connect_to = lines, resolve = pin.resolve, noproxy = "*" })
+  return ok and true, err
+end
+
 --- Puts settings on a handle that is fresh from core.easy or reset.
 -- @param base table the settings of its client
 -- @param scheme? string of its URL, where that is known
@@ -433,7 +455,6 @@ function settings.apply(easy, given, base, scheme)
   set_trust(set, given.tls or {})
   set_tls(set, given.tls or {})
   set_auth(set, given.auth or {})
-  set("resolve", given.resolve)
   set("connect_to", given.connect_to)
   set("doh_url", given.doh_url)
   set("unix_socket_path", given.unix_socket)

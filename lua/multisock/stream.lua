@@ -4,6 +4,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
+local pins = require("multisock.pins")
 local scheduler = require("multisock.scheduler")
 local tasks = require("multisock.tasks")
 
@@ -41,6 +42,9 @@ local function describe(self, err)
   local request = self.request
   err.url = err.url or request:url()
   err.message = errors.redact_message(err.message)
+  if self.host.pin then
+    err.message = pins.reveal(err.message, request.target.host)
+  end
   err.attempts = err.attempts or 1
   if err.timings == nil and not self.released then
     err.timings = self:timings()

@@ -5,6 +5,7 @@ local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
+local pins = require("multisock.pins")
 local redirect = require("multisock.middleware.redirect")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
@@ -74,12 +75,17 @@ local function find_host(request)
   if trust then
     key = key .. "|" .. trust
   end
+  local pin = given.resolve and pins.choose(given, target)
+  if pin then
+    key = key .. "|" .. pin.name
+  end
   local host = client.hosts[key]
   if host == nil then
-    local known = target.scheme ~= "https" and (target.numeric or given.unix_socket ~= nil)
+    local known = target.scheme ~= "https"
+      and (target.numeric or given.unix_socket ~= nil or pin ~= nil)
     host = admission.new_host(client.limits, known, target.scheme == "http",
       settings.http1(given, target.scheme))
-    host.tls, host.trust = target.scheme == "https", trust
+    host.tls, host.trust, host.pin = target.scheme == "https", trust, pin
     remember_host(client, key, host)
   end
   return host
