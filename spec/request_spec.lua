@@ -252,6 +252,38 @@ describe("a request", function()
     assert.equal("mine", body_error({ body = function() error("mine", 0) end }))
   end))
 
+  it("refuses raw options whose body or method would not be sent", task(function()
+    local url = hostile.url("/echo")
+    for name, value in pairs({
+      upload = 1, UPLOAD = true, put = 1, post = 1, infilesize = 3, infilesize_large = 3,
+      postfieldsize = 3, Postfieldsize_Large = 3,
+    }) do
+      assert.matches("option 'curl." .. name .. "': a body is sent with the options 'method' and "
+        .. "'body'", failure(ms.get, url, { curl = { [name] = value } }))
+      assert.matches("option 'curl." .. name, failure(ms.client, { curl = { [name] = value } }))
+    end
+    local with_body = ms.client({ curl = { postfields = "hidden" } })
+    for _, name in ipairs({ "postfields", "CopyPostFields", "mimepost", "httppost", "nobody" }) do
+      local raw = { [name] = "hidden" }
+      for _, call in ipairs({ ms.post, ms.put, ms.delete }) do
+        local message = failure(call, url, { curl = raw })
+        assert.matches("'curl." .. name .. "' %(6 bytes%): this request's own method", message)
+        assert.is_nil(message:find("hidden", 1, true))
+      end
+      assert.is_string(failure(ms.fetch, url, { curl = raw, body = "x" }))
+      assert.is_string(failure(with_body.post, with_body, url))
+    end
+    with_body:close()
+    assert.matches("'curl.customrequest' %(3 bytes%)", failure(ms.put, url, {
+      curl = { customrequest = "FOO" }, body = "x",
+    }))
+    -- What is not replaced counts.
+    assert.equal("POST", ms.get(url, { curl = { postfields = "abc" } }):json().method)
+    assert.equal("FOO", ms.get(url, { curl = { customrequest = "FOO" } }):json().method)
+    local response = ms.post(url, { curl = { customrequest = "FOO" }, body = "x" })
+    assert.equal("FOO", response:json().method)
+  end))
+
   it("asks for a URL that is a string", task(function()
     assert.matches("url: string expected, got nil", failure(ms.fetch))
     assert.matches("request_spec", failure(function() local _ = ms.fetch(3) end))

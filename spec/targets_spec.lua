@@ -1,4 +1,5 @@
 -- URLs: parsed, resolved, remembered, extended.
+local core = require("multisock.core")
 local targets = require("multisock.targets")
 
 local failure = require("spec.helper").failure
@@ -54,6 +55,58 @@ describe("a URL", function()
     local _, err = targets.get("a.example/x")
     assert.matches("no scheme", err.message)
     assert.equal("a.example/x", err.url)
+  end)
+
+  it("that has a space or a control character says where", function()
+    for text, message in pairs({
+      ["http://h/a b"] = "the URL has a space at byte 11: write it as %20",
+      ["http://h/?a b"] = "the URL has a space at byte 12: write it as %20",
+      ["http://h/#a b"] = "the URL has a space at byte 12: write it as %20",
+      ["http://a b/"] = "the URL has a space at byte 9: write it as %20",
+      ["http://h/a\tb"] = "the URL has a control character at byte 11",
+      ["http://h/\127"] = "the URL has a control character at byte 10",
+      [" http://h/"] = "the URL has white space around it",
+      ["http://h/\n"] = "the URL has white space around it",
+    }) do
+      local target, err = targets.get(text)
+      assert.is_nil(target)
+      assert.equal(message, err.message)
+    end
+  end)
+
+  it("is sent with nothing in it that no URI has", function()
+    for text, sent in pairs({
+      ["http://h/\195\164?\195\182#\195\188"] = "http://h/%C3%A4?%C3%B6#%C3%BC",
+      ["http://h/\"<>\\^`{|}"] = "http://h/%22%3C%3E%5C%5E%60%7B%7C%7D",
+      ["http://h?\255"] = "http://h/?%FF",
+      ["http://h/%41%zz%~!$&'()*+,;=:@[]"] = "http://h/%41%zz%~!$&'()*+,;=:@[]",
+      ["ftp://h/\195\164"] = "ftp://h/%C3%A4",
+      ["http://[::1]:80/\195\164"] = "http://[::1]:80/%C3%A4",
+    }) do
+      assert.equal(sent, targets.get(text).url:get("url"))
+    end
+  end)
+
+  it("may have a host that is not ASCII", function()
+    if not core.version().features.IDN or core.version().curl_number < 0x075800 then
+      pending("this libcurl cannot convert names (IDN, 7.88)")
+      return
+    end
+    for _, text in ipairs({ "http://b\195\188cher.example/x", "http://B\195\156CHER.example/x" }) do
+      local target = targets.get(text)
+      assert.equal("http://xn--bcher-kva.example:80", target.origin)
+      assert.equal("http://xn--bcher-kva.example/x", target.url:get("url"))
+      assert.equal(target.text, target.url:get("url"))
+    end
+    local target = targets.get("http://u:p@b\195\188cher.example:81/\195\164")
+    assert.equal("http://xn--bcher-kva.example:81", target.origin)
+    assert.is_true(target.has_user)
+    assert.equal("http://xn--bcher-kva.example:80",
+      targets.resolve(targets.get("http://h/"), "//b\195\188cher.example/a b").origin)
+    local none, err = targets.get("http://\255.example/")
+    assert.is_nil(none)
+    assert.equal("url", err.kind)
+    assert.matches("is not ASCII", err.message)
   end)
 
   it("that is none shows no password either", function()

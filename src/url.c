@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "url_text.h"
 
 static const char url_type[] = "multisock.url";
 
@@ -50,6 +51,9 @@ typedef struct FlagRow {
   unsigned int since;      /* the first libcurl that has it; 0: all of ours */
 } FlagRow;
 
+/* Not libcurl's: see url_text.h. */
+#define OWN_URI (1u << 31)
+
 /* Numbers, because a header may be older than the libcurl that runs. */
 static const FlagRow flags[] = {
   { "default_port", 1 << 0, 0 },     { "no_default_port", 1 << 1, 0 },
@@ -61,6 +65,7 @@ static const FlagRow flags[] = {
   { "punycode", 1 << 12, 0x075800 }, { "puny2idn", 1 << 13, 0x080300 },
   { "get_empty", 1 << 14, 0x080800 },
   { "no_guess_scheme", 1 << 15, 0x080900 },
+  { "uri", OWN_URI, 0 },
 };
 
 static const FlagRow *flag_find(lua_State *L, const char *name)
@@ -141,18 +146,32 @@ static CURLUcode set_part(lua_State *L, CURLU *handle, CURLUPart part,
 {
   size_t size;
   const char *text = luaL_checklstring(L, idx, &size);
-  if (strlen(text) != size)
+  char *encoded;
+  bool blanks;
+  CURLUcode code;
+  if (url_text_breaks(text, size) &&
+      (!(bits & CURLU_URLENCODE) || strlen(text) != size))
     return CURLUE_MALFORMED_INPUT;
-  if (!(bits & CURLU_URLENCODE) && strpbrk(text, "\r\n") != NULL)
-    return CURLUE_MALFORMED_INPUT;
-  return curl_url_set(handle, part, text, bits);
+  if (!(bits & OWN_URI))
+    return curl_url_set(handle, part, text, bits);
+  blanks = (bits & CURLU_URLENCODE) != 0;
+  bits &= ~(OWN_URI | (unsigned int)CURLU_URLENCODE);
+  if (url_text_foreign(text, size, blanks) == 0)
+    return curl_url_set(handle, part, text, bits);
+  encoded = url_text_encode(text, size, blanks);
+  if (encoded == NULL)
+    return CURLUE_OUT_OF_MEMORY;
+  code = curl_url_set(handle, part, encoded, bits);
+  free(encoded);
+  return code;
 }
 
 /*** Parses a URL.
 @param text optional string
 @param flags optional list of names: "default_scheme" "non_support_scheme"
 "path_as_is" "disallow_user" "urlencode" "guess_scheme" "no_authority"
-"allow_space"
+"allow_space"; "uri" is multisock's own: what no URI has is percent-encoded
+behind the host, a blank only with "urlencode"
 @return core.Url; or nil, err of kind "url", or of kind "curl" when a flag
 needs a newer libcurl
 @raise on an unknown flag
@@ -190,7 +209,7 @@ static int url_get(lua_State *L)
   CURLUcode code;
   if (!check_flags(L, 3, &bits))
     return fail_flags(L);
-  code = curl_url_get(url, parts[part], &text, bits);
+  code = url_text_get(url, parts[part], &text, bits);
   if ((code >= CURLUE_NO_SCHEME && code <= CURLUE_NO_FRAGMENT) ||
       code == CURLUE_NO_ZONEID) {
     lua_pushnil(L);

@@ -234,6 +234,26 @@ local function adapt_body(body, scheme)
   return body
 end
 
+-- Raw options in whose place the request sets its own: what they say would not be
+-- sent.
+local REPLACED = {
+  postfields = true, copypostfields = true, httppost = true, mimepost = true, nobody = true,
+  httpget = true,
+}
+local KEEPS_CUSTOM = { GET = true, POST = true, HEAD = true }
+
+local function check_raw(self, raw)
+  for name, value in pairs(raw) do
+    local lower = tostring(name):lower()
+    if REPLACED[lower] and (self.body or self.method ~= "GET")
+      or lower == "customrequest" and not KEEPS_CUSTOM[self.method] then
+      errors.misuse(("option 'curl.%s' (%s): this request's own method and body take its "
+        .. "place"):format(name, type(value) == "string" and ("%d bytes"):format(#value)
+        or values.describe(value)))
+    end
+  end
+end
+
 local function fill_from_options(self, base, options)
   local given = options and settings.derive(base, options) or base
   self.settings = given
@@ -318,6 +338,9 @@ function request.new(client, method, url, options)
     self.is_plain = self.is_plain and target.web
   end
   self.target = target
+  if given.curl and target.web then
+    check_raw(self, given.curl)
+  end
   if self.body and not target.web then
     self.body = adapt_body(self.body, target.scheme)
   end

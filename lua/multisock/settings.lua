@@ -169,9 +169,22 @@ local function name_set(name, value)
   return set
 end
 
+-- Raw options that ask libcurl for a body, which it would wait for: bodies are fed
+-- by us.
+local FED = {
+  upload = true, put = true, post = true, infilesize = true, infilesize_large = true,
+  postfieldsize = true, postfieldsize_large = true,
+}
+
 local function raw_options(name, value)
   if type(value) ~= "table" then
     expected(name, "table of libcurl's options", value)
+  end
+  for key in pairs(value) do
+    if type(key) == "string" and FED[key:lower()] then
+      error(("option '%s.%s': a body is sent with the options 'method' and 'body'"):format(name,
+        key), 0)
+    end
   end
   return value
 end

@@ -10,7 +10,7 @@ local targets = {}
 -- old one. Bounded, and a hit costs one table access.
 local GENERATION = 512
 local young, old, count = {}, {}, 0
-local ANY_SCHEME = { "non_support_scheme" }
+local ANY_SCHEME = { "non_support_scheme", "uri" }
 
 local function is_numeric(host)
   return host:find("^%[") ~= nil or host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
@@ -45,12 +45,33 @@ local function describe_like(place, url, text)
   }
 end
 
+-- A name that is not ASCII in the form that DNS and TLS know (IDN). libcurl does
+-- this by itself, but in the encoding of the locale.
+local function to_ascii(url, host)
+  local ascii, err = url:get("host", { "punycode" })
+  if ascii == nil then
+    err.message = ("the host name %q is not ASCII, and libcurl cannot convert it (%s): write it "
+      .. "as xn--..."):format(host:sub(1, 80), core.version().features.IDN and err.message
+        or "it was built without IDN")
+    return nil, err
+  end
+  return url:set("host", ascii) and ascii
+end
+
 local function describe(url, text)
   local written = plain_place(text)
   if written and places[written] then
     return describe_like(places[written], url, text)
   end
   local scheme, host = url:get("scheme"), (url:get("host") or ""):lower()
+  if host:find("[\128-\255]") then
+    local err
+    host, err = to_ascii(url, host)
+    if host == nil then
+      return nil, err
+    end
+    text = url:get("url")
+  end
   local port = url:get("port", { "default_port", "non_support_scheme" }) or "0"
   local target = describe_like({
     scheme = scheme,
@@ -70,6 +91,20 @@ local function describe(url, text)
   return target
 end
 
+-- What libcurl means by "bad path" and the like, where that can be told.
+local function explain(text)
+  local at = text:find("[%z\1-\32\127]")
+  if text:find("^%s") or text:find("%s", #text) then
+    return "the URL has white space around it"
+  elseif at and text:sub(at, at) == " " then
+    return ("the URL has a space at byte %d: write it as %%20"):format(at)
+  elseif at then
+    return ("the URL has a control character at byte %d"):format(at)
+  elseif not text:find("^%a[%w+.-]*:") then
+    return "the URL has no scheme, such as https://"
+  end
+end
+
 --- Parses an absolute URL.
 -- @return target; or nil, err of kind "url"
 function targets.get(text)
@@ -81,13 +116,13 @@ function targets.get(text)
   if target == nil then
     local url, err = core.url(text, ANY_SCHEME)
     if url == nil then
-      if not text:find("^%a[%w+.-]*:") then
-        err.message = "the URL has no scheme, such as https://"
-      end
+      err.message = explain(text) or err.message
       return nil, url_error(err, text)
     end
-    target = describe(url, text)
-    if target.host == "" and target.scheme:find("^http") then
+    target, err = describe(url, text)
+    if target == nil then
+      return nil, url_error(err, text)
+    elseif target.host == "" and target.scheme:find("^http") then
       return nil, url_error(errors.new("url", "the URL has no host"), text)
     end
   end
@@ -117,9 +152,9 @@ function targets.resolve(base, reference)
   local ok, err
   if reference == "" or reference:find("^#") then
     -- libcurl would take the last part of the path away.
-    ok, err = url:set("fragment", reference:match("^#(.+)"), { "urlencode" })
+    ok, err = url:set("fragment", reference:match("^#(.+)"), { "uri", "urlencode" })
   else
-    ok, err = url:set("url", reference, { "non_support_scheme", "urlencode" })
+    ok, err = url:set("url", reference, { "non_support_scheme", "uri", "urlencode" })
   end
   if not ok then
     return nil, url_error(err, reference)

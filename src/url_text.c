@@ -1,0 +1,114 @@
+/* See url_text.h. */
+#include "url_text.h"
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
+
+bool url_text_breaks(const char *text, size_t size)
+{
+  return memchr(text, '\0', size) != NULL || memchr(text, '\r', size) != NULL ||
+         memchr(text, '\n', size) != NULL;
+}
+
+static bool is_letter(char byte)
+{
+  return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+/* Where path, query and fragment begin: behind "scheme:" and "//authority". */
+static const char *skip_authority(const char *at, const char *end)
+{
+  const char *colon = at;
+  while (colon < end && (is_letter(*colon) || (*colon >= '0' && *colon <= '9') ||
+                         *colon == '+' || *colon == '-' || *colon == '.'))
+    colon++;
+  if (colon < end && *colon == ':' && is_letter(*at))
+    at = colon + 1;
+  if (at == end || *at != '/' || end - at < 2 || at[1] != '/')
+    return at;
+  while (at < end && *at == '/')
+    at++;
+  while (at < end && *at != '/' && *at != '?' && *at != '#')
+    at++;
+  return at;
+}
+
+static bool is_foreign(char byte, bool blanks)
+{
+  switch (byte) {
+  case ' ': return blanks;
+  case '"': case '<': case '>': case '\\': case '^': case '`': case '{':
+  case '|': case '}': return true;
+  default: return (unsigned char)byte >= 0x80;
+  }
+}
+
+size_t url_text_foreign(const char *text, size_t size, bool blanks)
+{
+  const char *end = text + size, *at = skip_authority(text, end);
+  size_t count = 0;
+  for (; at < end; at++)
+    count += is_foreign(*at, blanks);
+  return count;
+}
+
+char *url_text_encode(const char *text, size_t size, bool blanks)
+{
+  static const char digits[] = "0123456789ABCDEF";
+  const char *end = text + size, *at = skip_authority(text, end);
+  size_t head = (size_t)(at - text);
+  const char *from;
+  char *made = malloc(size + 2 * url_text_foreign(text, size, blanks) + 1);
+  char *to;
+  if (made == NULL)
+    return NULL;
+  memcpy(made, text, head);
+  to = made + head;
+  for (from = at; from < end; from++) {
+    unsigned char code = (unsigned char)*from;
+    if (!is_foreign(*from, blanks)) {
+      *to++ = *from;
+      continue;
+    }
+    *to++ = '%';
+    *to++ = digits[code >> 4];
+    *to++ = digits[code & 15];
+  }
+  *to = '\0';
+  return made;
+}
+
+/* ---- Names that are not ASCII ---- */
+
+#define PUNYCODE (1u << 12)        /* CURLU_PUNYCODE, since 7.88 */
+
+/* (locale_t)0 where the system has none with UTF-8. */
+static locale_t utf8_locale(void)
+{
+  static const char *const names[] = {
+    "C.UTF-8", "C.utf8", "en_US.UTF-8", "UTF-8"
+  };
+  locale_t made = (locale_t)0;
+  size_t i;
+  for (i = 0; i < sizeof names / sizeof *names && made == (locale_t)0; i++)
+    made = newlocale(LC_CTYPE_MASK, names[i], (locale_t)0);
+  return made;
+}
+
+CURLUcode url_text_get(CURLU *url, CURLUPart part, char **text,
+                       unsigned int flags)
+{
+  locale_t utf8 = flags & PUNYCODE ? utf8_locale() : (locale_t)0, before;
+  CURLUcode code;
+  if (utf8 == (locale_t)0)
+    return curl_url_get(url, part, text, flags);
+  before = uselocale(utf8);        /* of this thread alone */
+  code = curl_url_get(url, part, text, flags);
+  (void)uselocale(before);
+  freelocale(utf8);
+  return code;
+}
