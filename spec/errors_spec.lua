@@ -121,9 +121,9 @@ end)
 describe("a message in an error", function()
   it("keeps no user name and password of a URL in it", function()
     assert.equal("Unsupported proxy syntax in 'http://[bad'",
-      errors.redact_message("Unsupported proxy syntax in 'http://user:secret@[bad'"))
-    assert.equal("a //h and http://g/x", errors.redact_message("a //u:s@h and http://v:w@g/x"))
-    assert.equal("user@host is no URL", errors.redact_message("user@host is no URL"))
+      errors.redact_url("Unsupported proxy syntax in 'http://user:secret@[bad'"))
+    assert.equal("a //h and http://g/x", errors.redact_url("a //u:s@h and http://v:w@g/x"))
+    assert.equal("user@host is no URL", errors.redact_url("user@host is no URL"))
   end)
 end)
 

@@ -15,6 +15,7 @@
 #include "multisock.h"
 #include "newsbox.h"
 #include "options.h"
+#include "plain.h"
 #include "poller.h"
 #include "process.h"
 #include "proxy.h"
@@ -168,6 +169,7 @@ static const luaL_Reg functions[] = {
   { "easy", easy_new },           { "multi", multi_new },
   { "loop", loop_new },           { "url", url_new },
   { "share", share_new },         { "mime", mime_new },
+  { "plain", plain_clean },       { "redact", plain_redact },
   { "error", error_new },         { "error_table", error_table },
   { "error_refinements", error_refinements },
   { "options", options_list },    { "infos", info_list },

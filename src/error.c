@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "easy.h"
+#include "plain.h"
 #include "receiver.h"
 
 #define ERROR_TYPE "multisock.error"
@@ -330,12 +331,14 @@ int error_refinements(lua_State *L)
   return 1;
 }
 
+/* What a message says may come from anybody. */
 static void push_object(lua_State *L, const char *kind, const char *message)
 {
   lua_createtable(L, 0, 8);
   luaL_setmetatable(L, ERROR_TYPE);
   set_string(L, "kind", kind);
-  set_string(L, "message", message);
+  plain_push(L, message, strlen(message), '?', PLAIN_MOST, PLAIN_LOGS);
+  lua_setfield(L, -2, "message");
 }
 
 void error_push_kind(lua_State *L, const char *kind, const char *message)
@@ -446,7 +449,7 @@ static const char *field_text(lua_State *L, const char *field,
   return luaL_tolstring(L, -1, NULL);
 }
 
-/* err -> "kind: message [url]", one line. */
+/* err -> "kind: message [url]", one line, whatever was put into it. */
 static int error_tostring(lua_State *L)
 {
   const char *kind, *message, *url;
@@ -457,11 +460,26 @@ static int error_tostring(lua_State *L)
   url = field_text(L, "url", NULL);
   lua_pushfstring(L, url != NULL ? "%s: %s [%s]" : "%s: %s", kind, message,
                   url);
-  luaL_gsub(L, lua_tostring(L, -1), "\n", " ");
+  message = lua_tostring(L, -1);
+  plain_push(L, message, strlen(message), '?', 0, PLAIN_LOGS);
   return 1;
 }
 
+/* The field of the table on top, as a message may say it. */
+static void clean_field(lua_State *L, const char *field)
+{
+  lua_getfield(L, 1, field);
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    size_t size;
+    const char *text = lua_tolstring(L, -1, &size);
+    plain_push(L, text, size, '?', PLAIN_MOST, PLAIN_LOGS);
+    lua_setfield(L, 1, field);
+  }
+  lua_pop(L, 1);
+}
+
 /*** Makes an error object of a table, and returns the table.
+`message` and `url` come out as core.redact has them.
 @param fields table with at least `kind` and `message` (strings)
 @return the same table, with the metatable of error objects */
 int error_new(lua_State *L)
@@ -469,6 +487,8 @@ int error_new(lua_State *L)
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   luaL_setmetatable(L, ERROR_TYPE);
+  clean_field(L, "message");
+  clean_field(L, "url");
   return 1;
 }
 

@@ -6,6 +6,9 @@
 #include "headers.h"
 
 #include <string.h>
+#include <strings.h>
+
+#include "plain.h"
 
 static const char headers_type[] = "multisock.headers";
 
@@ -316,7 +319,35 @@ static int headers_newindex(lua_State *L)
                     luaL_tolstring(L, 2, NULL));
 }
 
-/* A field a line. */
+/* Fields whose values let a stranger in. */
+static bool is_secret(Span name)
+{
+  static const char *const names[] = {
+    "set-cookie", "cookie", "authorization", "proxy-authorization",
+    "x-api-key", "x-auth-token", NULL
+  };
+  size_t size = (size_t)(name.end - name.at), i;
+  for (i = 0; names[i] != NULL; i++)
+    if (strlen(names[i]) == size && strncasecmp(names[i], name.at, size) == 0)
+      return true;
+  return false;
+}
+
+static void push_shown(lua_State *L, Span name, Span value)
+{
+  size_t size;
+  const char *text;
+  if (is_secret(name)) {
+    lua_pushliteral(L, "***");
+    return;
+  }
+  push_value(L, value);
+  text = lua_tolstring(L, -1, &size);
+  plain_push(L, text, size, '?', 0, 0);
+  lua_remove(L, -2);
+}
+
+/* A field a line, for people: fit for a terminal, secrets not shown. */
 static int headers_tostring(lua_State *L)
 {
   Span rest = whole(check_block(L)), name, value;
@@ -327,9 +358,10 @@ static int headers_tostring(lua_State *L)
     if (!first)
       luaL_addchar(&buffer, '\n');
     first = false;
-    luaL_addlstring(&buffer, name.at, (size_t)(name.end - name.at));
+    plain_push(L, name.at, (size_t)(name.end - name.at), '?', 0, 0);
+    luaL_addvalue(&buffer);
     luaL_addstring(&buffer, ": ");
-    push_value(L, value);
+    push_shown(L, name, value);
     luaL_addvalue(&buffer);
   }
   luaL_pushresult(&buffer);

@@ -116,11 +116,11 @@ local function make_limits(given)
   local limits = {}
   for name, value in pairs(given) do
     if not LIMITS[name] then
-      errors.misuse(("limits: unknown field %q"):format(tostring(name)))
+      errors.misuse("limits: unknown field " .. errors.quote(name))
     end
     if type(value) ~= "number" or value < 1 or value % 1 ~= 0 then
       errors.misuse(("limits.%s: integer of 1 or more expected, got %s"):format(name,
-        tostring(value)))
+        errors.quote(value)))
     end
     limits[name] = value
   end

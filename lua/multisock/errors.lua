@@ -47,6 +47,7 @@ local PACKAGE = debug.getinfo(1, "S").source:match("^(@.*)errors%.lua$") or "@?"
 --- Raises a misuse where the user's code is: past all frames of this package,
 -- however many calls (and tail calls) lie between.
 function errors.misuse(message)
+  message = core.redact(tostring(message))
   local level = 2
   local info = debug.getinfo(level, "Sl")
   while info do
@@ -68,22 +69,31 @@ end
 
 errors.metatable = getmetatable(core.error({ kind = "curl", message = "" }))
 
---- A URL without user name and password, fit for messages and logs.
-function errors.redact_url(url)
+--- A URL without user name and password: what a program is told.
+function errors.without_user(url)
   return (url:gsub("^(%a[%w+.-]*:/+)[^/?#]*@", "%1"))
 end
+
+--- A URL for messages and logs: secrets in its query go, too.
+errors.redact_url = core.redact
 
 --- The same of text that is no valid URL: where its user name and password end
 -- is anybody's guess, so all goes that could belong to them.
 function errors.redact_text(text)
   local scheme, rest = text:match("^(%a[%w+.-]*:[/\\]+)(.*)$")
   rest = (rest or text):gsub("^.*@", "")
-  return (((scheme or "") .. rest):gsub("%c", "?"))
+  return core.redact((scheme or "") .. rest)
 end
 
---- A message of libcurl's, which may quote a URL, that of a proxy for example.
-function errors.redact_message(message)
-  return (message:gsub("//[^/%s'\"]*@", "//"))
+-- Characters of a value that a message shows.
+local SHOWN = 60
+
+--- A value of a user's, as a message shows it.
+function errors.quote(value)
+  if type(value) ~= "string" then
+    return core.plain(tostring(value))
+  end
+  return '"' .. core.plain(#value > SHOWN and value:sub(1, SHOWN) .. "..." or value) .. '"'
 end
 
 return errors

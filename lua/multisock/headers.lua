@@ -1,6 +1,7 @@
 -- Header fields: those that users give are checked here, those of a response
 -- are objects of src/headers.c.
 local core = require("multisock.core")
+local errors = require("multisock.errors")
 local values = require("multisock.values")
 
 local headers = {}
@@ -18,7 +19,7 @@ local Headers = getmetatable(headers.parse(""))
 local function add_checked(list, name, value, level)
   level = level + 1
   if type(name) ~= "string" or name == "" or name:find(NOT_TOKEN) then
-    error(("headers: invalid name %q"):format(tostring(name)), level)
+    error("headers: invalid name " .. errors.quote(name), level)
   end
   local text = type(value) ~= "boolean" and values.text(value)
   if not text then
@@ -48,7 +49,7 @@ function headers.to_list(given, level)
   local names = {}
   for name in pairs(given) do
     if type(name) ~= "string" then
-      error("headers: names must be strings, got " .. tostring(name), level)
+      error("headers: names must be strings, got " .. errors.quote(name), level)
     end
     names[#names + 1] = name
   end

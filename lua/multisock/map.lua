@@ -11,7 +11,7 @@ local OPTIONS = { concurrency = true, on_error = true, progress = true }
 
 local function bad_option(what, name, expected, value)
   errors.misuse(("%s: option '%s': %s expected, got %s"):format(what, name, expected,
-    tostring(value)))
+    errors.quote(value)))
 end
 
 local function check_options(what, options)
@@ -20,7 +20,7 @@ local function check_options(what, options)
   end
   for name in pairs(options) do
     if not OPTIONS[name] then
-      errors.misuse(("%s: unknown option %q"):format(what, tostring(name)))
+      errors.misuse(("%s: unknown option %s"):format(what, errors.quote(name)))
     end
   end
   local concurrency = options.concurrency

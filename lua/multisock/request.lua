@@ -142,7 +142,8 @@ local function check_framing(body, given)
     if not body then
       error("headers: Transfer-Encoding, but there is no body", 0)
     elseif not coding:lower():find("%f[%w]chunked%s*$") then
-      error(("headers: Transfer-Encoding is %q, but must end with \"chunked\""):format(coding), 0)
+      error(("headers: Transfer-Encoding is %s, but must end with \"chunked\""):format(
+        errors.quote(coding)), 0)
     end
   elseif length then
     local number = length:find("^%d+$") and tonumber(length)
@@ -359,11 +360,11 @@ end
 
 --- The URL as text, user name and password removed.
 function Request:url()
-  return errors.redact_url(self.target.text)
+  return errors.without_user(self.target.text)
 end
 
 function Request:__tostring()
-  return "multisock.request (" .. self.method .. " " .. self:url() .. ")"
+  return "multisock.request (" .. self.method .. " " .. errors.redact_url(self.target.text) .. ")"
 end
 
 ---- What a request means to an easy handle -----------------------------------

@@ -70,7 +70,7 @@ function computed.history()
 end
 
 function computed:url()
-  return errors.redact_url((self._known or self.request).target.text)
+  return errors.without_user((self._known or self.request).target.text)
 end
 
 -- One that came the short way was made without.

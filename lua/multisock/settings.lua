@@ -22,7 +22,7 @@ local function expected(name, what, value)
     end
   end
   error(("option '%s': %s expected, got %s"):format(name, what,
-    type(value) == "string" and ("%q"):format(value) or values.describe(value)), 0)
+    type(value) == "string" and errors.quote(value) or values.describe(value)), 0)
 end
 
 local function boolean(name, value)
@@ -120,7 +120,7 @@ local function fields(checks)
     for key, given in pairs(value) do
       local check = checks[key]
       if check == nil then
-        error(("option '%s': unknown field %q"):format(name, tostring(key)), 0)
+        error(("option '%s': unknown field %s"):format(name, errors.quote(key)), 0)
       end
       checked[key] = check(name .. "." .. tostring(key), given)
     end
@@ -247,7 +247,7 @@ function settings.derive(base, options)
   for name, value in pairs(options) do
     local check = settings.checks[name]
     if check == nil then
-      errors.misuse(("unknown option %q"):format(tostring(name)))
+      errors.misuse("unknown option " .. errors.quote(name))
     end
     local ok, checked = pcall(check, name, value)
     if not ok then

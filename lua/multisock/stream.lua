@@ -40,8 +40,7 @@ local function describe(self, err)
     return err                      -- a callback raised something of its own
   end
   local request = self.request
-  err.url = err.url or request:url()
-  err.message = errors.redact_message(err.message)
+  err.url = err.url or errors.redact_url(request.target.text)
   if self.host.pin then
     err.message = pins.reveal(err.message, request.target.host)
   end

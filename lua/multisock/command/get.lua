@@ -6,7 +6,6 @@ local command = require("multisock.command")
 local errors = require("multisock.errors")
 local names = require("multisock.command.names")
 local targets = require("multisock.targets")
-local text = require("multisock.command.text")
 
 local get = {}
 
@@ -52,8 +51,8 @@ local function no_scheme(url)
   if url:find("^%a[%w+.-]*://") then
     return nil
   end
-  return ("'%s' has no scheme: write https://%s"):format(text.clean(url, "?"),
-    text.clean(url:gsub("^/+", ""), "?"))
+  return ("'%s' has no scheme: write https://%s"):format(errors.redact_text(url),
+    errors.redact_text(url:gsub("^/+", "")))
 end
 
 -- Adds the URLs of a file. One without scheme is a failure of its own, that

@@ -1,5 +1,6 @@
 -- What a terminal shows while files arrive: a line for each that is active and
 -- one for all of them, drawn over the ones before.
+local errors = require("multisock.errors")
 local text = require("multisock.command.text")
 
 local progress = {}
@@ -84,7 +85,8 @@ end
 local function file_lines(jobs, rates, columns)
   local tails, names, widest = {}, {}, 0
   for i, job in ipairs(jobs) do
-    tails[i], names[i] = file_fields(job, rates[i], columns), text.clean(job.wanted or job.url, "?")
+    tails[i] = file_fields(job, rates[i], columns)
+    names[i] = job.wanted and text.clean(job.wanted, "?") or errors.redact_url(job.url)
     widest = math.max(widest, #tails[i])
   end
   local fitted = text.fit_apart(names, columns - widest)

@@ -13,7 +13,7 @@ local MOST_NOTES = 20
 local WIDEST_URL = 48
 
 local function shown_url(job)
-  return text.clean(errors.redact_url(job.url), "?")
+  return errors.redact_url(job.url)
 end
 
 --- The message of an error in one line, with where the partial file is.
@@ -22,7 +22,7 @@ function report.reason(job)
   if job.part_left then
     message = ("%s (%s in %s)"):format(message, text.size(job.size), job.part)
   end
-  return (text.clean(message, " "))
+  return (text.clean(message, "?"))
 end
 
 --- What was done, in one line.

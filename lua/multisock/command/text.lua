@@ -1,5 +1,7 @@
 -- Text for people: sizes and times, and how wide it is on a terminal. Names
 -- and messages come from strangers, so what could steer a terminal is taken out.
+local core = require("multisock.core")
+
 local text = {}
 
 ---- UTF-8, by hand because Lua 5.1 and 5.2 have nothing for it -----------------
@@ -31,13 +33,6 @@ local function decode(s, i)
     return nil, 1
   end
   return code, count + 1
-end
-
--- Control characters, and those that change the order or place of others.
-local function is_control(code)
-  return code < 32 or (code >= 127 and code < 160)
-    or (code >= 0x200B and code <= 0x200F) or (code >= 0x2028 and code <= 0x202E)
-    or (code >= 0x2060 and code <= 0x206F) or code == 0xFEFF
 end
 
 -- Ranges of characters that take two columns: East Asian ones and emoji.
@@ -93,20 +88,7 @@ end
 
 --- The text with `substitute` in place of every control character and every
 -- byte that is no UTF-8.
-function text.clean(s, substitute)
-  local pieces = {}
-  local i = 1
-  if is_plain(s) then
-    return s
-  end
-  while i <= #s do
-    local code, length = decode(s, i)
-    local bad = code == nil or is_control(code)
-    pieces[#pieces + 1] = bad and substitute or s:sub(i, i + length - 1)
-    i = i + length
-  end
-  return table.concat(pieces)
-end
+text.clean = core.plain
 
 --- The beginning of the text in at most so many bytes, no character cut in two.
 function text.head(s, bytes)
