@@ -260,7 +260,7 @@ describe("map", function()
     assert.matches("map: function expected, got string", failure(ms.map, {}, "x"))
     assert.matches("map: table of options expected", failure(ms.map, {}, print, 3))
     assert.matches('map: unknown option "concurency"', failure(ms.map, {}, { concurency = 3 }))
-    assert.matches("option 'on_error'.*got "no"", failure(ms.map, {}, { on_error = "no" }))
+    assert.matches("option 'on_error'.*got \"no\"", failure(ms.map, {}, { on_error = "no" }))
     assert.matches("option 'progress': function expected, got 1", failure(ms.map, {},
       { progress = 1 }))
     for _, bad in ipairs({ 0, 1.5, -1, "x", 0 / 0 }) do
