@@ -5,6 +5,7 @@
 #include "multi.h"
 #include "receiver.h"
 #include "snapshot.h"
+#include "upload.h"
 
 #include <errno.h>
 #include <string.h>
@@ -56,8 +57,8 @@ static uint64_t check_ms(lua_State *L, int idx)
 @param name "high_water" "max_body" "max_headers" (bytes), "first_byte" (seconds
 after which a transfer without an answer is late; nil: never), or "buffering"
 "chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded"
-"upgrades" "heats" "once" (booleans), see receiver.h; "version": version() is
-asked for, with verbose and debugfunction, which have to be free
+"upgrades" "heats" "once" "rewinds" (booleans), see receiver.h; "version":
+version() is asked for, with verbose and debugfunction, which have to be free
 @param value
 @return self */
 static int easy_gather(lua_State *L)
@@ -65,7 +66,7 @@ static int easy_gather(lua_State *L)
   static const char *const names[] = {
     "high_water", "max_body", "max_headers", "buffering", "chatty",
     "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
-    "upgrades", "heats", "once", "first_byte", "version", NULL
+    "upgrades", "heats", "once", "first_byte", "rewinds", "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -85,6 +86,7 @@ static int easy_gather(lua_State *L)
   case 11: receiver->heats = on; break;
   case 12: receiver->once = on; break;
   case 13: receiver->first_byte_ms = check_ms(L, 3); break;
+  case 14: receiver->rewinds = on; break;
   default: receiver_ask_version(easy); break;
   }
   lua_settop(L, 1);
@@ -117,6 +119,16 @@ static void push_reason(lua_State *L, Easy *easy)
     lua_pushliteral(L, "the server broke off its answer");
     lua_setfield(L, -2, "message");
     lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "retryable");
+    return;
+  }
+  if (receiver->body_gone && lua_istable(L, -1)) {
+    lua_pushfstring(L, "%s, and the body cannot be sent again from its start",
+                    receiver->heard ? "the server asks for the request again"
+                                    : "the connection was closed before an "
+                                      "answer came");
+    lua_setfield(L, -2, "message");
+    lua_pushboolean(L, !receiver->heard);
     lua_setfield(L, -2, "retryable");
     return;
   }
@@ -297,10 +309,21 @@ static int easy_feed(lua_State *L)
   else {
     size_t size;
     const char *bytes = luaL_checklstring(L, 2, &size);
-    if (!buffer_append(&receiver->feed, bytes, size))
+    if (!upload_feed(easy, bytes, size))
       return luaL_error(L, "not enough memory");
   }
-  lua_pushinteger(L, (lua_Integer)buffer_size(&receiver->feed));
+  lua_pushinteger(L, (lua_Integer)upload_waiting(receiver));
+  return 1;
+}
+
+/*** Whether the upload has to be read again from its start; asked once.
+@return boolean */
+static int easy_rewound(lua_State *L)
+{
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
+  lua_pushboolean(L, receiver->rewound);
+  receiver->rewound = false;
   return 1;
 }
 
@@ -470,6 +493,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "forget", easy_forget },     { "answer", easy_answer },
   { "take", easy_take },         { "ended", easy_ended },
   { "feed", easy_feed },         { "marks", easy_marks },
+  { "rewound", easy_rewound },
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },

@@ -204,10 +204,11 @@ static bool died_unasked(Easy *easy, Phase phase)
   return easy->receiver != NULL && easy->receiver->died;
 }
 
-static bool died_unread(Easy *easy, Phase phase)
+/* See upload.c. */
+static bool body_is_gone(Easy *easy, Phase phase)
 {
   (void)phase;
-  return easy->receiver != NULL && repeat_has_died(easy);
+  return easy->receiver != NULL && easy->receiver->body_gone;
 }
 
 static bool answered_twice(Easy *easy, Phase phase)
@@ -291,8 +292,10 @@ static const struct Refinement {
        "protocol"),
   WHEN(ABORTED_BY_CALLBACK, "a kept connection died, and the request may not "
        "be sent again", died_unasked, "closed"),
-  WHEN(SEND_FAIL_REWIND, "a kept connection died, and the body cannot be read "
-       "again", died_unread, "closed"),
+  WHEN(ABORTED_BY_CALLBACK, "the request had to be sent again, and its body "
+       "cannot be", body_is_gone, "closed"),
+  WHEN(SEND_FAIL_REWIND, "the request had to be sent again, and its body "
+       "cannot be", body_is_gone, "closed"),
   WHEN(WRITE_ERROR, "the server broke off its answer", answered_twice,
        "closed"),
   WHEN(WRITE_ERROR, "max_body or max_headers was passed", over_cap,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "quirks.h"
+#include "upload.h"
 
 #define HIGH_WATER (256 * 1024)
 #define MAX_HEADERS (300 * 1024)
@@ -110,33 +111,7 @@ static size_t on_written(char *bytes, size_t one, size_t size, void *data)
   }
 }
 
-/* ---- Upload ---- */
-
-static size_t on_feed(char *bytes, size_t one, size_t room, void *data)
-{
-  Easy *easy = data;
-  Receiver *receiver = easy->receiver;
-  size_t size = buffer_size(&receiver->feed);
-  (void)one;
-  receiver_touch(easy);
-  if (size > room)
-    size = room;
-  if (size > 0) {
-    memcpy(bytes, buffer_head(&receiver->feed), size);
-    buffer_drop(&receiver->feed, size);
-    receiver->sent_bytes += (curl_off_t)size;
-    if (receiver->chatty)
-      receiver_tell(easy);
-    return size;
-  }
-  if (receiver->fed_all) {
-    receiver->sent = true;
-    return 0;
-  }
-  receiver->hungry = true;
-  receiver_tell(easy);
-  return CURL_READFUNC_PAUSE;
-}
+/* ---- The version ---- */
 
 /* libcurl tells the HTTP version with the answer, which may be a long time
    coming. But what it shows here begins with a request line that names the
@@ -210,8 +185,7 @@ void receiver_install(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_HEADERDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_written);
   (void)curl_easy_setopt(handle, CURLOPT_WRITEDATA, easy);
-  (void)curl_easy_setopt(handle, CURLOPT_READFUNCTION, on_feed);
-  (void)curl_easy_setopt(handle, CURLOPT_READDATA, easy);
+  upload_install(easy);
   (void)curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION,
                          repeat_on_connected);
   (void)curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);

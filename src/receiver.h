@@ -22,7 +22,8 @@ typedef struct Receiver {
   Buffer head;             /* the last header block, raw */
   Buffer body;             /* decoded bytes that nobody took yet */
   Buffer trailers;
-  Buffer feed;             /* upload bytes that libcurl did not take yet */
+  Buffer feed;             /* upload bytes that libcurl did not take yet, after
+                              `kept` ones that it did */
   curl_off_t received;     /* decoded bytes so far */
   curl_off_t max_body;     /* bytes; 0: none */
   curl_off_t sent_bytes;   /* upload bytes that libcurl took */
@@ -30,6 +31,7 @@ typedef struct Receiver {
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
   size_t head_bytes;       /* of all header blocks so far */
+  size_t kept;
   unsigned serial;         /* counts its transfers: a guard is for one */
   uint64_t active_ms;      /* uv_hrtime's clock at the last sign of life */
   uint64_t first_byte_ms;  /* how long after that the answer has to begin; 0:
@@ -46,6 +48,11 @@ typedef struct Receiver {
   bool sent;               /* the upload was read to its end */
   bool hungry;             /* libcurl waits for more to send */
   bool fed_all;            /* no more will come */
+  bool begun;              /* the beginning of the upload is not kept */
+  bool rewinds;            /* Lua can read the upload again */
+  bool rewound;            /* it has to */
+  bool body_gone;          /* it was to be sent again, and could not be */
+  bool refused;            /* then: the server has not looked at it */
   bool auth_rounds;        /* a 401 or 407 may be followed by another */
   bool upgrades;           /* 101 is an answer: the request asks for it */
   bool lied;               /* it named a version that was not spoken */
@@ -93,6 +100,9 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
 /* Whether it was ended because a connection has died, and libcurl would have
    sent the request again, or could not. */
 bool repeat_has_died(const Easy *easy);
+
+/* Whether the server has said that it did not look at the last try. */
+bool repeat_was_refused(const Easy *easy);
 
 /* How often the server may have got (a part of) the request. */
 int repeat_attempts(const Easy *easy);

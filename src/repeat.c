@@ -6,6 +6,7 @@
 
 #include "multi.h"
 #include "receiver.h"
+#include "upload.h"
 
 static long info_long(const Easy *easy, CURLINFO info)
 {
@@ -30,7 +31,7 @@ static bool has_sent(const Easy *easy)
 /* HTTP/2 and 3 tell which requests were not looked at (REFUSED_STREAM, GOAWAY,
    HTTP_1_1_REQUIRED): libcurl sends those again without a complaint. A request
    on a new connection is sent again for that reason alone. */
-static bool was_refused(const Easy *easy)
+bool repeat_was_refused(const Easy *easy)
 {
   if (!easy->receiver->tried_kept)
     return true;
@@ -47,7 +48,7 @@ static bool may_try_again(Easy *easy)
     return true;
   receiver->tries++;
   receiver->tried_at = bytes_sent(easy);
-  if (was_refused(easy))
+  if (repeat_was_refused(easy))
     return true;
   if (receiver->once || receiver->repeated) {
     receiver->died = true;
@@ -95,6 +96,8 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
     }
     else if (!may_try_again(easy))
       return CURL_PREREQFUNC_ABORT;
+    if (!upload_begin(easy))
+      return CURL_PREREQFUNC_ABORT;
     receiver->heard = false;
   }
   choose_connection(easy, &place);
@@ -113,10 +116,7 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
 
 bool repeat_has_died(const Easy *easy)
 {
-  const Receiver *receiver = easy->receiver;
-  return receiver->died ||
-         (easy->result == CURLE_SEND_FAIL_REWIND && receiver->connected &&
-          !receiver->heard);
+  return easy->receiver->died;
 }
 
 int repeat_attempts(const Easy *easy)
@@ -128,5 +128,6 @@ int repeat_attempts(const Easy *easy)
 bool repeat_is_risky(const Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
-  return receiver->once && (receiver->tries > 0 || has_sent(easy));
+  return receiver->once && !receiver->refused &&
+         (receiver->tries > 0 || has_sent(easy));
 }

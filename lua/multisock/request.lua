@@ -374,28 +374,21 @@ end
 local HAS_LENGTH = { POST = true, PUT = true, PATCH = true }
 
 local function apply_body(easy, self)
-  local body = self.body
+  local body, web = self.body, self.target.web
+  if web and self.method ~= "POST" then
+    easy:setopt("customrequest", self.method)
+  end
   if body.bytes then
     easy:setopt("postfields", body.bytes)
-    if self.method ~= "POST" and self.target.web then
-      easy:setopt("customrequest", self.method)
-    end
     return
   end
   easy:gather("sending", true)
-  if self.method == "POST" and self.target.web then
-    easy:setopt("post", 1)
-    if body.size then
-      easy:setopt("postfieldsize_large", body.size)
-    end
-    return
-  end
-  easy:setopt("upload", 1)
+  easy:gather("rewinds", body.rewind ~= nil)
+  -- A PUT, too, is a POST to libcurl: before 8.7 it does not end the empty chunks of
+  -- a PUT that only asks how to authenticate.
+  easy:setopt(web and "post" or "upload", 1)
   if body.size then
-    easy:setopt("infilesize_large", body.size)
-  end
-  if self.method ~= "PUT" and self.target.web then
-    easy:setopt("customrequest", self.method)
+    easy:setopt(web and "postfieldsize_large" or "infilesize_large", body.size)
   end
 end
 

@@ -202,36 +202,49 @@ local function fail_upload(self, err, is_length)
   self:abort(err)
 end
 
+-- The next piece of the body goes to libcurl. False at the end, or when it failed.
+local function upload_piece(self, body)
+  local ok, chunk = pcall(body.read)
+  if self.stopped or self.client.closed then
+    return false
+  elseif not ok then
+    fail_upload(self, chunk)
+    return false
+  end
+  self.given = self.given + #(chunk or "")
+  local fault = wrong_length(body, self.given, chunk == nil)
+  if fault then
+    fail_upload(self, fault, true)
+    return false
+  elseif chunk ~= "" then
+    self.easy:feed(chunk)
+    self.multi:resume(self.easy)
+  end
+  return chunk ~= nil
+end
+
 -- Gives libcurl the upload as it asks for it. A task of its own: what a
--- generator waits for may hold up neither an early answer nor a limit.
+-- generator waits for may hold up neither an early answer nor a limit. One that
+-- can be read again may have to be, until there is an answer.
 local function run_upload(self)
   local easy, who, body = self.easy, scheduler.waiter(), self.body
-  local given = 0
-  while not self.stopped do
+  local more = true
+  while not self.stopped and not self.client.closed do
+    if easy:rewound() then
+      body.rewind()
+      self.given, more = 0, true
+    end
     -- When all is given that was promised, libcurl does not ask whether it was all.
-    if easy:marks() or given == body.size then
-      local ok, chunk = pcall(body.read)
-      if self.stopped or self.client.closed then
-        return
-      elseif not ok then
-        return fail_upload(self, chunk)
-      end
-      given = given + #(chunk or "")
-      local fault = wrong_length(body, given, chunk == nil)
-      if fault then
-        return fail_upload(self, fault, true)
-      elseif chunk ~= "" then
-        easy:feed(chunk)
-        self.multi:resume(easy)
-      end
-      if chunk == nil then
-        self.uploader = nil
-        return
-      end
-    else
+    if more and (easy:marks() or self.given == body.size) then
+      more = upload_piece(self, body)
+      self.all_given = not more
+    elseif more or body.rewind and not self.answered then
       scheduler.park(who)
+    else
+      break
     end
   end
+  self.uploader = nil
 end
 
 local function call_progress(self, last)
@@ -519,15 +532,18 @@ function Stream:answer(status, err)
     self.host:learn(self.host.http1 or core.snapshot(easy:snapshot(), "http_version") or "1.1")
   end
   owners[easy] = self
+  self.answered = true
   if easy:ended() ~= false then
     self:leave()
+  elseif self.uploader and self.all_given then
+    scheduler.wake(self.uploader)   -- it stayed for another try
   end
   return status
 end
 
 --- Starts the task that sends the request's body.
 function Stream:start_upload(body)
-  self.body = body
+  self.body, self.given = body, 0
   self.uploader = tasks.spawn(run_upload, self)
 end
 

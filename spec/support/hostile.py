@@ -386,6 +386,37 @@ async def answer(x):
     await x.raw(b"".join([piece async for piece in x.body()]))
 
 
+@route("/digest", reads_body=True)
+async def ask_for_digest(x):
+    """401 with a challenge, which is not checked, before the body (`early` 1) or
+    after it; then as /upload."""
+    if x.header("authorization").startswith("Digest "):
+        await upload(x)
+        return
+    challenge = [("WWW-Authenticate", 'Digest realm="r", nonce="n", qop="auth"')]
+    if x.number("early", 0):
+        await x.answer(401, "who are you?\n", challenge)
+    async for _ in x.body():
+        pass
+    if not x.started:
+        await x.answer(401, "who are you?\n", challenge)
+
+
+@route("/dies-kept", reads_body=True)
+async def dies_kept(x):
+    """As /upload, for the first request of a connection; RST after `after` (1)
+    bytes of the body of a later one."""
+    left = x.number("after", 1)
+    if x.connection.count == 1:
+        await upload(x)
+        return
+    async for piece in x.body():
+        left -= len(piece)
+        if left <= 0:
+            break
+    x.reset()
+
+
 @route("/upload", reads_body=True)
 async def upload(x):
     """Reads the body; answers its length and SHA-256."""

@@ -16,6 +16,15 @@ asks for HTTP/1.1 gets "over 1.1" for every answer.
     /hold?n=N      no answer before N requests with this URL wait, on whatever
                    connections; then "held" for all
     /stall         nothing
+    /upload        200 with the request's body, of a long one with its length,
+                   when it has ended
+    /refuse-upload?n=N  the same, but for the first N times: RST_STREAM with
+                   REFUSED_STREAM when `after` bytes (1) of the body have come
+    /goaway-upload?n=N  the same with a GOAWAY that says that it was not
+                   processed, and a close
+    /early?status=S  S (200) at once, "early" (`bytes` bytes of it) without a
+                   Content-Length unless `length` is 1; then the body is read
+                   on, or, with `reset` 1, ended by RST_STREAM with NO_ERROR
     /count         how often each path was asked for, as lines "path count"
 """
 import asyncio
@@ -40,9 +49,25 @@ LATE_ERRORS = {
 }
 
 
+class Upload:
+    """A request whose body is read. It ends the first tries of its URL."""
+    def __init__(self, path, query, first):
+        def number(name, default):
+            return int(query.get(name, [default])[0])
+        self.body = b""
+        self.refusal = path if first else None
+        self.after = number("after", 1)
+        self.answered = path == "/early"
+        self.status = number("status", 200)
+        self.count = number("bytes", 5)
+        self.length = number("length", 0)
+        self.reset = number("reset", 0)
+
+
 class Connection(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
+        self.uploads = {}
         tls = transport.get_extra_info("ssl_object")
         self.h2 = None
         if tls.selected_alpn_protocol() != "h2":
@@ -70,6 +95,16 @@ class Connection(asyncio.Protocol):
         for event in events:
             if isinstance(event, h2.events.RequestReceived):
                 self.request(event.stream_id, dict(event.headers))
+            elif isinstance(event, h2.events.DataReceived):
+                self.h2.acknowledge_received_data(
+                    event.flow_controlled_length, event.stream_id)
+                self.upload_data(event.stream_id, event.data)
+            elif isinstance(event, h2.events.StreamEnded):
+                self.upload_end(event.stream_id)
+            elif isinstance(event, h2.events.StreamReset):
+                self.uploads.pop(event.stream_id, None)
+            if self.transport.is_closing():
+                return
         if not self.transport.is_closing():
             self.flush()
 
@@ -102,11 +137,46 @@ class Connection(asyncio.Protocol):
             HELD[target].append((self, stream))
             if len(HELD[target]) == number:
                 release(HELD.pop(target))
+        elif url.path in ("/upload", "/refuse-upload", "/goaway-upload"):
+            self.uploads[stream] = Upload(url.path, parse_qs(url.query), first)
+        elif url.path == "/early":
+            self.early(stream, Upload(url.path, parse_qs(url.query), False))
         elif url.path == "/count":
             self.answer(stream, "".join(
                 "%s %d\n" % pair for pair in COUNT.items()))
         elif url.path != "/stall":
             self.answer(stream, "ok")
+
+    def early(self, stream, upload):
+        head = [(":status", str(upload.status))]
+        if upload.length:
+            head.append(("content-length", str(upload.count)))
+        self.h2.send_headers(stream, head)
+        self.h2.send_data(stream, (b"early" * upload.count)[:upload.count],
+                          end_stream=True)
+        if upload.reset:
+            self.h2.reset_stream(stream, h2.errors.ErrorCodes.NO_ERROR)
+        else:
+            self.uploads[stream] = upload
+
+    def upload_data(self, stream, data):
+        upload = self.uploads.get(stream)
+        if upload is None:
+            return
+        upload.body += data
+        if upload.refusal is None or len(upload.body) < upload.after:
+            return
+        del self.uploads[stream]
+        if upload.refusal == "/refuse-upload":
+            self.h2.reset_stream(stream, h2.errors.ErrorCodes.REFUSED_STREAM)
+        else:
+            self.go_away(stream - 2)
+
+    def upload_end(self, stream):
+        upload = self.uploads.pop(stream, None)
+        if upload is not None and not upload.answered:
+            body = upload.body.decode("latin-1")
+            self.answer(stream, body if len(body) < 1000 else str(len(body)))
 
     def answer(self, stream, body):
         self.h2.send_headers(stream, [

@@ -182,6 +182,7 @@ class Connection(asyncio.StreamReaderProtocol):
         self.stats = stats
         self.doomed = False     # the next request gets a close for an answer
         self.idle_closes = 0    # /close-idle answers given so far
+        self.count = 0          # requests so far
         self.task = None
 
     def _begin(self, reader, writer):
@@ -225,6 +226,7 @@ class Connection(asyncio.StreamReaderProtocol):
             return False
         if self.doomed:
             return False
+        self.count += 1
         handler, reads_body = self.routes.get(exchange.path, (missing, False))
         if not exchange.path.startswith("/stats"):
             self.stats.requested(exchange.path)

@@ -1,0 +1,27 @@
+/* The request's body on its way from Lua to libcurl. Used by receiver.c,
+   repeat.c and easy_transfer.c. */
+#ifndef MULTISOCK_UPLOAD_H
+#define MULTISOCK_UPLOAD_H
+
+#include "easy.h"
+
+#pragma GCC visibility push(hidden)
+
+struct Receiver;
+
+/* Gives the handle its read and seek callbacks. */
+void upload_install(Easy *easy);
+
+/* Before each request of a transfer: whether its body begins with its first
+   byte, again. */
+bool upload_begin(Easy *easy);
+
+/* More of it has come from Lua; false: out of memory. */
+bool upload_feed(Easy *easy, const char *bytes, size_t size);
+
+/* Bytes that libcurl has not taken. */
+size_t upload_waiting(const struct Receiver *receiver);
+
+#pragma GCC visibility pop
+
+#endif
