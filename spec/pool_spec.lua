@@ -10,7 +10,7 @@ local function new_pool(idle, files)
       close = function(self) self.closed = true end,
       is_warm = function(self) return self.warm end,
     }
-  end, idle, files or 20000)
+  end, function(multi) multi:close() end, idle, files or 20000)
   return made, given, shared
 end
 
@@ -44,6 +44,32 @@ describe("a pool", function()
     assert.equal(made[7], made:assign(true))
   end)
 
+  it("goes when another one has replaced it and nothing runs in it", function()
+    local old = new_pool()
+    local used, unused = old:assign(true), nil
+    for _ = 1, 20 do
+      unused = old:assign(true)
+    end
+    local apart = old:assign(true, true, "another file")
+    local made = new_pool()
+    made:replace(old)
+    assert.is_true(made:is_current(made:assign(true)))
+    assert.is_false(made:is_current(used))
+    assert.is_false(made:is_current(apart))
+    made:unassign(apart)
+    local newest = new_pool()
+    newest:replace(made)
+    for _, multi in ipairs(old) do
+      for _ = 1, old.handles[multi] do
+        assert.is_nil(used.closed)
+        newest:unassign(multi)
+      end
+    end
+    assert.is_true(used.closed and unused.closed and apart.closed)
+    newest:close()
+    assert.is_true(made[1].closed and newest[1].closed)
+  end)
+
   it("keeps apart what must not share a connection", function()
     local made, _, shares = new_pool(5)
     local alone = made:assign(true)
@@ -55,7 +81,7 @@ describe("a pool", function()
     assert.equal(pool.keeps_apart, shared ~= alone)
     assert.equal(pool.keeps_apart, made:is_shared(shared))
     assert.same(pool.keeps_apart and { false, true } or { true }, shares)
-    made:close(function(multi) multi:close() end)
+    made:close()
     assert.is_true(alone.closed and shared.closed)
   end)
 
@@ -100,7 +126,7 @@ describe("a pool", function()
       made:assign(false, true, "c" .. i)
     end
     assert.equal(made:assign(false, true), made:assign(false, true, "d"))
-    made:close(function(multi) multi:close() end)
+    made:close()
     assert.is_true(one.closed and other.closed and made[1].closed)
     -- Where idle connections are limited there is one multi.
     made = new_pool(5)
@@ -133,7 +159,7 @@ describe("a pool", function()
     for _ = 1, 200 do
       made:assign(true)
     end
-    made:close(function(multi) multi:close() end)
+    made:close()
     for i = 1, #made do
       assert.is_true(made[i].closed)
     end

@@ -96,9 +96,8 @@ static int prereq_body(lua_State *L)
 static int on_prereq(void *data, char *peer, char *local, int peer_port,
                      int local_port)
 {
-  UvPlace place = { peer, peer_port, local_port };
   Prereq call;
-  if (!easy_use(data, &place))
+  if (!easy_use(data, peer, peer_port, local_port))
     return CURL_PREREQFUNC_OK;     /* libcurl will try another connection */
   call.peer = peer;
   call.local = local;

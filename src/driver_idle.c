@@ -204,6 +204,15 @@ static bool has_news(const Watch *watch)
          (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
+/* Whether an idle connection is not to be trusted. */
+static bool is_unfit(const Watch *watch, const UvPlace *place)
+{
+  if (!watch->served || watch->uses != NULL || watch->hung_up)
+    return false;
+  return time(NULL) - watch->idle_since > place->max_idle ||
+         (watch->http1 && watch->driver->reuses_talking && has_news(watch));
+}
+
 bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place)
 {
   Watch *watch = find_by_port(driver, place);
@@ -218,10 +227,11 @@ bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place)
   use->kept = watch->served || watch->uses != NULL;
   use->http1 = watch->http1;
   watch->has_read = true;          /* the connection stands */
-  use_join(use, watch);
-  if (watch->http1 && !watch->hung_up && driver->reuses_talking &&
-      has_news(watch))
+  if (again)
+    watch->idle_since = time(NULL);
+  if (is_unfit(watch, place))
     hang_up(watch);
+  use_join(use, watch);
   return !watch->hung_up;
 }
 
@@ -239,6 +249,7 @@ void uvdriver_unuse(UvUse *use, bool http1)
   use_leave(use);
   watch->served = true;
   watch->http1 = http1;
+  watch->idle_since = time(NULL);
   if (http1 && watch->wanted == 0 && watch->polling && !watch->hung_up)
     watch_listen(watch);
 }

@@ -3,6 +3,8 @@
 #ifndef MULTISOCK_DRIVER_PRIVATE_H
 #define MULTISOCK_DRIVER_PRIVATE_H
 
+#include <time.h>
+
 #include "driver_uv.h"
 
 #pragma GCC visibility push(hidden)
@@ -34,6 +36,7 @@ typedef struct Watch {
   UvUse *uses;             /* transfers that use it now */
   struct Watch *next_of_port;
   int local_port;          /* 0: not known yet; -1: none */
+  time_t idle_since;       /* the clock on the wall */
   bool served;             /* a transfer has ended on it */
   bool http1;              /* and was one of HTTP/1 */
   bool hung_up;            /* shut down; libcurl does not know yet */

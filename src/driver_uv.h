@@ -96,6 +96,7 @@ typedef struct UvUse {
 typedef struct UvPlace {
   const char *peer;
   int peer_port, local_port;
+  long max_idle;           /* seconds: CURLOPT_MAXAGE_CONN of the transfer */
 } UvPlace;
 
 /* From CURLOPT_PREREQFUNCTION, for each request of a transfer: then the driver

@@ -144,18 +144,18 @@ void easy_push_error(lua_State *L, Easy *easy, CURLcode code)
 
 /* ---- Life ---- */
 
-bool easy_use(Easy *easy, const UvPlace *place)
+bool easy_use(Easy *easy, const char *peer, int peer_port, int local_port)
 {
-  return easy->driver == NULL || uvdriver_use(easy->driver, &easy->use, place);
+  UvPlace place = { peer, peer_port, local_port, easy->max_idle };
+  return easy->driver == NULL || uvdriver_use(easy->driver, &easy->use, &place);
 }
 
 /* One that must not be used was shut down: libcurl takes another. */
 static int on_prereq(void *data, char *peer, char *local, int peer_port,
                      int local_port)
 {
-  UvPlace place = { peer, peer_port, local_port };
   (void)local;
-  (void)easy_use(data, &place);
+  (void)easy_use(data, peer, peer_port, local_port);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -325,6 +325,7 @@ Easy *easy_wrap(lua_State *L, CURL *handle)
     luaL_error(L, "not enough memory");
   }
   easy->callbacks = callbacks_thread(L);
+  easy->max_idle = EASY_MAX_IDLE;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
   lua_pushvalue(L, -2);
   lua_rawsetp(L, -2, easy);

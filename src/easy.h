@@ -30,6 +30,9 @@ typedef struct EasyList {
   CURLoption option;
 } EasyList;
 
+/* libcurl's default. */
+#define EASY_MAX_IDLE 118
+
 typedef struct Easy {
   CURL *handle;
   lua_State *callbacks;    /* the thread on which callbacks run */
@@ -51,6 +54,7 @@ typedef struct Easy {
                               -1: the user's */
   Deadline first_byte;     /* when to look whether it is answered */
   const void *target;      /* whose URL it was last set to, see shortcut.c */
+  long max_idle;           /* CURLOPT_MAXAGE_CONN, in seconds */
   UvUse use;               /* the connection that it uses */
   struct Multi **home;     /* userdata of the multi that has its connection,
                               which its values keep alive */
@@ -127,7 +131,7 @@ void easy_set_basics(Easy *easy);
 void easy_set_driver(Easy *easy, struct UvDriver *driver);
 
 /* To be called from CURLOPT_PREREQFUNCTION, see uvdriver_use. */
-bool easy_use(Easy *easy, const UvPlace *place);
+bool easy_use(Easy *easy, const char *peer, int peer_port, int local_port);
 
 /* Sets that function to one that does only this. */
 void easy_set_prereq(Easy *easy);

@@ -73,6 +73,7 @@ int easy_duphandle(lua_State *L)
   copy->trailers = easy->trailers;
   callbacks_copy_guard(easy, copy);
   copy->connect_only = easy->connect_only;
+  copy->max_idle = easy->max_idle;
   callbacks_adopt(L, copy, 4);
   if (!options_copy_lists(easy, copy))
     return luaL_error(L, "not enough memory");
@@ -118,6 +119,7 @@ int easy_twin(lua_State *L)
   twin = easy_wrap(L, handle);
   twin->driver = easy->driver;
   twin->cleartext_http2 = easy->cleartext_http2;
+  twin->max_idle = easy->max_idle;
   twin->http1_only = easy->http1_only;
   if (!receiver_attach_like(twin, easy) || !options_share_lists(easy, twin))
     return luaL_error(L, "not enough memory");

@@ -123,6 +123,8 @@ static void note_long(Easy *easy, CURLoption id, long number)
     easy->guard.http09 = number != 0;
   else if (id == CURLOPT_CONNECT_ONLY)
     easy->connect_only = number != 0;
+  else if (id == CURLOPT_MAXAGE_CONN)
+    easy->max_idle = number;
   if (id != CURLOPT_HTTP_VERSION)
     return;
   easy->cleartext_http2 = number == CURL_HTTP_VERSION_2_0 ||

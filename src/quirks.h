@@ -55,4 +55,11 @@ extern const Quirk quirks_all[];
 
 #pragma GCC visibility pop
 
+/* Before 8.9.0 there is no option for the count of keepalive's questions;
+   keepalive.c sets it on the socket. */
+static inline bool quirk_no_keepcnt(void)
+{
+  return compat_curl_version() < 0x080900;
+}
+
 #endif

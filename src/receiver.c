@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "keepalive.h"
 #include "quirks.h"
 #include "upload.h"
 
@@ -153,17 +154,15 @@ void receiver_unask_version(Easy *easy)
   (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGDATA, NULL);
 }
 
-/* ---- Connections of other versions ---- */
+/* ---- New sockets ---- */
 
 /* A server may answer a request of HTTP/2 with HTTP_1_1_REQUIRED; libcurl then
    opens a connection of HTTP/1.1 for it. Before 8.5 libcurl sends requests that
    may share a connection on this one too, busy as it is, and mixes their
    answers up. So it gets none: transfer.lua starts the request again where no
    others are. What an upload has taken cannot be taken again. */
-static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
+static int refuse_other_version(Easy *easy, curlsocktype purpose)
 {
-  Easy *easy = data;
-  (void)fd;
   if (purpose != CURLSOCKTYPE_IPCXN || easy->receiver->sending ||
       strstr(easy->message, "HTTP_1_1_REQUIRED") == NULL)
     return CURL_SOCKOPT_OK;
@@ -172,6 +171,13 @@ static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
   else
     easy->receiver->restarted = true;      /* see on_header */
   return CURL_SOCKOPT_ERROR;
+}
+
+static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
+{
+  keepalive_apply(fd);
+  return quirk_mixed_versions() ? refuse_other_version(data, purpose)
+                                : CURL_SOCKOPT_OK;
 }
 
 /* ---- Life ---- */
@@ -190,10 +196,8 @@ void receiver_install(Easy *easy)
                          repeat_on_connected);
   (void)curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  if (quirk_mixed_versions()) {
-    (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, on_socket);
-    (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, easy);
-  }
+  (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, easy);
 }
 
 void receiver_begin(Easy *easy)
@@ -227,7 +231,7 @@ void receiver_reset(Receiver *receiver)
   buffer_clear(&receiver->feed);
 }
 
-bool receiver_attach(Easy *easy)
+static bool attach(Easy *easy)
 {
   if (easy->receiver == NULL)
     easy->receiver = calloc(1, sizeof *easy->receiver);
@@ -244,9 +248,17 @@ bool receiver_attach(Easy *easy)
   return true;
 }
 
+bool receiver_attach(Easy *easy)
+{
+  if (!attach(easy))
+    return false;
+  keepalive_set(easy->handle);
+  return true;
+}
+
 bool receiver_attach_like(Easy *easy, const Easy *model)
 {
-  if (!receiver_attach(easy))
+  if (!attach(easy))
     return false;
   easy->receiver->high_water = model->receiver->high_water;
   easy->receiver->max_headers = model->receiver->max_headers;

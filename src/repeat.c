@@ -60,10 +60,9 @@ static bool may_try_again(Easy *easy)
 
 /* Connections of one age die together: what is sent again is sent on a new
    one. */
-static void choose_connection(Easy *easy, const UvPlace *place)
+static void choose_connection(Easy *easy, bool fit)
 {
   Receiver *receiver = easy->receiver;
-  bool fit = easy_use(easy, place);
   receiver->tried_kept = easy->use.known
                            ? easy->use.kept
                            : info_long(easy, CURLINFO_NUM_CONNECTS) == 0;
@@ -84,7 +83,6 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
 {
   Easy *easy = data;
   Receiver *receiver = easy->receiver;
-  UvPlace place = { peer, peer_port, local_port };
   (void)local;
   if (receiver->connected) {
     /* Another request within the transfer: libcurl counts these, see
@@ -100,7 +98,7 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
       return CURL_PREREQFUNC_ABORT;
     receiver->heard = false;
   }
-  choose_connection(easy, &place);
+  choose_connection(easy, easy_use(easy, peer, peer_port, local_port));
   receiver->connected = true;
   if (easy->multi == NULL)
     return CURL_PREREQFUNC_OK;

@@ -82,6 +82,21 @@ function Client:get(url, options)
   return send(self, "GET", url, options)
 end
 
+local function new_pool(limits)
+  return pool.new(function(idle, shares)
+    local multi = assert(core.multi({
+      pipelining = shares and 2 or 0,
+      max_concurrent_streams = limits.streams or 100,
+      -- Idle ones hold descriptors too: the oldest make room for the next host.
+      maxconnects = idle,
+    }))
+    scheduler.loop().attach(multi)
+    return multi
+  end, function(multi)
+    scheduler.loop().close(multi)
+  end, limits.idle, admission.process_limit())
+end
+
 --- Ends its transfers and closes its connections. May be called again.
 function Client:close()
   if self.closed then
@@ -101,6 +116,21 @@ function Client:close()
 end
 
 Client.__close = Client.close
+
+--- Forgets all connections, and what names were resolved to: to be called when the
+-- network is another one. Transfers that run go on; their connections are closed
+-- when they are done.
+function Client:network_changed()
+  if self.closed then
+    errors.misuse("the client is closed")
+  end
+  for _, host in pairs(self.hosts) do
+    handles.forget(self, host)
+  end
+  local fresh = new_pool(self.limits)
+  fresh:replace(self.pool)
+  self.pool = fresh
+end
 
 function Client:__tostring()
   return "multisock.client (" .. (self.closed and "closed" or "open") .. ")"
@@ -126,19 +156,6 @@ local function make_limits(given)
   end
   limits.budget = admission.new_budget(limits.connections)
   return limits
-end
-
-local function new_pool(limits)
-  return pool.new(function(idle, shares)
-    local multi = assert(core.multi({
-      pipelining = shares and 2 or 0,
-      max_concurrent_streams = limits.streams or 100,
-      -- Idle ones hold descriptors too: the oldest make room for the next host.
-      maxconnects = idle,
-    }))
-    scheduler.loop().attach(multi)
-    return multi
-  end, limits.idle, admission.process_limit())
 end
 
 -- Whether a request with nothing but a URL needs nothing but a handle: no limit

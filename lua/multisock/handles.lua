@@ -122,7 +122,8 @@ end
 -- @param prepared boolean: it can serve a plain one as it is
 function handles.keep(client, host, easy, multi, prepared)
   local http1 = version_of(host)
-  if client.closed or host.http1 and client.pool:is_shared(multi)
+  if client.closed or not client.pool:is_current(multi)
+    or host.http1 and client.pool:is_shared(multi)
     or not host.gate:keep(easy, multi, prepared) then
     handles.close(client, host, easy, multi)
   elseif http1 and not host.http1 then

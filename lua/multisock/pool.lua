@@ -61,12 +61,14 @@ end
 --- Makes a pool: a list of multis, with
 -- @param new_multi function(idle, shares): a multi that keeps so many idle
 -- connections, and whether transfers may share one
+-- @param close_multi function(multi)
 -- @param idle? integer: idle connections that the user allows, in one multi then
 -- @param files integer: connections that the process can have
-function pool.new(new_multi, idle, files)
+function pool.new(new_multi, close_multi, idle, files)
   local most = idle and 1 or math.max(1, math.min(MOST_MEMBERS, math.floor(files / (2 * CROWD))))
   local self = setmetatable({
     new_multi = new_multi,
+    close_multi = close_multi,
     most = most,
     limited = idle ~= nil,
     -- Each multi bounds its idle connections by itself, so that all together
@@ -75,6 +77,7 @@ function pool.new(new_multi, idle, files)
     handles = {},                 -- how many belong to each multi
     trusting = {},                -- other pools, by what they trust
     trusted = 0,
+    retired = {},                 -- pools that this one has replaced
   }, Pool)
   add(self)
   return self
@@ -109,7 +112,7 @@ local function pool_for(self, trust)
     if self.limited or self.trusted >= MOST_TRUSTED then
       return self
     end
-    other = pool.new(self.new_multi, self.idle, self.idle)
+    other = pool.new(self.new_multi, self.close_multi, self.idle, self.idle)
     other.most = MOST_OF_TLS
     self.trusting[trust], self.trusted = other, self.trusted + 1
   end
@@ -143,20 +146,78 @@ function Pool:is_shared(multi)
   return multi == self.shared
 end
 
---- A handle of this multi is closed.
-function Pool:unassign(multi)
-  local owner = self
-  if self.handles[multi] == nil then
-    for _, other in pairs(self.trusting) do
-      owner = other.handles[multi] and other or owner
+-- The pool that this multi is a member of, of those that a pool has made.
+local function find_owner(self, multi)
+  if self.handles[multi] then
+    return self
+  end
+  for _, other in pairs(self.trusting) do
+    if other.handles[multi] then
+      return other
     end
   end
+end
+
+--- Whether new transfers may run in this multi.
+function Pool:is_current(multi)
+  return find_owner(self, multi) ~= nil
+end
+
+local function is_used(self)
+  for _, count in pairs(self.handles) do
+    if count > 0 then
+      return true
+    end
+  end
+  for _, other in pairs(self.trusting) do
+    if is_used(other) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Closes the pools of before that nothing runs in any more.
+local function close_retired(self)
+  local retired, left = self.retired, {}
+  for _, old in ipairs(retired) do
+    if is_used(old) then
+      left[#left + 1] = old
+    else
+      old:close()
+    end
+  end
+  self.retired = left
+end
+
+--- Takes the place of another pool. That one goes with all its connections as soon
+-- as no handle belongs to it.
+function Pool:replace(other)
+  for _, old in ipairs(other.retired) do
+    self.retired[#self.retired + 1] = old
+  end
+  other.retired = {}
+  self.retired[#self.retired + 1] = other
+  close_retired(self)
+end
+
+--- A handle of this multi is closed.
+function Pool:unassign(multi)
+  local owner = find_owner(self, multi)
+  if owner then
+    owner.handles[multi] = owner.handles[multi] - 1
+    return
+  end
+  for _, old in ipairs(self.retired) do
+    owner = owner or find_owner(old, multi)
+  end
   owner.handles[multi] = owner.handles[multi] - 1
+  close_retired(self)
 end
 
 --- Closes all multis, and with them all connections.
--- @param close function(multi)
-function Pool:close(close)
+function Pool:close()
+  local close = self.close_multi
   for i = 1, #self do
     close(self[i])
   end
@@ -164,7 +225,10 @@ function Pool:close(close)
     close(self.shared)
   end
   for _, other in pairs(self.trusting) do
-    other:close(close)
+    other:close()
+  end
+  for _, old in ipairs(self.retired) do
+    old:close()
   end
 end
 

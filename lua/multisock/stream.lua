@@ -551,7 +551,7 @@ end
 
 --- Ends everything that runs for a client that is being closed.
 function stream.close_client(client)
-  client.pool:close(scheduler.loop().close)
+  client.pool:close()
   for _, self in pairs(owners) do
     if self.client == client then
       self:abort(errors.new("cancelled", stream.CLIENT_CLOSED))
