@@ -48,15 +48,18 @@ void compat_open(lua_State *L)
   static const char *const names[] = { "pcall", "xpcall", "dofile" };
   size_t i;
   lua_newtable(L);
+  lua_pushglobaltable(L);
   for (i = 0; i < sizeof names / sizeof *names; i++) {
-    lua_getglobal(L, names[i]);
+    lua_pushstring(L, names[i]);
+    lua_rawget(L, -2);             /* a host may not have it, and raise */
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
       continue;
     }
     lua_pushboolean(L, 1);
-    lua_rawset(L, -3);
+    lua_rawset(L, -4);
   }
+  lua_pop(L, 1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &resumable_key);
 }
 

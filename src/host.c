@@ -1,10 +1,8 @@
 /* The adopted loop: see host.h. The host's uv_run calls our driver; once in
    each turn in which something happened that calls the function that Lua gave
    to on_turn. Nothing here runs, stops or closes the loop. */
-#define _GNU_SOURCE                /* dladdr */
 #include "host.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -230,25 +228,11 @@ const luaL_Reg host_methods[] = {
 
 /* ---- Life ---- */
 
-/* Lua 5.1 and LuaJIT unload a module before the host's loop, which runs on, has
-   called back for our handles. LuaRocks cannot link with -z nodelete. */
-static void stay_loaded(void)
-{
-#if defined(RTLD_NODELETE) && defined(RTLD_NOLOAD)
-  static const char here;
-  Dl_info info;
-  /* Not found: it is part of the program. The handle is never closed. */
-  if (dladdr(&here, &info) != 0 && info.dli_fname != NULL)
-    (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-#endif
-}
-
 Host *host_new(lua_State *L, Loop *loop, uv_loop_t *uv)
 {
   Host *host = calloc(1, sizeof *host);
   if (host == NULL)
     return NULL;
-  stay_loaded();
   host->loop = loop;
   host->forks = process_forks;
   compat_getuservalue(L, -1);

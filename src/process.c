@@ -1,10 +1,13 @@
 /* Called by every luaopen_multisock_core: see process.h. */
+#define _GNU_SOURCE                /* dladdr */
 #include "process.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 unsigned process_forks;
@@ -18,16 +21,45 @@ static void on_fork_in_child(void)
   process_forks++;
 }
 
+/* Lua unloads a module with its state, LuaRocks cannot link with -z nodelete,
+   and what is called later is in here: by signals, by a host's loop that runs
+   on. */
+static void stay_loaded(void)
+{
+#if defined(RTLD_NODELETE) && defined(RTLD_NOLOAD)
+  static const char here;
+  Dl_info info;
+  /* Not found: it is part of the program. The handle is never closed. */
+  if (dladdr(&here, &info) != 0 && info.dli_fname != NULL)
+    (void)dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+#endif
+}
+
+static void on_broken_pipe(int number)
+{
+  (void)number;                    /* the write says EPIPE */
+}
+
+/* A peer that went away must not end the process; what the host has set stays.
+   A handler, because children would inherit that a signal is ignored: exec
+   gives them the default instead. */
+static void survive_broken_pipes(void)
+{
+  struct sigaction action;
+  if (sigaction(SIGPIPE, NULL, &action) != 0 || action.sa_handler != SIG_DFL)
+    return;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = on_broken_pipe;
+  action.sa_flags = SA_RESTART;
+  (void)sigaction(SIGPIPE, &action, NULL);
+}
+
 static void init_once(void)
 {
-  struct sigaction current;
+  stay_loaded();
   /* Fails only without memory: then a forked child is not told apart. */
   (void)pthread_atfork(NULL, NULL, on_fork_in_child);
-  /* A peer that went away must not end the process; a handler that the host
-     has set stays. */
-  if (sigaction(SIGPIPE, NULL, &current) == 0 &&
-      current.sa_handler == SIG_DFL)
-    (void)signal(SIGPIPE, SIG_IGN);
+  survive_broken_pipes();
 }
 
 CURLcode process_init(bool host_has)

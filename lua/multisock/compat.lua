@@ -25,10 +25,35 @@ compat.close_coroutine = coroutine.close or function() end
 
 ---- Suspending ---------------------------------------------------------------
 
-local resume, yield = coroutine.resume, coroutine.yield
+-- Lua's own functions. The Lua module of nginx replaces them by some that look up
+-- the request of a coroutine: ours belong to no request, and outlive those that
+-- they began in. It keeps Lua's own under these names.
+local function own(name)
+  return rawget(coroutine, "_" .. name) or coroutine[name]
+end
+
+local create, resume, yield = own("create"), own("resume"), own("yield")
+compat.create, compat.yield = create, yield
+
+-- Of errors it passes the value on, without where it was raised.
+local function wrap(fn)
+  local co = create(fn)
+  local function check(ok, ...)
+    if not ok then
+      error((...), 0)
+    end
+    return ...
+  end
+  return function(...)
+    return check(resume(co, ...))
+  end
+end
+
+--- As coroutine.wrap.
+compat.wrap = rawget(coroutine, "_create") and wrap or coroutine.wrap
 
 -- Whether a coroutine may suspend inside pcall: not in PUC Lua 5.1.
-compat.yields_in_pcall = coroutine.wrap(function()
+compat.yields_in_pcall = compat.wrap(function()
   pcall(yield, true)
   return false
 end)()
@@ -119,8 +144,9 @@ function compat.finalizer(fn, argument)
   local function collected()
     fn(argument)
   end
-  if newproxy then -- luacheck: ignore 113
-    local proxy = newproxy(true) -- luacheck: ignore 113
+  local newproxy = rawget(_G, "newproxy")    -- Lua 5.1: tables have no __gc
+  if newproxy then
+    local proxy = newproxy(true)
     getmetatable(proxy).__gc = collected
     return proxy
   end

@@ -1,6 +1,7 @@
 -- Easy handles. One that has served a request waits with its host, beside the
 -- multi that has its connection (in the host's gate, gate.c). For a plain request
 -- after a plain one it needs nothing but the URL.
+local compat = require("multisock.compat")
 local core = require("multisock.core")
 local pool = require("multisock.pool")
 local request_module = require("multisock.request")
@@ -40,11 +41,11 @@ end
 -- The same on a stack of its own: it goes deep, and the stack of a task keeps the
 -- room that it needed once, ten thousand times when so many tasks wait. Between
 -- two calls it holds on to nothing.
-local configure_aside = coroutine.wrap(function(easy, request, http1, pin)
+local configure_aside = compat.wrap(function(easy, request, http1, pin)
   while true do
     local fine, ok, err = pcall(configure, easy, request, http1, pin)
     easy, request = nil, nil -- luacheck: ignore 311
-    easy, request, http1, pin = coroutine.yield(fine, ok, err)
+    easy, request, http1, pin = compat.yield(fine, ok, err)
   end
 end)
 

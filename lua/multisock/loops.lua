@@ -1,6 +1,7 @@
 -- Which event loop drives: chosen once, before the first use. Each loop is one
 -- file of loop/: either an adapter (a table as docs/loops.md describes it), which
 -- host.lua makes a loop of, or, for uv, the loop itself.
+local editor = require("multisock.editor")
 local host = require("multisock.host")
 
 local loops = {}
@@ -57,7 +58,7 @@ end
 
 -- Inside Neovim its own loop is the one that runs.
 local function usual()
-  return rawget(_G, "vim") and "luv" or "uv"
+  return editor.neovim() and "luv" or "uv"
 end
 
 local function load(name)

@@ -12,7 +12,7 @@ local timers = require("multisock.timers")
 local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
-local create, resume, yield = coroutine.create, compat.resume, coroutine.yield
+local create, resume, yield = compat.create, compat.resume, compat.yield
 local running_coroutine, may_suspend = compat.running_coroutine, compat.may_suspend
 local resume_woken, now = compat.resume_woken, core.now
 

@@ -4,6 +4,7 @@
 -- collected before can never be awaited, so on_error is told at once. Used by
 -- scheduler.lua and tasks.lua.
 local compat = require("multisock.compat")
+local editor = require("multisock.editor")
 
 local unobserved = {}
 
@@ -114,11 +115,11 @@ end
 local function print_error(what, err, traceback)
   local text = ("multisock: %s: %s\n%s"):format(what, tostring(err),
     traceback and traceback .. "\n" or "")
-  local editor = rawget(_G, "vim")
-  if editor then
+  local vim = editor.neovim()
+  if vim then
     -- Neovim: a message, because stderr is its screen.
-    editor.schedule(function()
-      editor.notify(text, editor.log.levels.ERROR)
+    vim.schedule(function()
+      vim.notify(text, vim.log.levels.ERROR)
     end)
   else
     io.stderr:write(text)

@@ -1,8 +1,9 @@
 -- libuv through luv: the loop of luvit and of Neovim, and of every script that
 -- requires luv. Its libuv need not be ours, so only luv's API is used.
 local compat = require("multisock.compat")
+local editor = require("multisock.editor")
 
-local host = rawget(_G, "vim")
+local host = editor.neovim()
 local uv = host and (host.uv or host.loop) or require("luv")
 
 local luv = { name = "luv" }
