@@ -13,8 +13,8 @@ test_dependencies = { "busted" }
 -- CMakeLists.txt knows what is built of which files, and names what is missing.
 build = {
   type = "command",
-  build_command = 'sh script/rock build "$(LUA)" "$(LUA_INCDIR)" "$(LIBDIR)"'
+  build_command = 'sh script/rock build multisock "$(LUA)" "$(LUA_INCDIR)" "$(LIBDIR)"'
     .. ' "$(LUADIR)" "$(BINDIR)"',
-  install_command = "sh script/rock install",
+  install_command = "sh script/rock install multisock",
 }
 test = { type = "busted" }

@@ -23,10 +23,10 @@ end
 local function count_all()
   local words = {}
   for _, word in ipairs(arg) do
-    words[#words + 1] = word:find("^spec") and word or nil
+    words[#words + 1] = (word:find("^spec") or word:find("^lcurl/spec")) and word or nil
   end
-  local pipe = assert(io.popen("find " .. (words[1] and table.concat(words, " ") or "spec")
-    .. " -name '*_spec.lua' 2>/dev/null"))
+  local where = words[1] and table.concat(words, " ") or "spec lcurl/spec"
+  local pipe = assert(io.popen("find " .. where .. " -name '*_spec.lua' 2>/dev/null"))
   local total = 0
   for path in pipe:lines() do
     total = total + count_specs(path)

@@ -8,7 +8,7 @@ unset LUA_INIT
 for version in 2 3 4; do
   unset "LUA_PATH_5_$version" "LUA_CPATH_5_$version" "LUA_INIT_5_$version"
 done
-export LUA_PATH="$root/lua/?.lua;$root/lua/?/init.lua;$root/?.lua;;"
+export LUA_PATH="$root/lua/?.lua;$root/lua/?/init.lua;$root/lcurl/lua/?.lua;$root/?.lua;;"
 
 # choose_lua NAME [LUA [BUILD]]: for which Lua to build and which to run. Each
 # has a build folder of its own.

@@ -291,8 +291,8 @@ describe("a header block that begins with a blank", function()
         or output, status })
     end)
 
-    it("is no harm to multisock.compat.lcurl", function()
-      local curl = require("multisock.compat.lcurl")
+    it("is no harm to lcurl", function()
+      local curl = require("lcurl")
       local bad = probe.raw(server, { text = FOLDED.space, close = 1 })
       local good = probe.raw(server, { text = GOOD["one header"][1] })
       local body = {}

@@ -18,7 +18,6 @@
 #include "plain.h"
 #include "poller.h"
 #include "process.h"
-#include "proxy.h"
 #include "quirks.h"
 #include "resume.h"
 #include "share.h"
@@ -181,9 +180,7 @@ static const luaL_Reg functions[] = {
   { "quirks", core_quirks },
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
-  { "proxy_type", proxy_new_type }, { "strerror", proxy_strerror },
   { "headers", headers_new },       { "number_text", number_text },
-  { "curl_version", proxy_curl_version },
   { NULL, NULL }
 };
 

@@ -19,7 +19,6 @@ static const char use[] =
   "local ms = require('multisock')\n"
   "assert(ms.run(function() ms.sleep(0) return 7 end) == 7)\n"
   "assert(require('multisock.core') and require('multisock') == ms)\n"
-  "assert(require('multisock.compat.lcurl.safe'))\n"
   "assert(debug.getinfo(ms.run).source == '@multisock/tasks.lua')\n";
 
 static lua_State *open_state(void)

@@ -97,10 +97,6 @@ local foreign, socket = pcall(require, "socket")
 function make.stranger()
   if chance(50) and foreign then
     values.keep("stranger", socket.udp())
-  else
-    local results = call("core.proxy_type", core.proxy_type,
-      { __index = {}, __name = values.word() })
-    if results[1] then values.keep("stranger", results[2]({})) end
   end
   values.keep("stranger", core.null)
 end
@@ -110,11 +106,7 @@ end
 local functions = {}
 
 functions.error = function() return { kind = values.word(), message = values.string() } end
-functions.strerror = function()
-  return one { "easy", "multi", "share", "url" }, values.integer()
-end
 functions.is_terminal = function() return one { 0, 1, 2, values.integer() } end
-functions.proxy_type = values.table
 functions.may_suspend = function() return coroutine.running() end
 functions.snapshot = function()
   local bytes = object("snapshot") or values.string()

@@ -1,6 +1,6 @@
 -- The calls of Lua-cURL 2 that Lua-cURLv3 has kept: easy_init, multi_init and
 -- share_init, with post, perform{writefunction=...} and names for flags.
-local events = require("multisock.compat.cURL.events")
+local events = require("cURL.events")
 
 -- An option whose values may be named.
 local function named(forward, curl, option, prefix, names)

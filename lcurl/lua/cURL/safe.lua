@@ -1,3 +1,3 @@
 -- The module `cURL.safe` of Lua-cURLv3 on multisock.core: what libcurl refuses is
 -- returned after nil; wrong arguments raise.
-return require("multisock.compat.cURL.layer")(require("multisock.compat.lcurl.safe"))
+return require("cURL.layer")(require("lcurl.safe"))

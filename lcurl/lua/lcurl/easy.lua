@@ -1,13 +1,13 @@
 -- Easy handles of Lua-cURLv3 on those of multisock.core.
 local core = require("multisock.core")
-local callbacks = require("multisock.compat.lcurl.callbacks")
-local constants = require("multisock.compat.lcurl.constants")
-local errors = require("multisock.compat.lcurl.errors")
-local mime = require("multisock.compat.lcurl.mime")
-local object = require("multisock.compat.lcurl.object")
-local options = require("multisock.compat.lcurl.options")
-local share = require("multisock.compat.lcurl.share")
-local url = require("multisock.compat.lcurl.url")
+local callbacks = require("lcurl.callbacks")
+local constants = require("lcurl.constants")
+local errors = require("lcurl.errors")
+local mime = require("lcurl.mime")
+local object = require("lcurl.object")
+local options = require("lcurl.options")
+local share = require("lcurl.share")
+local url = require("lcurl.url")
 
 local easy = {}
 
@@ -111,7 +111,7 @@ objects.mimepost = set_body("mimepost", function(where, position, value)
 end)
 
 objects.httppost = set_body("httppost", function(where, position, value)
-  return require("multisock.compat.lcurl.form").class.check(where, position, value)
+  return require("lcurl.form").class.check(where, position, value)
 end)
 
 -- ---- Infos ----

@@ -1,9 +1,9 @@
 -- MIME objects of Lua-cURLv3: a tree of parts that is described in Lua and given
 -- to libcurl as a whole, when a handle gets it and when it has changed since.
 local core = require("multisock.core")
-local constants = require("multisock.compat.lcurl.constants")
-local errors = require("multisock.compat.lcurl.errors")
-local object = require("multisock.compat.lcurl.object")
+local constants = require("lcurl.constants")
+local errors = require("lcurl.errors")
+local object = require("lcurl.object")
 
 local mime = {}
 

@@ -1,3 +1,3 @@
 -- The module `lcurl.safe` of Lua-cURLv3 on multisock.core: what libcurl refuses
 -- is returned after nil; wrong arguments raise.
-return require("multisock.compat.lcurl.binding")("return")
+return require("lcurl.binding")("return")

@@ -1,11 +1,11 @@
--- multisock.compat.lcurl: multi and share handles.
-local curl = require("multisock.compat.lcurl")
-local safe = require("multisock.compat.lcurl.safe")
+-- lcurl: multi and share handles.
+local curl = require("lcurl")
+local safe = require("lcurl.safe")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
-describe("multi handles of multisock.compat.lcurl", function()
+describe("multi handles of lcurl", function()
   local nginx, hostile
 
   setup(function()

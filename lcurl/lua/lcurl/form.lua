@@ -1,11 +1,10 @@
 -- Forms of Lua-cURLv3. libcurl has deprecated the interface that they were made
 -- for; here they are lists of MIME parts, which it has instead.
-local compat = require("multisock.compat")
-local callbacks = require("multisock.compat.lcurl.callbacks")
-local constants = require("multisock.compat.lcurl.constants")
-local errors = require("multisock.compat.lcurl.errors")
-local multipart = require("multisock.compat.lcurl.multipart")
-local object = require("multisock.compat.lcurl.object")
+local callbacks = require("lcurl.callbacks")
+local constants = require("lcurl.constants")
+local errors = require("lcurl.errors")
+local multipart = require("lcurl.multipart")
+local object = require("lcurl.object")
 
 local form = {}
 
@@ -29,14 +28,14 @@ local function split(method, first, limit, ...)
       for k, line in ipairs(value) do
         headers[k] = tostring(line)
       end
-      return headers[1] and headers, compat.unpack(texts, 1, limit)
+      return headers[1] and headers, object.unpack(texts, 1, limit)
     elseif i > limit then
       break
     elseif value ~= nil then
       texts[i] = check_string(method, first + i - 1, value)
     end
   end
-  return nil, compat.unpack(texts, 1, limit)
+  return nil, object.unpack(texts, 1, limit)
 end
 
 local methods = {}
@@ -118,7 +117,7 @@ function methods.add_stream(state, self, name, ...)
     object.bad_argument("add_stream", at + 1, "size in bytes expected, got " .. size)
   end
   local before = { ... }
-  local headers, filename, kind = split("add_stream", 2, 2, compat.unpack(before, 1, at - 1))
+  local headers, filename, kind = split("add_stream", 2, 2, object.unpack(before, 1, at - 1))
   local read = callbacks.bind("read", "add_stream", at + 2, select(at + 1, ...))
   if not read then
     object.bad_argument("add_stream", at + 2, "function expected, got null")
@@ -132,7 +131,7 @@ end
 -- Pieces of the text to a writer, as a writefunction takes them.
 ---@return true; or false, what the writer returned after nil
 local function write(text, writer)
-  local results = compat.pack(writer(text))
+  local results = object.pack(writer(text))
   local first = results[1]
   if results.n == 0 or first == true then
     return true

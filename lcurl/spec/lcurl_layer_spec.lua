@@ -1,11 +1,11 @@
--- multisock.compat.cURL: objects as tables, the loop over events, and the calls
+-- cURL: objects as tables, the loop over events, and the calls
 -- of Lua-cURL 2.
-local curl = require("multisock.compat.cURL")
-local safe = require("multisock.compat.cURL.safe")
+local curl = require("cURL")
+local safe = require("cURL.safe")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
-describe("multisock.compat.cURL", function()
+describe("cURL", function()
   local nginx
 
   setup(function()

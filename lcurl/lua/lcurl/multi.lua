@@ -1,12 +1,11 @@
 -- Multi handles of Lua-cURLv3 on those of multisock.core.
 local core = require("multisock.core")
-local callbacks = require("multisock.compat.lcurl.callbacks")
-local compat = require("multisock.compat")
-local constants = require("multisock.compat.lcurl.constants")
-local easy = require("multisock.compat.lcurl.easy")
-local errors = require("multisock.compat.lcurl.errors")
-local object = require("multisock.compat.lcurl.object")
-local options = require("multisock.compat.lcurl.options")
+local callbacks = require("lcurl.callbacks")
+local constants = require("lcurl.constants")
+local easy = require("lcurl.easy")
+local errors = require("lcurl.errors")
+local object = require("lcurl.object")
+local options = require("lcurl.options")
 
 local multi = {}
 
@@ -25,7 +24,7 @@ end
 -- comes out here, and while it runs libcurl takes no other call.
 local function drive(state, method, ...)
   state.depth = state.depth + 1
-  local results = compat.pack(pcall(state.core[method], state.core, ...))
+  local results = object.pack(pcall(state.core[method], state.core, ...))
   state.depth = state.depth - 1
   if not results[1] then
     error(results[2], 0)

@@ -1,12 +1,12 @@
--- multisock.compat.lcurl: callbacks of easy handles: how they are given, what
+-- lcurl: callbacks of easy handles: how they are given, what
 -- they get, and what their results mean.
-local curl = require("multisock.compat.lcurl")
-local safe = require("multisock.compat.lcurl.safe")
+local curl = require("lcurl")
+local safe = require("lcurl.safe")
 local cjson = require("cjson")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
-describe("callbacks of multisock.compat.lcurl", function()
+describe("callbacks of lcurl", function()
   local nginx, hostile
 
   setup(function()

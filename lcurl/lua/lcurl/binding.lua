@@ -1,14 +1,15 @@
--- What `require "multisock.compat.lcurl"` and its safe variant return: the same
+-- What `require "lcurl"` and its safe variant return: the same
 -- functions, that raise what libcurl refuses, or return it after nil.
 local core = require("multisock.core")
-local constants = require("multisock.compat.lcurl.constants")
-local easy = require("multisock.compat.lcurl.easy")
-local errors = require("multisock.compat.lcurl.errors")
-local form = require("multisock.compat.lcurl.form")
-local multi = require("multisock.compat.lcurl.multi")
-local object = require("multisock.compat.lcurl.object")
-local share = require("multisock.compat.lcurl.share")
-local url = require("multisock.compat.lcurl.url")
+local native = require("lcurl.native")
+local constants = require("lcurl.constants")
+local easy = require("lcurl.easy")
+local errors = require("lcurl.errors")
+local form = require("lcurl.form")
+local multi = require("lcurl.multi")
+local object = require("lcurl.object")
+local share = require("lcurl.share")
+local url = require("lcurl.url")
 
 local VERSION = core.version()
 
@@ -50,7 +51,7 @@ local function describe_version()
   local info = {
     version = VERSION.curl, version_num = VERSION.curl_number,
     ssl_version = VERSION.ssl, ssl_version_num = 0,
-    libz_version = core.curl_version():match(" zlib/(%S+)"),
+    libz_version = native.curl_version():match(" zlib/(%S+)"),
     features = { KERBEROS4 = false, CONV = false, GSSNEGOTIATE = false }, protocols = {},
   }
   for name, field in pairs(features) do
@@ -65,7 +66,7 @@ end
 local library = {}
 
 --- libcurl and its parts, as one line.
-library.version = core.curl_version
+library.version = native.curl_version
 
 --- What curl_version_info tells, or one field of it.
 function library.version_info(field)

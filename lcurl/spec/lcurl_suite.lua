@@ -1,5 +1,5 @@
 -- Runs the test suite of Lua-cURLv3, from a checkout of it, on the binding that
--- LCURL_BINDING names: "multisock" (multisock.compat.lcurl) or "original". The
+-- LCURL_BINDING names: "multisock" (lcurl/) or "original". The
 -- modules that the suite needs and Debian lacks are stood in for here: lunit,
 -- path and dkjson. script/lcurl-suite calls this.
 local folder = assert(arg[1], "usage: lcurl_suite.lua FOLDER")
@@ -10,10 +10,6 @@ local function preload(name, source)
   package.preload[name] = type(source) == "function" and source or function()
     return require(source)
   end
-end
-
-if binding == "multisock" then
-  require("multisock.compat.lcurl.preload")
 end
 
 preload("dkjson", function()

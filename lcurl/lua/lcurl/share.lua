@@ -1,9 +1,9 @@
 -- Share handles of Lua-cURLv3 on those of multisock.core.
 local core = require("multisock.core")
-local constants = require("multisock.compat.lcurl.constants")
-local errors = require("multisock.compat.lcurl.errors")
-local object = require("multisock.compat.lcurl.object")
-local options = require("multisock.compat.lcurl.options")
+local constants = require("lcurl.constants")
+local errors = require("lcurl.errors")
+local object = require("lcurl.object")
+local options = require("lcurl.options")
 
 local share = {}
 

@@ -1,13 +1,13 @@
--- multisock.compat.lcurl: the module, its errors, and easy handles, against real
+-- lcurl: the module, its errors, and easy handles, against real
 -- servers. Bodies are in lcurl_mime_spec.lua, multis in lcurl_multi_spec.lua.
-local curl = require("multisock.compat.lcurl")
-local safe = require("multisock.compat.lcurl.safe")
+local curl = require("lcurl")
+local safe = require("lcurl.safe")
 local cjson = require("cjson")
 local core = require("multisock.core")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
-describe("multisock.compat.lcurl", function()
+describe("lcurl", function()
   local nginx, hostile
 
   setup(function()
@@ -77,18 +77,6 @@ describe("multisock.compat.lcurl", function()
         assert.is_string(option.name)
       end
       assert.equal(#core.options(), count)
-    end)
-
-    it("takes the place of lcurl and cURL when it is asked to", function()
-      local names = { "lcurl", "lcurl.safe", "cURL", "cURL.safe" }
-      require("multisock.compat.lcurl.preload")
-      assert.equal(curl, require("lcurl"))
-      assert.equal(safe, require("lcurl.safe"))
-      assert.equal(require("multisock.compat.cURL"), require("cURL"))
-      assert.equal(require("multisock.compat.cURL.safe"), require("cURL.safe"))
-      for _, name in ipairs(names) do
-        package.loaded[name], package.preload[name] = nil, nil
-      end
     end)
   end)
 

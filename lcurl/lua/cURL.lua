@@ -1,3 +1,3 @@
 -- The module `cURL` of Lua-cURLv3 on multisock.core: what libcurl refuses is
 -- raised. For scripts that were written for it; see docs/migrate-from-lcurl.md.
-return require("multisock.compat.cURL.layer")(require("multisock.compat.lcurl"))
+return require("cURL.layer")(require("lcurl"))

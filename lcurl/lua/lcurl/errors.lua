@@ -1,8 +1,8 @@
 -- Error objects with a category and a number, and the two ways in which they
 -- reach the program: raised, or returned after nil.
-local core = require("multisock.core")
-local constants = require("multisock.compat.lcurl.constants")
-local object = require("multisock.compat.lcurl.object")
+local native = require("lcurl.native")
+local constants = require("lcurl.constants")
+local object = require("lcurl.object")
 
 local errors = {}
 
@@ -16,7 +16,7 @@ end
 
 local function text(state)
   local interface = interfaces[state.category]
-  return interface and core.strerror(interface, state.number) or mnemonic(state)
+  return interface and native.strerror(interface, state.number) or mnemonic(state)
 end
 
 local function number(state) return state.number end
@@ -94,7 +94,7 @@ function errors.convert(kind, err)
   end
   local detail = err.message
   local interface = interfaces[kind]
-  if interface and core.strerror(interface, err.number) == detail then
+  if interface and native.strerror(interface, err.number) == detail then
     detail = nil
   end
   return errors.new(kind, err.number, detail)

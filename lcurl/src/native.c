@@ -1,15 +1,27 @@
-/* What the compatibility modules need and Lua cannot do: objects that are
-   userdata, as those of other bindings are, and libcurl's own texts. Lua
-   files under lua/multisock/compat/ call it. */
-#include "proxy.h"
+/* What these modules need and Lua cannot do: objects that are userdata, as those
+   of Lua-cURLv3 are, and libcurl's own texts. */
+#include <curl/curl.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <stddef.h>
+
+/* Before Lua 5.2 what a userdata holds is its environment: a table. */
+#if LUA_VERSION_NUM < 502
+#define lua_getuservalue lua_getfenv
+#define lua_setuservalue lua_setfenv
+#define luaL_newlib(L, list) (lua_newtable(L), luaL_register(L, NULL, list))
+#elif LUA_VERSION_NUM >= 504
+#undef lua_newuserdata
+#define lua_newuserdata(L, size) lua_newuserdatauv(L, size, 1)
+#endif
 
 /* The metatable of the type is the first upvalue of both functions. */
 static int proxy_new(lua_State *L)
 {
   lua_settop(L, 1);
-  (void)compat_newuserdata(L, 0);
+  (void)lua_newuserdata(L, 0);
   lua_pushvalue(L, 1);
-  compat_setuservalue(L, -2);
+  lua_setuservalue(L, -2);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_setmetatable(L, -2);
   return 1;
@@ -19,7 +31,7 @@ static int proxy_state(lua_State *L)
 {
   if (lua_type(L, 1) == LUA_TUSERDATA && lua_getmetatable(L, 1)) {
     if (lua_rawequal(L, -1, lua_upvalueindex(1))) {
-      compat_getuservalue(L, 1);
+      lua_getuservalue(L, 1);
       return 1;
     }
   }
@@ -31,7 +43,7 @@ static int proxy_state(lua_State *L)
 @param metamethods table, copied: later changes to it have no effect
 @return function(state) -> object; function(object) -> its state (a table), or
 nil for whatever is not of this type */
-int proxy_new_type(lua_State *L)
+static int proxy_new_type(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -54,7 +66,7 @@ int proxy_new_type(lua_State *L)
 @param number the code
 @return string
 @see curl_easy_strerror(3) */
-int proxy_strerror(lua_State *L)
+static int proxy_strerror(lua_State *L)
 {
   static const char *const names[] = { "easy", "multi", "share", "url", NULL };
   int interface = luaL_checkoption(L, 1, NULL, names);
@@ -80,8 +92,24 @@ int proxy_strerror(lua_State *L)
 /*** libcurl and its parts, as one line.
 @return string
 @see curl_version(3) */
-int proxy_curl_version(lua_State *L)
+static int proxy_curl_version(lua_State *L)
 {
   lua_pushstring(L, curl_version());
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+  { "proxy_type", proxy_new_type },
+  { "strerror", proxy_strerror },
+  { "curl_version", proxy_curl_version },
+  { NULL, NULL }
+};
+
+__attribute__((visibility("default")))
+int luaopen_lcurl_native(lua_State *L);
+
+int luaopen_lcurl_native(lua_State *L)
+{
+  luaL_newlib(L, functions);
   return 1;
 }

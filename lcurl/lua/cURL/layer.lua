@@ -1,10 +1,10 @@
--- The module `cURL` of Lua-cURLv3 on multisock.compat.lcurl: objects that are
+-- The module `cURL` of Lua-cURLv3 on lcurl: objects that are
 -- tables and take fields of the program's own, forms from tables, and a loop
 -- over the events of many transfers. Also the calls of Lua-cURL 2.
-local callbacks = require("multisock.compat.lcurl.callbacks")
-local easy_handles = require("multisock.compat.lcurl.easy")
-local events = require("multisock.compat.cURL.events")
-local forms = require("multisock.compat.cURL.forms")
+local callbacks = require("lcurl.callbacks")
+local easy_handles = require("lcurl.easy")
+local events = require("cURL.events")
+local forms = require("cURL.forms")
 
 local INFO = {
   _NAME = "Lua-cURL", _VERSION = "0.3.13-multisock", _LICENSE = "MIT",
@@ -240,7 +240,7 @@ local function define_version3(module, curl)
   end
 end
 
----@param curl table multisock.compat.lcurl, or its safe variant
+---@param curl table lcurl, or its safe variant
 return function(curl)
   local module = {}
   for name, value in pairs(curl) do
@@ -250,6 +250,6 @@ return function(curl)
     module[name] = value
   end
   define_version3(module, curl)
-  require("multisock.compat.cURL.version2")(module, curl, class, forward, unwrap)
+  require("cURL.version2")(module, curl, class, forward, unwrap)
   return module
 end

@@ -1,9 +1,9 @@
 -- Options of an easy handle: what each takes, and how it reaches multisock.core.
 local core = require("multisock.core")
-local callbacks = require("multisock.compat.lcurl.callbacks")
-local constants = require("multisock.compat.lcurl.constants")
-local errors = require("multisock.compat.lcurl.errors")
-local object = require("multisock.compat.lcurl.object")
+local callbacks = require("lcurl.callbacks")
+local constants = require("lcurl.constants")
+local errors = require("lcurl.errors")
+local object = require("lcurl.object")
 
 local options = {}
 

@@ -1,12 +1,12 @@
--- multisock.compat.lcurl: MIME objects, forms and share handles.
-local curl = require("multisock.compat.lcurl")
-local layer = require("multisock.compat.cURL.safe")
-local safe = require("multisock.compat.lcurl.safe")
+-- lcurl: MIME objects, forms and share handles.
+local curl = require("lcurl")
+local layer = require("cURL.safe")
+local safe = require("lcurl.safe")
 local cjson = require("cjson")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
-describe("bodies of multisock.compat.lcurl", function()
+describe("bodies of lcurl", function()
   local hostile, path
 
   setup(function()

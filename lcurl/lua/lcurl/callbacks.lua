@@ -4,14 +4,13 @@
 -- libcurl gets one function per callback, a dispatcher, that looks up what the
 -- program has set now. So a callback may be changed while the transfer runs.
 local core = require("multisock.core")
-local compat = require("multisock.compat")
-local constants = require("multisock.compat.lcurl.constants")
-local object = require("multisock.compat.lcurl.object")
+local constants = require("lcurl.constants")
+local object = require("lcurl.object")
 
 local callbacks = {}
 
 local values = constants.values
-local pack, unpack = compat.pack, compat.unpack
+local pack, unpack = object.pack, object.unpack
 local WRITE_ERROR, ABORTED = values.E_WRITE_ERROR, values.E_ABORTED_BY_CALLBACK
 
 -- Raised by a dispatcher to end the transfer with nothing but its code.

@@ -1,8 +1,14 @@
--- The objects of multisock.compat.lcurl are userdata, as those of Lua-cURLv3
+-- The objects of lcurl are userdata, as those of Lua-cURLv3
 -- are; what they know is in a table, their state, that only these files see.
 local core = require("multisock.core")
+local native = require("lcurl.native")
 
 local object = {}
+
+object.unpack = table.unpack or unpack
+object.pack = table.pack or function(...)
+  return { n = select("#", ...), ... }
+end
 
 --- Raises about an argument, at the line that called the method.
 ---@param name string the method
@@ -83,7 +89,7 @@ function object.class(name, methods, options)
     return options.tostring and options.tostring(state, text) or text
   end
 
-  class.new, state_of = core.proxy_type({
+  class.new, state_of = native.proxy_type({
     __index = index, __gc = collect, __close = collect, __tostring = describe,
     __name = name, __type = name, __eq = options.eq, __metatable = options.metatable,
   })
