@@ -1,5 +1,6 @@
 -- Headers as libcurl has parsed them.
 local core = require("multisock.core")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -48,6 +49,28 @@ describe("headers of an easy handle", function()
     end
     local text = table.concat(names, "\n")
     assert.truthy(text:find("X%-Twice=one.*x%-twice=two"))
+  end)
+
+  it("are walked in a time that grows with their number, but for libcurl's own", function()
+    local lines = {}
+    for i = 1, 1000 do
+      lines[i] = "X" .. i .. ": y\r\n"
+    end
+    easy:close()
+    easy = support.easy {
+      url = hostile.url("/answer?close=1"),
+      postfields = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" .. table.concat(lines) .. "\r\n",
+    }
+    assert.is_true(easy:perform())
+    local start, count, header = os.clock(), 0, easy:nextheader()
+    while header do
+      count = count + 1
+      header = easy:nextheader("header", -1, header)
+    end
+    assert.equal(1001, count)
+    -- 5 s where each call counted from the first one.
+    assert.is_true(os.clock() - start < helper.seconds(1))
+    assert.equal("Content-Length", easy:nextheader("header", -1).name)
   end)
 
   it("are walked safely after the next transfer has begun", function()

@@ -110,6 +110,21 @@ describe("a redirect", function()
     end
   end))
 
+  it("may be said several times, but not to several places", task(function()
+    local function answer(second)
+      return ms.fetch(here.url("/answer"), {
+        body = "HTTP/1.1 302 Found\r\nLocation: /echo\r\nlocation: " .. second
+          .. "\r\nContent-Length: 0\r\n\r\n",
+      })
+    end
+    assert.equal(200, ms.assert(answer("/echo")).status)
+    local response, err = answer("/bytes?n=1")
+    assert.is_nil(response)
+    assert.equal("redirect", err.kind)
+    assert.matches("several URLs at once", err.message)
+    assert.equal(302, err.response.status)
+  end))
+
   it("is not followed when it is manual", task(function()
     local response = assert(ms.fetch(here.url(redirect("/echo")), { redirect = "manual" }))
     assert.equal(302, response.status)

@@ -117,7 +117,57 @@ static int easy_header(lua_State *L)
   return 1;
 }
 
-/*** The header after another one, in the order in which they came.
+/* libcurl goes on from an address, which is gone when the next transfer begins,
+   or when a header is continued. To count from the first one at each call takes
+   the square of their number; so all are read at the first call. The list is a
+   value of the handle. */
+static const char list_key[] = "headers that nextheader goes through";
+
+/* Pushes the list of all. */
+static void push_list(lua_State *L, Easy *easy, unsigned int origin,
+                      int request)
+{
+  struct curl_header *header = NULL;
+  lua_Integer count = 0;
+  lua_newtable(L);
+  while ((header = curl_easy_nextheader(easy->handle, origin, request,
+                                        header)) != NULL) {
+    push_header(L, header);
+    lua_pushinteger(L, ++count);
+    lua_setfield(L, -2, "position");
+    lua_rawseti(L, -2, count);
+  }
+}
+
+/* Pushes the list that has the header at `previous` at this position, and tells
+   whether that is the one that was read for it. */
+static bool push_known_list(lua_State *L, Easy *easy, int previous,
+                            lua_Integer position)
+{
+  bool same = false;
+  easy_push_values(L, easy);
+  lua_getfield(L, -1, list_key);
+  lua_remove(L, -2);
+  if (lua_istable(L, -1)) {
+    lua_rawgeti(L, -1, position);
+    same = lua_rawequal(L, -1, previous);
+    lua_pop(L, 1);
+  }
+  if (!same)
+    lua_pop(L, 1);
+  return same;
+}
+
+static void keep_list(lua_State *L, Easy *easy, int list)
+{
+  easy_push_values(L, easy);
+  lua_pushvalue(L, list);
+  lua_setfield(L, -2, list_key);
+  lua_pop(L, 1);
+}
+
+/*** The header after another one, in the order in which they came. The first call
+reads all that there are then.
 @param origin as for header
 @param request as for header
 @param previous what nextheader returned; nil: the first one
@@ -129,8 +179,7 @@ static int easy_nextheader(lua_State *L)
   Easy *easy = easy_check(L, 1);
   unsigned int origin = check_origin(L, 2);
   int request = check_request(L, 3);
-  struct curl_header *header = NULL;
-  lua_Integer i, position = 0;
+  lua_Integer position = 0;
   if (!lua_isnoneornil(L, 4)) {
     luaL_checktype(L, 4, LUA_TTABLE);
     if (lua_getfield(L, 4, "position") != LUA_TNUMBER)
@@ -140,18 +189,17 @@ static int easy_nextheader(lua_State *L)
   }
   if (curl_easy_header == NULL || curl_easy_nextheader == NULL)
     return lacks(L);
-  /* libcurl goes on from an address, which may be gone since the next
-     transfer began: so count. */
-  for (i = 0; i <= position; i++) {
-    header = curl_easy_nextheader(easy->handle, origin, request, header);
-    if (header == NULL) {
-      lua_pushnil(L);
-      return 1;
-    }
+  lua_settop(L, 4);
+  if (position == 0 || !push_known_list(L, easy, 4, position)) {
+    push_list(L, easy, origin, request);
+    keep_list(L, easy, 5);
   }
-  push_header(L, header);
-  lua_pushinteger(L, i);
-  lua_setfield(L, -2, "position");
+  lua_rawgeti(L, 5, position + 1);
+  if (lua_isnil(L, -1)) {
+    lua_pushnil(L);
+    lua_replace(L, 5);
+    keep_list(L, easy, 5);         /* it was the last */
+  }
   return 1;
 }
 

@@ -212,21 +212,6 @@ static const char *check_name(lua_State *L, const char *method, size_t *size)
   return name;
 }
 
-/*** The first value of a field, whatever its case.
-@param name string
-@return string; nil when there is none */
-static int headers_get(lua_State *L)
-{
-  Span rest = whole(check_block(L)), value;
-  size_t size;
-  const char *name = check_name(L, "get", &size);
-  if (size > 0 && find_field(&rest, name, size, &value))
-    push_value(L, value);
-  else
-    lua_pushnil(L);
-  return 1;
-}
-
 /*** All values of a field, in the order of arrival.
 @param name string
 @return list, empty when there is none */
@@ -293,6 +278,22 @@ static void push_joined(lua_State *L, Span rest, const char *name, size_t size)
     luaL_addvalue(&buffer);
   } while (find_field(&rest, name, size, &value));
   luaL_pushresult(&buffer);
+}
+
+/*** The value of a field, whatever its case; of several their values, joined by
+", ".
+@param name string
+@return string; nil when there is none */
+static int headers_get(lua_State *L)
+{
+  const Block *block = check_block(L);
+  size_t size;
+  const char *name = check_name(L, "get", &size);
+  if (size > 0)
+    push_joined(L, whole(block), name, size);
+  else
+    lua_pushnil(L);
+  return 1;
 }
 
 /* headers["content-type"], and the methods: the upvalue. */

@@ -112,7 +112,7 @@ function download.run(client, folder, job, note)
     return nil, err
   end
   job.status = response.status
-  job.total = tonumber(response.headers:get("content-length") or "")
+  job.total = tonumber((response.headers:get("content-length") or ""):match("^%d+$"))
   local ok
   ok, err = save(job, response, folder, note)
   response:close()

@@ -109,12 +109,25 @@ local function drain(response)
   response:close()                  -- also what had come with the headers: no luck of timing
 end
 
+-- The Location; and whether there are others that say something else.
+local function one_location(fields)
+  local all = fields:get_all("location")
+  for i = 2, #all do
+    if all[i] ~= all[1] then
+      return all[1], true
+    end
+  end
+  return all[1]
+end
+
 -- Where a response sends the request: a new request; false: nowhere; or nil, err.
 local function follow(request, response, count)
   local given = request.settings
-  local location = response.headers:get("location")
+  local location, others = one_location(response.headers)
   if location == nil then
     return false
+  elseif others then
+    return refuse(response, "the server redirects to several URLs at once")
   elseif given.redirect == "error" then
     return refuse(response, "the server redirects, and redirect = \"error\"")
   elseif count >= given.max_redirects then
