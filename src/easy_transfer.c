@@ -53,42 +53,56 @@ static uint64_t check_ms(lua_State *L, int idx)
   return seconds > 0.001 ? (uint64_t)(seconds * 1000) : 1;
 }
 
+#define MARK(name) { #name, offsetof(Receiver, name) }
+
+static const struct {
+  const char *name;
+  size_t at;
+} marks[] = {
+  MARK(auth_rounds), MARK(buffering), MARK(chatty),  MARK(expects),
+  MARK(heats),       MARK(once),      MARK(proxied), MARK(rewinds),
+  MARK(sending),     MARK(tell_connected),           MARK(tunnels),
+  MARK(undecoded),   MARK(upgrades),
+};
+
+static bool set_mark(Receiver *receiver, const char *name, bool on)
+{
+  size_t i;
+  for (i = 0; i < sizeof marks / sizeof *marks; i++)
+    if (strcmp(marks[i].name, name) == 0) {
+      *(bool *)((char *)receiver + marks[i].at) = on;
+      return true;
+    }
+  return false;
+}
+
 /*** Sets how the next transfer is gathered.
 @param name "high_water" "max_body" "max_headers" (bytes), "first_byte" (seconds
-after which a transfer without an answer is late; nil: never), or "buffering"
-"chatty" "auth_rounds" "tell_connected" "sending" "proxied" "undecoded"
-"upgrades" "heats" "once" "rewinds" (booleans), see receiver.h; "version":
-version() is asked for, with verbose and debugfunction, which have to be free
+after which a transfer without an answer is late; nil: never), "tries" (how often
+the request was sent before), "version": version() is asked for, with verbose and
+debugfunction, which have to be free; or one of the marks above (boolean), see
+receiver.h
 @param value
 @return self */
 static int easy_gather(lua_State *L)
 {
   static const char *const names[] = {
-    "high_water", "max_body", "max_headers", "buffering", "chatty",
-    "auth_rounds", "tell_connected", "sending", "proxied", "undecoded",
-    "upgrades", "heats", "once", "first_byte", "rewinds", "version", NULL
+    "high_water", "max_body", "max_headers", "first_byte", "tries", "version",
+    NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  bool on = lua_toboolean(L, 3);
-  switch (luaL_checkoption(L, 2, NULL, names)) {
-  case 0: receiver->high_water = (size_t)luaL_checkinteger(L, 3); break;
-  case 1: receiver->max_body = luaL_checkinteger(L, 3); break;
-  case 2: receiver->max_headers = (size_t)luaL_checkinteger(L, 3); break;
-  case 3: receiver->buffering = on; break;
-  case 4: receiver->chatty = on; break;
-  case 5: receiver->auth_rounds = on; break;
-  case 6: receiver->tell_connected = on; break;
-  case 7: receiver->sending = on; break;
-  case 8: receiver->proxied = on; break;
-  case 9: receiver->undecoded = on; break;
-  case 10: receiver->upgrades = on; break;
-  case 11: receiver->heats = on; break;
-  case 12: receiver->once = on; break;
-  case 13: receiver->first_byte_ms = check_ms(L, 3); break;
-  case 14: receiver->rewinds = on; break;
-  default: receiver_ask_version(easy); break;
-  }
+  const char *name = luaL_checkstring(L, 2);
+  lua_settop(L, 3);
+  if (!set_mark(receiver, name, lua_toboolean(L, 3)))
+    switch (luaL_checkoption(L, 2, NULL, names)) {
+    case 0: receiver->high_water = (size_t)luaL_checkinteger(L, 3); break;
+    case 1: receiver->max_body = luaL_checkinteger(L, 3); break;
+    case 2: receiver->max_headers = (size_t)luaL_checkinteger(L, 3); break;
+    case 3: receiver->first_byte_ms = check_ms(L, 3); break;
+    case 4: receiver->tries = (int)luaL_checkinteger(L, 3); break;
+    default: receiver_ask_version(easy); break;
+    }
   lua_settop(L, 1);
   return 1;
 }

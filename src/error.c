@@ -151,6 +151,20 @@ static bool is_connected(Easy *easy)
          info_time(easy->handle, CURLINFO_CONNECT_TIME_T) > 0;
 }
 
+static long connect_status(Easy *easy)
+{
+  long status = 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_CONNECTCODE, &status);
+  return status;
+}
+
+/* Whether the connection to the proxy stands, and that to the server does not. */
+static bool asks_proxy(Easy *easy)
+{
+  return easy->receiver != NULL && easy->receiver->tunnels &&
+         connect_status(easy) / 100 != 2;
+}
+
 /* How far the transfer came, from libcurl's marks and the receiver's. */
 static Phase easy_phase(Easy *easy)
 {
@@ -165,7 +179,7 @@ static Phase easy_phase(Easy *easy)
   if (info_time(easy->handle, CURLINFO_PRETRANSFER_TIME_T) > 0)
     return PHASE_WAIT;
   if (is_connected(easy))
-    return PHASE_TLS;
+    return asks_proxy(easy) ? PHASE_CONNECT : PHASE_TLS;
   if (info_time(easy->handle, CURLINFO_NAMELOOKUP_TIME_T) > 0)
     return PHASE_CONNECT;
   return PHASE_RESOLVE;
@@ -225,10 +239,16 @@ static bool in_tls(Easy *easy, Phase phase)
 
 static bool proxy_refused(Easy *easy, Phase phase)
 {
-  long status = 0;
   (void)phase;
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_CONNECTCODE, &status);
-  return status >= 300;
+  return connect_status(easy) >= 300;
+}
+
+/* It closed, or what it said is no HTTP. Of a proxy that the environment names
+   only libcurl's message tells. */
+static bool proxy_failed(Easy *easy, Phase phase)
+{
+  return (phase == PHASE_CONNECT && asks_proxy(easy)) ||
+         (phase == PHASE_TLS && strstr(easy->message, "CONNECT") != NULL);
 }
 
 static bool by_proxy(Easy *easy, Phase phase)
@@ -280,6 +300,10 @@ static const struct Refinement {
                                           when, applies, kind }
   WHEN(UNSUPPORTED_PROTOCOL, "the answer is no HTTP", no_http, "protocol"),
   WHEN(RECV_ERROR, "the proxy refused CONNECT", proxy_refused, "proxy"),
+  WHEN(RECV_ERROR, "the proxy did not answer CONNECT with HTTP", proxy_failed,
+       "proxy"),
+  WHEN(SEND_ERROR, "the proxy closed before it answered CONNECT", proxy_failed,
+       "proxy"),
   WHEN(RECV_ERROR, "the phase is tls", in_tls, "tls"),
   WHEN(RECV_ERROR, "a chunk is invalid", in_chunk, "protocol"),
   WHEN(COULDNT_CONNECT, "the connection was one to a proxy", by_proxy,
@@ -379,6 +403,8 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
   if (easy != NULL && easy->handle != NULL && row != NULL) {
     Phase phase = easy_phase(easy);
     kind = refine_kind(easy, row, phase);
+    if (strcmp(kind, "proxy") == 0 && phase == PHASE_TLS)
+      phase = PHASE_CONNECT;
     /* What a server sent was wrong, so something has come. */
     if (strcmp(kind, "protocol") == 0 &&
         (phase == PHASE_SEND || phase == PHASE_WAIT))

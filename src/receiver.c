@@ -223,6 +223,8 @@ void receiver_reset(Receiver *receiver)
   fresh.auth_rounds = receiver->auth_rounds;
   fresh.undecoded = receiver->undecoded;
   fresh.upgrades = receiver->upgrades;
+  fresh.expects = receiver->expects;
+  fresh.tunnels = receiver->tunnels;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
   buffer_clear(&receiver->head);
@@ -244,6 +246,7 @@ static bool attach(Easy *easy)
   easy->receiver->first_byte_ms = 0;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
   easy->receiver->undecoded = easy->receiver->upgrades = false;
+  easy->receiver->expects = easy->receiver->tunnels = false;
   receiver_install(easy);
   return true;
 }
@@ -268,6 +271,7 @@ bool receiver_attach_like(Easy *easy, const Easy *model)
   easy->receiver->auth_rounds = model->receiver->auth_rounds;
   easy->receiver->undecoded = model->receiver->undecoded;
   easy->receiver->upgrades = model->receiver->upgrades;
+  easy->receiver->tunnels = model->receiver->tunnels;
   easy->buffer_size = model->buffer_size;
   return true;
 }

@@ -54,6 +54,8 @@ typedef struct Receiver {
   bool body_gone;          /* it was to be sent again, and could not be */
   bool refused;            /* then: the server has not looked at it */
   bool auth_rounds;        /* a 401 or 407 may be followed by another */
+  bool expects;            /* the request asks with Expect: 100-continue */
+  bool tunnels;            /* the proxy is one of HTTP: it may be asked CONNECT */
   bool upgrades;           /* 101 is an answer: the request asks for it */
   bool lied;               /* it named a version that was not spoken */
   bool tell_connected;     /* connecting is news */
@@ -122,6 +124,14 @@ void receiver_unask_version(Easy *easy);
 /* What libcurl's result means: an answer that ends within its headers is no good
    end, which libcurl takes it for. */
 CURLcode receiver_result(Easy *easy, CURLcode result);
+
+/* Whether the server does not want to be asked, 417. libcurl would repeat such a
+   request, with the user's header and so for ever; transfer.lua does it without. */
+static inline bool receiver_is_unexpected(const Receiver *receiver)
+{
+  return receiver->expects && receiver->status == 417 &&
+         receiver->stage >= STAGE_BODY;
+}
 
 /* Whether the final status and headers may be handed over. */
 bool receiver_answered(const Easy *easy);

@@ -226,6 +226,8 @@ bool receiver_answered(const Easy *easy)
 CURLcode receiver_result(Easy *easy, CURLcode result)
 {
   const Receiver *receiver = easy->receiver;
+  if (result == CURLE_ABORTED_BY_CALLBACK && receiver_is_unexpected(receiver))
+    return CURLE_OK;
   if (result != CURLE_OK || receiver->stage >= STAGE_BODY ||
       receiver->status == 0)
     return result;

@@ -84,6 +84,8 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
   Easy *easy = data;
   Receiver *receiver = easy->receiver;
   (void)local;
+  if (receiver_is_unexpected(receiver))
+    return CURL_PREREQFUNC_ABORT;
   if (receiver->connected) {
     /* Another request within the transfer: libcurl counts these, see
        easy_worn. */

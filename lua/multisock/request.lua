@@ -355,7 +355,16 @@ function Request:clone()
     copy[key] = value
   end
   copy.is_plain = false
+  copy.tries = nil
   return setmetatable(copy, Request)
+end
+
+--- The same request once more.
+-- @param tries integer how often it was sent
+function Request:again(tries)
+  local copy = self:clone()
+  copy.tries = tries
+  return copy
 end
 
 --- The URL as text, user name and password removed.
@@ -404,7 +413,7 @@ local ACCEPT_ENCODING = "Accept-Encoding: " .. codings()
 -- What is sent unless the user says otherwise. As header lines, because
 -- libcurl formats its own options anew for each request, character by
 -- character.
-local function add_defaults(lines, self)
+local function add_defaults(lines, self, expects)
   local function missing(name)
     return headers.find(self.headers, name) == nil
   end
@@ -422,6 +431,23 @@ local function add_defaults(lines, self)
   elseif body == nil and HAS_LENGTH[self.method] and missing("Content-Type") then
     lines[#lines + 1] = "Content-Type:"
   end
+  if body and not expects then
+    -- libcurl would ask before large bodies, and wait for servers that do not say.
+    lines[#lines + 1] = "Expect:"
+  end
+end
+
+-- Whether the user has given this header, in one way or the other.
+local function has_header(self, name)
+  if headers.find(self.headers, name) then
+    return true
+  end
+  for _, line in ipairs(self.settings.curl and self.settings.curl.httpheader or {}) do
+    if line:sub(1, #name + 1):lower() == name:lower() .. ":" then
+      return true
+    end
+  end
+  return false
 end
 
 -- What may be done twice (RFC 9110 9.2.2). Of others libcurl would send again,
@@ -429,6 +455,14 @@ end
 local IDEMPOTENT = {
   GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true,
 }
+
+local function remove_expect(lines)
+  for i = #lines, 1, -1 do
+    if lines[i]:lower():find("^expect:") then
+      table.remove(lines, i)
+    end
+  end
+end
 
 --- Puts method, headers and body on a handle.
 -- @return true; or nil, err
@@ -452,7 +486,14 @@ function request.apply(easy, self)
   for _, line in ipairs(self.settings.curl and self.settings.curl.httpheader or {}) do
     lines[#lines + 1] = line
   end
-  add_defaults(lines, self)
+  if self.unexpected then
+    remove_expect(lines)
+  end
+  local expects = self.body ~= nil and not self.unexpected and has_header(self, "Expect")
+  self.expects = expects
+  easy:gather("expects", expects)
+  easy:gather("upgrades", has_header(self, "Upgrade"))
+  add_defaults(lines, self, expects)
   return easy:setopt("httpheader", lines)
 end
 

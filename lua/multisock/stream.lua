@@ -204,6 +204,7 @@ end
 
 -- The next piece of the body goes to libcurl. False at the end, or when it failed.
 local function upload_piece(self, body)
+  self.upload_begun = true
   local ok, chunk = pcall(body.read)
   if self.stopped or self.client.closed then
     return false

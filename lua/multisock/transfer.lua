@@ -110,6 +110,23 @@ local function keep_apart(client, host)
   end
 end
 
+-- The server does not want to be asked whether it wants the body (417): it gets it
+-- unasked, where that can be read again.
+-- @return response; or nil, err; or nothing
+local function start_unasked(self)
+  local body = self.request.body
+  if self.upload_begun and body.rewind == nil then
+    return
+  end
+  local again = self.request:again(core.snapshot(self.easy:snapshot(), "attempts"))
+  self:abort()
+  if self.upload_begun then
+    body.rewind()
+  end
+  again.unexpected = true
+  return transfer.perform(again)
+end
+
 -- From the added handle to the response.
 local function finish_start(self, status, err)
   status, err = self:answer(status, err)
@@ -119,11 +136,18 @@ local function finish_start(self, status, err)
     elseif self.demanded_http1 then
       -- The server wants HTTP/1.1 after all (see on_socket in receiver.c).
       keep_apart(self.client, self.host)
-      return transfer.perform(self.request)
+      return transfer.perform(self.request:again(err.attempts))
     elseif self.lied then
       keep_apart(self.client, self.host)
     end
     return nil, err
+  end
+  if status == 417 and self.request.expects then
+    local response
+    response, err = start_unasked(self)
+    if response or err then
+      return response, err
+    end
   end
   return transfer.new_response(self.request, status, self)
 end
@@ -156,6 +180,9 @@ local function start_guarded(request, host, scout, started)
   end
   if self.progress then
     easy:gather("chatty", true)
+  end
+  if request.tries then
+    easy:gather("tries", request.tries)
   end
   if scout then
     easy:gather("tell_connected", true)

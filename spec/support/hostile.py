@@ -24,6 +24,7 @@ import ssl
 import sys
 import threading
 import zlib
+from urllib.parse import parse_qsl, urlsplit
 
 from hostile_http import PIECE, Connection, Stats
 
@@ -145,6 +146,51 @@ async def swallow(x):
         pass
 
 
+@route("/interim")
+async def interim(x):
+    """Interim answers without end."""
+    while True:
+        await x.raw(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n" * 100)
+
+
+@route("/expect-417", reads_body=True)
+async def expect_417(x):
+    """Refuses "Expect: 100-continue" with 417 after `delay` (0) seconds and keeps
+    the connection, or closes it with `close=1`; any other request gets 201
+    "created" after its body."""
+    if x.expects:
+        x.expects = False
+        x.keep = not x.number("close", 0)
+        await asyncio.sleep(x.number("delay", 0.0))
+        await x.answer(417, b"not asked", [("X-Answer", "first")])
+        return
+    async for _ in x.body():
+        pass
+    await x.answer(201, b"created", [("X-Answer", "second")])
+
+
+# A proxy: what it says to CONNECT, by the first word of the host's name.
+
+CONNECTS = {
+    "garbage": b"what?\r\n\r\n", "half": b"HTTP/1.1 2", "cut": b"HTTP/1.1 200 OK\r\nX",
+    "refused": b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno",
+    "folded": b"HTTP/1.1 200 OK\r\n z: y\r\n\r\n", "close": b"",
+}
+
+
+@route("CONNECT", reads_body=True)
+async def connect(x):
+    """Answers as CONNECTS says and closes; "reset", "stall" do that."""
+    word = x.target.split(".")[0]
+    if word == "reset":
+        x.reset()
+    elif word == "stall":
+        await x.stall()
+    else:
+        await x.raw(CONNECTS[word])
+        x.keep = False
+
+
 # Slow answers.
 
 @route("/late")
@@ -188,11 +234,12 @@ async def truncate_chunk(x):
 async def raw(x):
     """Answers `text` as it is, in two parts when there is `next`; closes after it
     with `close=1`."""
+    parts = dict(parse_qsl(urlsplit(x.target).query, encoding="latin-1"))
     x.keep = not x.number("close", 0)
-    await x.raw(x.text("text").encode("latin-1"))
-    if x.text("next"):
+    await x.raw(parts["text"].encode("latin-1"))
+    if "next" in parts:
         await asyncio.sleep(0.02)
-        await x.raw(x.text("next").encode("latin-1"))
+        await x.raw(parts["next"].encode("latin-1"))
 
 
 @route("/not-http")

@@ -227,7 +227,8 @@ class Connection(asyncio.StreamReaderProtocol):
         if self.doomed:
             return False
         self.count += 1
-        handler, reads_body = self.routes.get(exchange.path, (missing, False))
+        route = "CONNECT" if exchange.method == "CONNECT" else exchange.path
+        handler, reads_body = self.routes.get(route, (missing, False))
         if not exchange.path.startswith("/stats"):
             self.stats.requested(exchange.path)
         try:
