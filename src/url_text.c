@@ -102,13 +102,20 @@ static locale_t utf8_locale(void)
 CURLUcode url_text_get(CURLU *url, CURLUPart part, char **text,
                        unsigned int flags)
 {
-  locale_t utf8 = flags & PUNYCODE ? utf8_locale() : (locale_t)0, before;
+  locale_t utf8 = flags & PUNYCODE ? utf8_locale() : (locale_t)0;
+  locale_t before = (locale_t)0;
   CURLUcode code;
-  if (utf8 == (locale_t)0)
-    return curl_url_get(url, part, text, flags);
-  before = uselocale(utf8);        /* of this thread alone */
+  if (utf8 != (locale_t)0)
+    before = uselocale(utf8);      /* of this thread alone */
   code = curl_url_get(url, part, text, flags);
-  (void)uselocale(before);
-  freelocale(utf8);
+  if (utf8 != (locale_t)0) {
+    (void)uselocale(before);
+    freelocale(utf8);
+  }
+  /* libcurl leaves its copy there when a name cannot be converted. */
+  if (code != CURLUE_OK) {
+    curl_free(*text);
+    *text = NULL;
+  }
   return code;
 }
