@@ -218,6 +218,104 @@ describe("admission", function()
     assert.equal(servers.bytes(5), other:await())
   end))
 
+  -- Runs a script in a process that may open few files; what it prints.
+  local function run_with_files(files, script, ...)
+    local lua, path = 0, os.tmpname()
+    while arg[lua - 1] do
+      lua = lua - 1
+    end
+    helper.write_file(path, script)
+    local pipe = assert(io.popen(("ulimit -n %d; LUA_PATH='%s' LUA_CPATH='%s' '%s' %s %s 2>&1")
+      :format(files, package.path, package.cpath, arg[lua], path, table.concat({ ... }, " "))))
+    local said = pipe:read("*a")
+    pipe:close()
+    os.remove(path)
+    return said
+  end
+
+  it("waits for a descriptor where few files may be open", function()
+    for _, files in ipairs({ 20, 64, 100, 250 }) do
+      local said = run_with_files(files, [[
+        local ms = require("multisock")
+        local urls = {}
+        for i = 1, 120 do
+          urls[i] = arg[1]:format(i % 2 == 0 and "127.0.0.1" or "localhost")
+        end
+        local results, errors = ms.map(urls, { concurrency = 200 })
+        for i = 1, 120 do
+          assert(results[i], tostring(errors[i]))
+        end
+        print("all well")
+      ]], ("'http://%%s:%d/late?delay=0.05'"):format(hostile.port))
+      assert.equal("all well\n", said)
+    end
+  end)
+
+  local FILES = [[
+    local ms = require("multisock")
+    local held = {}
+    local function hold_all()
+      local file = io.open("/dev/null")
+      while file do
+        held[#held + 1], file = file, io.open("/dev/null")
+      end
+    end
+    local function free(count)
+      for _ = 1, count do
+        table.remove(held):close()
+      end
+    end
+  ]]
+
+  it("waits for a descriptor that the program has, and takes it from idle ones", function()
+    local said = run_with_files(64, FILES .. [[
+      ms.run(function()
+        local bytes = ms.assert(ms.get(arg[1])):text()
+        hold_all()
+        local task = ms.spawn(ms.get, arg[2])       -- the idle one is of another host
+        ms.sleep(0.2)
+        free(8)
+        print(task:await())
+        local hosts = {}
+        for i = 1, 30 do
+          hosts[i] = ms.spawn(function()
+            local name = ("h%d.test:%s"):format(i, arg[1]:match(":(%d+)"))
+            local response = ms.assert(ms.get("http://" .. name .. "/bytes",
+              { resolve = { name .. ":127.0.0.1" } }))
+            return response:text()
+          end)
+        end
+        for i = 1, 30 do
+          assert(hosts[i]:await() == bytes)
+        end
+        print("all well")
+      end)
+    ]], ("http://127.0.0.1:%d/bytes"):format(hostile.port),
+      ("http://localhost:%d/bytes"):format(hostile.port))
+    assert.truthy(said:find("^multisock%.response [^\n]*\nall well\n$"), said)
+  end)
+
+  it("says why, in the system's words, when none becomes free", function()
+    local said = run_with_files(64, FILES .. [[
+      ms.run(function()
+        ms.get("http://127.0.0.1:1/")
+        ms.get("https://127.0.0.1:1/")
+        hold_all()
+        for _, url in ipairs({ "http://127.0.0.1:1/", "http://nowhere.test/",
+          "http://localhost:1/" }) do
+          local client = ms.client({ timeout = { connect = 0.2 } })
+          local started = ms.now()
+          local _, err = client:get(url)
+          print(err.kind, err.retryable, err.message:match("%(([%a ]+)%)$"), ms.now() - started < 1)
+          _, err = client:get(url, { timeout = { total = 0.05 } })
+          print(err.kind, ms.now() - started < 1)
+          client:close()
+        end
+      end)
+    ]])
+    assert.equal(("io\ttrue\tToo many open files\ttrue\ntimeout\ttrue\n"):rep(3), said)
+  end)
+
   it("keeps fewer idle connections than the process has descriptors", function()
     local script = os.tmpname()
     helper.write_file(script, [[

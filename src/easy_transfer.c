@@ -379,6 +379,14 @@ static int easy_lied(lua_State *L)
   return 1;
 }
 
+/*** Whether it failed because the process could open no file.
+@return boolean */
+static int easy_lacks_files(lua_State *L)
+{
+  lua_pushboolean(L, easy_check(L, 1)->lacking != 0);
+  return 1;
+}
+
 /*** The HTTP version in which the request was sent, when it was asked for
 (gather "version"): known long before an answer.
 @return "1" "2" or "3"; nil while it is not known */
@@ -512,6 +520,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
   { "demanded_http1", easy_demanded_http1 },  { "lied", easy_lied },
+  { "lacks_files", easy_lacks_files },
   { "home", easy_home },         { "version", easy_version },
   { "sink", easy_sink },         { "sink_end", easy_sink_end },
   { NULL, NULL }

@@ -290,6 +290,14 @@ static bool over_cap(Easy *easy, Phase phase)
   return easy->receiver != NULL && easy->receiver->excess != NULL;
 }
 
+#define NO_FILE "too many files are open"
+
+static bool no_file(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return easy->lacking != 0;
+}
+
 static const struct Refinement {
   int code;
   const char *name, *when;
@@ -298,6 +306,11 @@ static const struct Refinement {
 } refinements[] = {
 #define WHEN(name, when, applies, kind) { CURLE_##name, "CURLE_" #name, \
                                           when, applies, kind }
+  WHEN(COULDNT_CONNECT, NO_FILE, no_file, "io"),
+  WHEN(COULDNT_RESOLVE_HOST, NO_FILE, no_file, "io"),
+  WHEN(COULDNT_RESOLVE_PROXY, NO_FILE, no_file, "io"),
+  WHEN(SSL_CACERT_BADFILE, NO_FILE, no_file, "io"),
+  WHEN(FILE_COULDNT_READ_FILE, NO_FILE, no_file, "io"),
   WHEN(UNSUPPORTED_PROTOCOL, "the answer is no HTTP", no_http, "protocol"),
   WHEN(RECV_ERROR, "the proxy refused CONNECT", proxy_refused, "proxy"),
   WHEN(RECV_ERROR, "the proxy did not answer CONNECT with HTTP", proxy_failed,
@@ -383,6 +396,15 @@ void error_push_needs(lua_State *L, const char *what, unsigned int version)
   lua_remove(L, -2);
 }
 
+/* The system's own words, which libcurl does not keep. */
+static void add_reason(lua_State *L, const char *message, int number)
+{
+  lua_pushfstring(L, "%s (%s)", message, strerror(number));
+  lua_setfield(L, -2, "message");
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, "retryable");
+}
+
 void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
 {
   const CodeRow *row = row_find(code);
@@ -411,6 +433,8 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
       phase = PHASE_RECEIVE;
     set_string(L, "phase", phase_names[phase]);
     set_string(L, "kind", kind);
+    if (no_file(easy, phase))
+      add_reason(L, message, easy->lacking);
   }
 }
 

@@ -123,9 +123,23 @@ static void take_out(Multi *multi, Easy *easy)
     uvdriver_transfers(multi->driven.driver, -1);
 }
 
+/* libcurl does not keep why it could not make a socket, read a file of
+   authorities or start a lookup. */
+static bool needs_files(CURLcode result)
+{
+  return result == CURLE_COULDNT_CONNECT ||
+         result == CURLE_COULDNT_RESOLVE_HOST ||
+         result == CURLE_COULDNT_RESOLVE_PROXY ||
+         result == CURLE_SSL_CACERT_BADFILE ||
+         result == CURLE_FILE_COULDNT_READ_FILE;
+}
+
 static void end(Multi *multi, Easy *easy, CURLcode result)
 {
   easy->finished = true;
+  easy->lacking = needs_files(result) ? process_lacks_files() : 0;
+  if (easy->lacking != 0 && multi->driven.driver != NULL)
+    uvdriver_drop_idle(multi->driven.driver);  /* libcurl closes them soon */
   easy->result = easy->receiver == NULL ? result
                                         : receiver_result(easy, result);
   if (easy->receiver == NULL) {

@@ -78,6 +78,15 @@ CURLcode process_init(bool host_has)
   return code;
 }
 
+int process_lacks_files(void)
+{
+  int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return errno == EMFILE || errno == ENFILE ? errno : 0;
+  (void)close(fd);
+  return 0;
+}
+
 void process_fill_standard_files(void)
 {
   int fd;

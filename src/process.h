@@ -23,6 +23,9 @@ CURLcode process_init(bool host_has);
    one becomes /dev/null. */
 void process_fill_standard_files(void);
 
+/* Why no file can be opened now: EMFILE or ENFILE; 0: one can. */
+int process_lacks_files(void);
+
 #pragma GCC visibility pop
 
 #endif

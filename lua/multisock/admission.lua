@@ -13,9 +13,8 @@ local scheduler = require("multisock.scheduler")
 
 local admission = {}
 
--- Descriptors that are left to the rest of the program.
+-- Descriptors that are left to the rest of the program, or half of a few.
 local RESERVED_FILES = 96
-local LEAST_CONNECTIONS = 200
 
 -- Streams on one HTTP/2 connection: what libcurl assumes by default, and what
 -- servers allow. More is slower: each event wakes all of them in libcurl.
@@ -31,7 +30,8 @@ function admission.new_budget(limit)
 end
 
 -- Connections that the process can have at once.
-local process_limit = math.max(LEAST_CONNECTIONS, (core.open_files() or 1000000) - RESERVED_FILES)
+local files = core.open_files() or 1000000
+local process_limit = math.max(1, files - math.min(RESERVED_FILES, math.ceil(files / 2)))
 local process = admission.new_budget(process_limit)
 
 --- Connections that the process can have at once.

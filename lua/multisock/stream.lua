@@ -517,6 +517,7 @@ function Stream:answer(status, err)
   while not status do
     if status == nil and err then
       self.demanded_http1, self.lied = easy:demanded_http1(), easy:lied()
+      self.lacked_files = easy:lacks_files()
       return self:fail(err)
     elseif err then
       err = timeout_error(self, "first_byte", self.settings.timeout.first_byte)

@@ -23,6 +23,12 @@ transfer.most_idle_hosts = MOST_IDLE_HOSTS
 
 ---- Who may start -------------------------------------------------------------
 
+local function waited_too_long(request, name, seconds)
+  local err = admission.timeout_error(name, seconds)
+  err.url, err.attempts = request:url(), 1
+  return err
+end
+
 -- Waits for a place in the host's queue.
 local function enter(host, request, started)
   local limits = request.settings.timeout
@@ -33,8 +39,7 @@ local function enter(host, request, started)
   end
   local admitted, result = admission.enter(host, deadline)
   if not admitted and result == nil then
-    result = admission.timeout_error(name, seconds)
-    result.url, result.attempts = request:url(), 1
+    result = waited_too_long(request, name, seconds)
   end
   return admitted, result
 end
@@ -127,12 +132,36 @@ local function start_unasked(self)
   return transfer.perform(again)
 end
 
+-- How long a request waits before it asks again for a descriptor: longer each time.
+local FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
+
+-- The process had no descriptor left for it: waits for one, as long as connecting
+-- may take.
+local function wait_for_file(request, err)
+  local time, limit = now(), request.settings.timeout.connect or math.huge
+  local since, pause = request.lacking_since or time, request.lacking_pause or FIRST_PAUSE
+  if time + pause >= since + limit or request.client.closed then
+    return nil, err
+  elseif request.deadline and time >= request.deadline then
+    return nil, waited_too_long(request, "total", request.settings.timeout.total)
+  end
+  request.is_plain = false          -- the short way makes a new one each time
+  request.lacking_since, request.lacking_pause = since, math.min(2 * pause, LONGEST_PAUSE)
+  if request.deadline then
+    pause = math.min(pause, request.deadline - time)
+  end
+  scheduler.sleep(pause)
+  return transfer.perform(request)
+end
+
 -- From the added handle to the response.
 local function finish_start(self, status, err)
   status, err = self:answer(status, err)
   if not status then
     if self.client.closed then
       return nil, err
+    elseif self.lacked_files then
+      return wait_for_file(self.request, err)
     elseif self.demanded_http1 then
       -- The server wants HTTP/1.1 after all (see on_socket in receiver.c).
       keep_apart(self.client, self.host)
