@@ -22,6 +22,10 @@
    the system is said to have slept. */
 #define SLEPT_MS 1000
 
+/* A look at all sockets so long ago, in ns, is as good as one at one of them: it
+   saves a system call for each request. */
+#define JUST_NOW_NS 1000000
+
 /* ---- Watches, by local port ---- */
 
 /* Of one that is not bound yet 0, of one without ports -1. */
@@ -196,10 +200,16 @@ static void use_join(UvUse *use, Watch *watch)
   watch->uses = use;
 }
 
-/* Whether the other end has spoken, or gone. */
+/* Whether the other end has spoken, or gone. Where the loop has just looked at the
+   socket, for the sake of others, it would have been told: what came later than
+   that could as well come after the request. But a body that follows an answer
+   without one is about to come. */
 static bool has_news(const Watch *watch)
 {
   char byte;
+  if (watch->armed == UV_READABLE && !watch->bodiless &&
+      uv_hrtime() - watch->driver->looked < JUST_NOW_NS)
+    return false;
   return recv(watch->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
          (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
@@ -235,13 +245,15 @@ bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place)
   return !watch->hung_up;
 }
 
-void uvdriver_hang_up(UvUse *use)
+bool uvdriver_hang_up(UvUse *use)
 {
-  if (use->watch != NULL)
-    hang_up(use->watch);
+  if (use->watch == NULL)
+    return false;
+  hang_up(use->watch);
+  return true;
 }
 
-void uvdriver_unuse(UvUse *use, bool http1)
+void uvdriver_unuse(UvUse *use, bool http1, bool bodiless)
 {
   Watch *watch = use->watch;
   if (watch == NULL)
@@ -249,6 +261,7 @@ void uvdriver_unuse(UvUse *use, bool http1)
   use_leave(use);
   watch->served = true;
   watch->http1 = http1;
+  watch->bodiless = bodiless;
   watch->idle_since = time(NULL);
   if (http1 && watch->wanted == 0 && watch->polling && !watch->hung_up)
     watch_listen(watch);

@@ -39,6 +39,7 @@ typedef struct Watch {
   time_t idle_since;       /* the clock on the wall */
   bool served;             /* a transfer has ended on it */
   bool http1;              /* and was one of HTTP/1 */
+  bool bodiless;           /* whose answer had no body */
   bool hung_up;            /* shut down; libcurl does not know yet */
   /* Among those whose event waits for the next turn. */
   struct Watch *next_late, *previous_late;
@@ -77,6 +78,7 @@ struct UvDriver {
   Watch **ports;
   size_t port_buckets, port_count;
   bool reuses_talking;   /* what this libcurl does */
+  uint64_t looked;       /* ns: when the loop last looked at its sockets */
   int64_t slept;         /* ms that the system has slept until now */
   unsigned int curl;     /* the libcurl that runs, as 0xMMmmpp */
   bool forgetful_quic;   /* see rescue in driver_uv.c */

@@ -223,6 +223,7 @@ static void on_check(uv_check_t *check)
     return;
   }
   driver->heated = false;
+  driver->looked = uv_hrtime();
   if (uv_is_active((uv_handle_t *)&driver->idle))
     uvdriver_flush(driver);
   if (driver->on_turn != NULL)

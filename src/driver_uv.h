@@ -105,12 +105,14 @@ typedef struct UvPlace {
    libcurl cannot send a byte on it, and will try another one. */
 bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place);
 
-/* Shuts a connection down that a request is about to be sent on. */
-void uvdriver_hang_up(UvUse *use);
+/* Shuts a connection down that a request is about to be sent on. False when it
+   is not known. */
+bool uvdriver_hang_up(UvUse *use);
 
 /* The transfer has ended, and its connection is in the pool again, or closed.
-   `http1`: its answer was of HTTP/1. May be called again. */
-void uvdriver_unuse(UvUse *use, bool http1);
+   `http1`: its answer was of HTTP/1; `bodiless`: and had no body, which some
+   servers send all the same. May be called again. */
+void uvdriver_unuse(UvUse *use, bool http1, bool bodiless);
 
 /* Ends all idle connections: the network is another one. */
 void uvdriver_drop_idle(UvDriver *driver);

@@ -158,10 +158,34 @@ void easy_push_error(lua_State *L, Easy *easy, CURLcode code)
 
 /* ---- Life ---- */
 
+/* Whether the transfer has a connection of HTTP/1 that had been there before. */
+static bool reuses_http1(const Easy *easy)
+{
+  const char *scheme = NULL;
+  long connects = 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_NUM_CONNECTS, &connects);
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  return connects == 0 && scheme != NULL &&
+         (strcasecmp(scheme, "http") == 0
+            ? !easy->cleartext_http2
+            : easy->http1_only && strcasecmp(scheme, "https") == 0);
+}
+
 bool easy_use(Easy *easy, const char *peer, int peer_port, int local_port)
 {
   UvPlace place = { peer, peer_port, local_port, easy->max_idle };
-  return easy->driver == NULL || uvdriver_use(easy->driver, &easy->use, &place);
+  if (easy->driver != NULL)
+    return uvdriver_use(easy->driver, &easy->use, &place);
+  return easy->multi == NULL || !quirk_reuses_talking() ||
+         !reuses_http1(easy) || ports_check(&easy->multi->ports, local_port);
+}
+
+bool easy_hang_up(Easy *easy, int local_port)
+{
+  if (easy->driver != NULL)
+    return uvdriver_hang_up(&easy->use);
+  return easy->multi != NULL &&
+         ports_hang_up(&easy->multi->ports, local_port);
 }
 
 /* One that must not be used was shut down: libcurl takes another. */
@@ -193,7 +217,8 @@ static bool is_http1(Easy *easy)
 void easy_unuse(Easy *easy)
 {
   if (easy->use.watch != NULL)
-    uvdriver_unuse(&easy->use, is_http1(easy));
+    uvdriver_unuse(&easy->use, is_http1(easy),
+                   easy->receiver == NULL || easy->receiver->received == 0);
 }
 
 void easy_set_basics(Easy *easy)

@@ -134,6 +134,9 @@ void easy_set_driver(Easy *easy, struct UvDriver *driver);
 /* To be called from CURLOPT_PREREQFUNCTION, see uvdriver_use. */
 bool easy_use(Easy *easy, const char *peer, int peer_port, int local_port);
 
+/* Shuts down what a request is about to be sent on, when that is known. */
+bool easy_hang_up(Easy *easy, int local_port);
+
 /* Sets that function to one that does only this. */
 void easy_set_prereq(Easy *easy);
 

@@ -60,7 +60,8 @@ static const struct {
   size_t at;
 } marks[] = {
   MARK(auth_rounds), MARK(buffering), MARK(chatty),  MARK(expects),
-  MARK(heats),       MARK(once),      MARK(proxied), MARK(rewinds),
+  MARK(heats),       MARK(multiplexed),              MARK(once),
+  MARK(proxied),     MARK(rewinds),
   MARK(sending),     MARK(tell_connected),           MARK(tunnels),
   MARK(undecoded),   MARK(upgrades),
 };

@@ -243,6 +243,7 @@ void multi_shutdown(Multi *multi)
   uvdriver_remove_multi(&multi->driven);
   if (multi->loop != NULL)
     loop_forget(multi->loop, multi);
+  ports_free(&multi->ports);
   free(multi);
 }
 

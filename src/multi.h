@@ -5,6 +5,7 @@
 
 #include "driver_uv.h"
 #include "easy.h"
+#include "ports.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -22,6 +23,7 @@ typedef struct Multi {
   struct Multi **box;      /* the userdata's pointer to it */
   lua_State *callbacks;
   UvMulti driven;          /* driven.driver is NULL while not attached */
+  Ports ports;             /* while not attached */
   struct Loop *loop;       /* what it is attached to, or NULL */
   struct Multi *previous, *next;       /* among the loop's multis */
   Easy *first;             /* every handle that was added */

@@ -111,6 +111,8 @@ int multi_on_socket(CURL *handle, curl_socket_t fd, int what, void *data,
   Multi *multi = data;
   lua_State *L = multi_callback_begin(multi, "socketfunction");
   int values;
+  if (what != CURL_POLL_REMOVE)
+    ports_note(&multi->ports, fd, what != CURL_POLL_IN);
   if (L == NULL)
     return 0;
   values = lua_gettop(L) - 1;

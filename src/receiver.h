@@ -68,6 +68,7 @@ typedef struct Receiver {
   bool demanded_http1;     /* the server wants no HTTP/2, see on_socket */
   bool proxied;            /* the connection is one to a proxy */
   bool once;               /* must not be sent twice unasked */
+  bool multiplexed;        /* its host was seen to speak HTTP/2 or 3 */
   bool heard;              /* an answer has begun since `tried_at` */
   bool unfit;              /* this try is on a connection that is shut down */
   bool tried_kept;         /* it is on one that had been there before */

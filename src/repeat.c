@@ -35,7 +35,7 @@ bool repeat_was_refused(const Easy *easy)
 {
   if (!easy->receiver->tried_kept)
     return true;
-  return easy->use.known && !easy->use.http1 &&
+  return (easy->use.known ? !easy->use.http1 : easy->receiver->multiplexed) &&
          (easy->message[0] == '\0' ||
           strstr(easy->message, "HTTP_1_1_REQUIRED") != NULL);
 }
@@ -60,16 +60,20 @@ static bool may_try_again(Easy *easy)
 
 /* Connections of one age die together: what is sent again is sent on a new
    one. */
-static void choose_connection(Easy *easy, bool fit)
+static bool must_be_new(const Easy *easy)
+{
+  return easy->receiver->repeated && easy->receiver->tried_kept &&
+         (!easy->use.known || easy->use.http1);
+}
+
+static void choose_connection(Easy *easy, bool fit, int local_port)
 {
   Receiver *receiver = easy->receiver;
   receiver->tried_kept = easy->use.known
                            ? easy->use.kept
                            : info_long(easy, CURLINFO_NUM_CONNECTS) == 0;
-  if (fit && receiver->repeated && easy->use.known && easy->use.http1) {
-    uvdriver_hang_up(&easy->use);
-    fit = false;
-  }
+  if (fit && must_be_new(easy))
+    fit = !easy_hang_up(easy, local_port);
   receiver->unfit = !fit;
   if (fit)
     return;
@@ -100,7 +104,8 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
       return CURL_PREREQFUNC_ABORT;
     receiver->heard = false;
   }
-  choose_connection(easy, easy_use(easy, peer, peer_port, local_port));
+  choose_connection(easy, easy_use(easy, peer, peer_port, local_port),
+                    local_port);
   receiver->connected = true;
   if (easy->multi == NULL)
     return CURL_PREREQFUNC_OK;

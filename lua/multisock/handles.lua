@@ -116,6 +116,7 @@ function handles.take(client, host, request)
     handles.close(client, host, easy, multi)
     return nil, fine and err or ok, not fine
   end
+  easy:gather("multiplexed", host.gate:version() == "h2")
   return easy, multi
 end
 
