@@ -149,7 +149,7 @@ describe("admission", function()
   end))
 
   it("opens a few HTTP/2 connections for a thousand streams", helper.task(function()
-    local client <close> = ms.client({ tls = { ca = nginx.ca } })
+    local client <close> = ms.client({ tls = { ca = nginx.ca }, http_version = "2" })
     ms.group(function(group)
       for i = 1, 1000 do
         group:spawn(function()
@@ -170,7 +170,7 @@ describe("admission", function()
   end, 30))
 
   it("keeps to the limit of HTTP/2 connections and of their streams", helper.task(function()
-    local client <close> = ms.client({ tls = { ca = nginx.ca },
+    local client <close> = ms.client({ tls = { ca = nginx.ca }, http_version = "2",
       limits = { host_connections = 1, streams = 10 } })
     ms.group(function(group)
       for i = 1, 100 do

@@ -23,7 +23,8 @@ describe("an HTTP/2 server", function()
     server.stop()
   end)
   before_each(function()
-    client = ms.client({ tls = { ca = server.ca }, timeout = helper.seconds(8) })
+    client = ms.client({ tls = { ca = server.ca }, http_version = "2",
+      timeout = helper.seconds(8) })
     run = run + 1
   end)
   after_each(function()

@@ -37,25 +37,26 @@ describe("a host that has not answered", function()
   end
 
   it("gets more HTTP/2 transfers than there may be connections", helper.task(function()
-    local client <close> = ms.client({ tls = { ca = holding.ca }, timeout = { total = 15 },
-      limits = { connections = 4 } })
+    local client <close> = ms.client({ tls = { ca = holding.ca }, http_version = "2",
+      timeout = { total = 15 }, limits = { connections = 4 } })
     assert.is_true(hold(client, 350) <= 4)
   end, 30))
 
   it("gets them when each has options of its own", helper.task(function()
-    local client <close> = ms.client({ tls = { ca = holding.ca }, timeout = { total = 15 },
-      limits = { connections = 2 } })
+    local client <close> = ms.client({ tls = { ca = holding.ca }, http_version = "2",
+      timeout = { total = 15 }, limits = { connections = 2 } })
     assert.is_true(hold(client, 180, { headers = { a = "b" } }) <= 2)
   end, 30))
 
   it("gets them through a tunnel, for which HTTP/1.1 was spoken", helper.task(function()
-    local client <close> = ms.client({ tls = { ca = holding.ca }, timeout = { total = 15 },
-      limits = { connections = 2 }, proxy = squid.url })
+    local client <close> = ms.client({ tls = { ca = holding.ca }, http_version = "2",
+      timeout = { total = 15 }, limits = { connections = 2 }, proxy = squid.url })
     assert.is_true(hold(client, 150) <= 2)
   end, 30))
 
   it("is known to speak HTTP/1.1 when that was agreed on", helper.task(function()
-    local client <close> = ms.client({ tls = { ca = secure.ca }, timeout = { total = 15 } })
+    local client <close> = ms.client({ tls = { ca = secure.ca }, http_version = "2",
+      timeout = { total = 15 } })
     local stalled = {}
     for i = 1, 5 do
       stalled[i] = ms.spawn(function()
@@ -77,8 +78,8 @@ describe("a host that has not answered", function()
 
   it("is not asked when the user looks at what libcurl does", helper.task(function()
     local lines = {}
-    local client <close> = ms.client({ tls = { ca = holding.ca }, timeout = { total = 15 },
-      curl = { verbose = true, debugfunction = function(kind, text)
+    local client <close> = ms.client({ tls = { ca = holding.ca }, http_version = "2",
+      timeout = { total = 15 }, curl = { verbose = true, debugfunction = function(kind, text)
         lines[#lines + 1] = tostring(kind) .. tostring(text)
       end } })
     hold(client, 20)
@@ -110,7 +111,7 @@ describe("a host that has not answered", function()
   end)
 
   it("is asked by its scouts alone", helper.task(function()
-    local client <close> = ms.client({ tls = { ca = holding.ca } })
+    local client <close> = ms.client({ tls = { ca = holding.ca }, http_version = "2" })
     for i = 1, 3 do
       assert.equal("ok", ms.assert(client:get(holding.url("/ok?i=" .. i))):text())
     end

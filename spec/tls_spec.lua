@@ -18,7 +18,7 @@ describe("tls", function()
   after_each(helper.check_leaks)
 
   it("verifies with the CA that it is given", helper.task(function()
-    local client <close> = ms.client({ tls = { ca = nginx.ca } })
+    local client <close> = ms.client({ tls = { ca = nginx.ca }, http_version = "2" })
     local response = ms.assert(client:get(nginx.tls_url("/file/tls")))
     assert.equal("body-tls", response:text())
     assert.equal("2", response.http_version)

@@ -2,6 +2,7 @@
 -- the words of an answer: libcurl before 8.8 would believe them, and give requests
 -- each other's answers.
 local helper = require("spec.helper")
+local packaged = require("spec.support.packaged")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local core = require("multisock.core")
@@ -174,6 +175,82 @@ describe("an answer in another version", function()
   end))
 end)
 
+describe("an HTTP/2 body that is cut off", function()
+  local server, client
+  local truncates = core.quirks().h2_truncates ~= nil
+
+  setup(function()
+    server = packaged.hostile_h2()
+  end)
+  teardown(function() server.stop() end)
+  before_each(function()
+    client = ms.client({ tls = { ca = server.ca }, timeout = helper.seconds(8) })
+  end)
+  after_each(function()
+    client:close()
+    client = nil
+    helper.check_leaks()
+  end)
+
+  local WAYS = {
+    "reset-cancel", "reset-internal", "data-on-stream-0", "short-settings", "short-ping",
+    "large-frame", "bad-padding", "push", "window", "http1", "goaway", "close",
+  }
+
+  for _, way in ipairs(WAYS) do
+    it("never looks complete to who has asked for nothing: " .. way, helper.task(function()
+      local url = server.url("/cut?how=" .. way)
+      local response = ms.assert(client:get(url))
+      local body, err = response:text()
+      if truncates then
+        assert.same({ "1.1", "over 1.1" }, { response.http_version, body })
+      else
+        assert.equal("2", response.http_version)
+        assert.is_nil(body)
+        assert.is_truthy(({ closed = true, protocol = true })[err.kind], tostring(err))
+      end
+      local path = os.tmpname()
+      local size
+      size, err = ms.assert(client:get(url)):save(path)
+      os.remove(path)
+      if truncates then
+        assert.equal(8, size)
+      else
+        assert.is_nil(size)
+        assert.is_truthy(({ closed = true, protocol = true })[err.kind], tostring(err))
+      end
+    end, 20))
+  end
+
+  it("is a risk that who asks for HTTP/2 is told of", helper.task(function()
+    assert.equal("2", ms.assert(client:get(server.url("/ok"), { http_version = "2" })).http_version)
+    local told = 0
+    for _, warning in ipairs(ms.version().warnings) do
+      told = told + (warning:find("HTTP/2 body without Content-Length", 1, true) and 1 or 0)
+    end
+    assert.equal(truncates and 2 or 1, told)
+  end))
+end)
+
+describe("ms.version().warnings", function()
+  it("are lines for people, one for each danger", function()
+    local warnings = ms.version().warnings
+    local count = core.version().features.AsynchDNS and 0 or 1
+    for _, quirk in pairs(core.quirks()) do
+      count = count + 1
+      local found = 0
+      for _, line in ipairs(warnings) do
+        assert.is_nil(line:find("[%c]"))
+        found = found + (line:find(quirk.effect, 1, true) and line:find(quirk.remedy, 1, true)
+          and 1 or 0)
+      end
+      assert.equal(1, found)
+    end
+    assert.equal(count, #warnings)
+    assert.is_true(count > 0)
+  end)
+end)
+
 describe("core.quirks", function()
   it("tells what is wrong with the libcurl that runs", function()
     local running = core.version().curl_number
@@ -182,7 +259,7 @@ describe("core.quirks", function()
     assert.equal(running >= 0x075300 and running < 0x080100, quirks.folded_first_line ~= nil)
     for name, quirk in pairs(quirks) do
       assert.is_truthy(name:find("^[a-z0-9_]+$"))
-      assert.is_truthy(quirk.issue:find("^curl#%d+"))
+      assert.is_truthy(quirk.issue == nil or quirk.issue:find("^curl#%d+"))
       assert.is_true(#quirk.effect > 20 and #quirk.remedy > 20)
     end
   end)

@@ -154,7 +154,7 @@ void callbacks_read(lua_State *L, const char *name, CallbacksRoom *call)
    one, overwrites the memory in front of a buffer. */
 static bool is_spent(const Easy *easy)
 {
-  return easy->trailed && compat_curl_version() < 0x080700;
+  return easy->trailed && quirk_trailers_twice();
 }
 
 #define SPENT "the handle has sent trailers, and cannot upload again with " \
@@ -175,7 +175,7 @@ const char *callbacks_refuse_trailers(lua_State *L, const Easy *easy, int self)
 {
   if (is_spent(easy))
     return SPENT;
-  if (compat_curl_version() < 0x080700 && lacks_readfunction(L, self))
+  if (quirk_trailers_twice() && lacks_readfunction(L, self))
     return "trailerfunction needs a readfunction with libcurl before 8.7";
   return NULL;
 }

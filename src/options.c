@@ -10,6 +10,7 @@
 #include "callbacks.h"
 #include "error.h"
 #include "mime.h"
+#include "quirks.h"
 #include "share.h"
 #include "url.h"
 
@@ -93,12 +94,10 @@ static void check_body_size(lua_State *L, int self, const char *name,
 
 /* ---- The other types ---- */
 
-/* libcurl < 8.1 writes past a small receive buffer with HTTP/2. */
 static long clamp_buffer_size(long size)
 {
   const long least = 16 * 1024;
-  if (compat_curl_version() < 0x080100 &&
-      size < least)
+  if (quirk_small_buffer() && size < least)
     return least;
   return size;
 }
@@ -163,9 +162,7 @@ static CURLcode set_off_t(lua_State *L, Easy *easy, int self, CURLoption id,
 static CURLcode set_string(lua_State *L, Easy *easy, CURLoption id,
                            const char *name, int value)
 {
-  /* libcurl before 8.14 (7.88 for sure) gives its list of these names to a
-     duplicate without copying it. */
-  if (id == CURLOPT_HSTS && compat_curl_version() < 0x080e00)
+  if (id == CURLOPT_HSTS && quirk_hsts_names_shared())
     easy->related = true;
   if (id == CURLOPT_COOKIEFILE)
     easy->cookie_files = true;

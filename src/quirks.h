@@ -25,6 +25,28 @@
     "each other's answers", \
     "what is known to be HTTP/1.1 never shares, and such an answer is an " \
     "error (core.multi: set pipelining = 0, or http_version = 2)") \
+  X(h2_truncates, QUIRK_BEFORE(0x080100), NULL, \
+    "an HTTP/2 body without Content-Length that a broken connection or a " \
+    "reset cuts off looks complete", \
+    "requests are sent in HTTP/1.1 unless http_version is \"2\": then ask " \
+    "only servers for bodies whose end can be told by what is in them") \
+  X(h2_reset_is_end, true, NULL, \
+    "an HTTP/2 body without Content-Length that the server ends by a reset " \
+    "with NO_ERROR looks complete", \
+    "nothing: RFC 9113 lets a server do that behind a whole answer") \
+  X(h2_pause_truncates, QUIRK_BEFORE(0x080400), "curl#11982", \
+    "an HTTP/2 body that is paused may end early, without an error", \
+    "it is never paused: what nobody reads is kept, up to max_body") \
+  X(small_buffer, QUIRK_BEFORE(0x080100), NULL, \
+    "HTTP/2 writes past a receive buffer of less than 16 KiB", \
+    "buffersize is 16 KiB at least where HTTP/2 may be spoken") \
+  X(trailers_twice, QUIRK_BEFORE(0x080700), NULL, \
+    "a handle that has sent trailers writes before a buffer when it uploads " \
+    "again", \
+    "such a handle does not upload again (core)") \
+  X(hsts_names_shared, QUIRK_BEFORE(0x080e00), NULL, \
+    "a duplicate of a handle with hsts frees the list of the original", \
+    "such a handle cannot be duplicated (core)") \
   X(mixed_versions, QUIRK_BEFORE(0x080500), "curl#12373", \
     "requests that may share a connection of HTTP/2 are sent on a busy one of " \
     "HTTP/1.1 to the same host", \

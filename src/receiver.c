@@ -24,8 +24,7 @@ static bool pause_is_unsafe(Easy *easy)
   (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
   if (version == CURL_HTTP_VERSION_NONE)
     return easy_is_file(easy);     /* those are read in one go */
-  return version == CURL_HTTP_VERSION_2_0 &&
-         compat_curl_version() < 0x080400;
+  return version == CURL_HTTP_VERSION_2_0 && quirk_h2_pause_truncates();
 }
 
 static void body_begins(Easy *easy)

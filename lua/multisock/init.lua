@@ -76,9 +76,12 @@ function ms.assert(value, err, ...)
 end
 
 --- The versions that run.
--- @return table: multisock, lua, curl, ssl, uv, protocols, features
+-- @return table: multisock, lua, curl, ssl, uv, protocols, features, and warnings:
+-- a list of strings, what is known to be dangerous of them and what is done about it
 function ms.version()
-  return core.version()
+  local version = core.version()
+  version.warnings = require("multisock.warnings")(version)
+  return version
 end
 
 ms._VERSION = core._VERSION

@@ -398,6 +398,10 @@ function settings.raw_version(given)
   return nil
 end
 
+-- Whether libcurl takes a cut HTTP/2 body for a whole one: who wants that asks for
+-- "2".
+local TRUNCATES = core.quirks().h2_truncates ~= nil
+
 --- The version of HTTP/1 in which a request is sent, whatever the server may offer
 -- beside it.
 -- @param given table its settings @param scheme string of its URL
@@ -409,7 +413,7 @@ function settings.http1(given, scheme)
     return nil
   elseif version == "1.0" or version == "1.1" then
     return version
-  elseif scheme ~= "https" then
+  elseif scheme ~= "https" or version == nil and TRUNCATES then
     return "1.1"                    -- libcurl asks for no other without TLS
   end
 end

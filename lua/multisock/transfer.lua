@@ -215,7 +215,7 @@ local function start_guarded(request, host, scout, started)
   end
   if scout then
     easy:gather("tell_connected", true)
-    if may_trace(request.settings) then
+    if not host.http1 and may_trace(request.settings) then
       easy:gather("version", true)
     end
   end

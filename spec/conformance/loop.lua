@@ -84,7 +84,8 @@ describe("the loop " .. os.getenv("MULTISOCK_LOOP"), function()
       ms.group(function(group)
         for i = 1, 200 do
           group:spawn(function()
-            local response = ms.assert(client:get(nginx.tls_url("/file/" .. i)))
+            local response = ms.assert(client:get(nginx.tls_url("/file/" .. i),
+              { http_version = "2" }))
             assert.equal("2", response.http_version)
             assert.equal("body-" .. i, response:text())
           end)

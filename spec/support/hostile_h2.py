@@ -12,6 +12,8 @@ asks for HTTP/1.1 gets "over 1.1" for every answer.
     /goaway        GOAWAY that says this request was not processed, and a close
     /goaway-later?n=N  the first N times: answers, and GOAWAY after it
     /reset-body    headers, half of the body, RST_STREAM with INTERNAL_ERROR
+    /cut?how=WORD  headers without a length, a part of the body without its
+                   end, and after 50 ms one of CUTS, or a close
     /garbage       bytes that are no frames
     /hold?n=N      no answer before N requests with this URL wait, on whatever
                    connections; then "held" for all
@@ -46,6 +48,28 @@ LATE_ERRORS = {
     "/reset-body": h2.errors.ErrorCodes.INTERNAL_ERROR,
     "/h1-late": h2.errors.ErrorCodes.HTTP_1_1_REQUIRED,
     "/h1-headers": h2.errors.ErrorCodes.HTTP_1_1_REQUIRED,
+}
+
+
+def frame(kind, flags, stream, payload=b""):
+    return (len(payload).to_bytes(3, "big") + bytes([kind, flags]) +
+            stream.to_bytes(4, "big") + payload)
+
+
+# What cuts a body off: none of these is its end.
+CUTS = {
+    "reset-cancel": lambda i: frame(3, 0, i, b"\0\0\0\x08"),
+    "reset-internal": lambda i: frame(3, 0, i, b"\0\0\0\x02"),
+    "data-on-stream-0": lambda i: frame(0, 0, 0, b"x"),
+    "short-settings": lambda i: frame(4, 0, 0, b"12345"),
+    "short-ping": lambda i: frame(6, 0, 0, b"x"),
+    "large-frame": lambda i: frame(0, 0, i, b"x" * 20000),
+    "bad-padding": lambda i: frame(0, 8, i, b"\xff" + b"\0" * 10),
+    "push": lambda i: frame(5, 4, i, b"\0\0\0\x02\x82\x86\x84"),
+    "window": lambda i: frame(8, 0, 0, b"\x7f\xff\xff\xff"),
+    "http1": lambda i: b"HTTP/1.1 500 upstream died\r\n\r\n",
+    "goaway": lambda i: frame(7, 0, 0, i.to_bytes(4, "big") + b"\0\0\0\x02"),
+    "close": lambda i: b"",
 }
 
 
@@ -131,6 +155,11 @@ class Connection(asyncio.Protocol):
                 self.h2.send_data(stream, b"12345")
             self.flush()
             self.h2.reset_stream(stream, LATE_ERRORS[url.path])
+        elif url.path == "/cut":
+            how = parse_qs(url.query)["how"][0]
+            self.h2.send_headers(stream, [(":status", "200")])
+            self.h2.send_data(stream, b"x" * 1000)
+            asyncio.get_running_loop().call_later(0.05, self.cut, stream, how)
         elif url.path == "/garbage":
             self.transport.write(b"\xff" * 100)
         elif url.path == "/hold":
@@ -158,6 +187,11 @@ class Connection(asyncio.Protocol):
             self.h2.reset_stream(stream, h2.errors.ErrorCodes.NO_ERROR)
         else:
             self.uploads[stream] = upload
+
+    def cut(self, stream, how):
+        self.transport.write(CUTS[how](stream))
+        if how in ("close", "goaway"):
+            self.transport.close()
 
     def upload_data(self, stream, data):
         upload = self.uploads.get(stream)
