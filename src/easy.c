@@ -744,6 +744,7 @@ void easy_open(lua_State *L)
   luaL_setfuncs(L, easy_io_methods, 0);
   luaL_setfuncs(L, easy_header_methods, 0);
   luaL_setfuncs(L, easy_transfer_methods, 0);
+  luaL_setfuncs(L, easy_coded_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

@@ -170,6 +170,10 @@ void easy_push_error(lua_State *L, Easy *easy, CURLcode code);
 extern const luaL_Reg easy_transfer_methods[];
 void easy_transfer_open(lua_State *L);
 
+/* Pushes the error of a coded body that is corrupt, or of which all has come and
+   that ends too early; false, and nothing is pushed, when there is none. */
+bool easy_push_coded_failure(lua_State *L, Easy *easy, bool all_came);
+
 /* Pushes body and snapshot, and forgets the transfer. */
 void easy_push_rest(lua_State *L, Easy *easy);
 
@@ -183,6 +187,8 @@ void easy_leave_waiting(lua_State *L, Easy *easy);
    easy_dup.c. */
 extern const luaL_Reg easy_io_methods[];
 extern const luaL_Reg easy_header_methods[];
+/* Those that read coded bodies: easy_coded.c. */
+extern const luaL_Reg easy_coded_methods[];
 int easy_duphandle(lua_State *L);
 int easy_twin(lua_State *L);
 

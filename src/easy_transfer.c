@@ -59,10 +59,11 @@ static const struct {
   const char *name;
   size_t at;
 } marks[] = {
-  MARK(auth_rounds), MARK(buffering), MARK(chatty),  MARK(expects),
-  MARK(heats),       MARK(multiplexed),              MARK(once),
-  MARK(proxied),     MARK(rewinds),
-  MARK(sending),     MARK(tell_connected),           MARK(tunnels),
+  MARK(auth_rounds), MARK(buffering), MARK(chatty),  MARK(decodes),
+  MARK(expects),     MARK(heats),     MARK(multiplexed),
+  MARK(once),        MARK(proxied),   MARK(rewinds),
+  MARK(sending),     MARK(tell_connected),
+  MARK(transfer_codings),             MARK(tunnels),
   MARK(undecoded),   MARK(upgrades),
 };
 
@@ -232,7 +233,13 @@ static int easy_answer(lua_State *L)
   return 2;
 }
 
-/*** Takes body bytes that have arrived.
+/* What can be taken of the body. */
+static Buffer *body_of(Receiver *receiver)
+{
+  return receiver->coded != NULL ? &receiver->coded->plain : &receiver->body;
+}
+
+/*** Takes body bytes that have arrived, and are decoded.
 @param most bytes at most; nil: all
 @return string, or nil when nothing is there now; and whether the transfer
 was paused for the buffer to be emptied, and it is empty now */
@@ -240,7 +247,8 @@ static int easy_take(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  size_t size = buffer_size(&receiver->body);
+  Buffer *body = body_of(receiver);
+  size_t size = buffer_size(body);
   if (!lua_isnoneornil(L, 2)) {
     lua_Integer most = luaL_checkinteger(L, 2);
     luaL_argcheck(L, most > 0, 2, "must be positive");
@@ -250,8 +258,8 @@ static int easy_take(lua_State *L)
   if (size == 0)
     lua_pushnil(L);
   else {
-    lua_pushlstring(L, buffer_head(&receiver->body), size);
-    buffer_drop(&receiver->body, size);
+    lua_pushlstring(L, buffer_head(body), size);
+    buffer_drop(body, size);
   }
   lua_pushboolean(L, receiver->paused && buffer_size(&receiver->body) == 0);
   return 2;
@@ -266,7 +274,8 @@ static int easy_sink(lua_State *L)
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
   FILE *file = NULL;
-  size_t size = buffer_size(&receiver->body);
+  Buffer *body = body_of(receiver);
+  size_t size = buffer_size(body);
   if (!compat_tofile(L, 2, &file))
     luaL_argerror(L, 2, "open file expected");
   luaL_argcheck(L, file != NULL, 2, "file is closed");
@@ -276,13 +285,13 @@ static int easy_sink(lua_State *L)
     lua_pushstring(L, strerror(errno));
     return 2;
   }
-  if (size > 0 && !sink_put(&receiver->sink, buffer_head(&receiver->body), size,
+  if (size > 0 && !sink_put(&receiver->sink, buffer_head(body), size,
                             receiver->active_ms)) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(receiver->sink.error));
     return 2;
   }
-  buffer_clear(&receiver->body);
+  buffer_clear(body);
   lua_pushinteger(L, (lua_Integer)size);
   return 1;
 }
@@ -306,16 +315,20 @@ static int easy_sink_end(lua_State *L)
 static int easy_ended(lua_State *L)
 {
   Easy *easy;
+  bool well;
   (void)receiver_check(L, &easy);
+  well = easy->finished && easy->result == CURLE_OK && !easy->failed_in_lua;
+  lua_pushnil(L);
+  if (easy_push_coded_failure(L, easy, well))
+    return 2;
   if (!easy->finished) {
     lua_pushboolean(L, 0);
     return 1;
   }
-  if (easy->result == CURLE_OK && !easy->failed_in_lua) {
+  if (well) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  lua_pushnil(L);
   push_failure(L, easy);
   return 2;
 }
@@ -353,7 +366,7 @@ static int easy_rewound(lua_State *L)
 
 /*** The numbers that waiting needs, in one call.
 @return hungry (boolean: more upload is wanted), connected (boolean), bytes
-received, bytes sent, seconds of the loop's clock at the last sign of life,
+received (and decoded), bytes sent, seconds of the loop's clock at the last sign of life,
 bytes buffered */
 static int easy_marks(lua_State *L)
 {
@@ -361,10 +374,11 @@ static int easy_marks(lua_State *L)
   Receiver *receiver = receiver_check(L, &easy);
   lua_pushboolean(L, receiver->hungry);
   lua_pushboolean(L, receiver->connected);
-  lua_pushinteger(L, receiver->received);
+  lua_pushinteger(L, receiver->coded != NULL ? receiver->coded->made
+                                             : receiver->received);
   lua_pushinteger(L, receiver->sent_bytes);
   lua_pushnumber(L, (lua_Number)receiver->active_ms / 1000);
-  lua_pushinteger(L, (lua_Integer)buffer_size(&receiver->body));
+  lua_pushinteger(L, (lua_Integer)buffer_size(body_of(receiver)));
   return 6;
 }
 
@@ -424,8 +438,9 @@ static int easy_phase(lua_State *L)
 void easy_push_rest(lua_State *L, Easy *easy)
 {
   Receiver *receiver = easy->receiver;
-  size_t size = buffer_size(&receiver->body);
-  lua_pushlstring(L, size > 0 ? buffer_head(&receiver->body) : "", size);
+  const Buffer *body = body_of(receiver);
+  size_t size = buffer_size(body);
+  lua_pushlstring(L, size > 0 ? buffer_head(body) : "", size);
   snapshot_push(L, easy);
   easy_leave_news(easy);
   easy->finished = false;

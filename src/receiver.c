@@ -69,7 +69,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   Receiver *receiver = easy->receiver;
   Buffer *body = &receiver->body;
   (void)one;
-  if (sink_is_open(&receiver->sink))
+  if (sink_is_open(&receiver->sink) && receiver->coded == NULL)
     return sink_body(easy, bytes, size);
   if (!receiver->buffering && !receiver->no_pause &&
       buffer_size(body) > 0 &&
@@ -209,6 +209,7 @@ void receiver_reset(Receiver *receiver)
 {
   Receiver fresh;
   sink_close(&receiver->sink);     /* of a transfer that was cut off */
+  coded_end(receiver);
   memset(&fresh, 0, sizeof fresh);
   fresh.head = receiver->head;
   fresh.body = receiver->body;
@@ -224,6 +225,8 @@ void receiver_reset(Receiver *receiver)
   fresh.upgrades = receiver->upgrades;
   fresh.expects = receiver->expects;
   fresh.tunnels = receiver->tunnels;
+  fresh.decodes = receiver->decodes;
+  fresh.transfer_codings = receiver->transfer_codings;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
   buffer_clear(&receiver->head);
@@ -246,6 +249,7 @@ static bool attach(Easy *easy)
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
   easy->receiver->undecoded = easy->receiver->upgrades = false;
   easy->receiver->expects = easy->receiver->tunnels = false;
+  easy->receiver->decodes = easy->receiver->transfer_codings = false;
   receiver_install(easy);
   return true;
 }
@@ -271,6 +275,8 @@ bool receiver_attach_like(Easy *easy, const Easy *model)
   easy->receiver->undecoded = model->receiver->undecoded;
   easy->receiver->upgrades = model->receiver->upgrades;
   easy->receiver->tunnels = model->receiver->tunnels;
+  easy->receiver->decodes = model->receiver->decodes;
+  easy->receiver->transfer_codings = model->receiver->transfer_codings;
   easy->buffer_size = model->buffer_size;
   return true;
 }
@@ -280,6 +286,7 @@ void receiver_free(Receiver *receiver)
   if (receiver == NULL)
     return;
   sink_close(&receiver->sink);
+  coded_end(receiver);
   buffer_free(&receiver->head);
   buffer_free(&receiver->body);
   buffer_free(&receiver->trailers);

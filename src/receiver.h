@@ -5,6 +5,7 @@
 #define MULTISOCK_RECEIVER_H
 
 #include "buffer.h"
+#include "coded.h"
 #include "easy.h"
 #include "sink.h"
 
@@ -20,11 +21,12 @@ typedef enum Stage {
 
 typedef struct Receiver {
   Buffer head;             /* the last header block, raw */
-  Buffer body;             /* decoded bytes that nobody took yet */
+  Buffer body;             /* bytes that nobody took yet */
   Buffer trailers;
   Buffer feed;             /* upload bytes that libcurl did not take yet, after
                               `kept` ones that it did */
-  curl_off_t received;     /* decoded bytes so far */
+  Coded *coded;            /* a body whose codings are undone, or NULL */
+  curl_off_t received;     /* bytes so far, as they came */
   curl_off_t max_body;     /* bytes; 0: none */
   curl_off_t sent_bytes;   /* upload bytes that libcurl took */
   Sink sink;               /* when open, takes the body instead of `body` */
@@ -41,7 +43,10 @@ typedef struct Receiver {
   bool connected;          /* the connection is there: sending begins */
   bool buffering;          /* wanted whole: no pause, no news per chunk */
   bool no_pause;           /* HTTP/2 before 8.4 loses data when paused */
-  bool undecoded;          /* the body comes as the server sends it */
+  bool undecoded;          /* large pieces are welcome, see shortcut.c */
+  bool decodes;            /* undoes the codings of bodies */
+  bool transfer_codings;   /* the user has asked for those */
+  bool codings;            /* this header block tells of some */
   bool chatty;             /* news for every piece, for progress */
   bool paused;             /* the write callback has paused it */
   bool sending;            /* has an upload that is fed */

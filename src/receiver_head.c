@@ -125,17 +125,24 @@ static bool status_may_be_followed(const Receiver *receiver)
          (receiver->status == 401 || receiver->status == 407);
 }
 
-static void head_complete(Easy *easy)
+/* Returns why the transfer has to end, or NULL. */
+static const char *head_complete(Easy *easy)
 {
   Receiver *receiver = easy->receiver;
   if (is_interim(easy)) {
     buffer_clear(&receiver->head);
     receiver->stage = STAGE_START;
-    return;
+    return NULL;
+  }
+  if (receiver->codings && receiver->status > 0) {
+    const char *invalid = coded_begin(receiver);
+    if (invalid != NULL)
+      return invalid;
   }
   receiver->stage = STAGE_BODY;
   if (!status_may_be_followed(receiver))
     receiver_tell(easy);
+  return NULL;
 }
 
 /* Behind a block comes the next one of an authentication round, or a trailer. */
@@ -171,8 +178,13 @@ static size_t append(Easy *easy, Buffer *block, const char *line, size_t size)
   }
   if (!buffer_append(block, line, size))
     return size + 1;
-  if (receiver->stage == STAGE_HEADERS && is_blank(line, size))
-    head_complete(easy);
+  if (receiver->stage == STAGE_HEADERS && is_blank(line, size)) {
+    const char *invalid = head_complete(easy);
+    if (invalid != NULL)
+      return receiver_refuse(easy, invalid, size);
+  }
+  else if (coded_concerns(line, size))
+    receiver->codings = true;
   return size;
 }
 
@@ -191,6 +203,8 @@ size_t receiver_on_header(char *line, size_t one, size_t size, void *data)
       return size + 1;
     }
     buffer_clear(&receiver->head);
+    coded_end(receiver);
+    receiver->codings = false;
     receiver_touch(easy);          /* once a block */
     receiver->stage = STAGE_STATUS;
     invalid = judge_status(easy, line, size);

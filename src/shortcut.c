@@ -47,9 +47,10 @@ void easy_leave_waiting(lua_State *L, Easy *easy)
 /* ---- Starting ---- */
 
 /* A large body costs the fewer reads, and the other side the fewer turns, the
-   larger the receive buffer. But of a paused transfer libcurl holds what one read
-   decodes to, which is a thousand times as much in the worst case, and gives up
-   at 64 MiB: large buffers are for what is not decoded, by few transfers. */
+   larger the receive buffer. But what libcurl decodes by itself waits in its own
+   memory while the transfer is paused, a thousand times as much as was read in the
+   worst case: large buffers are for few transfers, and for who said that his
+   bodies are to come as they are. */
 #define BUFFER_LARGE (512 * 1024L)
 #define BUFFER_USUAL (16 * 1024L)
 #define FEW 16
@@ -206,6 +207,45 @@ static int leave_halfway(lua_State *L, Easy *easy, Multi *multi)
   return 3;
 }
 
+/* How long it may take to decode a body here, where the others wait: most take
+   a tenth of that. A brotli of the worst kind takes 10 ms all the same; after one
+   that took too long the next ones queue up for so many times as long (see
+   decoding.lua). */
+#define DECODING_US 500
+#define REST 8
+
+/* Whether the body is decoded now, to its good end. */
+static bool is_decoded(Easy *easy)
+{
+  Receiver *receiver = easy->receiver;
+  uint64_t *rest = &(*easy->home)->decoded_long;
+  uint64_t began = uv_hrtime(), took;
+  bool more;
+  if (receiver->received == 0 || began < *rest)
+    return false;
+  more = coded_work(receiver, DECODING_US);
+  took = uv_hrtime() - began;
+  if (took > DECODING_US * 1000)
+    *rest = began + (REST + 1) * took;
+  return !more && coded_ends_well(receiver);
+}
+
+/* Whether the whole body is there, so that nothing is left to be done for it. */
+static bool is_whole(Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  curl_off_t size = receiver->received;
+  if (!easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
+      receiver->stage < STAGE_BODY)
+    return false;
+  if (receiver->coded != NULL) {
+    if (!is_decoded(easy))
+      return false;
+    size = receiver->coded->made;
+  }
+  return receiver->max_body == 0 || size <= receiver->max_body;
+}
+
 /* Goes on when the task is resumed. `box` is that of the easy. */
 static int finish(lua_State *L, Easy **box)
 {
@@ -220,8 +260,7 @@ static int finish(lua_State *L, Easy **box)
   lua_rawseti(L, lua_upvalueindex(1), easy->id);
   lua_getfield(L, TASK, "interrupt");
   if (!lua_isnil(L, -1) || home == NULL || home->depth > 0 ||
-      !easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
-      easy->receiver->stage < STAGE_BODY)
+      !is_whole(easy))
     return leave_halfway(L, easy, home);
   multi_remove(home, easy);
   if (*box == NULL)

@@ -306,6 +306,9 @@ function methods:discard(most)
   if self._transfer then
     -- Nobody pauses here: a server that falls silent is given up.
     self._transfer.buffering = true
+    if not self._reading then
+      self._transfer:stop_decoding()
+    end
   end
   repeat
     local chunk, err = self:read()

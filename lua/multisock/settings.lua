@@ -189,6 +189,21 @@ local function raw_options(name, value)
   return value
 end
 
+local NO_OPTIONS = {}
+
+--- The raw options that are given, by libcurl's names in lower case.
+-- @return table not to be changed
+function settings.raw(given)
+  if given.curl == nil then
+    return NO_OPTIONS
+  end
+  local options = {}
+  for name, value in pairs(given.curl) do
+    options[type(name) == "string" and name:lower() or name] = value
+  end
+  return options
+end
+
 local auth_fields = fields({ basic = user_and_password, bearer = text })
 
 local function auth(name, value)
@@ -455,7 +470,6 @@ function settings.apply(easy, given, base, scheme)
       end
     end
   end
-  set("accept_encoding", given.decompress and "" or nil)
   local connect = given.timeout.connect
   local connect_ms = connect and math.min(connect * 1000, MAX_MS) or MAX_MS
   set("connecttimeout_ms", math.max(1, math.floor(connect_ms)))
@@ -482,12 +496,18 @@ function settings.apply(easy, given, base, scheme)
   easy:gather("high_water", given.high_water or 256 * 1024)
   easy:gather("max_headers", given.max_headers or 300 * 1024)
   easy:gather("max_body", given.max_body)
-  local raw = given.curl or {}
+  local raw = settings.raw(given)
   for name, value in pairs(raw) do
     set(name, value)
   end
   easy:gather("undecoded", not given.decompress and raw.accept_encoding == nil
     and raw.transfer_encoding == nil)
+  -- libcurl decodes what the user has it ask for; all else is undone by us, who
+  -- know where it ends.
+  easy:gather("decodes", given.decompress and raw.accept_encoding == nil
+    and raw.http_content_decoding ~= 0 and raw.http_content_decoding ~= false)
+  easy:gather("transfer_codings", raw.transfer_encoding ~= nil
+    or raw.http_transfer_decoding ~= nil)
   -- libcurl's own rounds of authentication: a 401 may not be the answer yet.
   easy:gather("auth_rounds", (raw.httpauth or raw.proxyauth) ~= nil)
   if refused then

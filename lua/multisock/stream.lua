@@ -2,6 +2,7 @@
 -- limits, its upload and progress, and the body as it arrives. transfer.lua
 -- starts it, response.lua reads it.
 local core = require("multisock.core")
+local decoding = require("multisock.decoding")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
 local pins = require("multisock.pins")
@@ -57,7 +58,8 @@ function Stream:timings()
   return timings
 end
 
-local function timeout_error(self, name, seconds)
+--- The error of a limit of `timeout` that has passed.
+function Stream:timeout_error(name, seconds)
   local what = {
     total = "not done after %g s (timeout.total)",
     first_byte = "no answer within %g s (timeout.first_byte)",
@@ -290,9 +292,9 @@ local function nearest_limit(self, since)
   return at, name, seconds
 end
 
--- Suspends until there is news. Returns nothing, or the error that ended the
+--- Suspends until there is news. Returns nothing, or the error that ended the
 -- transfer: a passed limit. Raises when the task was cancelled.
-local function await_news(self, since)
+function Stream:await_news(since)
   local easy = self.easy
   local at, name, seconds
   if self.limited or since then
@@ -340,7 +342,7 @@ local function await_news(self, since)
     -- Something may have come just now: then the limit has moved.
     local still_at = nearest_limit(self, since)
     if still_at and now() >= still_at and easy:ended() == false then
-      err = timeout_error(self, name, seconds)
+      err = self:timeout_error(name, seconds)
       self:abort(err)
       return err
     end
@@ -349,8 +351,8 @@ end
 
 ---- Reading -------------------------------------------------------------------
 
--- Once nothing more can come; false while more can.
-local function check_end(self)
+--- Ends it once nothing more can come; false while more can.
+function Stream:check_end()
   local ended, err = self.easy:ended()
   if ended == false then
     return false
@@ -398,9 +400,9 @@ function Stream:read(most)
     if chunk then
       return chunk
     end
-    if not check_end(self) then
+    if not self:check_end() then
       since = since or now()
-      local err = await_news(self, since)
+      local err = self:await_news(since)
       if err then
         return nil, err
       end
@@ -430,7 +432,7 @@ function Stream:read_all()
   self.multi:resume(easy)
   while not self.released and easy:ended() == false do
     since = since or now()
-    local err = await_news(self, since)
+    local err = self:await_news(since)
     if err then
       return nil, err
     end
@@ -439,7 +441,7 @@ function Stream:read_all()
     return failed(self)
   end
   local body = easy:take()
-  check_end(self)
+  self:check_end()
   if self.failure then
     return failed(self)
   end
@@ -465,7 +467,7 @@ function Stream:save(file)
   local since
   while not self.released and easy:ended() == false do
     since = since or now()
-    local err = await_news(self, since)
+    local err = self:await_news(since)
     if err then
       return nil, err
     end
@@ -475,7 +477,7 @@ function Stream:save(file)
   end
   message = easy:sink_end()
   _, _, received = easy:marks()
-  check_end(self)
+  self:check_end()
   if message then
     self.failure = describe(self, errors.new("io", message))
   end
@@ -484,6 +486,9 @@ function Stream:save(file)
   end
   return received - before
 end
+
+--- What is left of the body is taken as it comes: see decoding.lua.
+function Stream.stop_decoding() end
 
 ---- Starting, for transfer.lua -------------------------------------------------
 
@@ -520,11 +525,11 @@ function Stream:answer(status, err)
       self.lacked_files = easy:lacks_files()
       return self:fail(err)
     elseif err then
-      err = timeout_error(self, "first_byte", self.settings.timeout.first_byte)
+      err = self:timeout_error("first_byte", self.settings.timeout.first_byte)
       self:abort(err)
       return nil, err
     end
-    err = await_news(self)
+    err = self:await_news()
     if err then
       return nil, err
     end
@@ -540,6 +545,9 @@ function Stream:answer(status, err)
   elseif self.uploader and self.all_given then
     scheduler.wake(self.uploader)   -- it stayed for another try
   end
+  if easy:is_coded() then
+    decoding.begin(self)
+  end
   return status
 end
 
@@ -548,6 +556,8 @@ function Stream:start_upload(body)
   self.body, self.given = body, 0
   self.uploader = tasks.spawn(run_upload, self)
 end
+
+decoding.set_base(Stream)
 
 ---- All streams ---------------------------------------------------------------
 

@@ -324,6 +324,31 @@ async def gzip_zeros(x):
     await x.send(b"0\r\n\r\n")
 
 
+@route("/coded")
+async def coded(x):
+    """The bytes of `hex`, `times` (1) over, in a Content-Encoding of `coding`
+    (gzip). `framing`: "length", "chunked" or "close"; in pieces of `piece` bytes,
+    `delay` (0) apart. `status` (200), `head`: more of the header block."""
+    body = bytes.fromhex(x.text("hex")) * x.number("times", 1)
+    framing = x.text("framing", "length")
+    headers = [("Content-Encoding", x.text("coding", "gzip"))]
+    if framing == "chunked":
+        headers += CHUNKED
+    elif framing == "length":
+        headers.append(("Content-Length", len(body)))
+    x.keep = framing != "close"
+    headers += [tuple(line.split(": ")) for line in x.text("head").splitlines()]
+    await x.head(x.number("status", 200), headers)
+    size = x.number("piece", 0) or len(body) or 1
+    for at in range(0, len(body), size):
+        piece = body[at:at + size]
+        await (x.send_chunk if framing == "chunked" else x.send)(piece)
+        if x.number("delay", 0.0):
+            await asyncio.sleep(x.number("delay", 0.0))
+    if framing == "chunked":
+        await x.send(b"0\r\n\r\n")
+
+
 @route("/trailers")
 async def trailers(x):
     """Chunked, with two trailers after the body."""
