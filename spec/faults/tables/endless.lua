@@ -1,0 +1,29 @@
+-- What never ends, at 25 MB a second.
+local MIB = 1024 * 1024
+local BOUND = { max_body = 4 * MIB, timeout = { total = 1 } }
+local ENOUGH = 8 * MIB
+local ANY = "too_large or protocol or closed or timeout"
+-- Who reads piece by piece stops after ENOUGH bytes.
+local BODY = { { "chunks", "stopped" }, { "lines", "stopped" }, { "save", "timeout" } }
+
+return {
+  title = "What never ends",
+  on = "h1",
+  { "endless-head", "headers", "too_large", options = BOUND },
+  { "endless-line", "one header", "too_large", options = BOUND },
+  { "endless-status", "the status line", "too_large or protocol", options = BOUND },
+  { "endless-interim", "100", ANY, options = BOUND },
+  { "endless-hints", "103 with headers", ANY, options = BOUND },
+  { "endless-blank-lines", "empty lines", ANY, options = BOUND },
+  { "endless-junk", "binary bytes", "protocol", options = BOUND },
+  { "endless-body", "a body", "too_large", on = "both", but = BODY, options = BOUND,
+    enough = ENOUGH },
+  { "endless-chunks", "chunks", "too_large", but = BODY, options = BOUND,
+    enough = ENOUGH },
+  { "endless-tiny-chunks", "chunks of one byte", "timeout", options = BOUND,
+    enough = ENOUGH },
+  { "endless-extension", "an extension of a chunk", ANY, options = BOUND },
+  { "endless-size", "zeros of a chunk's size", "protocol", options = BOUND },
+  { "endless-trailers", "trailers", "too_large", options = BOUND },
+  { "endless-trailer", "one trailer", "too_large or protocol", options = BOUND },
+}
