@@ -1,4 +1,4 @@
--- Bodies that come in content codings: decoding.lua and src/coded.c. What the
+-- Bodies that come in content codings: decoding.lua and src/fetch/coded.c. What the
 -- decoder itself does is in decoder_spec.lua.
 local codings = require("spec.support.codings")
 local helper = require("spec.helper")

@@ -25,7 +25,8 @@ describe("the libuv driver", function()
     -- LD_PRELOAD is the sanitizer's, for programs that are not built with it.
     local output, status = run(table.concat({
       "LD_PRELOAD=", os.getenv("CC") or "cc", "-std=gnu99 -g -Wall -Wextra -Werror", sanitize,
-      "-Isrc -o", program, "spec/support/driver_test.c src/driver_*.c src/process.c",
+      "-Isrc/base -Isrc/driver -o", program, "spec/support/driver_test.c src/driver/*.c",
+      "src/base/process.c src/base/quirks.c",
       "$(pkg-config --cflags --libs libcurl libuv)",
     }, " "))
     assert(status == 0, output)

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <uv.h>
 
-/* What one write takes when chunks are gathered: see src/sink.c. */
+/* What one write takes when chunks are gathered: see src/base/sink.c. */
 #define GATHER 32768
 
 /* One in so many requests is timed, and asked for its HTTP version. */

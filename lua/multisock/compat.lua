@@ -70,10 +70,10 @@ compat.may_suspend = core.may_suspend
 
 compat.resume = resume
 
---- Resumes woken tasks, see src/resume.c.
+--- Resumes woken tasks, see src/fetch/resume.c.
 compat.resume_woken = core.resume
 
---- The short way of a request, see src/shortcut.c.
+--- The short way of a request, see src/fetch/shortcut.c.
 compat.get = core.get
 
 -- C cannot go on after suspending: so Lua suspends, between two halves.

@@ -1,7 +1,7 @@
 -- The running half of a response whose body comes in content codings: a stream
 -- (see stream.lua) that decodes when somebody reads, a slice of 2 ms at a time, so
 -- that neither what is held nor the wait of the other tasks grows with what the
--- body decodes to. The work is C's: src/coded.c.
+-- body decodes to. The work is C's: src/fetch/coded.c.
 local compat = require("multisock.compat")
 local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
@@ -211,7 +211,7 @@ end
 
 --- Has a stream decode its body.
 function decoding.begin(self)
-  -- Some may be decoded already, see src/shortcut.c.
+  -- Some may be decoded already, see src/fetch/shortcut.c.
   local _, _, decoded = self.easy:marks()
   self.decoded = decoded
   setmetatable(self, Decoding)

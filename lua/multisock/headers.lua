@@ -1,5 +1,5 @@
 -- Header fields: those that users give are checked here, those of a response
--- are objects of src/headers.c.
+-- are objects of src/lua/headers.c.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local values = require("multisock.values")
@@ -9,7 +9,7 @@ local headers = {}
 -- RFC 9110 token characters.
 local NOT_TOKEN = "[^%w!#$%%&'*+%-.^_`|~]"
 
---- Reads a raw header block: see src/headers.c.
+--- Reads a raw header block: see src/lua/headers.c.
 -- @param block string @return headers, and the reason phrase (nil when none)
 headers.parse = core.headers
 

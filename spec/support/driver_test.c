@@ -1,4 +1,4 @@
-/* Drives transfers with src/driver_uv.h and nothing of Lua: compiled and run
+/* Drives transfers with src/driver/driver_uv.h and nothing of Lua: compiled and run
    by driver_spec.lua. Arguments: the base URL of the test nginx, a URL that
    refuses connections, and one whose answer never comes. Prints OK. */
 #include "driver_uv.h"

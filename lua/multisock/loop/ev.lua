@@ -1,5 +1,5 @@
 -- libev's default loop, which lua-ev and hosts in C run, too. What speaks to
--- libev is src/loop_ev.c, built where libev's header is.
+-- libev is src/loop/loop_ev.c, built where libev's header is.
 local ev = require("multisock.ev")
 
 local loop = { name = "ev" }
