@@ -500,6 +500,10 @@ function settings.apply(easy, given, base, scheme)
   for name, value in pairs(raw) do
     set(name, value)
   end
+  if raw.max_recv_speed_large and not refused then
+    easy:gather("speed", raw.max_recv_speed_large)
+    set("max_recv_speed_large", 0)              -- pacing.lua tells why
+  end
   easy:gather("undecoded", not given.decompress and raw.accept_encoding == nil
     and raw.transfer_encoding == nil)
   -- libcurl decodes what the user has it ask for; all else is undone by us, who

@@ -5,6 +5,7 @@ local core = require("multisock.core")
 local decoding = require("multisock.decoding")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
+local pacing = require("multisock.pacing")
 local pins = require("multisock.pins")
 local scheduler = require("multisock.scheduler")
 local tasks = require("multisock.tasks")
@@ -81,6 +82,7 @@ function Stream:release()
   self.released = true
   local easy, who = self.easy, waiting[self.id]
   owners[easy], waiting[self.id] = nil, false
+  pacing.stop(self)
   if who then
     scheduler.wake(who)             -- another task reads what is ended here
   end
@@ -151,6 +153,9 @@ function Stream:tell()
   end
   if self.uploader and self.easy:marks() then
     scheduler.wake(self.uploader)
+  end
+  if self.settings.curl then
+    pacing.watch(self)
   end
 end
 
@@ -544,6 +549,9 @@ function Stream:answer(status, err)
     self:leave()
   elseif self.uploader and self.all_given then
     scheduler.wake(self.uploader)   -- it stayed for another try
+  end
+  if self.settings.curl then
+    pacing.watch(self)              -- when it came half-way, nobody was told
   end
   if easy:is_coded() then
     decoding.begin(self)

@@ -79,7 +79,8 @@ static bool set_mark(Receiver *receiver, const char *name, bool on)
 }
 
 /*** Sets how the next transfer is gathered.
-@param name "high_water" "max_body" "max_headers" (bytes), "first_byte" (seconds
+@param name "high_water" "max_body" "max_headers" (bytes), "speed" (bytes a second,
+0: any), "first_byte" (seconds
 after which a transfer without an answer is late; nil: never), "tries" (how often
 the request was sent before), "version": version() is asked for, with verbose and
 debugfunction, which have to be free; or one of the marks above (boolean), see
@@ -89,8 +90,8 @@ receiver.h
 static int easy_gather(lua_State *L)
 {
   static const char *const names[] = {
-    "high_water", "max_body", "max_headers", "first_byte", "tries", "version",
-    NULL
+    "high_water", "max_body", "max_headers", "first_byte", "tries", "speed",
+    "version", NULL
   };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
@@ -103,6 +104,7 @@ static int easy_gather(lua_State *L)
     case 2: receiver->max_headers = (size_t)luaL_checkinteger(L, 3); break;
     case 3: receiver->first_byte_ms = check_ms(L, 3); break;
     case 4: receiver->tries = (int)luaL_checkinteger(L, 3); break;
+    case 5: receiver->pace.speed = (uint64_t)luaL_checkinteger(L, 3); break;
     default: receiver_ask_version(easy); break;
     }
   lua_settop(L, 1);
@@ -373,6 +375,20 @@ static int easy_marks(lua_State *L)
   return 6;
 }
 
+/*** Whether its bytes came too early.
+@return seconds until it has to be resumed; nil when they did not */
+static int easy_early(lua_State *L)
+{
+  Easy *easy;
+  const Receiver *receiver = receiver_check(L, &easy);
+  uint64_t now = uv_hrtime() / 1000, due = receiver->pace.due;
+  if (receiver->early)
+    lua_pushnumber(L, due > now ? (lua_Number)(due - now) / 1e6 : 0);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 /*** Whether the server wants this request in HTTP/1.1, and it failed because its
 multi must not get such a connection: libcurl before 8.5 mixes up what runs on
 connections of both kinds.
@@ -531,7 +547,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "forget", easy_forget },     { "answer", easy_answer },
   { "take", easy_take },         { "ended", easy_ended },
   { "feed", easy_feed },         { "marks", easy_marks },
-  { "rewound", easy_rewound },
+  { "rewound", easy_rewound },   { "early", easy_early },
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },

@@ -32,6 +32,10 @@ static void body_begins(Easy *easy)
   Receiver *receiver = easy->receiver;
   curl_off_t length = -1;
   receiver->no_pause = pause_is_unsafe(easy);
+  /* Better libcurl's coarse limit than none. */
+  if (receiver->no_pause && receiver->pace.speed > 0)
+    (void)curl_easy_setopt(easy->handle, CURLOPT_MAX_RECV_SPEED_LARGE,
+                           (curl_off_t)receiver->pace.speed);
   (void)curl_easy_getinfo(easy->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
                           &length);
   if (length > 0 && length <= RESERVE_MOST &&
@@ -50,6 +54,13 @@ static bool passes_cap(const Receiver *receiver, size_t size)
                                             size) > receiver->max_body;
 }
 
+static void count(Receiver *receiver, size_t size)
+{
+  receiver->received += (curl_off_t)size;
+  if (receiver->pace.speed > 0)
+    pace_take(&receiver->pace, size, uv_hrtime() / 1000);
+}
+
 /* To a file: nothing to pause for. */
 static size_t sink_body(Easy *easy, const char *bytes, size_t size)
 {
@@ -57,10 +68,24 @@ static size_t sink_body(Easy *easy, const char *bytes, size_t size)
   receiver_touch(easy);
   if (!sink_put(&receiver->sink, bytes, size, receiver->active_ms))
     return size + 1;
-  receiver->received += (curl_off_t)size;
+  count(receiver, size);
   if (receiver->chatty)
     receiver_tell(easy);
   return size;
+}
+
+/* Whether bytes come before they may: pacing.lua is told, and goes on in time.
+   Until then it is as if there were signs of life. */
+static bool is_early(Easy *easy)
+{
+  Receiver *receiver = easy->receiver;
+  receiver->early = !receiver->no_pause &&
+                    pace_is_early(&receiver->pace, uv_hrtime() / 1000);
+  if (receiver->early) {
+    receiver->active_ms = receiver->pace.due / 1000;
+    receiver_tell(easy);
+  }
+  return receiver->early;
 }
 
 static size_t on_body(char *bytes, size_t one, size_t size, void *data)
@@ -69,6 +94,8 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   Receiver *receiver = easy->receiver;
   Buffer *body = &receiver->body;
   (void)one;
+  if (receiver->pace.speed > 0 && is_early(easy))
+    return CURL_WRITEFUNC_PAUSE;
   if (sink_is_open(&receiver->sink) && receiver->coded == NULL)
     return sink_body(easy, bytes, size);
   if (!receiver->buffering && !receiver->no_pause &&
@@ -92,7 +119,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   }
   if (!buffer_append(body, bytes, size))
     return size + 1;
-  receiver->received += (curl_off_t)size;
+  count(receiver, size);
   if (!receiver->buffering || receiver->chatty)
     receiver_tell(easy);
   return size;
@@ -219,6 +246,7 @@ void receiver_reset(Receiver *receiver)
   fresh.max_headers = receiver->max_headers;
   fresh.max_body = receiver->max_body;
   fresh.first_byte_ms = receiver->first_byte_ms;
+  fresh.pace.speed = receiver->pace.speed;
   fresh.proxied = receiver->proxied;
   fresh.auth_rounds = receiver->auth_rounds;
   fresh.undecoded = receiver->undecoded;
@@ -246,6 +274,7 @@ static bool attach(Easy *easy)
   easy->receiver->max_headers = MAX_HEADERS;
   easy->receiver->max_body = 0;
   easy->receiver->first_byte_ms = 0;
+  easy->receiver->pace.speed = 0;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
   easy->receiver->undecoded = easy->receiver->upgrades = false;
   easy->receiver->expects = easy->receiver->tunnels = false;
@@ -270,6 +299,7 @@ bool receiver_attach_like(Easy *easy, const Easy *model)
   easy->receiver->max_headers = model->receiver->max_headers;
   easy->receiver->max_body = model->receiver->max_body;
   easy->receiver->first_byte_ms = model->receiver->first_byte_ms;
+  easy->receiver->pace.speed = model->receiver->pace.speed;
   easy->receiver->proxied = model->receiver->proxied;
   easy->receiver->auth_rounds = model->receiver->auth_rounds;
   easy->receiver->undecoded = model->receiver->undecoded;

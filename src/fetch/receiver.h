@@ -7,6 +7,7 @@
 #include "buffer.h"
 #include "coded.h"
 #include "easy.h"
+#include "pace.h"
 #include "sink.h"
 
 #pragma GCC visibility push(hidden)
@@ -29,6 +30,7 @@ typedef struct Receiver {
   curl_off_t received;     /* bytes so far, as they came */
   curl_off_t max_body;     /* bytes; 0: none */
   curl_off_t sent_bytes;   /* upload bytes that libcurl took */
+  Pace pace;
   Sink sink;               /* when open, takes the body instead of `body` */
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
@@ -49,6 +51,7 @@ typedef struct Receiver {
   bool codings;            /* this header block tells of some */
   bool chatty;             /* news for every piece, for progress */
   bool paused;             /* the write callback has paused it */
+  bool early;              /* has paused it because it came too fast */
   bool sending;            /* has an upload that is fed */
   bool sent;               /* the upload was read to its end */
   bool hungry;             /* libcurl waits for more to send */
