@@ -27,6 +27,8 @@ typedef struct Pool {
 
 typedef struct Transfer {
   CURL *easy;
+  UvDriver *driver;
+  UvUse use;
   size_t bytes;
 } Transfer;
 
@@ -37,6 +39,17 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   (void)bytes;
   ((Transfer *)data)->bytes += one * size;
   return one * size;
+}
+
+static int on_prereq(void *data, char *peer, char *local, int peer_port,
+                     int local_port)
+{
+  Transfer *transfer = data;
+  UvPlace place = { peer, peer_port, local_port, 118 };
+  (void)local;
+  CHECK(uvdriver_use(transfer->driver, &transfer->use, &place));
+  CHECK(transfer->use.known && transfer->use.watch != NULL);
+  return CURL_PREREQFUNC_OK;
 }
 
 static Transfer *start(Pool *pool, const char *url)
@@ -51,6 +64,9 @@ static Transfer *start(Pool *pool, const char *url)
   curl_easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, on_body);
   curl_easy_setopt(transfer->easy, CURLOPT_WRITEDATA, transfer);
   curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer);
+  transfer->driver = pool->driver;
+  curl_easy_setopt(transfer->easy, CURLOPT_PREREQFUNCTION, on_prereq);
+  curl_easy_setopt(transfer->easy, CURLOPT_PREREQDATA, transfer);
   uvdriver_prepare_easy(pool->driver, transfer->easy);
   CHECK(curl_multi_add_handle(pool->multi.handle, transfer->easy) == CURLM_OK);
   uvdriver_transfers(pool->driver, 1);
@@ -69,6 +85,9 @@ static void end(Pool *pool, Transfer *transfer)
   CHECK(curl_multi_remove_handle(pool->multi.handle, transfer->easy) ==
         CURLM_OK);
   uvdriver_transfers(pool->driver, -1);
+  uvdriver_unuse(&transfer->use, strncmp(base, "http:", 5) == 0, false);
+  CHECK(transfer->use.watch == NULL);
+  uvdriver_unuse(&transfer->use, true, false);         /* may be repeated */
   curl_easy_cleanup(transfer->easy);
   free(transfer);
 }
@@ -182,6 +201,23 @@ static void one_after_the_other(uv_loop_t *loop, UvDriver *driver, Pool *pool)
   /* libcurl keeps fewer when it has fewer handles. */
   CHECK(uvdriver_watched(driver) > 0);
   CHECK(uvdriver_watched(driver) <= watched);
+}
+
+/* Idle connections that are dropped are used by nobody, and found by libcurl
+   when the next transfers look for one. */
+static void dropped(uv_loop_t *loop, UvDriver *driver, Pool *pool)
+{
+  size_t watched = uvdriver_watched(driver);
+  int i;
+  pool->done = pool->connects = 0;
+  uvdriver_drop_idle(driver);
+  uvdriver_drop_idle(driver);                  /* may be repeated */
+  CHECK(uvdriver_watched(driver) == watched);
+  for (i = 0; i < 10; i++)
+    start_1k(pool);
+  run(loop, driver);
+  CHECK(pool->done == 10 && pool->connects == 10);
+  CHECK(uvdriver_watched(driver) <= watched + 10);
 }
 
 static void refused(uv_loop_t *loop, UvDriver *driver, Pool *pool,
@@ -313,6 +349,7 @@ int main(int count, char **arguments)
   pool_open(&pool, driver);
   many_side_by_side(&loop, driver, &pool);
   one_after_the_other(&loop, driver, &pool);
+  dropped(&loop, driver, &pool);
   refused(&loop, driver, &pool, arguments[2]);
   removed_while_running(&loop, driver, &pool, arguments[3]);
   two_multis(&loop, driver, &pool);

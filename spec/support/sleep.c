@@ -1,6 +1,6 @@
 /* Preloaded: the clocks say that the system has slept, or that it is later on
    the wall, as many seconds as stand in the file named by SLEPT and LATER. For
-   kept_spec.lua. */
+   silent_spec.lua. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>

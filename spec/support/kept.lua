@@ -1,0 +1,61 @@
+-- What the specs of kept connections share: kept.py in its ways, and what it has
+-- seen of one spec.
+local packaged = require("spec.support.packaged")
+local ms = require("multisock")
+
+local kept = { run = 0 }
+
+--- Starts the servers: `plain`, `secure`, and `h2` (hostile_h2.py).
+function kept.start()
+  kept.plain, kept.secure, kept.h2 = packaged.kept(), packaged.kept(true), packaged.hostile_h2()
+end
+
+function kept.stop()
+  kept.plain.stop()
+  kept.secure.stop()
+  kept.h2.stop()
+end
+
+--- What a request goes through: each gives a client, a maker of URLs, the server.
+kept.WAYS = {
+  ["without TLS"] = function()
+    return ms.client(), kept.plain.url, kept.plain
+  end,
+  ["over TLS"] = function()
+    return ms.client({ tls = { ca = kept.secure.ca } }), kept.secure.url, kept.secure
+  end,
+  ["through a proxy"] = function()
+    return ms.client({ proxy = kept.plain.url("") }), function(path)
+      return "http://origin.example" .. path
+    end, kept.plain
+  end,
+}
+
+--- Begins a run with a client of its own, whose requests the server tells from others.
+function kept.begin(way)
+  local client, url, server = kept.WAYS[way or "without TLS"]()
+  kept.run = kept.run + 1
+  local key = ("key=%d"):format(kept.run)
+  return client, function(path)
+    return url(path .. (path:find("?", 1, true) and "&" or "?") .. key)
+  end, server
+end
+
+local function ask(server, path)
+  local other = ms.client({ tls = { ca = server.ca } })
+  local text = ms.assert(other:get(server.url(path .. "?key=" .. kept.run))):text()
+  other:close()
+  return text
+end
+
+--- The requests of this run that have arrived, as lines.
+function kept.arrived(server)
+  return ask(server, "/log")
+end
+
+--- How many connections they came on.
+function kept.connections(server)
+  return tonumber(ask(server, "/connections"))
+end
+
+return kept
