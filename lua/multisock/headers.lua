@@ -32,6 +32,19 @@ local function add_checked(list, name, value, level)
   list[#list + 1] = { name, text }
 end
 
+-- Two would be sent as one, or refused by the server (RFC 9112 3.2).
+local function check_host(list, level)
+  local seen = false
+  for i = 1, #list do
+    local is_host = list[i][1]:lower() == "host"
+    if is_host and seen then
+      error("headers: Host is given twice", level + 1)
+    end
+    seen = seen or is_host
+  end
+  return list
+end
+
 --- Checks what a user gave as request headers.
 -- @param given table of name = value, name = {values}, or a headers object
 -- @return list of {name, value}, names in alphabetical order
@@ -42,7 +55,7 @@ function headers.to_list(given, level)
     for name, value in given:each() do
       add_checked(list, name, value, level)
     end
-    return list
+    return check_host(list, level)
   elseif type(given) ~= "table" then
     error("headers: table expected, got " .. type(given), level)
   end
@@ -64,7 +77,7 @@ function headers.to_list(given, level)
       add_checked(list, name, value, level)
     end
   end
-  return list
+  return check_host(list, level)
 end
 
 --- The first value of a name in such a list, or nil.

@@ -270,8 +270,8 @@ local function fill_from_options(self, base, options)
     if not headers.find(self.headers, "Content-Type") then
       self.headers = headers.merge(self.headers, { { "Content-Type", content_type } })
     end
-    if method == "HEAD" then
-      errors.misuse("a HEAD request cannot have a body")
+    if method == "HEAD" or method == "TRACE" then
+      errors.misuse(("a %s request cannot have a body"):format(method))
     end
   end
   self.method = method or body and "POST" or "GET"
@@ -457,6 +457,17 @@ local IDEMPOTENT = {
   GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true,
 }
 
+-- Who says "close" may send no more on that connection (RFC 9112 9.6), whatever the
+-- server does with it.
+local function ends_connection(list)
+  for i = 1, #list do
+    if list[i][1]:lower() == "connection" and list[i][2]:lower():find("%f[%w-]close%f[^%w-]") then
+      return true
+    end
+  end
+  return false
+end
+
 local function remove_expect(lines)
   for i = #lines, 1, -1 do
     if lines[i]:lower():find("^expect:") then
@@ -487,8 +498,11 @@ function request.apply(easy, self)
   for _, line in ipairs(self.settings.curl and self.settings.curl.httpheader or {}) do
     lines[#lines + 1] = line
   end
-  if self.unexpected then
-    remove_expect(lines)
+  if self.unexpected or self.body == nil then
+    remove_expect(lines)            -- nothing is there to be waited for (RFC 9110 10.1.1)
+  end
+  if ends_connection(self.headers) then
+    easy:setopt("forbid_reuse", 1)
   end
   local expects = self.body ~= nil and not self.unexpected and has_header(self, "Expect")
   self.expects = expects

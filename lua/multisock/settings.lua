@@ -142,6 +142,9 @@ end
 local function token(name, value)
   if type(value) ~= "string" or value == "" or value:find("[^%w!#$%%&'*+%-.^_`|~]") then
     expected(name, "HTTP method", value)
+  elseif value:upper() == "CONNECT" then
+    error(("option '%s': CONNECT is what libcurl asks proxies for (option 'proxy')"):format(name),
+      0)
   end
   return value
 end

@@ -489,6 +489,13 @@ async def dies_kept(x):
     x.reset()
 
 
+@route("/connection")
+async def connection(x):
+    """The client's port, on a connection that is kept whatever it says."""
+    x.keep = True
+    await x.answer(200, str(x.writer.get_extra_info("peername")[1]))
+
+
 @route("/upload", reads_body=True)
 async def upload(x):
     """Reads the body; answers its length and SHA-256."""

@@ -7,6 +7,7 @@
 #include "buffer.h"
 #include "coded.h"
 #include "easy.h"
+#include "framing.h"
 #include "pace.h"
 #include "sink.h"
 
@@ -34,6 +35,7 @@ typedef struct Receiver {
   Sink sink;               /* when open, takes the body instead of `body` */
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
+  Framing framing;         /* what its answer says of its length */
   size_t head_bytes;       /* of all header blocks so far */
   size_t kept;
   unsigned serial;         /* counts its transfers: a guard is for one */

@@ -134,6 +134,8 @@ static const char *head_complete(Easy *easy)
     receiver->stage = STAGE_START;
     return NULL;
   }
+  if (framing_is_wrong(&receiver->framing, receiver->status))
+    return FRAMING_REASON;
   if (receiver->codings && receiver->status > 0) {
     const char *invalid = coded_begin(receiver);
     if (invalid != NULL)
@@ -178,7 +180,10 @@ static size_t append(Easy *easy, Buffer *block, const char *line, size_t size)
   }
   if (!buffer_append(block, line, size))
     return size + 1;
-  if (receiver->stage == STAGE_HEADERS && is_blank(line, size)) {
+  if (receiver->stage != STAGE_HEADERS)
+    return size;
+  framing_take(&receiver->framing, line, size);
+  if (is_blank(line, size)) {
     const char *invalid = head_complete(easy);
     if (invalid != NULL)
       return receiver_refuse(easy, invalid, size);
@@ -205,6 +210,7 @@ size_t receiver_on_header(char *line, size_t one, size_t size, void *data)
     buffer_clear(&receiver->head);
     coded_end(receiver);
     receiver->codings = false;
+    memset(&receiver->framing, 0, sizeof receiver->framing);
     receiver_touch(easy);          /* once a block */
     receiver->stage = STAGE_STATUS;
     invalid = judge_status(easy, line, size);

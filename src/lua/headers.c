@@ -90,7 +90,9 @@ static bool find_field(Span *rest, const char *name, size_t size, Span *value)
 {
   while (!is_empty(*rest)) {
     Span line = take_line(rest);
+    /* The byte behind the name tells at once of nearly all other lines. */
     if ((size_t)(line.end - line.at) <= size ||
+        (line.at[size] != ':' && !is_blank(line.at[size])) ||
         !curl_strnequal(line.at, name, size))
       continue;
     line.at += size;

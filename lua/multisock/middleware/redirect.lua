@@ -120,6 +120,16 @@ local function one_location(fields)
   return all[1]
 end
 
+-- A fragment lives on when the Location has none (RFC 9110 10.2.2).
+local function resolve(base, location)
+  local target, err = targets.resolve(base, location)
+  local fragment = base.text:match("#.*$")
+  if target and fragment and not target.text:find("#", 1, true) then
+    return targets.get(target.text .. fragment)
+  end
+  return target, err
+end
+
 -- Where a response sends the request: a new request; false: nowhere; or nil, err.
 local function follow(request, response, count)
   local given = request.settings
@@ -133,7 +143,7 @@ local function follow(request, response, count)
   elseif count >= given.max_redirects then
     return refuse(response, ("more than %d redirects"):format(given.max_redirects))
   end
-  local target, err = targets.resolve(request.target, location)
+  local target, err = resolve(request.target, location)
   if target == nil then
     return refuse(response, "the server redirects to an invalid URL: " .. err.message)
   end
