@@ -9,6 +9,9 @@ static const char coding_name[] = "Transfer-Encoding";
 #define LENGTH_SIZE (sizeof length_name - 1)
 #define CODING_SIZE (sizeof coding_name - 1)
 
+/* Larger than any body that could be, and far from what would overflow. */
+#define MOST 1000000000000000000   /* 10^18 */
+
 static bool is_digit(char byte)
 {
   return byte >= '0' && byte <= '9';
@@ -19,21 +22,20 @@ static bool is_space(char byte)
   return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n';
 }
 
-/* One number of those between commas; NULL when it is none, or larger than any
-   body that could be. */
+/* One number of those between commas; NULL when it is none, or too large. */
 static const char *take_number(const char *at, const char *end, int64_t *value)
 {
-  int digits = 0;
+  bool found = false;
   *value = 0;
   while (at < end && is_space(*at))
     at++;
   for (; at < end && is_digit(*at); at++) {
-    *value = *value * 10 + (*at - '0');
-    digits += *value > 0 || digits == 0;
-    if (digits > 18)
+    if (*value > MOST / 10)
       return NULL;
+    *value = *value * 10 + (*at - '0');
+    found = true;
   }
-  if (digits == 0)
+  if (!found)
     return NULL;
   while (at < end && is_space(*at))
     at++;
