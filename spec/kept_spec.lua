@@ -130,7 +130,7 @@ describe("a kept connection", function()
   end)
 
   it("that has nothing to say is kept", helper.task(function()
-    for way in pairs(kept.WAYS) do
+    for way in pairs(kept.KEEPING) do
       local url, server = begin(way)
       for _ = 1, 5 do
         ms.assert(ms.assert(client:get(url("/ok"))):text())
@@ -164,7 +164,7 @@ describe("a kept connection", function()
     local ONCE = { "POST", "PATCH", "MKCOL" }
     local TWICE = { "GET", "HEAD", "PUT", "DELETE", "OPTIONS" }
 
-    for way in pairs(kept.WAYS) do
+    for way in pairs(kept.KEEPING) do
       it("ends what may not be sent twice, " .. way, helper.task(function()
         for _, how in ipairs({ "fin", "rst", "half" }) do
           for _, method in ipairs(ONCE) do

@@ -25,7 +25,7 @@ describe("a connection", function()
 
   describe("when the network has changed", function()
     it("is not used again, over any protocol", helper.task(function()
-      for way in pairs(kept.WAYS) do
+      for way in pairs(kept.KEEPING) do
         local url, server = begin(way)
         for _ = 1, 3 do
           for _ = 1, 2 do

@@ -418,6 +418,7 @@ end
 
 -- Whether libcurl takes a cut HTTP/2 body for a whole one: who wants that asks for
 -- "2".
+local TALKS = core.quirks().reuses_talking ~= nil
 local TRUNCATES = core.quirks().h2_truncates ~= nil
 
 --- The version of HTTP/1 in which a request is sent, whatever the server may offer
@@ -494,6 +495,9 @@ function settings.apply(easy, given, base, scheme)
   set("connect_to", given.connect_to)
   set("doh_url", given.doh_url)
   set("unix_socket_path", given.unix_socket)
+  if given.unix_socket and TALKS then
+    set("forbid_reuse", 1)          -- nobody can tell these sockets from each other
+  end
   set("interface", given.interface)
   easy:gather("first_byte", given.timeout.first_byte or nil)
   easy:gather("high_water", given.high_water or 256 * 1024)

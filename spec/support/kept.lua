@@ -1,6 +1,7 @@
 -- What the specs of kept connections share: kept.py in its ways, and what it has
 -- seen of one spec.
 local packaged = require("spec.support.packaged")
+local core = require("multisock.core")
 local ms = require("multisock")
 
 local kept = { run = 0 }
@@ -24,12 +25,23 @@ kept.WAYS = {
   ["over TLS"] = function()
     return ms.client({ tls = { ca = kept.secure.ca } }), kept.secure.url, kept.secure
   end,
+  ["over a Unix socket"] = function()
+    return ms.client({ unix_socket = kept.plain.dir .. "/kept.sock" }), kept.plain.url, kept.plain
+  end,
   ["through a proxy"] = function()
     return ms.client({ proxy = kept.plain.url("") }), function(path)
       return "http://origin.example" .. path
     end, kept.plain
   end,
 }
+
+--- Those that keep connections with this libcurl.
+kept.KEEPING = {}
+for way, make in pairs(kept.WAYS) do
+  if way ~= "over a Unix socket" or core.quirks().reuses_talking == nil then
+    kept.KEEPING[way] = make
+  end
+end
 
 --- Begins a run with a client of its own, whose requests the server tells from others.
 function kept.begin(way)

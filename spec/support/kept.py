@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """An HTTP/1.1 server that keeps connections, and what it does to them while they
-are idle or when the next request is there: kept.py [CERT KEY]. Prints "PORT n".
+are idle or when the next request is there: kept.py [CERT KEY]. Prints "PORT n", and listens on the
+Unix socket kept.sock in its folder, too.
 It answers whole URLs, too, as a proxy does.
 
     /ok            200, the method and the path for a body
@@ -46,7 +47,8 @@ def answer(body, status=200):
 
 class Connection:
     def __init__(self, plain, context):
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if plain.family == socket.AF_INET:
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.plain = plain
         self.socket = context.wrap_socket(plain, server_side=True) if context else plain
         self.file = self.socket.makefile("rb")
@@ -152,14 +154,20 @@ def main():
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
     listener.listen(300)
+    local = socket.socket(socket.AF_UNIX)
+    # Its output is a file in its folder.
+    folder = os.path.dirname(os.readlink("/proc/self/fd/1"))
+    local.bind(folder + "/kept.sock")
+    local.listen(300)
     print("PORT %d" % listener.getsockname()[1], flush=True)
 
-    def accept():
+    def accept(listener):
         while True:
             plain, _ = listener.accept()
             threading.Thread(target=serve, args=(plain, context), daemon=True).start()
 
-    threading.Thread(target=accept, daemon=True).start()
+    for each in (listener, local):
+        threading.Thread(target=accept, args=(each,), daemon=True).start()
     sys.stdin.read()
     os._exit(0)
 

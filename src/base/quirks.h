@@ -55,7 +55,13 @@
     "curl#10690, curl#22169", \
     "an idle connection of HTTP/1 that has something to say serves the next " \
     "request, which gets that for its answer (from 8.22 on within a second)", \
-    "connections are looked at before a request is sent, and closed")
+    "connections are looked at before a request is sent, and closed; those " \
+    "to unix_socket are not kept") \
+  X(repeats_unasked, true, "curl#18417", \
+    "a request on a kept connection that dies before an answer is sent again, " \
+    "whatever it does, up to five times", \
+    "a POST or PATCH ends with an error of kind \"closed\", others are sent " \
+    "again once (fetch)")
 
 #define QUIRK_FUNCTION(name, versions, issue, effect, remedy) \
   static inline bool quirk_##name(void) \
