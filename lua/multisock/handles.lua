@@ -3,6 +3,7 @@
 -- after a plain one it needs nothing but the URL.
 local compat = require("multisock.compat")
 local core = require("multisock.core")
+local lookups = require("multisock.lookups")
 local pool = require("multisock.pool")
 local request_module = require("multisock.request")
 local settings = require("multisock.settings")
@@ -78,6 +79,14 @@ local function plain_model(client)
   return model
 end
 
+-- `name`: what it may not look up itself; nil or false: all it likes.
+local function share_names(easy, name)
+  easy:gather("asks", name and true or false)
+  if name then
+    easy:setopt("share", lookups.share())
+  end
+end
+
 --- Closes a handle for good.
 function handles.close(client, host, easy, multi)
   host.gate:drop(easy)
@@ -97,6 +106,7 @@ function handles.take(client, host, request)
     return easy, multi
   elseif easy then
     easy:reset()
+    easy:setopt("share", nil)       -- the names of others are not for each request
   else
     local model = request.is_plain and not host.pin and plain_model(client)
     multi = client.pool:assign(http1 ~= nil or host.gate:version() == "h1", tls, host.trust)
@@ -108,6 +118,7 @@ function handles.take(client, host, request)
       if http1 then
         set_version(easy, http1)
       end
+      share_names(easy, host.name)
       return easy, multi
     end
   end
@@ -117,6 +128,11 @@ function handles.take(client, host, request)
     return nil, fine and err or ok, not fine
   end
   easy:gather("multiplexed", host.gate:version() == "h2")
+  local name = request.name
+  if name == nil then
+    name = host.name
+  end
+  share_names(easy, name and not request.looks_up and name)
   return easy, multi
 end
 

@@ -356,6 +356,9 @@ function Request:clone()
   end
   copy.is_plain = false
   copy.tries = nil
+  -- What it has waited for.
+  copy.lookup_since, copy.was_denied, copy.looks_up = nil, nil, nil
+  copy.lacking_since, copy.lacking_pause = nil, nil
   return setmetatable(copy, Request)
 end
 

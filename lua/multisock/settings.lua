@@ -316,7 +316,7 @@ local PROXY_VARIABLES = {
 }
 
 -- Asking the environment is 1,100 instructions of libcurl's per request.
-local function environment_has_proxy()
+function settings.environment_has_proxy()
   for _, name in ipairs(PROXY_VARIABLES) do
     if os.getenv(name) then
       return true
@@ -389,7 +389,7 @@ local function set_proxy(set, given)
   local none = false
   if given.proxy then
     set("proxy", given.proxy)
-  elseif given.proxy == false or not given.trust_env or not environment_has_proxy() then
+  elseif given.proxy == false or not given.trust_env or not settings.environment_has_proxy() then
     set("proxy", "")
     none = given.curl == nil        -- which may name one after all
   end

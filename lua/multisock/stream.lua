@@ -5,6 +5,7 @@ local core = require("multisock.core")
 local decoding = require("multisock.decoding")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
+local lookups = require("multisock.lookups")
 local pacing = require("multisock.pacing")
 local pins = require("multisock.pins")
 local scheduler = require("multisock.scheduler")
@@ -33,6 +34,8 @@ scheduler.set_stray_handler(function(easy)
     owner:stray_news()
   end
 end)
+
+lookups.set_owners(owners)
 
 ---- Errors --------------------------------------------------------------------
 
@@ -527,7 +530,7 @@ function Stream:answer(status, err)
   while not status do
     if status == nil and err then
       self.demanded_http1, self.lied = easy:demanded_http1(), easy:lied()
-      self.lacked_files = easy:lacks_files()
+      self.lacked_files, self.denied = easy:lacks_files(), easy:denied()
       return self:fail(err)
     elseif err then
       err = self:timeout_error("first_byte", self.settings.timeout.first_byte)

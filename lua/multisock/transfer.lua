@@ -5,6 +5,7 @@ local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
+local lookups = require("multisock.lookups")
 local pins = require("multisock.pins")
 local redirect = require("multisock.middleware.redirect")
 local request_module = require("multisock.request")
@@ -91,6 +92,7 @@ local function find_host(request)
     host = admission.new_host(client.limits, known, target.scheme == "http",
       settings.http1(given, target.scheme))
     host.tls, host.trust, host.pin = target.scheme == "https", trust, pin
+    host.name = not pin and lookups.name_for(usual, target, settings.environment_has_proxy)
     remember_host(client, key, host)
   end
   return host
@@ -154,12 +156,72 @@ local function wait_for_file(request, err)
   return transfer.perform(request)
 end
 
+---- Names -----------------------------------------------------------------------
+
+-- The name that a request has to have looked up, or false.
+local function name_of(request, host)
+  if request.settings == request.client.settings or host.pin then
+    return host.name or false
+  end
+  return lookups.name_for(request.settings, request.target, settings.environment_has_proxy)
+    or false
+end
+
+-- Waits for a name, as long as connecting may take.
+-- @return true; or nil, err; or nil, err, true: to be raised
+local function await_name(request, name)
+  local connect = request.settings.timeout.connect
+  request.lookup_since = request.lookup_since or now()
+  local which, seconds = "connect", connect
+  local deadline = connect and request.lookup_since + connect
+  if request.deadline and (deadline == nil or request.deadline < deadline) then
+    which, seconds, deadline = "total", request.settings.timeout.total, request.deadline
+  end
+  local ok, err, cancelled = lookups.await(name, deadline)
+  if ok or cancelled then
+    return ok, err, cancelled
+  elseif err == nil then
+    err = errors.new("timeout", ("no address of %s within %g s (timeout.%s)"):format(
+      name:match("^(.*):"), seconds, which), { code = "CURLE_OPERATION_TIMEDOUT", number = 28,
+        phase = "resolve", retryable = true })
+  end
+  err.url, err.attempts = request:url(), 1
+  return nil, err
+end
+
+-- There is none, or no descriptor for looking it up.
+local function without_name(request, err)
+  if err.kind == "io" then
+    return wait_for_file(request, err)
+  end
+  return nil, err
+end
+
+-- It would have had to look up a name by itself. Once: a name that is then still not
+-- in the cache is one that we do not know, such as a proxy's.
+local function start_looked_up(self)
+  local request = self.request
+  local ok, err, cancelled = await_name(request, request.name or self.host.name)
+  if cancelled then
+    error(err, 0)
+  elseif not ok then
+    return without_name(request, err)
+  elseif request.client.closed then
+    return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url() })
+  end
+  request.is_plain = false          -- the short way makes a new one each time
+  request.looks_up, request.was_denied = request.was_denied, true
+  return transfer.perform(request)
+end
+
 -- From the added handle to the response.
 local function finish_start(self, status, err)
   status, err = self:answer(status, err)
   if not status then
     if self.client.closed then
       return nil, err
+    elseif self.denied then
+      return start_looked_up(self)
     elseif self.lacked_files then
       return wait_for_file(self.request, err)
     elseif self.demanded_http1 then
@@ -363,6 +425,19 @@ function transfer.perform(request)
   elseif client.closed then
     host:leave(scout)
     return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url() })
+  end
+  local name = name_of(request, host)
+  request.name = name
+  if scout and name and not lookups.is_fresh(name) then
+    local ok, err, cancelled = await_name(request, name)
+    if not ok or client.closed then
+      host:leave(scout)
+      if cancelled then
+        error(err, 0)
+      end
+      return without_name(request, err
+        or errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url() }))
+    end
   end
   if request.is_plain and client.is_plain and not scout and who ~= scheduler.main then
     return start_plain(request, host, who, started)

@@ -63,6 +63,7 @@ typedef struct Easy {
   bool connected;          /* the driver saw that its TCP connection stands */
   bool in_multi;           /* curl_multi_add_handle not yet undone */
   bool prepared;           /* a plain request needs nothing but its URL */
+  bool uncounted;          /* it keeps no loop running */
   bool pinned;             /* its multi keeps its userdata alive */
   bool reported;           /* its end was taken by info_read */
   bool orphan;             /* its userdata is gone or closed */

@@ -59,6 +59,7 @@ static const struct {
   const char *name;
   size_t at;
 } marks[] = {
+  MARK(asks),        MARK(only_lookup),
   MARK(auth_rounds), MARK(buffering), MARK(chatty),  MARK(decodes),
   MARK(expects),     MARK(heats),     MARK(multiplexed),
   MARK(once),        MARK(proxied),   MARK(rewinds),
@@ -410,6 +411,16 @@ static int easy_lied(lua_State *L)
   return 1;
 }
 
+/*** Whether it failed because it would have had to look up a name (see gather
+"asks").
+@return boolean */
+static int easy_denied(lua_State *L)
+{
+  Easy *easy;
+  lua_pushboolean(L, receiver_check(L, &easy)->denied);
+  return 1;
+}
+
 /*** Whether it failed because the process could open no file.
 @return boolean */
 static int easy_lacks_files(lua_State *L)
@@ -552,7 +563,7 @@ const luaL_Reg easy_transfer_methods[] = {
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },
   { "demanded_http1", easy_demanded_http1 },  { "lied", easy_lied },
-  { "lacks_files", easy_lacks_files },
+  { "lacks_files", easy_lacks_files }, { "denied", easy_denied },
   { "home", easy_home },         { "version", easy_version },
   { "sink", easy_sink },         { "sink_end", easy_sink_end },
   { NULL, NULL }

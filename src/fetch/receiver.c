@@ -201,9 +201,25 @@ static int refuse_other_version(Easy *easy, curlsocktype purpose)
 
 static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
 {
+  const Easy *easy = data;
+  if (easy->receiver->only_lookup)
+    return CURL_SOCKOPT_ERROR;
   keepalive_apply(fd);
   return quirk_mixed_versions() ? refuse_other_version(data, purpose)
                                 : CURL_SOCKOPT_OK;
+}
+
+/* ---- Lookups ---- */
+
+/* The name is not in the cache: lookups.lua has it looked up, and the transfer
+   starts again. Later than that it is the address of a data connection. */
+static int on_resolve(void *state, void *reserved, void *data)
+{
+  Receiver *receiver = ((Easy *)data)->receiver;
+  (void)state;
+  (void)reserved;
+  receiver->denied = receiver->asks && !receiver->connected;
+  return receiver->denied;
 }
 
 /* ---- Life ---- */
@@ -224,6 +240,8 @@ void receiver_install(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, on_socket);
   (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, easy);
+  (void)curl_easy_setopt(handle, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+  (void)curl_easy_setopt(handle, CURLOPT_RESOLVER_START_DATA, easy);
 }
 
 void receiver_begin(Easy *easy)
@@ -247,6 +265,7 @@ void receiver_reset(Receiver *receiver)
   fresh.max_body = receiver->max_body;
   fresh.first_byte_ms = receiver->first_byte_ms;
   fresh.pace.speed = receiver->pace.speed;
+  fresh.asks = receiver->asks;
   fresh.proxied = receiver->proxied;
   fresh.auth_rounds = receiver->auth_rounds;
   fresh.undecoded = receiver->undecoded;
@@ -275,6 +294,7 @@ static bool attach(Easy *easy)
   easy->receiver->max_body = 0;
   easy->receiver->first_byte_ms = 0;
   easy->receiver->pace.speed = 0;
+  easy->receiver->asks = false;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
   easy->receiver->undecoded = easy->receiver->upgrades = false;
   easy->receiver->expects = easy->receiver->tunnels = false;

@@ -72,6 +72,9 @@ typedef struct Receiver {
   bool heats;              /* connecting makes its multi warm, see multi.h */
   bool asks_version;       /* see receiver_ask_version */
   char version;            /* '1' '2' '3', of what was sent; 0: not known */
+  bool asks;               /* may not look a name up before it has asked */
+  bool denied;             /* wanted to */
+  bool only_lookup;        /* ends as soon as the name is looked up */
   bool late;               /* that has passed */
   bool abandoned;          /* its response was collected unread */
   bool restarted;          /* another answer began after part of the body */

@@ -119,8 +119,9 @@ static void take_out(Multi *multi, Easy *easy)
   easy->attached = false;
   multi->depth--;
   easy_unuse(easy);
-  if (multi->driven.driver != NULL)
+  if (multi->driven.driver != NULL && !easy->uncounted)
     uvdriver_transfers(multi->driven.driver, -1);
+  easy->uncounted = false;
 }
 
 /* libcurl does not keep why it could not make a socket, read a file of
@@ -438,6 +439,23 @@ static int multi_info_read(lua_State *L)
   return 3;
 }
 
+/*** Says whether a transfer keeps no loop running any more, since nobody waits for
+it.
+@param easy core.Easy that is in this multi
+@param on boolean */
+static int multi_ignore(lua_State *L)
+{
+  Multi *multi = multi_check(L, 1);
+  Easy *easy = easy_check(L, 2);
+  bool on = lua_toboolean(L, 3);
+  if (easy->multi != multi || !easy->in_multi || easy->uncounted == on)
+    return 0;
+  easy->uncounted = on;
+  if (multi->driven.driver != NULL)
+    uvdriver_transfers(multi->driven.driver, on ? -1 : 1);
+  return 0;
+}
+
 /*** Continues a transfer that a full buffer has paused, or that waited for
 more to send.
 @param easy core.Easy
@@ -646,6 +664,7 @@ static const luaL_Reg methods[] = {
   { "remove_handle", multi_remove_handle },
   { "info_read", multi_info_read }, { "resume", multi_resume },
   { "attach", multi_attach },       { "close", multi_close },
+  { "ignore", multi_ignore },
   { NULL, NULL }
 };
 
