@@ -387,6 +387,7 @@ local HAS_LENGTH = { POST = true, PUT = true, PATCH = true }
 
 local function apply_body(easy, self)
   local body, web = self.body, self.target.web
+  easy:gather("uploads", true)
   if web and self.method ~= "POST" then
     easy:setopt("customrequest", self.method)
   end

@@ -523,6 +523,15 @@ function Stream:fail(err)
   return nil, err
 end
 
+-- An answer of 300 or more needs no more of the body: libcurl stops sending it. One
+-- of less may come while the body is sent (a stream both ways, a proxy).
+local function end_upload(self)
+  if not (self.settings.curl or {}).keep_sending_on_error then
+    stop_upload(self)
+    self.easy:end_upload()
+  end
+end
+
 -- Waits for status and headers. `status` is known when the caller has
 -- asked for it already.
 function Stream:answer(status, err)
@@ -550,6 +559,8 @@ function Stream:answer(status, err)
   self.answered = true
   if easy:ended() ~= false then
     self:leave()
+  elseif status >= 300 and self.request.body then
+    end_upload(self)
   elseif self.uploader and self.all_given then
     scheduler.wake(self.uploader)   -- it stayed for another try
   end

@@ -31,6 +31,7 @@ asks for HTTP/1.1 gets "over 1.1" for every answer.
 """
 import asyncio
 import collections
+import contextlib
 import os
 import ssl
 import sys
@@ -41,6 +42,7 @@ import h2.config
 import h2.connection
 import h2.errors
 import h2.events
+import h2.exceptions
 
 COUNT = collections.Counter()
 HELD = collections.defaultdict(list)
@@ -120,8 +122,9 @@ class Connection(asyncio.Protocol):
             if isinstance(event, h2.events.RequestReceived):
                 self.request(event.stream_id, dict(event.headers))
             elif isinstance(event, h2.events.DataReceived):
-                self.h2.acknowledge_received_data(
-                    event.flow_controlled_length, event.stream_id)
+                with contextlib.suppress(h2.exceptions.StreamClosedError):
+                    self.h2.acknowledge_received_data(
+                        event.flow_controlled_length, event.stream_id)
                 self.upload_data(event.stream_id, event.data)
             elif isinstance(event, h2.events.StreamEnded):
                 self.upload_end(event.stream_id)
@@ -177,14 +180,21 @@ class Connection(asyncio.Protocol):
             self.answer(stream, "ok")
 
     def early(self, stream, upload):
+        # Who stops sending ends the stream early. That is an error of the
+        # stream, which has its answer; h2 would end the connection.
+        self.h2.streams[stream]._expected_content_length = None
         head = [(":status", str(upload.status))]
         if upload.length:
             head.append(("content-length", str(upload.count)))
         self.h2.send_headers(stream, head)
-        self.h2.send_data(stream, (b"early" * upload.count)[:upload.count],
-                          end_stream=True)
+        body = (b"early" * upload.count)[:upload.count]
+        for at in range(0, len(body), 16384):
+            self.h2.send_data(stream, body[at:at + 16384],
+                              end_stream=at + 16384 >= len(body))
         if upload.reset:
-            self.h2.reset_stream(stream, h2.errors.ErrorCodes.NO_ERROR)
+            # It has ended already when all of the body has come, too.
+            with contextlib.suppress(h2.exceptions.StreamClosedError):
+                self.h2.reset_stream(stream, h2.errors.ErrorCodes.NO_ERROR)
         else:
             self.uploads[stream] = upload
 

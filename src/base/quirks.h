@@ -61,7 +61,19 @@
     "a request on a kept connection that dies before an answer is sent again, " \
     "whatever it does, up to five times", \
     "a POST or PATCH ends with an error of kind \"closed\", others are sent " \
-    "again once (fetch)")
+    "again once (fetch)") \
+  X(h2_stalls_after_answer, QUIRK_BEFORE(0x080100), NULL, \
+    "an HTTP/2 answer of 300 or more that comes before the body was sent may " \
+    "be held back for ever; one whose stream is ended at once may be lost", \
+    "the transfer is paused and continued when such an answer begins; what " \
+    "is lost is an error that says so") \
+  X(h2_hangs_after_answer, QUIRK_BEFORE(0x080300), NULL, \
+    "when an HTTP/2 server answers in full before it has read the body, the " \
+    "transfer may never end, and uses all of the CPU", \
+    "an answer that is complete by its Content-Length ends the request") \
+  X(h2_fails_after_answer, true, NULL, \
+    "the same transfer fails when the rest of the body was sent", \
+    "that is no error when the answer is complete by its Content-Length")
 
 #define QUIRK_FUNCTION(name, versions, issue, effect, remedy) \
   static inline bool quirk_##name(void) \

@@ -65,7 +65,7 @@ static const struct {
   MARK(once),        MARK(proxied),   MARK(rewinds),
   MARK(sending),     MARK(tell_connected),
   MARK(transfer_codings),             MARK(tunnels),
-  MARK(undecoded),   MARK(upgrades),
+  MARK(undecoded),   MARK(upgrades),  MARK(uploads),
 };
 
 static bool set_mark(Receiver *receiver, const char *name, bool on)
@@ -199,6 +199,13 @@ static void push_failure(lua_State *L, Easy *easy)
     add_tries(L, easy);
 }
 
+static bool has_arrived(const Easy *easy)
+{
+  if (!easy->finished)
+    return receiver_is_whole(easy);
+  return easy->result == CURLE_OK && !easy->failed_in_lua;
+}
+
 /*** What has become of the request.
 @return false while its answer is not there, and whether it is late (see gather);
 status, done when the final headers are, with done true when the whole body
@@ -207,8 +214,7 @@ static int easy_answer(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  bool well = easy->finished && easy->result == CURLE_OK &&
-              !easy->failed_in_lua;
+  bool well = has_arrived(easy);
   if (!receiver_answered(easy) && !easy->finished) {
     lua_pushboolean(L, 0);
     lua_pushboolean(L, receiver->late);
@@ -311,11 +317,11 @@ static int easy_ended(lua_State *L)
   Easy *easy;
   bool well;
   (void)receiver_check(L, &easy);
-  well = easy->finished && easy->result == CURLE_OK && !easy->failed_in_lua;
+  well = has_arrived(easy);
   lua_pushnil(L);
   if (easy_push_coded_failure(L, easy, well))
     return 2;
-  if (!easy->finished) {
+  if (!easy->finished && !well) {
     lua_pushboolean(L, 0);
     return 1;
   }
@@ -345,6 +351,23 @@ static int easy_feed(lua_State *L)
   }
   lua_pushinteger(L, (lua_Integer)upload_waiting(receiver));
   return 1;
+}
+
+/*** The answer is there, and needs no more of the upload. */
+static int easy_end_upload(lua_State *L)
+{
+  Easy *easy;
+  Multi *multi;
+  (void)receiver_check(L, &easy);
+  multi = easy->multi;
+  if (multi == NULL || !easy->in_multi)
+    return 0;
+  if (multi->depth > 0)
+    return luaL_error(L, "end_upload: the multi is running");
+  multi_enter(multi);
+  upload_end(easy);
+  multi_leave(multi);
+  return 0;
 }
 
 /*** Whether the upload has to be read again from its start; asked once.
@@ -558,7 +581,8 @@ const luaL_Reg easy_transfer_methods[] = {
   { "forget", easy_forget },     { "answer", easy_answer },
   { "take", easy_take },         { "ended", easy_ended },
   { "feed", easy_feed },         { "marks", easy_marks },
-  { "rewound", easy_rewound },   { "early", easy_early },
+  { "rewound", easy_rewound },   { "end_upload", easy_end_upload },
+  { "early", easy_early },
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
   { "worn", easy_worn },         { "id", easy_id },

@@ -36,6 +36,7 @@ static void body_begins(Easy *easy)
   if (receiver->no_pause && receiver->pace.speed > 0)
     (void)curl_easy_setopt(easy->handle, CURLOPT_MAX_RECV_SPEED_LARGE,
                            (curl_off_t)receiver->pace.speed);
+  receiver->watched = receiver->uploads && quirk_h2_hangs_after_answer();
   (void)curl_easy_getinfo(easy->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
                           &length);
   if (length > 0 && length <= RESERVE_MOST &&
@@ -69,7 +70,7 @@ static size_t sink_body(Easy *easy, const char *bytes, size_t size)
   if (!sink_put(&receiver->sink, bytes, size, receiver->active_ms))
     return size + 1;
   count(receiver, size);
-  if (receiver->chatty)
+  if (receiver->chatty || receiver->watched)
     receiver_tell(easy);
   return size;
 }
@@ -120,7 +121,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   if (!buffer_append(body, bytes, size))
     return size + 1;
   count(receiver, size);
-  if (!receiver->buffering || receiver->chatty)
+  if (!receiver->buffering || receiver->chatty || receiver->watched)
     receiver_tell(easy);
   return size;
 }

@@ -54,6 +54,8 @@ typedef struct Receiver {
   bool chatty;             /* news for every piece, for progress */
   bool paused;             /* the write callback has paused it */
   bool early;              /* has paused it because it came too fast */
+  bool uploads;            /* the request has a body */
+  bool watched;            /* it may be answered whole before that has gone */
   bool sending;            /* has an upload that is fed */
   bool sent;               /* the upload was read to its end */
   bool hungry;             /* libcurl waits for more to send */
@@ -146,6 +148,10 @@ static inline bool receiver_is_unexpected(const Receiver *receiver)
   return receiver->expects && receiver->status == 417 &&
          receiver->stage >= STAGE_BODY;
 }
+
+/* Whether the answer is complete, though libcurl has not ended the transfer: see
+   quirk_h2_hangs_after_answer. */
+bool receiver_is_whole(const Easy *easy);
 
 /* Whether the final status and headers may be handed over. */
 bool receiver_answered(const Easy *easy);

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "newer.h"
+#include "quirks.h"
 
 #ifndef CURLH_PSEUDO
 #define CURLH_PSEUDO (1 << 4)
@@ -243,11 +244,59 @@ bool receiver_answered(const Easy *easy)
          receiver->received > 0;
 }
 
+static bool is_http2(const Easy *easy)
+{
+  long version = 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
+  return version == CURL_HTTP_VERSION_2_0;
+}
+
+/* By its own words: libcurl tells only when the transfer ends. */
+static bool is_complete(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  curl_off_t length = -1, arrived = 0;
+  if (receiver->stage < STAGE_BODY || status_may_be_followed(receiver) ||
+      !is_http2(easy))
+    return false;
+  if (receiver->status == 204 || receiver->status == 304)
+    return true;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+                          &length);
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SIZE_DOWNLOAD_T, &arrived);
+  return length >= 0 && arrived >= length;
+}
+
+bool receiver_is_whole(const Easy *easy)
+{
+  return easy->receiver->uploads && quirk_h2_hangs_after_answer() &&
+         is_complete(easy);
+}
+
+/* The server has ended the stream while the body was sent. Of a broken
+   connection libcurl says more. */
+static CURLcode answered_early(Easy *easy, CURLcode result)
+{
+  if (easy->message[0] != '\0' || !is_http2(easy) ||
+      !quirk_h2_fails_after_answer())
+    return result;
+  if (is_complete(easy))
+    return CURLE_OK;
+  snprintf(easy->message, sizeof easy->message,
+           "the server answered before it had read the body, and libcurl %s "
+           "cannot tell the answer; use http_version = \"1.1\"",
+           curl_version_info(CURLVERSION_NOW)->version);
+  return result;
+}
+
 CURLcode receiver_result(Easy *easy, CURLcode result)
 {
   const Receiver *receiver = easy->receiver;
   if (result == CURLE_ABORTED_BY_CALLBACK && receiver_is_unexpected(receiver))
     return CURLE_OK;
+  if (receiver->uploads &&
+      (result == CURLE_HTTP2_STREAM || result == CURLE_SEND_ERROR))
+    return answered_early(easy, result);
   if (result != CURLE_OK || receiver->stage >= STAGE_BODY ||
       receiver->status == 0)
     return result;

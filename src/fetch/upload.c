@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "quirks.h"
 #include "receiver_private.h"
 
 /* So much of a body is kept. */
@@ -94,6 +95,16 @@ static int on_seek(void *data, curl_off_t offset, int origin)
 bool upload_begin(Easy *easy)
 {
   return easy->receiver->sent_bytes == 0 || rewind_body(easy);
+}
+
+void upload_end(Easy *easy)
+{
+  easy->receiver->fed_all = true;
+  easy->receiver->hungry = false;
+  if (quirk_h2_stalls_after_answer())
+    (void)curl_easy_pause(easy->handle, CURLPAUSE_RECV);
+  /* An error ends the transfer: its message tells. */
+  (void)curl_easy_pause(easy->handle, CURLPAUSE_CONT);
 }
 
 void upload_install(Easy *easy)

@@ -19,6 +19,9 @@ bool upload_begin(Easy *easy);
 /* More of it has come from Lua; false: out of memory. */
 bool upload_feed(Easy *easy, const char *bytes, size_t size);
 
+/* The answer needs no more of it: libcurl goes on without. */
+void upload_end(Easy *easy);
+
 /* Bytes that libcurl has not taken. */
 size_t upload_waiting(const struct Receiver *receiver);
 
