@@ -49,12 +49,10 @@ local function describe(self, err)
   if self.host.pin then
     err.message = pins.reveal(err.message, request.target.host)
   end
-  if not self.released then
-    err.attempts = err.attempts or core.snapshot(self.easy:snapshot(), "attempts")
-    err.phase = err.phase or self.easy:phase()
-    err.timings = err.timings or self:timings()
-  end
   err.attempts = err.attempts or 1
+  if err.timings == nil and not self.released then
+    err.timings = self:timings()
+  end
   return err
 end
 
@@ -489,7 +487,7 @@ function Stream:save(file)
   _, _, received = easy:marks()
   self:check_end()
   if message then
-    self.failure = describe(self, errors.new("io", message, { phase = "receive" }))
+    self.failure = describe(self, errors.new("io", message))
   end
   if self.failure then
     return failed(self)

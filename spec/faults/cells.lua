@@ -68,6 +68,9 @@ cells.limits = {
       and "libcurl before 8.1.0 takes a broken HTTP/2 connection for the end of a body"
   end,
   -- nghttp2 tells libcurl that the stream was closed without an error.
+  chunk_size = function()
+    return "libcurl passes over what stands between the size of a chunk and its CRLF"
+  end,
   tunnel_interim = function()
     return "libcurl takes an interim answer to CONNECT for the final one"
   end,

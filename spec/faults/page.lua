@@ -15,7 +15,7 @@ fault, and a good request again, by one client, and passes when
 
 - the outcome is one of those in the table: `ok` is the whole right body, a number that status with
   its body, a word the `kind` of the error ([errors.md](errors.md)), `moved` the answer at the end
-  of a redirect, `stopped` a reader that has had enough,
+  of a redirect, `stopped` a reader that has had enough, `raw` the coded bytes as they came,
 - what was read before an error is the beginning of the right body, and nothing else,
 - it was in time (%d s, unless its row allows more), and the loop never stood for more than %d ms,
   which a task measures that ticks all the while,

@@ -16,6 +16,11 @@ local UP = 100000          -- bytes of an upload
 
 local next_id = 0
 
+-- The beginning of a text, fit for a line of output.
+local function shown(text)
+  return (text or ""):sub(1, 60):gsub("[^%w%p ]", ".")
+end
+
 -- MiB of resident memory now, and the most since `forget_peak`.
 local function memory()
   local file = assert(io.open("/proc/self/status"))
@@ -85,8 +90,8 @@ local function good(trial, when, of)
   local whose, seen, upload, cookie =
     text:match("^good (%S+) seen (%d+) upload (%S+) cookie ([^\n]*)\n$")
   if whose ~= id or response.status ~= 200 then
-    return nil, ("the good request %s has another's answer: %d %q"):format(when, response.status,
-      text:sub(1, 60))
+    return nil, ("the good request %s has another's answer: %d %s"):format(when, response.status,
+      shown(text))
   end
   return { seen = tonumber(seen), upload = upload, cookie = cookie }
 end
@@ -119,8 +124,10 @@ local function outcome(cell, got)
       return name
     end
   end
-  return ("%d with a wrong body of %d bytes: %q"):format(status, got.size,
-    (got.head or ""):sub(1, 60))
+  if cell.row.raw and status == 200 then
+    return "raw"
+  end
+  return ("%d with a wrong body of %d bytes: %s"):format(status, got.size, shown(got.head))
 end
 
 local function is_one_of(word, list)
@@ -157,7 +164,7 @@ local function check_part(cell, got)
     head = head:sub(1, -2)
   end
   if head ~= body:sub(1, #head) then
-    return ("before the error came bytes of something else: %q"):format(head:sub(1, 60))
+    return ("before the error came bytes of something else: %s"):format(shown(head))
   end
 end
 
@@ -267,7 +274,7 @@ local function lateness(trial)
     return
   elseif (trial.seconds or 0) > limit then
     return ("took %.1f s, not %g"):format(trial.seconds, limit)
-  elseif trial.gap > cells.MOST_GAP then
+  elseif trial.gap > (trial.cell.row.gap or cells.MOST_GAP) then
     return ("the loop stood for %.0f ms"):format(trial.gap * 1000)
   end
 end

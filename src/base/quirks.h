@@ -40,6 +40,9 @@
   X(small_buffer, QUIRK_BEFORE(0x080100), NULL, \
     "HTTP/2 writes past a receive buffer of less than 16 KiB", \
     "buffersize is 16 KiB at least where HTTP/2 may be spoken") \
+  X(long_line_is_memory, QUIRK_BEFORE(0x080600), NULL, \
+    "a header line of more than 100 KB is \"Out of memory\"", \
+    "the kind of the error is too_large") \
   X(trailers_twice, QUIRK_BEFORE(0x080700), NULL, \
     "a handle that has sent trailers writes before a buffer when it uploads " \
     "again", \

@@ -7,6 +7,7 @@
 
 #include "easy.h"
 #include "plain.h"
+#include "quirks.h"
 #include "receiver.h"
 
 #define ERROR_TYPE "multisock.error"
@@ -284,6 +285,21 @@ static bool in_head(Easy *easy, Phase phase)
   return phase == PHASE_RECEIVE;
 }
 
+static bool long_line(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return quirk_long_line_is_memory() && easy->receiver != NULL &&
+         easy->receiver->connected && easy->receiver->stage < STAGE_BODY;
+}
+
+/* The code of these is that of any failure to receive. */
+static bool long_head(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return strstr(easy->message, "Too large response headers") != NULL ||
+         strstr(easy->message, "Out of memory in chunked") != NULL;
+}
+
 static bool over_cap(Easy *easy, Phase phase)
 {
   (void)phase;
@@ -312,6 +328,10 @@ static const struct Refinement {
   WHEN(SSL_CACERT_BADFILE, NO_FILE, no_file, "io"),
   WHEN(FILE_COULDNT_READ_FILE, NO_FILE, no_file, "io"),
   WHEN(UNSUPPORTED_PROTOCOL, "the answer is no HTTP", no_http, "protocol"),
+  WHEN(OUT_OF_MEMORY, "a header line is longer than libcurl takes", long_line,
+       "too_large"),
+  WHEN(RECV_ERROR, "headers or trailers are larger than libcurl takes",
+       long_head, "too_large"),
   WHEN(RECV_ERROR, "the proxy refused CONNECT", proxy_refused, "proxy"),
   WHEN(RECV_ERROR, "the proxy did not answer CONNECT with HTTP", proxy_failed,
        "proxy"),

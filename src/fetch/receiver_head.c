@@ -212,11 +212,13 @@ size_t receiver_on_header(char *line, size_t one, size_t size, void *data)
     coded_end(receiver);
     receiver->codings = false;
     memset(&receiver->framing, 0, sizeof receiver->framing);
-    receiver_touch(easy);          /* once a block */
     receiver->stage = STAGE_STATUS;
     invalid = judge_status(easy, line, size);
     if (invalid != NULL)
       return receiver_refuse(easy, invalid, size);
+    /* Interim answers may come for ever: first_byte waits for the other one. */
+    if (!is_interim(easy))
+      receiver_touch(easy);
   }
   else if (receiver->stage >= STAGE_BODY) {
     receiver->stage = STAGE_TRAILERS;

@@ -31,7 +31,7 @@ PLACES = {
     "in-body": OK + LENGTH + b"\r\n" + HALF,
     "in-last-byte": OK + LENGTH + b"\r\n" + BODY[:-1],
     "in-size": CHUNKED + chunk(HALF) + b"64",
-    "in-chunk": CHUNKED + chunk(HALF) + b"640\r\n0000",
+    "in-chunk": CHUNKED + chunk(HALF) + b"640\r\n" + BODY[len(HALF):len(HALF) + 4],
     "in-chunk-crlf": CHUNKED + chunk(BODY)[:-1],
     "between-chunks": CHUNKED + chunk(HALF),
     "in-last-chunk": CHUNKED + chunk(BODY) + b"0\r\n",

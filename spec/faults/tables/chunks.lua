@@ -31,7 +31,10 @@ for _, size in ipairs({
   { "17-digits", "fffffffffffffffff" }, { "2to63", "8000000000000000" },
   { "blank-first", " 5" }, { "nul", "5\\0" },
 }) do
-  rows[#rows + 1] = { "chunk-size-" .. size[1], ("the size is `%s`"):format(size[2]), "protocol" }
+  rows[#rows + 1] = {
+    "chunk-size-" .. size[1], ("the size is `%s`"):format(size[2]), "protocol",
+    cannot = size[1] == "nul" and "chunk_size" or nil,
+  }
 end
 
 return rows

@@ -7,7 +7,7 @@ local rows = {
   { "length-21-digits", "a length of 21 digits", "protocol or too_large or closed" },
   { "length-2to64", "2^64 and the right length", "protocol or too_large or closed" },
   { "length-2to63", "2^63", "protocol or too_large or closed" },
-  { "length-exabyte", "10^18, and a short body", "too_large or closed" },
+  { "length-exabyte", "10^18, and a short body", "protocol or too_large or closed" },
   { "length-leading-zeros", "30 zeros before it", EITHER },
   { "length-list-same", "twice the same in one header", EITHER },
   { "length-list-differ", "two lengths in one header", "protocol" },
