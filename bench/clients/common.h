@@ -28,7 +28,10 @@ struct options {
   long shards;      /* multi handles on the one loop (best.c); 0: by itself */
   long buffer;      /* CURLOPT_BUFFERSIZE; 0: the client's own choice */
   long host_connections; /* CURLMOPT_MAX_HOST_CONNECTIONS (book.c) */
+  const char *ca;   /* file of authorities */
   bool insecure;
+  bool fresh;       /* a new connection for each request; the longest turn of the
+                     * loop is measured */
   bool http2;
   bool bare;     /* neither User-Agent nor Accept-Encoding */
   bool stream;   /* look at each chunk of the body */
@@ -83,6 +86,7 @@ void tally_begin(void);
 void tally_end(void);
 void tally_latency(uint64_t us);
 void tally_sample(long requests);
+void tally_tick(void); /* called each millisecond, or as soon as the loop can */
 void tally_print(const char *client, long requests, long errors);
 
 #endif

@@ -17,7 +17,7 @@ static struct {
   const struct options *options;
   const struct client *client;
   uv_loop_t *loop;
-  uv_timer_t timer;
+  uv_timer_t timer, ticks;
   struct slot *slots;
   long count;     /* slots */
   long unstarted; /* requests still to start; -1: no end but the clock's */
@@ -142,6 +142,15 @@ void slot_prepare(struct slot *slot, const struct options *options) {
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   } else
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+  if (options->ca) {
+    /* With a folder beside it libcurl would parse the file each time. */
+    curl_easy_setopt(easy, CURLOPT_CAINFO, options->ca);
+    curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  }
+  if (options->fresh) {
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+  }
   if (options->insecure) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -159,6 +168,11 @@ static void window_end(void) {
   load.ended = true;
   load.unstarted = 0;
   uv_stop(load.loop);
+}
+
+static void on_tick(uv_timer_t *timer) {
+  (void)timer;
+  tally_tick();
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -276,11 +290,14 @@ int load_run(const struct options *options, uv_loop_t *loop,
     uv_timer_start(&load.timer, on_timer, WARM_UP_MS, 0);
   else
     window_begin();
+  require(uv_timer_init(loop, &load.ticks) == 0, "uv_timer_init");
+  if (options->fresh) uv_timer_start(&load.ticks, on_tick, 1, 1);
   slots_start();
   uv_run(loop, UV_RUN_DEFAULT); /* until window_end() stops it */
   require(load.ended, "the run: the loop ended before its requests");
   tally_print(client->name, load.requests, load.errors);
   uv_close((uv_handle_t *)&load.timer, NULL);
+  uv_close((uv_handle_t *)&load.ticks, NULL);
   slots_close();
   return load.errors ? 1 : 0;
 }

@@ -4,7 +4,7 @@ local ms = require "multisock"
 local support = dofile(arg[0]:match("^(.*/)") .. "support.lua")
 
 local options = support.options(arg, "multisock", "stream", "save", "numbered", "inflight", "http2",
-  "loop")
+  "loop", "ca", "fresh")
 -- NAME/watch: its adapter without `listen`, over libcurl's agnostic interface.
 local function use_loop(name)
   local plain = name:match("^[^/]*")
@@ -31,11 +31,12 @@ local version = options.http2 and "2" or "1.1"
 local at_once = options.connections or options.inflight
 local client = ms.client {
   http_version = version,
-  tls = {verify = not options.insecure},
+  tls = {verify = not options.insecure, ca = options.ca},
   limits = {connections = at_once, host_connections = at_once},
   -- Large bodies are files that are wanted as they are.
   decompress = not (options.stream or options.save),
-  curl = options.buffer and {buffersize = options.buffer} or nil,
+  curl = options.buffer and {buffersize = options.buffer}
+    or options.fresh and {fresh_connect = 1, forbid_reuse = 1} or nil,
 }
 local url = options.url
 
@@ -90,6 +91,14 @@ end
 
 local function closed_loop()
   local tasks = {}
+  if options.fresh then
+    ms.spawn(function()
+      while tally.unstarted > 0 do
+        tally:tick()
+        ms.sleep(0.001)
+      end
+    end)
+  end
   if options.requests then
     tally:open()
   end

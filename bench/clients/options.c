@@ -17,7 +17,8 @@ static void usage(const char *program) {
           "       %s --url URL --connections C --requests N [--samples K]\n"
           "       %s --url URL --inflight M [--numbered]\n"
           "options: --insecure --http2 --length BYTES --shards N --bare\n"
-          "         --buffer BYTES --host-connections N --stream --save FILE\n",
+          "         --buffer BYTES --host-connections N --stream --save FILE\n"
+          "         --ca FILE --fresh\n",
           program, program, program);
   exit(2);
 }
@@ -45,7 +46,9 @@ static const struct option names[] = {
     {"buffer", required_argument, NULL, 'b'},
     {"host-connections", required_argument, NULL, 'h'},
     {"save", required_argument, NULL, 'f'},
+    {"ca", required_argument, NULL, 'A'},
     {"insecure", no_argument, NULL, 'k'},
+    {"fresh", no_argument, NULL, 'F'},
     {"http2", no_argument, NULL, '2'},
     {"bare", no_argument, NULL, 'e'},
     {"stream", no_argument, NULL, 't'},
@@ -65,6 +68,8 @@ static void option_take(struct options *options, int name, const char *program) 
     case 'n': options->shards = number_read(optarg, 1, program); break;
     case 'b': options->buffer = number_read(optarg, 1024, program); break;
     case 'h': options->host_connections = number_read(optarg, 1, program); break;
+    case 'A': options->ca = optarg; break;
+    case 'F': options->fresh = true; break;
     case 'k': options->insecure = true; break;
     case '2': options->http2 = true; break;
     case 'e': options->bare = true; break;

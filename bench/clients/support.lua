@@ -11,7 +11,9 @@ local NUMBERS = {
   connections = true, seconds = true, requests = true, inflight = true, length = true,
   buffer = true, samples = true, shards = true,
 }
-local FLAGS = {insecure = true, http2 = true, bare = true, stream = true, numbered = true}
+local FLAGS = {
+  fresh = true, insecure = true, http2 = true, bare = true, stream = true, numbered = true,
+}
 
 local function usage(client, message)
   io.stderr:write(client, ": ", message, "\n",
@@ -40,14 +42,17 @@ function support.options(arguments, client, ...)
       local value = arguments[i]
       if NUMBERS[name] then
         value = tonumber(value)
-      elseif name ~= "url" and name ~= "save" and name ~= "loop" then
+      elseif name ~= "url" and name ~= "save" and name ~= "loop"
+        and name ~= "ca" then
         usage(client, "unknown option: " .. arguments[i - 1])
       end
       options[name] = value or usage(client, "no usable value for --" .. name)
     end
     i = i + 1
   end
-  for _, name in ipairs {"stream", "save", "numbered", "inflight", "http2", "loop"} do
+  for _, name in ipairs {
+    "stream", "save", "numbered", "inflight", "http2", "loop", "ca", "fresh",
+  } do
     if options[name] and not can[name] then
       usage(client, "it cannot do --" .. name)
     end
@@ -201,18 +206,28 @@ local function percentile_ms(latency, share)
   return "null"
 end
 
+--- To be called each millisecond, or as soon as the loop can.
+function Tally:tick()
+  local now = self.now()
+  if self.ticked then
+    self.longest = math.max(self.longest or 0, now - self.ticked)
+  end
+  self.ticked = now
+end
+
 --- Prints the line and ends the process. @param abrupt? leave everything open:
 -- luv 1.44 crashes when it is closed with handles that are just closing
 function Tally:print(abrupt)
   local each = math.max(self.requests, 1)
+  local longest = self.longest and (', "longest_ms": %.1f'):format(self.longest * 1000) or ""
   local samples = #self.samples > 0
     and (', "samples": [%s]'):format(table.concat(self.samples, ", ")) or ""
   io.stdout:write(('{"client": "%s", "requests": %d, "errors": %d, "seconds": %.4f, "rate": %.1f, '
     .. '"cpu_us_per_request": %.2f, "user_us_per_request": %.2f, "max_rss_kb": %d, '
-    .. '"p50_ms": %s, "p99_ms": %s%s}\n'):format(
+    .. '"p50_ms": %s, "p99_ms": %s%s%s}\n'):format(
     self.client, self.requests, self.errors, self.seconds, self.requests / self.seconds,
     self.cpu * 1e6 / each, self.user * 1e6 / each, self.max_rss_kb,
-    percentile_ms(self.latency, 0.50), percentile_ms(self.latency, 0.99), samples))
+    percentile_ms(self.latency, 0.50), percentile_ms(self.latency, 0.99), samples, longest))
   io.stdout:flush()
   os.exit(self.errors == 0 and 0 or 1, not abrupt)
 end

@@ -21,6 +21,7 @@ static struct {
     double cpu_us;
   } samples[SAMPLES_MAX];
   int sample_count;
+  uint64_t ticked, longest; /* of tally_tick() */
 } tally;
 
 static double microseconds(struct timeval time) {
@@ -100,6 +101,14 @@ static double percentile_ms(double share) {
   return 0;
 }
 
+void tally_tick(void) {
+  uint64_t now = uv_hrtime();
+
+  if (tally.ticked && now - tally.ticked > tally.longest)
+    tally.longest = now - tally.ticked;
+  tally.ticked = now;
+}
+
 static void samples_print(void) {
   printf(", \"samples\": [");
   for (int i = 0; i < tally.sample_count; i++)
@@ -123,5 +132,6 @@ void tally_print(const char *client, long requests, long errors) {
          cpu / each, user / each, status_kb("VmHWM: %ld"), percentile_ms(0.50),
          percentile_ms(0.99));
   if (tally.sample_count) samples_print();
+  if (tally.longest) printf(", \"longest_ms\": %.1f", (double)tally.longest / 1e6);
   printf("}\n");
 }

@@ -22,6 +22,9 @@ CASES = {
                 "connections": 100, "tls": True, "http2": True, "needs": {"h2"}},
     "tls-c100": {"about": "HTTP/1.1 over TLS, 1 KiB, 100 connections", "kind": "loop",
                  "connections": 100, "tls": True, "needs": {"tls"}},
+    "tls-new": {"about": "a new TLS connection for each request, 20 at once, the system's "
+                         "authorities", "kind": "fresh", "connections": 20, "tls": True,
+                "needs": {"fresh"}},
     "body-1g-stream": {"about": "1 GiB, each chunk looked at", "kind": "body",
                        "needs": {"stream"}},
     "body-1g-save": {"about": "1 GiB, saved to a file", "kind": "body", "save": True,
@@ -81,6 +84,28 @@ def run_loop(name, case, commands, settings):
             "--connections", str(case["connections"]), "--seconds", str(settings.seconds)]
         return rounds_of(commands, settings.rounds, name, lambda _, command: client_run(
             command, arguments, settings.client_core, settings.seconds + 60))
+    return with_nginx(settings, inside)
+
+
+# Where Debian has the authorities that the system trusts.
+AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def run_fresh(name, case, commands, settings):
+    """What a connection costs, and how long the loop stands still for it."""
+    def inside(nginx):
+        bundle = os.path.join(nginx.folder.path, "bundle.pem")
+        with open(bundle, "wb") as file:
+            for path in (AUTHORITIES, nginx.folder.certificate()[0]):
+                with open(path, "rb") as part:
+                    file.write(part.read())
+        arguments = ["--url", nginx.url(True, "1k"), "--length", str(BODY), "--ca", bundle,
+                     "--fresh", "--connections", str(case["connections"]),
+                     "--seconds", str(settings.seconds)]
+        return rounds_of(commands, settings.rounds, name, lambda _, command: client_run(
+            command, arguments, settings.client_core, settings.seconds + 60))
+    if not os.path.exists(AUTHORITIES):
+        raise Failure(f"{AUTHORITIES} is not there: apt-get install ca-certificates")
     return with_nginx(settings, inside)
 
 
@@ -275,7 +300,7 @@ def run_million(name, case, commands, settings):
     return with_nginx(settings, inside)
 
 
-RUNS = {"loop": run_loop, "body": run_body, "inflight": run_inflight, "cold": run_cold,
+RUNS = {"loop": run_loop, "fresh": run_fresh, "body": run_body, "inflight": run_inflight, "cold": run_cold,
         "held": run_held, "idle": run_idle, "parked": run_parked, "million": run_million}
 
 

@@ -8,7 +8,7 @@ from .common import BENCH, ROOT, Failure, cc_build, environment, lua_command, ru
 
 C_COMMON = ["clients/options.c", "clients/load.c", "clients/tally.c"]
 # What a case may need of a client.
-ALL = {"h1", "tls", "h2", "stream", "save", "inflight", "numbered", "samples"}
+ALL = {"h1", "tls", "h2", "stream", "save", "inflight", "numbered", "samples", "fresh"}
 
 DEBIAN = "apt-get install --no-install-recommends "
 

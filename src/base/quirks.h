@@ -60,6 +60,18 @@
     "request, which gets that for its answer (from 8.22 on within a second)", \
     "connections are looked at before a request is sent, and closed; those " \
     "to unix_socket are not kept") \
+  X(no_ca_cache, QUIRK_BEFORE(0x075700), "curl#9620", \
+    "each new TLS connection parses the file of authorities again, which " \
+    "takes about 20 ms of CPU", \
+    "one connection does so in each turn of the loop, and TLS has one multi") \
+  X(detached_lookups, true, "curl#8515", \
+    "a lookup that is cut off goes on in a thread that nobody sees", \
+    "a transfer that nobody cuts off looks names up, 32 at a time (fetch)") \
+  X(leaking_resolve, true, "curl#4089", \
+    "the addresses of CURLOPT_RESOLVE stay for all later transfers, whose " \
+    "connections are found by name", \
+    "resolve sends the request to a name of its own (fetch); curl = {resolve " \
+    "= ...} and the core do as libcurl does") \
   X(repeats_unasked, true, "curl#18417", \
     "a request on a kept connection that dies before an answer is sent again, " \
     "whatever it does, up to five times", \

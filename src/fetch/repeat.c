@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "multi.h"
+#include "quirks.h"
 #include "receiver.h"
 #include "upload.h"
 
@@ -111,8 +112,8 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
     return CURL_PREREQFUNC_OK;
   receiver->active_ms = multi_now(easy->multi);
   if (receiver->heats) {
-    easy->multi->warm = true;
-    easy->multi->driven.cold = false;
+    easy->multi->warm = !quirk_no_ca_cache();
+    easy->multi->driven.cold = !easy->multi->warm;
   }
   if (receiver->tell_connected)
     easy_join_news(easy, easy->multi->news);
