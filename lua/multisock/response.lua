@@ -2,6 +2,7 @@
 -- holds it as a string; any other holds the transfer that still brings it.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local lines = require("multisock.lines")
 local request = require("multisock.request")
 local transfer = require("multisock.transfer")
 
@@ -225,35 +226,19 @@ function methods:chunks(most)
 end
 
 --- Iterates over lines, without their "\n" or "\r\n".
--- @raise the err table when the body does not end well
-function methods:lines()
-  local rest, at, ended = "", 1, false
-  local pieces = {}
-  local function next_line()
-    while true do
-      local stop = rest:find("\n", at, true)
-      if stop then
-        pieces[#pieces + 1] = rest:sub(at, stop - 1)
-        at = stop + 1
-        local line = table.concat(pieces)
-        pieces = {}
-        return (line:gsub("\r$", ""))
-      end
-      -- Kept in pieces: a long line is never copied more than once.
-      pieces[#pieces + 1] = rest:sub(at)
-      if ended then
-        local line = table.concat(pieces)
-        pieces, rest, at = {}, "", 1
-        return line ~= "" and line or nil
-      end
-      local chunk, err = self:read()
-      if err then
-        error(err, 0)
-      end
-      rest, at, ended = chunk or "", 1, chunk == nil
-    end
+-- @param options? table: max_size, bytes of a line at most (1 MiB)
+-- @raise the err table when the body does not end well, or a line is longer
+function methods:lines(options)
+  local most = lines.longest(options)
+  local function read()
+    return self:read()
   end
-  return next_line, nil, nil, self._guard and self or nil
+  local function too_long(message)
+    local err = errors.new("too_large", message, { url = self.url })
+    self:close()
+    error(body_error(self, err), 0)
+  end
+  return lines.iterate(read, most, too_long), nil, nil, self._guard and self or nil
 end
 
 --- Writes the body to a file, replacing what was there.
