@@ -221,6 +221,26 @@ describe("uploads", function()
     probe.open_becomes(hostile, 0)
   end))
 
+  it("have closed in the phase in which the server has reset them", helper.task(function()
+    for phase, body in pairs({ send = ("x"):rep(20 * MIB), wait = "hello" }) do
+      local response, err = client:post(hostile.url("/reset"), { body = body })
+      assert.is_nil(response)
+      assert.same({ "closed", phase, false, 1 },
+        { err.kind, err.phase, err.retryable, err.attempts }, tostring(err))
+    end
+    for _ = 1, 3 do
+      local response, err = client:put(hostile.url("/reset"), { body = generator(50 * MIB, 65536) })
+      assert.is_nil(response)
+      assert.same({ "closed", "send", true }, { err.kind, err.phase, err.retryable },
+        tostring(err))
+    end
+    local response, err = client:post(hostile.url("/upload-slow?rate=3000000"), {
+      body = ("x"):rep(20 * MIB), timeout = { total = helper.seconds(0.3) } })
+    assert.is_nil(response)
+    assert.same({ "timeout", "send" }, { err.kind, err.phase })
+    probe.open_becomes(hostile, 0)
+  end, 20))
+
   it("wait for a slow server without filling up", helper.task(function()
     local given = 0
     local task = ms.spawn(function()

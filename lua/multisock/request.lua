@@ -430,10 +430,7 @@ local function add_defaults(lines, self, expects)
     lines[#lines + 1] = is_part and ACCEPT_IDENTITY or ACCEPT_ENCODING
   end
   local body = self.body
-  if body and body.read and not body.size and missing("Transfer-Encoding")
-    and missing("Content-Length") then
-    lines[#lines + 1] = "Transfer-Encoding: chunked"      -- HTTP/2 drops it by itself
-  elseif body == nil and HAS_LENGTH[self.method] and missing("Content-Type") then
+  if body == nil and HAS_LENGTH[self.method] and missing("Content-Type") then
     lines[#lines + 1] = "Content-Type:"
   end
   if body and not expects then

@@ -496,6 +496,14 @@ async def connection(x):
     await x.answer(200, str(x.writer.get_extra_info("peername")[1]))
 
 
+@route("/old", reads_body=True)
+async def old(x):
+    """The body's length, as a server of HTTP/1.0 that keeps its connection."""
+    length = (await digest(x))["length"]
+    await x.answer(200, "%d" % length, [("Connection", "keep-alive")],
+                   "HTTP/1.0 200 OK")
+
+
 @route("/upload", reads_body=True)
 async def upload(x):
     """Reads the body; answers its length and SHA-256."""

@@ -166,6 +166,19 @@ static bool asks_proxy(Easy *easy)
          connect_status(easy) / 100 != 2;
 }
 
+static bool is_sending(Easy *easy)
+{
+  curl_off_t length = -1, sent = 0;
+  if (easy->receiver->sending)
+    return !easy->receiver->sent;
+  if (!easy->receiver->uploads)
+    return false;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_CONTENT_LENGTH_UPLOAD_T,
+                          &length);
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SIZE_UPLOAD_T, &sent);
+  return sent < length;
+}
+
 /* How far the transfer came, from libcurl's marks and the receiver's. */
 static Phase easy_phase(Easy *easy)
 {
@@ -173,7 +186,7 @@ static Phase easy_phase(Easy *easy)
   if (receiver != NULL && receiver->stage != STAGE_START)
     return PHASE_RECEIVE;
   if (receiver != NULL && receiver->connected)
-    return receiver->sending && !receiver->sent ? PHASE_SEND : PHASE_WAIT;
+    return is_sending(easy) ? PHASE_SEND : PHASE_WAIT;
   /* libcurl counts "100 Continue" as a start. */
   if (info_time(easy->handle, CURLINFO_STARTTRANSFER_TIME_T) > 0)
     return PHASE_RECEIVE;
@@ -345,6 +358,8 @@ static const struct Refinement {
   WHEN(ABORTED_BY_CALLBACK, "the server broke off its answer", answered_twice,
        "closed"),
   WHEN(WRITE_ERROR, "the answer is no valid HTTP", is_invalid, "protocol"),
+  WHEN(UPLOAD_FAILED, "a body without length, and the server speaks HTTP/1.0",
+       is_invalid, "protocol"),
   WHEN(BAD_FUNCTION_ARGUMENT, "a header line is not valid", in_head,
        "protocol"),
   WHEN(ABORTED_BY_CALLBACK, "a kept connection died, and the request may not "

@@ -284,6 +284,8 @@ static CURLcode answered_early(Easy *easy, CURLcode result)
     return result;
   if (is_complete(easy))
     return CURLE_OK;
+  if (!easy->receiver->heard && !quirk_h2_stalls_after_answer())
+    return result;                 /* there was none */
   snprintf(easy->message, sizeof easy->message,
            "the server answered before it had read the body, and libcurl %s "
            "cannot tell the answer; use http_version = \"1.1\"",
@@ -291,9 +293,21 @@ static CURLcode answered_early(Easy *easy, CURLcode result)
   return result;
 }
 
+/* Of HTTP libcurl refuses to send nothing else. */
+static bool is_without_length(const Easy *easy)
+{
+  const char *scheme = NULL;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  return scheme != NULL && strncasecmp(scheme, "http", 4) == 0;
+}
+
 CURLcode receiver_result(Easy *easy, CURLcode result)
 {
-  const Receiver *receiver = easy->receiver;
+  Receiver *receiver = easy->receiver;
+  if (result == CURLE_UPLOAD_FAILED && is_without_length(easy))
+    receiver->invalid = "the server speaks HTTP/1.0, which has no chunks: the "
+                        "length of the body must be known, from a string or "
+                        "the header Content-Length";
   if (result == CURLE_ABORTED_BY_CALLBACK && receiver_is_unexpected(receiver))
     return CURLE_OK;
   if (receiver->uploads &&
