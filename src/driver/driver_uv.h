@@ -16,6 +16,7 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #pragma GCC visibility push(hidden)
@@ -72,6 +73,17 @@ void uvdriver_remove_multi(UvMulti *multi);
    deferred poll stop possible. Connections keep these callbacks for longer
    than the easy handle lives: the driver must outlive the multi. */
 void uvdriver_prepare_easy(UvDriver *driver, CURL *easy);
+
+/* The kind alone, SOCK_STREAM or SOCK_DGRAM: libcurl has flags in it, too, since
+   8.17. */
+static inline int uvdriver_kind(int type)
+{
+#if defined(SOCK_CLOEXEC) && defined(SOCK_NONBLOCK)
+  return type & ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
+#else
+  return type;
+#endif
+}
 
 /* For a program with functions of its own for these two: what prepare_easy
    would have done, in parts. A socket that was opened by open or told of by

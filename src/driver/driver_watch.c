@@ -409,7 +409,7 @@ void uvdriver_adopt(UvDriver *driver, curl_socket_t fd, int type)
     watch = watch_new(driver, fd);
   if (watch != NULL) {
     watch->ours = true;
-    watch->stream = type == SOCK_STREAM;
+    watch->stream = uvdriver_kind(type) == SOCK_STREAM;
   }
 }
 

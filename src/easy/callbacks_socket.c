@@ -51,8 +51,8 @@ static void push_address(lua_State *L, const struct curl_sockaddr *address)
 {
   const struct sockaddr *name = &address->addr;
   lua_createtable(L, 0, 5);
-  set_string(L, "socktype", address->socktype == SOCK_DGRAM ? "dgram"
-                                                            : "stream");
+  set_string(L, "socktype", uvdriver_kind(address->socktype) == SOCK_DGRAM
+                              ? "dgram" : "stream");
   set_integer(L, "protocol", address->protocol);
   if (address->family == AF_INET) {
     const struct sockaddr_in *in = (const void *)name;
