@@ -107,7 +107,7 @@ describe("an answer", function()
     assert.equal(nil, probe.stats(server).paths["/bytes"])
     local folder = os.tmpname()
     os.remove(folder)
-    local script = "bin/multisock get -q -o %s '%s' >/dev/null 2>&1; echo $?; ls -A %s"
+    local script = "bin/multisock get -q -o %s '%s' >/dev/null 2>&1; echo $?; ls -A %s 2>/dev/null"
     local url = raw("HTTP/1.1 200 OK\r\nX-A: 1\r\n", { close = 1 })
     local pipe = assert(io.popen(script:format(folder, url, folder)))
     local said = pipe:read("*a")

@@ -8,15 +8,10 @@ local ms = require("multisock")
 
 local TEXT, CODED = codings.text, codings.coded
 local MIB = 1024 * 1024
+local hex = codings.hex
 
 local function of(name, fn)
   return codings.of(name, pending, fn)
-end
-
-local function hex(bytes)
-  return (bytes:gsub(".", function(c)
-    return ("%02x"):format(c:byte())
-  end))
 end
 
 describe("a coded body", function()

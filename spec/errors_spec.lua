@@ -13,6 +13,11 @@ for name in ("url resolve connect tls proxy timeout cancelled closed protocol to
   KINDS[name] = true
 end
 
+local PHASES = {}
+for _, row in ipairs(errors.phases) do
+  PHASES[row[1]] = true
+end
+
 local function assert_one_line(err)
   local line = tostring(err)
   assert.is_nil(line:find("%c"), line)
@@ -148,6 +153,10 @@ describe("errors of real transfers", function()
     assert.is_string(err.message)
     assert.is_boolean(err.retryable)
     assert.is_string(err.url)
+    if err.kind ~= "url" and err.kind ~= "policy" then
+      assert.is_true(PHASES[err.phase], tostring(err) .. ": " .. tostring(err.phase))
+      assert.is_true(err.attempts >= 1, tostring(err))
+    end
     assert_one_line(err)
     return err
   end
@@ -187,6 +196,31 @@ describe("errors of real transfers", function()
     assert.is_false(err.retryable)
     err = failure(hostile.url("/status?code=503"), { fail_on_error = true })
     assert.is_true(err.retryable)
+  end))
+
+  it("count what was sent, also of answers", task(function()
+    local function after_a_death(url, options)
+      local client = ms.client(options)
+      ms.assert(client:get(hostile.url("/close-idle?next=1")))
+      local response, err = client:get(url)
+      if response then
+        response, err = response:text()
+      end
+      assert.is_nil(response)
+      client:close()
+      return { err.kind, err.phase, err.attempts }
+    end
+    assert.same({ "status", "receive", 2 },
+      after_a_death(hostile.url("/none"), { fail_on_error = true }))
+    assert.same({ "redirect", "receive", 2 },
+      after_a_death(hostile.url("/redirect?to=/none"), { redirect = "error" }))
+    assert.same({ "closed", "receive", 2 }, after_a_death(hostile.url("/truncate")))
+    assert.same({ "too_large", "receive", 2 },
+      after_a_death(hostile.url("/bytes?n=1000"), { max_body = 10 }))
+    local response = ms.assert(ms.get(hostile.url("/stall-body")))
+    response:close()
+    local _, err = response:text()
+    assert.same({ "closed", "receive", 1 }, { err.kind, err.phase, err.attempts })
   end))
 
   it("never show credentials", task(function()

@@ -121,7 +121,8 @@ describe("an answer in another version", function()
   end
 
   for _, name in ipairs(names) do
-    it("is refused " .. name .. ", and changes nothing for others", helper.task(function()
+    local title = "is refused " .. name .. ", and changes nothing for others"
+    it(title, helper.of_loop(helper.task(function()
       local evil, good = ways[name]()
       -- Connections that are busy all the while: what libcurl knows of the host stays.
       local busy = {}
@@ -142,7 +143,7 @@ describe("an answer in another version", function()
       for i = 1, 3 do
         assert.equal("busy-" .. i, select(2, busy[i]:join()))
       end
-    end, 30))
+    end, 30)))
   end
 
   it("is refused on a connection that was used before", helper.task(function()

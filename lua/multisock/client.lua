@@ -37,7 +37,7 @@ local function check_status(response, err)
   if response and response.status >= 400 then
     return nil, errors.new("status", ("HTTP status %d %s"):format(response.status,
       response.status_text), {
-        url = response.url, attempts = 1, response = response, phase = "receive",
+        url = response.url, attempts = response.attempts, response = response, phase = "receive",
         retryable = response.status >= 500 or response.status == 429,
       })
   end

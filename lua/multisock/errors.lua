@@ -20,6 +20,18 @@ errors.kinds = {
   { "io", "a local file cannot be read or written" },
 }
 
+-- How far a request came: `phase` of its error. (What was refused before there was
+-- a request, kinds "url" and "policy", has none.)
+errors.phases = {
+  { "queue", "it waited for a connection or a stream" },
+  { "resolve", "the name was being looked up" },
+  { "connect", "TCP, or the proxy that was asked to connect" },
+  { "tls", "the handshake with the server" },
+  { "send", "the connection was there, and the request's body was on its way" },
+  { "wait", "the request was sent, nothing of an answer had come" },
+  { "receive", "an answer had begun; also what is said of it afterwards" },
+}
+
 --- Makes an error object.
 -- @param kind string @param message string
 -- @param fields? table of further fields, used as the object

@@ -108,6 +108,7 @@ end
 local function body_error(self, err)
   if errors.is(err) and err.response == nil then
     err.response = self
+    err.phase, err.attempts = err.phase or "receive", err.attempts or self.attempts
   end
   return err
 end

@@ -49,10 +49,12 @@ local function describe(self, err)
   if self.host.pin then
     err.message = pins.reveal(err.message, request.target.host)
   end
-  err.attempts = err.attempts or 1
-  if err.timings == nil and not self.released then
-    err.timings = self:timings()
+  if not self.released then
+    err.attempts = err.attempts or core.snapshot(self.easy:snapshot(), "attempts")
+    err.phase = err.phase or self.easy:phase()
+    err.timings = err.timings or self:timings()
   end
+  err.attempts = err.attempts or 1
   return err
 end
 
@@ -487,7 +489,7 @@ function Stream:save(file)
   _, _, received = easy:marks()
   self:check_end()
   if message then
-    self.failure = describe(self, errors.new("io", message))
+    self.failure = describe(self, errors.new("io", message, { phase = "receive" }))
   end
   if self.failure then
     return failed(self)

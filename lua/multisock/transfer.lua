@@ -424,7 +424,8 @@ function transfer.perform(request)
     return nil, scout
   elseif client.closed then
     host:leave(scout)
-    return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url() })
+    return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url(),
+      phase = "queue", attempts = 1 })
   end
   local name = name_of(request, host)
   request.name = name

@@ -2,6 +2,7 @@
 -- call does with them is checked: it returns, or raises something readable.
 local core = require("multisock.core")
 local callbacks = require("spec.fuzz.callbacks")
+local codings = require("spec.support.codings")
 local journal = require("spec.fuzz.journal")
 local options = require("spec.fuzz.options")
 local values = require("spec.fuzz.values")
@@ -15,7 +16,7 @@ local kinds = {
   ["multisock.easy"] = "easy", ["multisock.multi"] = "multi", ["multisock.loop"] = "loop",
   ["multisock.share"] = "share", ["multisock.mime"] = "mime", ["multisock.mimepart"] = "part",
   ["multisock.url"] = "url", ["multisock.gate"] = "gate", ["multisock.budget"] = "budget",
-  ["multisock.guard"] = "guard",
+  ["multisock.guard"] = "guard", ["multisock.decoder"] = "decoder",
 }
 
 local function kind_of(value)
@@ -186,6 +187,18 @@ arguments["loop:step"] = function()
 end
 arguments["loop:news"] = arguments["multi:news"]
 arguments["loop:interruptible"] = function() return chance(50) end
+-- A coded body, whole or in part, some of its bytes changed.
+arguments["decoder:decode"] = function()
+  local names = {}
+  for name in pairs(codings.coded) do names[#names + 1] = name end
+  table.sort(names)
+  local coded = codings.coded[one(names)]
+  for _ = 1, one { 0, 0, 1, 3 } do
+    local at = random(#coded)
+    coded = coded:sub(1, at - 1) .. string.char(random(0, 255)) .. coded:sub(at + 1)
+  end
+  return coded:sub(1, random(0, 2 * #coded)), one { nil, nil, 1, random(#coded), -1 }
+end
 local share_kinds = { "cookie", "dns", "ssl_session", "connect", "psl", "hsts" }
 local function kinds_of_share()
   return chance(50) and one(share_kinds) or { one(share_kinds), one(share_kinds) }

@@ -55,6 +55,11 @@ function make.share()
     { "connect" }, { "hsts", "psl" }, values.any() })
 end
 
+function make.decoder()
+  call("core.decoder", core.decoder, one { "gzip", "deflate", "br", "zstd", "gzip, br",
+    "x-gzip, gzip", "zstd, deflate", values.word() })
+end
+
 function make.mime()
   if chance(20) then return call("core.mime", core.mime, values.any(), values.any()) end
   local results = call("core.mime", core.mime)
@@ -287,14 +292,15 @@ end
 
 local weights = {
   { 8, make.easy }, { 2, make.multi }, { 1, make.loop }, { 2, make.share }, { 3, make.mime },
-  { 3, make.url }, { 1, make.budget }, { 1, make.gate }, { 1, make.guard }, { 1, make.file },
+  { 2, make.decoder }, { 3, make.url },
+  { 1, make.budget }, { 1, make.gate }, { 1, make.guard }, { 1, make.file },
   { 1, make.closed_file }, { 1, make.stranger }, { 4, act.call_function }, { 14, act.add },
   { 5, act.perform }, { 30, act.drive }, { 3, act.start }, { 5, act.get }, { 3, act.resume_parked },
   { 1, act.snapshot }, { 1, act.touch_waiting }, { 2, act.header }, { 4, act.collect },
   { 2, act.forget }, { 2, act.coroutine },
 }
 for kind, weight in pairs { easy = 40, multi = 16, loop = 4, share = 4, mime = 2, part = 6, url = 6,
-  gate = 5, budget = 1, guard = 1 } do
+  gate = 5, budget = 1, guard = 1, decoder = 5 } do
   weights[#weights + 1] = { weight, function() calls.method(kind) end, kind }
 end
 table.sort(weights, function(a, b)

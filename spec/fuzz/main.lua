@@ -1,5 +1,6 @@
 -- Runs rounds until the time is over: main.lua MODE SECONDS SEED STEPS. Starts
 -- the servers, watches each round, and tells how it went.
+local codings = require("spec.support.codings")
 local servers = require("spec.support.servers")
 
 local mode, seconds, seed, steps = arg[1], tonumber(arg[2]), tonumber(arg[3]), tonumber(arg[4])
@@ -32,6 +33,12 @@ local function urls()
     "/redirect-loop", "/redirect-chain", "/echo", "/upload" } do
     add(1, hostile.url(path))
     if #path % 3 == 0 then add(1, secure.url(path)) end
+  end
+  for name, coded in pairs(codings.coded) do
+    local path = ("/coded?coding=%s&hex=%s"):format(name, codings.hex(coded))
+    add(1, hostile.url(path))
+    add(1, hostile.url(path:sub(1, -11)))           -- cut off
+    add(1, secure.url(path:sub(1, -4) .. "000&framing=chunked&piece=5"))      -- wrong
   end
   add(4, hostile.url("/bytes"))
   add(2, "http://127.0.0.1:1/")

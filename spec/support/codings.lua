@@ -1,6 +1,4 @@
 -- Bodies in content codings, as other programs have made them.
-local core = require("multisock.core")
-
 local codings = {}
 
 local TEXT = ("The quick brown fox. "):rep(500)
@@ -24,9 +22,7 @@ local CODED = {
 }
 CODED["x-gzip"] = CODED.gzip
 -- CODED.gzip, coded once more.
-local TWICE = bytes("0b2b80" .. CODED.gzip:gsub(".", function(c)
-  return ("%02x"):format(c:byte())
-end) .. "03")
+local TWICE = bytes("0b2b80") .. CODED.gzip .. "\3"
 
 -- A bare deflate stream is what zlib's format has inside.
 local RAW = CODED.deflate:sub(3, -5)
@@ -40,14 +36,27 @@ local BOMBS = {
   zstd = bytes("28b52ffd0058") .. bytes("02001000"):rep(511) .. bytes("03001000"),
 }
 
+--- Bytes as pairs of digits.
+function codings.hex(text)
+  return (text:gsub(".", function(c)
+    return ("%02x"):format(c:byte())
+  end))
+end
+
 codings.text, codings.coded, codings.twice, codings.raw = TEXT, CODED, TWICE, RAW
 codings.bombs, codings.zeros, codings.bytes = BOMBS, ZEROS, bytes
 
---- The codings that this libcurl brings, as a set.
-codings.has = { ["x-gzip"] = true }
-for _, name in ipairs(core.version().codings) do
-  codings.has[name] = true
-end
+--- The codings that this libcurl brings, as a set. Filled when it is asked: the
+-- fuzzer's own process has no multisock.
+codings.has = setmetatable({ ["x-gzip"] = true }, {
+  __index = function(has, wanted)
+    setmetatable(has, nil)
+    for _, name in ipairs(require("multisock.core").version().codings) do
+      has[name] = true
+    end
+    return has[wanted]
+  end,
+})
 
 --- A spec of a coding, or the reason why there is none.
 -- @param pending of the spec

@@ -16,7 +16,7 @@ end
 local function refuse(response, message)
   response:close()
   return nil, errors.new("redirect", message, {
-    url = response.url, response = response, attempts = 1,
+    url = response.url, response = response, attempts = response.attempts, phase = "receive",
   })
 end
 
