@@ -3,8 +3,10 @@
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
+local core = require("multisock.core")
 local ms = require("multisock")
 
+local newer = core.version().curl_number >= 0x080800
 local CUT = "the connection ended within the headers of the answer"
 
 describe("an answer", function()
@@ -36,19 +38,25 @@ describe("an answer", function()
     local lines = {
       ["HTTP/1.1 200 OK"] = 200, ["HTTP/1.1 200"] = 200, ["HTTP/1.1 200 "] = 200,
       ["HTTP/1.0 404 No"] = 404, ["HTTP/1.1 599 Odd"] = 599, ["HTTP/1.1 999 Odd"] = 999,
-      -- RFC 9112, section 4: more than one blank.
+      -- RFC 9112, section 4: more than one blank may be let pass. libcurl 8.14 does not.
       ["HTTP/1.1  500 Err"] = 500, ["HTTP/1.1   404 x"] = 404, ["HTTP/1.1       503"] = 503,
       ["HTTP/1.1 302  Found"] = 302, ["HTTP/1.1 200 " .. ("x"):rep(5000)] = 200,
       ["HTTP/1.1 200 caf\233"] = 200,
     }
     for line, status in pairs(lines) do
       local url = raw(line .. "\r\nContent-Length: 4\r\n\r\noops", { close = 1 })
-      local response = ms.assert(client:get(url, { redirect = "manual" }))
-      assert.same({ status, status < 300, "oops" },
-        { response.status, response.ok, response:text() }, line)
-      local ok, err = client:get(url, { redirect = "manual", fail_on_error = true })
-      assert.equal(status < 400, ok ~= nil, line)
-      assert.equal(status < 400 and "none" or "status", err and err.kind or "none")
+      local response, err = client:get(url, { redirect = "manual" })
+      if response or not (newer and line:find("  %d")) then
+        ms.assert(response, err)
+        assert.same({ status, status < 300, "oops" },
+          { response.status, response.ok, response:text() }, line)
+        local ok
+        ok, err = client:get(url, { redirect = "manual", fail_on_error = true })
+        assert.equal(status < 400, ok ~= nil, line)
+        assert.equal(status < 400 and "none" or "status", err and err.kind or "none")
+      else
+        assert.equal("protocol", err.kind)
+      end
     end
   end))
 

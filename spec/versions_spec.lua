@@ -201,18 +201,24 @@ describe("an HTTP/2 body that is cut off", function()
   for _, way in ipairs(WAYS) do
     it("never looks complete to who has asked for nothing: " .. way, helper.task(function()
       local url = server.url("/cut?how=" .. way)
-      local response = ms.assert(client:get(url))
-      local body, err = response:text()
+      local response, err = client:get(url)
+      local body
+      if response then
+        assert.equal(truncates and "1.1" or "2", response.http_version)
+        body, err = response:text()
+      end
       if truncates then
-        assert.same({ "1.1", "over 1.1" }, { response.http_version, body })
+        assert.equal("over 1.1", body)
       else
-        assert.equal("2", response.http_version)
         assert.is_nil(body)
         assert.is_truthy(({ closed = true, protocol = true })[err.kind], tostring(err))
       end
       local path = os.tmpname()
       local size
-      size, err = ms.assert(client:get(url)):save(path)
+      response, err = client:get(url)
+      if response then
+        size, err = response:save(path)
+      end
       os.remove(path)
       if truncates then
         assert.equal(8, size)
