@@ -21,12 +21,10 @@ end
 
 -- Counts what comes, and keeps its beginning.
 local function tally(got)
-  local parts = {}
-  got.size = 0
+  got.parts, got.size = {}, 0
   return function(piece)
     if got.size < KEPT then
-      parts[#parts + 1] = piece
-      got.head = table.concat(parts):sub(1, KEPT)
+      got.parts[#got.parts + 1] = piece
     end
     got.size = got.size + #piece
   end
@@ -141,6 +139,9 @@ function consumers.run(cell, client, url, options, folder)
   got.response, got.err = client:fetch(url, options)
   if got.response then
     (READERS[cell.consumer] or text)(got, cell, folder)
+  end
+  if got.parts then
+    got.head = table.concat(got.parts):sub(1, KEPT)
   end
   if io.type(body) == "file" then
     body:close()

@@ -3,21 +3,7 @@
 -- question mark behind them, which pass now and then.
 local known = {}
 
-local REASONS = {
-  ["lengths and sizes are read as leniently as libcurl does"] = {
-    "chunk-size-nul, proxy, string",
-  },
-  ["no coding is checked to its end yet"] = {
-    "deflate-bad, http, save",
-    "bomb-gzip, http, generator?",
-    "bomb-nested, http, generator?",
-    "bomb-members, tls, string?",
-    "bomb-br, tls, lines?",
-  },
-  ["libcurl ignores an end of TLS that was not told"] = {
-    "cut-ends-body, tls, chunks",
-  },
-}
+local REASONS = {}
 
 local marks = {}
 for reason, names in pairs(REASONS) do

@@ -34,6 +34,11 @@
     "an HTTP/2 body without Content-Length that the server ends by a reset " \
     "with NO_ERROR looks complete", \
     "nothing: RFC 9113 lets a server do that behind a whole answer") \
+  X(tls_end_unread, true, "curl#4624", \
+    "an HTTP/1 body without a length, which the end of the TLS connection " \
+    "ends, looks complete when that was cut", \
+    "OpenSSL is asked whether the server has told the end (fetch); GnuTLS " \
+    "makes an error of it by itself") \
   X(h2_pause_truncates, QUIRK_BEFORE(0x080400), "curl#11982", \
     "an HTTP/2 body that is paused may end early, without an error", \
     "it is never paused: what nobody reads is kept, up to max_body") \

@@ -226,6 +226,7 @@ CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
   keep(L, self, id, value);
   if (id == CURLOPT_TRAILERFUNCTION)
     easy->trailers = true;
+  easy->shows_progress = easy->shows_progress || shows_progress(id);
   if (shows_progress(id))
     code = curl_easy_setopt(easy->handle, CURLOPT_NOPROGRESS, 0L);
   return code;

@@ -222,6 +222,7 @@ void easy_set_basics(Easy *easy)
 #endif
   easy->driver = NULL;
   easy->own_sockets = easy->wildcard = easy->related = false;
+  easy->shows_progress = false;
 }
 
 void easy_set_driver(Easy *easy, UvDriver *driver)

@@ -77,6 +77,7 @@ typedef struct Easy {
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
   bool cookie_files;       /* cookiefile was set, see options_reset */
   bool hsts_files;         /* hsts was set, see options_reset */
+  bool shows_progress;     /* has a progress function of the user's */
   bool trailers;           /* trailerfunction was set, see callbacks_data.c */
   bool trailed;            /* that was asked for the trailers */
   bool attached;           /* holds its connection, for send and recv */

@@ -71,6 +71,7 @@ int easy_duphandle(lua_State *L)
   copy->wildcard = easy->wildcard;
   copy->cookie_files = easy->cookie_files;
   copy->trailers = easy->trailers;
+  copy->shows_progress = easy->shows_progress;
   callbacks_copy_guard(easy, copy);
   copy->connect_only = easy->connect_only;
   copy->max_idle = easy->max_idle;

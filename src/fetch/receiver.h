@@ -21,6 +21,9 @@ typedef enum Stage {
   STAGE_TRAILERS
 } Stage;
 
+/* See tls_end.h. */
+typedef enum TlsEnd { TLS_END_UNWATCHED, TLS_END_AWAITED, TLS_END_TOLD } TlsEnd;
+
 typedef struct Receiver {
   Buffer head;             /* the last header block, raw */
   Buffer body;             /* bytes that nobody took yet */
@@ -44,6 +47,7 @@ typedef struct Receiver {
                               it may take for ever */
   int status;
   Stage stage;
+  TlsEnd tls_end;
   bool connected;          /* the connection is there: sending begins */
   bool buffering;          /* wanted whole: no pause, no news per chunk */
   bool no_pause;           /* HTTP/2 before 8.4 loses data when paused */

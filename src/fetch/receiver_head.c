@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "newer.h"
+#include "tls_end.h"
 #include "quirks.h"
 
 #ifndef CURLH_PSEUDO
@@ -143,6 +144,7 @@ static const char *head_complete(Easy *easy)
       return invalid;
   }
   receiver->stage = STAGE_BODY;
+  tls_end_watch(easy);
   if (!status_may_be_followed(receiver))
     receiver_tell(easy);
   return NULL;
@@ -313,6 +315,11 @@ CURLcode receiver_result(Easy *easy, CURLcode result)
   if (receiver->uploads &&
       (result == CURLE_HTTP2_STREAM || result == CURLE_SEND_ERROR))
     return answered_early(easy, result);
+  if (result == CURLE_OK && tls_end_is_missing(easy)) {
+    snprintf(easy->message, sizeof easy->message,
+             "the connection was cut: TLS has not told the end of the body");
+    return CURLE_PARTIAL_FILE;
+  }
   if (result != CURLE_OK || receiver->stage >= STAGE_BODY ||
       receiver->status == 0)
     return result;

@@ -44,7 +44,8 @@ end
 for _, bad in ipairs({
   "gzip-bad-magic", "gzip-bad-block", "gzip-bad-checksum", "gzip-bad-length", "deflate-bad",
 }) do
-  rows[#rows + 1] = { bad, "bad bytes: " .. bad:gsub("-", " "), "protocol" }
+  -- Only the checksum at the end tells: what came before may be anything.
+  rows[#rows + 1] = { bad, "bad bytes: " .. bad:gsub("-", " "), "protocol", forged = true }
 end
 
 -- The same where only the coding could tell that the body was cut.
