@@ -211,7 +211,12 @@ const char *error_phase(Easy *easy)
    code, and comes after an answer too. */
 static bool no_http(Easy *easy, Phase phase)
 {
-  (void)phase;
+  long status = 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_RESPONSE_CODE, &status);
+  /* The request was sent, and no status came. The message may be that of what
+     happened last, a reset. */
+  if (phase >= PHASE_SEND && status < 200)
+    return true;
   return strstr(easy->message, "HTTP/0.9") != NULL ||
          strstr(easy->message, " in response") != NULL ||
          strstr(easy->message, " in HTTP response") != NULL;
