@@ -54,6 +54,11 @@ function errors.cancelled(reason)
   return errors.new("cancelled", message, { reason = reason })
 end
 
+--- What was raised, for where nil and false would say that nothing was.
+function errors.raised(value)
+  return value or errors.new("curl", "a callback raised " .. tostring(value))
+end
+
 local PACKAGE = debug.getinfo(1, "S").source:match("^(@.*)errors%.lua$") or "@?"
 
 --- Raises a misuse where the user's code is: past all frames of this package,

@@ -261,7 +261,7 @@ local function park(who)
     main.parked = true
     local ok, err = pcall(drive, main_woken)
     main.parked = nil
-    return not ok and err or nil
+    return not ok and errors.raised(err) or nil
   end
   if who.visitor then
     who.parked = true

@@ -211,7 +211,7 @@ local function fail_upload(self, err, is_length)
   else
     self.raised = { err, misuse = is_length }
   end
-  self:abort(err)
+  self:abort(errors.raised(err))
 end
 
 -- The next piece of the body goes to libcurl. False at the end, or when it failed.
@@ -280,7 +280,7 @@ local function call_progress(self, last)
   p.eta = speed > 0 and (p.down_total or p.up_total) and left / speed or nil
   local ok, err = pcall(self.progress, p)
   if not ok then
-    self:abort(err)
+    self:abort(errors.raised(err))
     error(err, 0)
   end
 end

@@ -43,7 +43,7 @@ local function spawn_in(scope, fn, ...)
 end
 
 local function cancel_children(scope, reason, except)
-  scope.cancelled = reason
+  scope.cancelled = reason or "cancelled"      -- whatever was raised: nil, too
   -- Cancelling changes the set, so take a copy.
   local list = {}
   for task in pairs(scope.children) do

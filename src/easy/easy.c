@@ -128,18 +128,32 @@ void easy_keep_error(lua_State *L, Easy *easy)
   lua_pop(L, 2);
 }
 
-void easy_push_error(lua_State *L, Easy *easy, CURLcode code)
+void easy_show_error(lua_State *L, Easy *easy, CURLcode code)
 {
   if (!easy->failed_in_lua) {
     error_push_easy(L, easy, code);
     return;
   }
-  easy->failed_in_lua = false;
   easy_push_values(L, easy);
   lua_getfield(L, -1, ERROR_SLOT);
-  lua_pushnil(L);
-  lua_setfield(L, -3, ERROR_SLOT);
   lua_remove(L, -2);
+}
+
+void easy_drop_error(lua_State *L, Easy *easy)
+{
+  if (!easy->failed_in_lua)
+    return;
+  easy->failed_in_lua = false;
+  easy_push_values(L, easy);
+  lua_pushnil(L);
+  lua_setfield(L, -2, ERROR_SLOT);
+  lua_pop(L, 1);
+}
+
+void easy_push_error(lua_State *L, Easy *easy, CURLcode code)
+{
+  easy_show_error(L, easy, code);
+  easy_drop_error(L, easy);
 }
 
 /* ---- Life ---- */

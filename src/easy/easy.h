@@ -160,6 +160,12 @@ void easy_keep_error(lua_State *L, Easy *easy);
 
 /* Pushes the error of a finished transfer: the value that a callback
    raised, or an error object. */
+void easy_show_error(lua_State *L, Easy *easy, CURLcode code);
+
+/* Forgets what a callback raised. */
+void easy_drop_error(lua_State *L, Easy *easy);
+
+/* Both. */
 void easy_push_error(lua_State *L, Easy *easy, CURLcode code);
 
 /* Every method that easy_transfer.c adds. */

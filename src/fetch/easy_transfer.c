@@ -119,7 +119,7 @@ static int easy_forget(lua_State *L)
   Receiver *receiver = receiver_check(L, &easy);
   easy_leave_news(easy);
   easy->finished = false;
-  easy->failed_in_lua = false;
+  easy_drop_error(L, easy);
   receiver_unask_version(easy);
   receiver_reset(receiver);
   return 0;
@@ -128,7 +128,7 @@ static int easy_forget(lua_State *L)
 static void push_reason(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
-  easy_push_error(L, easy, easy->result);
+  easy_show_error(L, easy, easy->result);
   if (receiver->invalid != NULL && lua_istable(L, -1)) {
     lua_pushstring(L, receiver->invalid);
     lua_setfield(L, -2, "message");
@@ -192,11 +192,20 @@ static void add_tries(lua_State *L, const Easy *easy)
   }
 }
 
+/* What a callback has raised is the error as it is, but nil or false would not
+   look like one. */
 static void push_failure(lua_State *L, Easy *easy)
 {
   push_reason(L, easy);
   if (lua_istable(L, -1))
     add_tries(L, easy);
+  else if (!lua_toboolean(L, -1)) {
+    const char *message = lua_isnil(L, -1) ? "a callback raised nil"
+                                           : "a callback raised false";
+    lua_pop(L, 1);
+    error_push_kind(L, "curl", message);
+    add_tries(L, easy);
+  }
 }
 
 static bool has_arrived(const Easy *easy)
