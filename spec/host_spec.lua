@@ -349,7 +349,7 @@ describe("an adopted loop", function()
         local folder, url = ...
         package.cpath = package.cpath .. ";" .. folder .. "/?.so"
         local luv, ms = require("luv"), require("multisock")
-        require("multisock.loop.uv").adopt(require("luv_pointer"))
+        require("multisock.loops").adopt(require("luv_pointer"))
         for i = 1, 5 do ms.spawn(ms.get, url) end
         luv.new_timer():start(100, 0, function() luv.stop() end)
         luv.run()

@@ -19,6 +19,7 @@
 #include "poller.h"
 #include "process.h"
 #include "quirks.h"
+#include "receiver.h"
 #include "resume.h"
 #include "share.h"
 #include "shortcut.h"

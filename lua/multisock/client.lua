@@ -207,6 +207,7 @@ function client.new(options)
     known = {},                   -- URLs that are asked for again, see transfer.lua
     known_count = 0,
     handler = chain(MIDDLEWARE),
+    follow = redirect.continue,   -- for transfer.get, which is below the chain
   }, Client)
   -- What a handle for plain requests is set up from.
   self.plain_request = request.plain(self)

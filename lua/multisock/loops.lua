@@ -103,6 +103,14 @@ function loops.use_loop(loop)
   return chosen.name
 end
 
+--- Has the loop uv adopt that of a host written in C, see uv.lua.
+-- @param pointer light userdata: a uv_loop_t *
+-- @raise as use_loop
+function loops.adopt(pointer)
+  loops.use_loop("uv")
+  load("uv").adopt(pointer)
+end
+
 --- The loop, from now on the only one.
 function loops.take()
   if chosen == nil then

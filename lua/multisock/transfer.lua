@@ -7,7 +7,6 @@ local errors = require("multisock.errors")
 local handles = require("multisock.handles")
 local lookups = require("multisock.lookups")
 local pins = require("multisock.pins")
-local redirect = require("multisock.middleware.redirect")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local settings = require("multisock.settings")
@@ -393,7 +392,7 @@ function transfer.get(known)
     if response then
       local status = response.status
       if status >= 300 and status < 400 then
-        return redirect.continue(response.request, response, transfer.perform)
+        return known.client.follow(response.request, response, transfer.perform)
       end
       return response
     elseif err then

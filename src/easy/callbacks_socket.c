@@ -6,6 +6,7 @@
    outlives that handle: in its multi's pool, or in its own until it is
    cleaned up. So what is called needs data as old as the pool: a CloseHook,
    held by the values of the pool's owner, one for each Lua function. */
+#include "above.h"
 #include "callbacks_private.h"
 
 #include <arpa/inet.h>
@@ -16,7 +17,6 @@
 #include <unistd.h>
 
 #include "error.h"
-#include "multi.h"
 
 /* ---- Opening ---- */
 
@@ -132,7 +132,7 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
 typedef struct CloseHook {
   lua_State *L;            /* the callbacks' thread */
   UvDriver *driver;        /* drives the pool's owner, or NULL */
-  Multi *multi;            /* the owner: this one, or the easy */
+  struct Multi *multi;     /* the owner: this one, or the easy */
   Easy *easy;
 } CloseHook;
 
@@ -158,13 +158,6 @@ static void push_registry(lua_State *L)
   lua_rawsetp(L, LUA_REGISTRYINDEX, &hooks_key);
 }
 
-/* Values of the owner, the error: runs under pcall, as it may allocate. */
-static int keep_in_values(lua_State *L)
-{
-  lua_setfield(L, 1, "error");
-  return 0;
-}
-
 /* The error on top (popped) ends the transfer of the easy, or is raised by
    the call that drives the multi, as those of its socket function are. */
 static void keep_error(lua_State *L, CloseHook *hook)
@@ -173,15 +166,7 @@ static void keep_error(lua_State *L, CloseHook *hook)
     easy_keep_error(L, hook->easy);
     return;
   }
-  if (!hook->multi->failed_in_lua) {
-    hook->multi->failed_in_lua = true;
-    lua_pushcfunction(L, keep_in_values);
-    multi_push_values(L, hook->multi);
-    lua_pushvalue(L, -3);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK)
-      lua_pop(L, 1);
-  }
-  lua_pop(L, 1);
+  above_multi()->keep_error(L, hook->multi);
 }
 
 static void tell(CloseHook *hook, curl_socket_t fd)
@@ -255,8 +240,7 @@ static CloseHook *hook_take(lua_State *L, Easy *easy, int owner)
   }
   hook->L = easy->callbacks;
   hook->driver = easy->driver;
-  hook->multi = luaL_testudata(L, owner, multi_type) ? multi_check(L, owner)
-                                                     : NULL;
+  hook->multi = above_multi()->find(L, owner);
   hook->easy = easy;
   lua_settop(L, function - 1);
   return hook;

@@ -1,24 +1,26 @@
 /* Easy handles as Lua sees them: options, infos, the blocking perform, and
-   their life. What concerns the fetch path is in easy_transfer.c and
-   shortcut.c. */
+   their life. The fetch path adds methods of its own. */
 #include "easy.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "above.h"
 #include "callbacks.h"
 #include "error.h"
+#include "gathered.h"
 #include "info.h"
-#include "multi.h"
 #include "options.h"
 #include "owner.h"
 #include "quirks.h"
-#include "receiver.h"
 #include "share.h"
 #include "url.h"
 
 const char easy_type[] = "multisock.easy";
+
+const MultiSide *above_multi_side;
+const FetchSide *above_fetch_side;
 
 /* Weak table from the address of an Easy to its userdata, so that C finds
    the Lua object without keeping it alive. */
@@ -177,7 +179,8 @@ bool easy_use(Easy *easy, const char *peer, int peer_port, int local_port)
   if (easy->driver != NULL)
     return uvdriver_use(easy->driver, &easy->use, &place);
   return easy->multi == NULL || !quirk_reuses_talking() ||
-         !reuses_http1(easy) || ports_check(&easy->multi->ports, local_port);
+         !reuses_http1(easy) ||
+         ports_check(above_multi()->ports(easy->multi), local_port);
 }
 
 bool easy_hang_up(Easy *easy, int local_port)
@@ -185,7 +188,7 @@ bool easy_hang_up(Easy *easy, int local_port)
   if (easy->driver != NULL)
     return uvdriver_hang_up(&easy->use);
   return easy->multi != NULL &&
-         ports_hang_up(&easy->multi->ports, local_port);
+         ports_hang_up(above_multi()->ports(easy->multi), local_port);
 }
 
 /* One that must not be used was shut down: libcurl takes another. */
@@ -263,8 +266,15 @@ void easy_destroy(Easy *easy)
   }
   options_free_lists(easy);
   share_release(easy->share);
-  receiver_free(easy->receiver);
+  if (easy->receiver != NULL)
+    above_fetch()->free(easy->receiver);
   free(easy);
+}
+
+/* Whether libcurl works on its multi. */
+static bool is_busy(const Easy *easy)
+{
+  return easy->multi != NULL && above_multi()->is_busy(easy->multi);
 }
 
 static void forget(lua_State *L, const Easy *easy)
@@ -290,13 +300,13 @@ static int easy_gc(lua_State *L)
   forget(L, easy);
   easy_leave_waiting(L, easy);
   easy->orphan = true;
-  if (easy->multi != NULL && easy->multi->depth > 0) {
+  if (is_busy(easy)) {
     easy_leave_news(easy);
-    easy->multi->has_orphans = true;
-    return 0;                      /* multi_leave buries it */
+    above_multi()->add_orphan(easy->multi);
+    return 0;                      /* leaving it buries the easy */
   }
   if (easy->multi != NULL)
-    multi_detach(easy);
+    above_multi()->detach(easy);
   if (easy->depth == 0)
     easy_destroy(easy);            /* else perform does */
   return 0;
@@ -313,14 +323,13 @@ static int easy_close(lua_State *L)
   Easy **box = box_collect(L, easy_type);
   Easy *easy = box != NULL ? *box : NULL;
   bool failed;
-  if (easy == NULL || easy->depth > 0 ||
-      (easy->multi != NULL && easy->multi->depth > 0))
+  if (easy == NULL || easy->depth > 0 || is_busy(easy))
     return easy_gc(L);
   lua_settop(L, 1);
   *box = NULL;                     /* closed for what is called below */
   if (easy->multi != NULL) {
     easy->orphan = true;
-    multi_detach(easy);
+    above_multi()->detach(easy);
     easy->orphan = false;
   }
   easy->failed_in_lua = false;
@@ -418,11 +427,11 @@ int easy_new(lua_State *L)
 
 void easy_enter(lua_State *L, Easy *easy, const char *what)
 {
-  if (easy->depth > 0 || (easy->multi != NULL && easy->multi->depth > 0))
+  if (easy->depth > 0 || is_busy(easy))
     luaL_error(L, "%s: called in a callback of the handle or its multi",
                what);
   if (easy->multi != NULL)
-    multi_enter(easy->multi);
+    above_multi()->enter(easy->multi);
   else
     easy->failed_in_lua = false;   /* in a multi it waits for info_read */
   easy->depth++;
@@ -432,10 +441,10 @@ void easy_enter(lua_State *L, Easy *easy, const char *what)
 bool easy_leave(Easy *easy)
 {
   bool alive = !easy->orphan;
-  Multi *multi = easy->multi;
+  struct Multi *multi = easy->multi;
   easy->depth--;
   if (multi != NULL)
-    multi_leave(multi);            /* frees an orphan */
+    above_multi()->leave(multi);   /* frees an orphan */
   else if (!alive)
     easy_destroy(easy);
   return alive;
@@ -583,7 +592,7 @@ static int easy_perform(lua_State *L)
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 1, 1);
   if (easy->receiver != NULL)
-    receiver_begin(easy);
+    above_fetch()->begin(easy);
   else
     callbacks_guard_head(L, easy, 1);
   easy->message[0] = '\0';
@@ -639,7 +648,7 @@ static int easy_reset(lua_State *L)
   easy->drops_body = false;
   memset(&easy->guard, 0, sizeof easy->guard);
   if (easy->receiver != NULL)
-    (void)receiver_attach(easy);   /* it has its memory already */
+    (void)above_fetch()->attach(easy);   /* it has its memory already */
   lua_settop(L, 1);
   return 1;
 }
@@ -652,17 +661,17 @@ static int easy_reset(lua_State *L)
 static int easy_pause(lua_State *L)
 {
   Easy *easy = easy_check(L, 1);
-  Multi *multi = easy->multi;
+  struct Multi *multi = easy->multi;
   int mask = (int)luaL_checkinteger(L, 2);
   CURLcode code;
-  if (multi != NULL && multi->depth > 0 && easy->depth == 0)
+  if (is_busy(easy) && easy->depth == 0)
     return luaL_error(L, "pause: called in a callback of this multi; do it "
                       "after the driving call has returned");
   if (multi != NULL)
-    multi_enter(multi);
+    above_multi()->enter(multi);
   code = curl_easy_pause(easy->handle, mask);
   if (multi != NULL)
-    multi_leave(multi);
+    above_multi()->leave(multi);
   lua_settop(L, 1);
   /* What was paused arrives inside that call, and may have closed it. */
   (void)easy_check(L, 1);
@@ -734,6 +743,14 @@ int easy_count(lua_State *L)
   return 1;
 }
 
+void easy_add_methods(lua_State *L, const luaL_Reg *list)
+{
+  luaL_getmetatable(L, easy_type);
+  lua_getfield(L, -1, "__index");
+  luaL_setfuncs(L, list, 0);
+  lua_pop(L, 2);
+}
+
 void easy_open(lua_State *L)
 {
   if (!compat_newtype(L, easy_type))
@@ -744,8 +761,6 @@ void easy_open(lua_State *L)
   luaL_setfuncs(L, methods, 0);
   luaL_setfuncs(L, easy_io_methods, 0);
   luaL_setfuncs(L, easy_header_methods, 0);
-  luaL_setfuncs(L, easy_transfer_methods, 0);
-  luaL_setfuncs(L, easy_coded_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
 }

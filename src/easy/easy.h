@@ -168,17 +168,6 @@ void easy_drop_error(lua_State *L, Easy *easy);
 /* Both. */
 void easy_push_error(lua_State *L, Easy *easy, CURLcode code);
 
-/* Every method that easy_transfer.c adds. */
-extern const luaL_Reg easy_transfer_methods[];
-void easy_transfer_open(lua_State *L);
-
-/* Pushes the error of a coded body that is corrupt, or of which all has come and
-   that ends too early; false, and nothing is pushed, when there is none. */
-bool easy_push_coded_failure(lua_State *L, Easy *easy, bool all_came);
-
-/* Pushes body and snapshot, and forgets the transfer. */
-void easy_push_rest(lua_State *L, Easy *easy);
-
 /* Pushes core.waiting: who waits for news of a transfer, by its number. */
 void easy_push_waiting(lua_State *L);
 
@@ -189,14 +178,15 @@ void easy_leave_waiting(lua_State *L, Easy *easy);
    easy_dup.c. */
 extern const luaL_Reg easy_io_methods[];
 extern const luaL_Reg easy_header_methods[];
-/* Those that read coded bodies: easy_coded.c. */
-extern const luaL_Reg easy_coded_methods[];
 int easy_duphandle(lua_State *L);
 int easy_twin(lua_State *L);
 
 int easy_new(lua_State *L);
 int easy_count(lua_State *L);
 void easy_open(lua_State *L);
+
+/* Gives all easies more methods. */
+void easy_add_methods(lua_State *L, const luaL_Reg *list);
 
 #pragma GCC visibility pop
 

@@ -6,11 +6,11 @@
 
 #include <string.h>
 
+#include "above.h"
 #include "callbacks.h"
 #include "error.h"
 #include "mime.h"
 #include "options.h"
-#include "receiver.h"
 
 /* What is of the transfer or of the handle itself. Of the values with a name
    only "private" is an option. */
@@ -122,7 +122,7 @@ int easy_twin(lua_State *L)
   twin->cleartext_http2 = easy->cleartext_http2;
   twin->max_idle = easy->max_idle;
   twin->http1_only = easy->http1_only;
-  if (!receiver_attach_like(twin, easy) || !options_share_lists(easy, twin))
+  if (!above_fetch()->attach_like(twin, easy) || !options_share_lists(easy, twin))
     return luaL_error(L, "not enough memory");
   easy_join_waiting(L, twin);
   lua_settop(L, 2);

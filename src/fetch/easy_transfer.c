@@ -1,6 +1,7 @@
 /* The methods of easy handles that the fetch path uses, and nothing else:
    transfer.lua and stream.lua call them. A collected handle gathers headers and
    body in C (receiver.c); Lua asks here what has come. */
+#include "above.h"
 #include "error.h"
 #include "multi.h"
 #include "receiver.h"
@@ -585,7 +586,7 @@ static int easy_snapshot(lua_State *L)
   return 1;
 }
 
-const luaL_Reg easy_transfer_methods[] = {
+static const luaL_Reg methods[] = {
   { "collect", easy_collect },   { "gather", easy_gather },
   { "forget", easy_forget },     { "answer", easy_answer },
   { "take", easy_take },         { "ended", easy_ended },
@@ -608,8 +609,16 @@ static const luaL_Reg functions[] = {
 };
 
 /* Adds its functions to the table on top: core. */
+static const FetchSide side = {
+  receiver_attach, receiver_attach_like, receiver_begin, receiver_result,
+  receiver_answered, receiver_free
+};
+
 void easy_transfer_open(lua_State *L)
 {
+  above_set_fetch(&side);
+  easy_add_methods(L, methods);
+  easy_add_methods(L, easy_coded_methods);
   if (luaL_newmetatable(L, GUARD_TYPE)) {
     lua_pushcfunction(L, guard_gc);
     lua_setfield(L, -2, "__gc");

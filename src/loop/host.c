@@ -285,7 +285,7 @@ void host_close(Host *host)
 static int use_loop(lua_State *L)
 {
   lua_getglobal(L, "require");
-  lua_pushstring(L, "multisock.loop.uv");
+  lua_pushstring(L, "multisock.loops");
   lua_call(L, 1, 1);
   lua_getfield(L, -1, "adopt");
   lua_pushvalue(L, 1);

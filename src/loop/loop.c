@@ -51,29 +51,6 @@ void loop_push(lua_State *L, const Loop *loop)
   lua_remove(L, -2);
 }
 
-void loop_adopt(Loop *loop, Multi *multi)
-{
-  multi->loop = loop;
-  multi->previous = NULL;
-  multi->next = loop->multis;
-  if (loop->multis != NULL)
-    loop->multis->previous = multi;
-  loop->multis = multi;
-}
-
-void loop_forget(Loop *loop, Multi *multi)
-{
-  if (multi->previous != NULL)
-    multi->previous->next = multi->next;
-  else
-    loop->multis = multi->next;
-  if (multi->next != NULL)
-    multi->next->previous = multi->previous;
-  multi->loop = NULL;
-  if (loop->failed == multi)
-    loop->failed = NULL;
-}
-
 /* ---- Methods ---- */
 
 bool loop_has_results(const Loop *loop)
@@ -461,4 +438,5 @@ void loop_open(lua_State *L)
   luaL_setfuncs(L, host_methods, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+  attach_open(L);
 }

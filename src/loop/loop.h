@@ -48,12 +48,11 @@ bool loop_has_results(const Loop *loop);
 /* Has the timer of the deadlines fire for the earliest of them. */
 void loop_arm_deadline(Loop *loop);
 
-/* The loop closes what is attached to it before itself. */
-void loop_adopt(Loop *loop, Multi *multi);
-void loop_forget(Loop *loop, Multi *multi);
-
 int loop_new(lua_State *L);
 void loop_open(lua_State *L);
+
+/* Multis can be attached: attach.c. */
+void attach_open(lua_State *L);
 
 #pragma GCC visibility pop
 

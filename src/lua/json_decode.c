@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "error.h"
+#include "error_object.h"
 
 typedef struct Reader {
   lua_State *L;

@@ -7,12 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "above.h"
 #include "callbacks.h"
 #include "error.h"
-#include "loop.h"
 #include "multi_lua.h"
 #include "owner.h"
-#include "receiver.h"
+#include "gathered.h"
 #include "share.h"
 
 const char multi_type[] = "multisock.multi";
@@ -40,7 +40,7 @@ Multi *multi_check_idle(lua_State *L, int idx, const char *what)
 void multi_check_thread(lua_State *L, const Multi *multi, const char *what)
 {
   if (multi->loop != NULL)
-    loop_check_thread(L, multi->loop, what);
+    multi->side->check_thread(L, multi->loop, what);
 }
 
 void multi_push(lua_State *L, const Multi *multi)
@@ -81,16 +81,6 @@ void multi_leave(Multi *multi)
       easy_destroy(easy);
     }
   }
-}
-
-static void enter_driven(void *data)
-{
-  multi_enter(data);
-}
-
-static void leave_driven(void *data)
-{
-  multi_leave(data);
 }
 
 /* ---- Ends ---- */
@@ -142,7 +132,7 @@ static void end(Multi *multi, Easy *easy, CURLcode result)
   if (easy->lacking != 0 && multi->driven.driver != NULL)
     uvdriver_drop_idle(multi->driven.driver);  /* libcurl closes them soon */
   easy->result = easy->receiver == NULL ? result
-                                        : receiver_result(easy, result);
+                                        : above_fetch()->result(easy, result);
   if (easy->receiver == NULL) {
     if (!easy->connect_only)
       easy_unuse(easy);
@@ -243,7 +233,7 @@ void multi_shutdown(Multi *multi)
   multi->depth--;
   uvdriver_remove_multi(&multi->driven);
   if (multi->loop != NULL)
-    loop_forget(multi->loop, multi);
+    multi->side->forget(multi->loop, multi);
   ports_free(&multi->ports);
   free(multi);
 }
@@ -317,7 +307,7 @@ CURLMcode multi_add_held(Multi *multi, Easy *easy)
   CURLMcode code;
   easy_set_driver(easy, driver_for(multi, easy));
   if (easy->receiver != NULL)
-    receiver_begin(easy);
+    above_fetch()->begin(easy);
   join(multi, easy);
   multi_enter(multi);
   code = curl_multi_add_handle(multi->handle, easy->handle);
@@ -487,14 +477,14 @@ void multi_expect_answer(Multi *multi, Easy *easy)
   deadline_add(multi->deadlines, &easy->first_byte, duration,
                multi_now(multi) + duration);
   if (multi->loop != NULL)
-    loop_arm_deadline(multi->loop);
+    multi->side->arm(multi->loop);
 }
 
 static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
 {
   Receiver *receiver = easy->receiver;
   uint64_t duration = easy->first_byte.duration, due = now + duration;
-  if (receiver == NULL || easy->finished || receiver_answered(easy))
+  if (receiver == NULL || easy->finished || above_fetch()->is_answered(easy))
     return;
   /* Until it is connected another limit counts. */
   if (receiver->connected)
@@ -542,42 +532,6 @@ int news_take(lua_State *L, News *news)
   lua_pushinteger(L, last);
   lua_pushinteger(L, strays);
   return 2;
-}
-
-/*** Lets a libuv loop drive this multi.
-@param loop core.Loop
-@return self; or nil, err
-@raise when it is attached already or has transfers in it */
-static int multi_attach(lua_State *L)
-{
-  Multi *multi = multi_check_idle(L, 1, "attach");
-  Loop *loop = loop_check(L, 2);
-  CURLMcode code;
-  loop_check_thread(L, loop, "attach");
-  if (multi->loop != NULL)
-    return luaL_error(L, "attach: the multi has a loop already");
-  if (multi->added > 0)
-    return luaL_error(L, "attach: the multi has transfers in it");
-  multi->driven.handle = multi->handle;
-  multi->driven.done = multi_done;
-  multi->driven.failed = multi_failed;
-  multi->driven.connected = connected;
-  multi->driven.enter = enter_driven;
-  multi->driven.leave = leave_driven;
-  multi->driven.data = multi;
-  code = uvdriver_add_multi(loop->driver, &multi->driven);
-  if (code != CURLM_OK) {
-    error_push_multi(L, code);
-    return fail(L);
-  }
-  multi->news = &loop->news;
-  multi->deadlines = &loop->deadlines;
-  loop_adopt(loop, multi);
-  compat_getuservalue(L, 1);
-  lua_pushvalue(L, 2);
-  lua_setfield(L, -2, "loop");
-  lua_settop(L, 1);
-  return 1;
 }
 
 /* ---- Life ---- */
@@ -663,8 +617,7 @@ static const luaL_Reg methods[] = {
   { "add_handle", multi_add_handle },
   { "remove_handle", multi_remove_handle },
   { "info_read", multi_info_read }, { "resume", multi_resume },
-  { "attach", multi_attach },       { "close", multi_close },
-  { "ignore", multi_ignore },
+  { "close", multi_close },         { "ignore", multi_ignore },
   { NULL, NULL }
 };
 
@@ -673,8 +626,90 @@ static const luaL_Reg metamethods[] = {
   { "__tostring", multi_tostring }, { NULL, NULL }
 };
 
+/* ---- What easies know of it ---- */
+
+static bool is_busy(const Multi *multi)
+{
+  return multi->depth > 0;
+}
+
+static void add_orphan(Multi *multi)
+{
+  multi->has_orphans = true;
+}
+
+static Ports *ports_of(Multi *multi)
+{
+  return &multi->ports;
+}
+
+static Multi *find(lua_State *L, int idx)
+{
+  return luaL_testudata(L, idx, multi_type) ? multi_check(L, idx) : NULL;
+}
+
+/* Values of the multi, the error: runs under pcall, as it may allocate. */
+static int keep_in_values(lua_State *L)
+{
+  lua_setfield(L, 1, "error");
+  return 0;
+}
+
+static void keep_error(lua_State *L, Multi *multi)
+{
+  if (!multi->failed_in_lua) {
+    multi->failed_in_lua = true;
+    lua_pushcfunction(L, keep_in_values);
+    multi_push_values(L, multi);
+    lua_pushvalue(L, -3);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+      lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+}
+
+/* ---- What a driver knows of it ---- */
+
+static void enter_driven(void *data)
+{
+  multi_enter(data);
+}
+
+static void leave_driven(void *data)
+{
+  multi_leave(data);
+}
+
+CURLMcode multi_drive(Multi *multi, UvDriver *driver)
+{
+  multi->driven.handle = multi->handle;
+  multi->driven.done = multi_done;
+  multi->driven.failed = multi_failed;
+  multi->driven.connected = connected;
+  multi->driven.enter = enter_driven;
+  multi->driven.leave = leave_driven;
+  multi->driven.data = multi;
+  return uvdriver_add_multi(driver, &multi->driven);
+}
+
+/* ---- Its type ---- */
+
+static const MultiSide side = {
+  is_busy, multi_enter, multi_leave, multi_detach, add_orphan, ports_of, find,
+  keep_error
+};
+
+void multi_add_methods(lua_State *L, const luaL_Reg *list)
+{
+  luaL_getmetatable(L, multi_type);
+  lua_getfield(L, -1, "__index");
+  luaL_setfuncs(L, list, 0);
+  lua_pop(L, 2);
+}
+
 void multi_open(lua_State *L)
 {
+  above_set_multi(&side);
   if (!compat_newtype(L, multi_type))
     return;
   lua_newtable(L);

@@ -18,6 +18,15 @@ struct Loop;
    number of running transfers, and a shrinking pool opens and closes. */
 #define MULTI_MAX_CONNECTS 20000L
 
+/* What the loop that a multi is attached to does for it: loop/ gives it. */
+typedef struct LoopSide {
+  void (*check_thread)(lua_State *L, const struct Loop *loop,
+                       const char *what);      /* raises on another one */
+  void (*arm)(struct Loop *loop);              /* a deadline was added */
+  void (*fail)(struct Loop *loop, struct Multi *multi);
+  void (*forget)(struct Loop *loop, struct Multi *multi);
+} LoopSide;
+
 typedef struct Multi {
   CURLM *handle;
   struct Multi **box;      /* the userdata's pointer to it */
@@ -25,6 +34,7 @@ typedef struct Multi {
   UvMulti driven;          /* driven.driver is NULL while not attached */
   Ports ports;             /* while not attached */
   struct Loop *loop;       /* what it is attached to, or NULL */
+  const LoopSide *side;    /* and what that does for it */
   struct Multi *previous, *next;       /* among the loop's multis */
   Easy *first;             /* every handle that was added */
   bool has_orphans;        /* easies closed while a callback was running */
@@ -111,6 +121,12 @@ int multi_options_list(lua_State *L);
 
 int multi_new(lua_State *L);
 void multi_open(lua_State *L);
+
+/* Gives all multis more methods. */
+void multi_add_methods(lua_State *L, const luaL_Reg *list);
+
+/* Has this driver drive it. */
+CURLMcode multi_drive(Multi *multi, UvDriver *driver);
 
 #pragma GCC visibility pop
 

@@ -5,7 +5,6 @@
 #include <limits.h>
 
 #include "error.h"
-#include "loop.h"
 
 int multi_fail(lua_State *L, CURLMcode code)
 {
@@ -26,7 +25,7 @@ void multi_keep_error(lua_State *L, Multi *multi)
     lua_pop(L, 1);
     multi->failed_in_lua = true;
     if (multi->loop != NULL)
-      multi->loop->failed = multi;
+      multi->side->fail(multi->loop, multi);
   }
   lua_pop(L, 1);
 }

@@ -2,9 +2,9 @@
 local core = require("multisock.core")
 local arguments = require("multisock.command.arguments")
 local batch = require("multisock.command.batch")
-local command = require("multisock.command")
 local errors = require("multisock.errors")
 local names = require("multisock.command.names")
+local output = require("multisock.command.output")
 local targets = require("multisock.targets")
 
 local get = {}
@@ -156,15 +156,15 @@ end
 function get.run(argv)
   local options, urls = arguments.parse(OPTIONS, argv, 2)
   if not options then
-    return command.misuse(NAME, urls)
+    return output.misuse(NAME, urls)
   elseif options.help then
-    return command.say(HELP)
+    return output.say(HELP)
   end
   local run, message = prepare(options, urls)
   if not run then
-    return command.misuse(NAME, message)
+    return output.misuse(NAME, message)
   end
-  local ok = run:run(command.is_interrupt)
+  local ok = run:run(output.is_interrupt)
   if ok == nil then
     return 130
   end

@@ -1,5 +1,7 @@
 -- The command `multisock`: which subcommand, help, exit status. bin/multisock
 -- calls main().
+local output = require("multisock.command.output")
+
 local command = {}
 
 local HELP = [[
@@ -26,26 +28,6 @@ local function hold_standard_streams()
   end
 end
 
---- Says what is wrong with the arguments.
--- @return the exit status for it
-function command.misuse(name, message)
-  io.stderr:write(name, ": ", message, " (try '", name, " --help')\n")
-  return 2
-end
-
--- For text that is all there is to say: not being able to say it is a failure.
-function command.say(text)
-  local ok, message = io.stdout:write(text)
-  if ok then
-    ok, message = io.stdout:flush()
-  end
-  if not ok then
-    io.stderr:write("multisock: cannot write to standard output: ", tostring(message), "\n")
-    return 1
-  end
-  return 0
-end
-
 local function sorted_names(set)
   local names = {}
   for name in pairs(set) do
@@ -57,12 +39,12 @@ end
 
 local function version(argv)
   if argv[2] == "--help" or argv[2] == "-h" then
-    return command.say("usage: multisock version\n")
+    return output.say("usage: multisock version\n")
   elseif argv[2] then
-    return command.misuse("multisock version", "unexpected argument '" .. argv[2] .. "'")
+    return output.misuse("multisock version", "unexpected argument '" .. argv[2] .. "'")
   end
   local is = require("multisock").version()
-  return command.say(table.concat({
+  return output.say(table.concat({
     "multisock " .. is.multisock,
     "Lua       " .. is.lua:gsub("^Lua ", ""),
     "libcurl   " .. is.curl,
@@ -81,9 +63,9 @@ local function help(argv)
   if argv[2] == "get" then
     return get({ "get", "--help" })
   elseif argv[2] == nil or argv[2] == "help" or argv[2] == "version" or argv[2] == "--help" then
-    return command.say(HELP)
+    return output.say(HELP)
   end
-  return command.misuse("multisock help", "unknown command '" .. argv[2] .. "'")
+  return output.misuse("multisock help", "unknown command '" .. argv[2] .. "'")
 end
 
 local COMMANDS = {
@@ -104,12 +86,7 @@ local function dispatch(argv)
     return get({ "get", (table.unpack or unpack)(argv) })
   end
   local kind = argv[1]:sub(1, 1) == "-" and "option" or "command"
-  return command.misuse("multisock", ("unknown %s '%s'"):format(kind, argv[1]))
-end
-
---- Whether this value is what `lua` raises at Ctrl-C.
-function command.is_interrupt(err)
-  return type(err) == "string" and err:find("interrupted!", 1, true) ~= nil
+  return output.misuse("multisock", ("unknown %s '%s'"):format(kind, argv[1]))
 end
 
 --- Runs the command. @param argv list of arguments
@@ -117,11 +94,11 @@ end
 function command.main(argv)
   hold_standard_streams()
   local ok, result = xpcall(dispatch, function(err)
-    return command.is_interrupt(err) and err or debug.traceback(tostring(err), 2)
+    return output.is_interrupt(err) and err or debug.traceback(tostring(err), 2)
   end, argv)
   if ok then
     return result
-  elseif command.is_interrupt(result) then
+  elseif output.is_interrupt(result) then
     return 130
   end
   io.stderr:write("multisock: ", result, "\n")

@@ -104,10 +104,10 @@ end
 
 --- Adopts the host's loop, before anything uses another. For the same one
 --- again: its uv_run has returned, so that Lua may wait until it is called again.
+-- loops.adopt calls this.
 -- @param pointer light userdata: a uv_loop_t *
 -- @raise when another loop is in use; when it is of another copy of libuv
 function uv.adopt(pointer)
-  require("multisock.loops").use_loop("uv")
   if uv.arm and pointer == uv.adopted then
     loop:hosted(true)
   elseif loop then
