@@ -9,6 +9,7 @@ local request = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local settings = require("multisock.settings")
 local stream = require("multisock.stream")
+local suggest = require("multisock.suggest")
 local targets = require("multisock.targets")
 local transfer = require("multisock.transfer")
 require("multisock.response")
@@ -61,7 +62,11 @@ end
 -- @param url string @param options? table
 -- @return response; or nil, err @raise on misuse, and when cancelled
 function Client:fetch(url, options)
-  local known = options == nil and self.known[url]
+  local seen = self and self.known
+  if seen == nil then
+    errors.called_with_dot("client", "fetch")
+  end
+  local known = options == nil and seen[url]
   if known then
     return get(known)
   end
@@ -69,13 +74,21 @@ function Client:fetch(url, options)
 end
 
 for _, method in ipairs({ "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
-  Client[method:lower()] = function(self, url, options)
+  local name = method:lower()
+  Client[name] = function(self, url, options)
+    if getmetatable(self) ~= Client then
+      errors.called_with_dot("client", name)
+    end
     return send(self, method, url, options)
   end
 end
 
 function Client:get(url, options)
-  local known = options == nil and self.known[url]
+  local seen = self and self.known
+  if seen == nil then
+    errors.called_with_dot("client", "get")
+  end
+  local known = options == nil and seen[url]
   if known then
     return get(known)
   end
@@ -99,6 +112,9 @@ end
 
 --- Ends its transfers and closes its connections. May be called again.
 function Client:close()
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", "close")
+  end
   if self.closed then
     return
   end
@@ -146,7 +162,7 @@ local function make_limits(given)
   local limits = {}
   for name, value in pairs(given) do
     if not LIMITS[name] then
-      errors.misuse("limits: unknown field " .. errors.quote(name))
+      errors.misuse("limits: unknown field " .. errors.quote(name) .. suggest.hint(name, LIMITS))
     end
     if type(value) ~= "number" or value < 1 or value % 1 ~= 0 then
       errors.misuse(("limits.%s: integer of 1 or more expected, got %s"):format(name,

@@ -59,23 +59,52 @@ function errors.raised(value)
   return value or errors.new("curl", "a callback raised " .. tostring(value))
 end
 
+-- Where the files of this package are, as debug.getinfo names it.
 local PACKAGE = debug.getinfo(1, "S").source:match("^(@.*)errors%.lua$") or "@?"
+local FOLDER = PACKAGE:sub(2)
 
---- Raises a misuse where the user's code is: past all frames of this package,
--- however many calls (and tail calls) lie between.
-function errors.misuse(message)
-  message = core.redact(tostring(message))
+--- Whether a file is one of this package, by its name in messages and tracebacks:
+-- of a long path they show the end.
+function errors.is_ours(name)
+  if name:sub(1, #FOLDER) == FOLDER then
+    return true
+  end
+  local module = name:match("^%.%.%..*multisock/(.*)%.lua$")
+  return module ~= nil and package.loaded["multisock." .. module:gsub("/", ".")] ~= nil
+end
+
+--- A message without the place in this package that it begins with.
+function errors.unplaced(message)
+  local file, rest = message:match("^([^\n]-):%d+: (.*)$")
+  return file and errors.is_ours(file) and rest or message
+end
+
+--- Where the user's code is: past all frames of this package, however many calls
+-- (and tail calls) lie between.
+-- @return "file:line: "; "" when there is none
+function errors.position()
   local level = 2
   local info = debug.getinfo(level, "Sl")
   while info do
     -- Lua 5.1 has a frame for each tail call, which is nowhere.
     if info.what ~= "C" and info.what ~= "tail" and info.source:sub(1, #PACKAGE) ~= PACKAGE then
-      error(("%s:%d: %s"):format(info.short_src, info.currentline, message), 0)
+      return ("%s:%d: "):format(info.short_src, info.currentline)
     end
     level = level + 1
     info = debug.getinfo(level, "Sl")
   end
-  error(message, 0)
+  return ""
+end
+
+--- Raises a misuse there: somewhere in this package, or of what it has called in C.
+function errors.misuse(message)
+  message = core.redact(errors.unplaced(tostring(message)))
+  error(errors.position() .. message, 0)
+end
+
+--- Raises for a method that was called without its object.
+function errors.called_with_dot(what, name)
+  errors.misuse(("%s.%s was called with a dot: call %s:%s(...)"):format(what, name, what, name))
 end
 
 --- Whether this value is an error object of this kind (any kind when nil).

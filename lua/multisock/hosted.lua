@@ -2,6 +2,7 @@
 -- its loop calls `turn`, as often as something has happened (see host.lua).
 local compat = require("multisock.compat")
 local scheduler = require("multisock.scheduler")
+local uncaught = require("multisock.uncaught")
 local unobserved = require("multisock.unobserved")
 
 local get_loop = scheduler.loop
@@ -28,6 +29,7 @@ function hosted.step(timeout)
   end
   local ok, err = scheduler.drive_with(scheduler.turn, timeout or 0)
   if not ok then
+    uncaught.exit_if_interrupted(err)
     error(err, 0)
   end
   unobserved.tell()

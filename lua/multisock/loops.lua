@@ -3,6 +3,7 @@
 -- host.lua makes a loop of, or, for uv, the loop itself.
 local editor = require("multisock.editor")
 local host = require("multisock.host")
+local suggest = require("multisock.suggest")
 
 local loops = {}
 
@@ -83,7 +84,8 @@ function loops.use_loop(loop)
   elseif type(loop) ~= "string" then
     error("use_loop: name or adapter expected, got " .. type(loop), 2)
   elseif NEEDS[loop] == nil then
-    error(("use_loop: unknown loop %q; there are %s"):format(loop, names()), 2)
+    error(("use_loop: unknown loop %q; there are %s%s"):format(loop, names(),
+      suggest.hint(loop, NEEDS)), 2)
   end
   if used then
     if loop == chosen.name or loop == chosen.adapter then

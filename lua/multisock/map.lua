@@ -2,6 +2,7 @@
 local compat = require("multisock.compat")
 local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
+local suggest = require("multisock.suggest")
 local tasks = require("multisock.tasks")
 local new_queue = require("multisock.queue")
 
@@ -20,7 +21,11 @@ local function check_options(what, options)
   end
   for name in pairs(options) do
     if not OPTIONS[name] then
-      errors.misuse(("%s: unknown option %s"):format(what, errors.quote(name)))
+      local meant = suggest.hint(name, OPTIONS)
+      if meant == "" then
+        meant = ": options of requests belong to a client, or to the function that fetches"
+      end
+      errors.misuse(("%s: unknown option %s%s"):format(what, errors.quote(name), meant))
     end
   end
   local concurrency = options.concurrency

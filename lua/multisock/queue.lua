@@ -64,6 +64,9 @@ end
 -- @param value anything but nil
 -- @raise when the queue is closed
 function Queue:put(value)
+  if getmetatable(self) ~= Queue then
+    errors.called_with_dot("queue", "put")
+  end
   if value == nil then
     errors.misuse("put: value expected, got nil")
   end
@@ -83,6 +86,9 @@ end
 --- Takes the oldest value; waits while the queue is empty.
 -- @return value; nil when it is closed and empty
 function Queue:get()
+  if getmetatable(self) ~= Queue then
+    errors.called_with_dot("queue", "get")
+  end
   wait(self, self.getters, has_values)
   if self.count == 0 then
     return nil
@@ -100,6 +106,9 @@ end
 
 --- No more can be put; what is in it can still be taken. May be called again.
 function Queue:close()
+  if getmetatable(self) ~= Queue then
+    errors.called_with_dot("queue", "close")
+  end
   self.closed = true
   for _, line in ipairs({ self.getters, self.putters }) do
     for i = line.first, line.last do

@@ -307,7 +307,8 @@ end
 -- @raise on misuse
 function request.new(client, method, url, options)
   if type(url) ~= "string" then
-    errors.misuse("url: string expected, got " .. type(url))
+    errors.misuse("url: string expected, got " .. type(url)
+      .. (type(options) == "string" and ", and then the URL: call ms.get(url) with a dot" or ""))
   end
   local given = client.settings
   local self

@@ -9,6 +9,7 @@ local core = require("multisock.core")
 local errors = require("multisock.errors")
 local loops = require("multisock.loops")
 local timers = require("multisock.timers")
+local uncaught = require("multisock.uncaught")
 local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
@@ -158,7 +159,7 @@ end
 local function keep_traceback(err)
   local task = scheduler.task
   if task and not errors.is(err, "cancelled") then
-    task.traceback = compat.traceback(2)
+    task.traceback = uncaught.traceback(err)
   end
   return err
 end
@@ -174,7 +175,7 @@ end
 -- What a resume has come to.
 local function conclude(task, ok, err)
   if not ok then
-    task.traceback = task.traceback or debug.traceback(task.co)
+    task.traceback = task.traceback or uncaught.traceback_of(task.co, err)
     compat.close_coroutine(task.co)
     settle(task, false, err)
   end
@@ -261,6 +262,9 @@ local function park(who)
     main.parked = true
     local ok, err = pcall(drive, main_woken)
     main.parked = nil
+    if not ok and not main.cleans_up then
+      uncaught.exit_if_interrupted(err)
+    end
     return not ok and errors.raised(err) or nil
   end
   if who.visitor then
@@ -436,7 +440,7 @@ local function drive_with(fn, ...)
     scheduler.task, nesting = nil, 0
   end
   rearm()                           -- what is left goes on in a host's loop
-  return ok, err
+  return ok, uncaught.clean(err)
 end
 
 function drive(finished)

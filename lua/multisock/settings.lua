@@ -6,6 +6,7 @@ local errors = require("multisock.errors")
 local headers = require("multisock.headers")
 local pins = require("multisock.pins")
 local protocols = require("multisock.protocols")
+local suggest = require("multisock.suggest")
 local values = require("multisock.values")
 
 local settings = {}
@@ -120,7 +121,8 @@ local function fields(checks)
     for key, given in pairs(value) do
       local check = checks[key]
       if check == nil then
-        error(("option '%s': unknown field %s"):format(name, errors.quote(key)), 0)
+        error(("option '%s': unknown field %s%s"):format(name, errors.quote(key),
+          suggest.hint(key, checks, suggest.ELSEWHERE)), 0)
       end
       checked[key] = check(name .. "." .. tostring(key), given)
     end
@@ -207,6 +209,20 @@ function settings.raw(given)
   return options
 end
 
+--- What libcurl, or Lua, says about a raw option that is wrong, and what was meant.
+function settings.explain(message)
+  message = errors.unplaced(tostring(message))
+  local name = message:match("^unknown option '([^']*)'")
+  if name then
+    local names = {}
+    for i, option in ipairs(core.options()) do
+      names[i] = option.name:lower()
+    end
+    message = "option 'curl': " .. message .. suggest.hint(name, names)
+  end
+  return message
+end
+
 local auth_fields = fields({ basic = user_and_password, bearer = text })
 
 local function auth(name, value)
@@ -265,7 +281,8 @@ function settings.derive(base, options)
   for name, value in pairs(options) do
     local check = settings.checks[name]
     if check == nil then
-      errors.misuse("unknown option " .. errors.quote(name))
+      errors.misuse("unknown option " .. errors.quote(name)
+        .. suggest.hint(name, settings.checks, suggest.ELSEWHERE))
     end
     local ok, checked = pcall(check, name, value)
     if not ok then

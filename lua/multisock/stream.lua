@@ -10,6 +10,7 @@ local pacing = require("multisock.pacing")
 local pins = require("multisock.pins")
 local scheduler = require("multisock.scheduler")
 local tasks = require("multisock.tasks")
+local uncaught = require("multisock.uncaught")
 
 local now, park, park_until = scheduler.now, scheduler.park, scheduler.park_until
 
@@ -182,7 +183,7 @@ local function raise_raised(self)
   if raised and raised.misuse then
     errors.misuse(raised[1])
   elseif raised then
-    error(raised[1], 0)
+    uncaught.raise(raised[1], raised.traceback)
   end
 end
 
@@ -203,13 +204,13 @@ end
 
 -- The upload cannot go on. What a function has done wrong is raised where the
 -- request is waited for; a file is the outside world, whose errors are returned.
-local function fail_upload(self, err, is_length)
+local function fail_upload(self, err, is_length, traceback)
   self.uploader = nil
   if self.body.file and (is_length or errors.is(err, "io")) then
     err = is_length and errors.new("io", err) or err
     err.phase = self.easy:phase()
   else
-    self.raised = { err, misuse = is_length }
+    self.raised = { err, misuse = is_length, traceback = traceback }
   end
   self:abort(errors.raised(err))
 end
@@ -217,11 +218,15 @@ end
 -- The next piece of the body goes to libcurl. False at the end, or when it failed.
 local function upload_piece(self, body)
   self.upload_begun = true
-  local ok, chunk = pcall(body.read)
+  local traceback
+  local ok, chunk = xpcall(body.read, function(err)
+    traceback = uncaught.traceback(err)
+    return err
+  end)
   if self.stopped or self.client.closed then
     return false
   elseif not ok then
-    fail_upload(self, chunk)
+    fail_upload(self, chunk, false, traceback)
     return false
   end
   self.given = self.given + #(chunk or "")

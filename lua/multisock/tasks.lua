@@ -5,6 +5,7 @@ local compat = require("multisock.compat")
 local errors = require("multisock.errors")
 local hosted = require("multisock.hosted")
 local scheduler = require("multisock.scheduler")
+local uncaught = require("multisock.uncaught")
 local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
@@ -72,6 +73,9 @@ function scheduler.child_ended(scope, task)
       unobserved.report(task)
     end
   end
+  if task == scope.body and not task.ok and scope.cancelled == nil then
+    cancel_children(scope, "the function that has started it failed")
+  end
   if scope.count == 0 and scope.owner then
     scheduler.wake(scope.owner)
   end
@@ -82,6 +86,7 @@ end
 local function wait_children(scope, who)
   local cancelled
   scope.owner = who
+  main.cleans_up = who == main or nil
   while scope.count > 0 do
     local err = park(who)
     if err then
@@ -92,7 +97,10 @@ local function wait_children(scope, who)
       cancel_children(scope, err)
     end
   end
-  scope.owner = nil
+  scope.owner, main.cleans_up = nil, nil
+  if cancelled and who == main then
+    uncaught.exit_if_interrupted(cancelled)
+  end
   return cancelled
 end
 
@@ -118,7 +126,7 @@ end
 
 local function body_results(body)
   if not body.ok then
-    error(body.results[1], 0)
+    uncaught.raise(body.results[1], body.traceback)
   end
   return unpack(body.results, 1, body.results.n)
 end
@@ -148,6 +156,7 @@ function tasks.run(fn, ...)
     unobserved.tell()
   end
   if not ok then
+    uncaught.exit_if_interrupted(err)
     error(err, 0)
   end
   return body_results(body)
@@ -159,6 +168,9 @@ Group.__index = Group
 --- Starts a task in the group.
 -- @return task
 function Group:spawn(fn, ...)
+  if getmetatable(self) ~= Group then
+    errors.called_with_dot("group", "spawn")
+  end
   check_function("group:spawn", fn)
   if self.scope.ended then
     error("group:spawn: the group has ended", 2)
@@ -168,6 +180,9 @@ end
 
 --- Cancels every task of the group but the one that calls.
 function Group:cancel(reason)
+  if getmetatable(self) ~= Group then
+    errors.called_with_dot("group", "cancel")
+  end
   cancel_children(self.scope, reason or "the group was cancelled", scheduler.task)
 end
 
@@ -236,7 +251,11 @@ end
 -- @return task
 function tasks.spawn(fn, ...)
   check_function("spawn", fn)
-  return spawn_in(spawn_scope(), fn, ...)
+  local task = spawn_in(spawn_scope(), fn, ...)
+  if task.scope == outside then
+    task.spawned_at = errors.position()        -- for unobserved.lua, if it never runs
+  end
+  return task
 end
 
 --- The same, for a task whose failure does not fail the group it is in: who
@@ -310,6 +329,9 @@ end
 
 --- Waits for the task. @return its results @raise what it raised
 function Task:await()
+  if getmetatable(self) ~= Task then
+    errors.called_with_dot("task", "await")
+  end
   wait_done(self)
   return body_results(self)
 end
@@ -317,6 +339,9 @@ end
 --- The same, never raising what the task raised.
 -- @return true, results...; or false, err
 function Task:join()
+  if getmetatable(self) ~= Task then
+    errors.called_with_dot("task", "join")
+  end
   wait_done(self)
   return self.ok, unpack(self.results, 1, self.results.n)
 end
@@ -326,6 +351,9 @@ end
 -- @param reason? string, or an error object that says why
 -- @return true; false when it had ended already
 function Task:cancel(reason)
+  if getmetatable(self) ~= Task then
+    errors.called_with_dot("task", "cancel")
+  end
   if self.done then
     return false
   end
@@ -350,6 +378,9 @@ end
 
 --- "ready" (will run), "running", "waiting", "done", "failed" or "cancelled".
 function Task:status()
+  if getmetatable(self) ~= Task then
+    errors.called_with_dot("task", "status")
+  end
   if self.done then
     return self.ok and "done" or self.cancelled and "cancelled" or "failed"
   end
@@ -362,6 +393,9 @@ end
 --- Calls `fn(ok, ...)` when the task ends (at once when it has). It may not wait.
 -- @return self
 function Task:on_done(fn)
+  if getmetatable(self) ~= Task then
+    errors.called_with_dot("task", "on_done")
+  end
   if type(fn) ~= "function" then
     error("on_done: function expected, got " .. type(fn), 2)
   end

@@ -101,7 +101,7 @@ end
 local function refuse(host, scout, target, err, misuse)
   host:leave(scout)
   if misuse then
-    error(err, 0)
+    errors.misuse(settings.explain(err))
   end
   err.url, err.attempts = errors.redact_url(target.text), 1
   return nil, err

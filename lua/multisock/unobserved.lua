@@ -5,6 +5,7 @@
 -- scheduler.lua and tasks.lua.
 local compat = require("multisock.compat")
 local editor = require("multisock.editor")
+local uncaught = require("multisock.uncaught")
 
 local unobserved = {}
 
@@ -72,7 +73,7 @@ end
 local function tell(record)
   record.observed = true
   if on_error == nil then
-    error(record.err, 0)
+    uncaught.raise(record.err, record.traceback)
   end
   local ok, err = unobserved.call_back(outside, on_error, record.err, record.traceback)
   if not ok then
@@ -154,8 +155,25 @@ function unobserved.tell_host(err)
   end
 end
 
+-- Tasks that were spawned outside of any run, and nobody has run the loop since.
+local function warn_of_idle()
+  local count, where = 0, nil
+  for task in pairs(outside.children) do
+    if task.co == nil then
+      count = count + 1
+      where = where == nil and task.spawned_at or where ~= task.spawned_at and "" or where
+    end
+  end
+  if count > 0 then
+    print_error(("%s%s never ran"):format(where or "", count == 1 and "a task of ms.spawn"
+      or count .. " tasks of ms.spawn"), "nothing has run the loop after it: ms.run(fn) runs it, "
+      .. "and so does task:await() on the main chunk")
+  end
+end
+
 -- Nothing may be waiting in vain when the program ends without another run.
 unobserved.at_exit = compat.finalizer(function()
+  warn_of_idle()
   local list = outside.unobserved
   for i = 1, list and #list or 0 do
     if not list[i].observed then
