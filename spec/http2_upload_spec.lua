@@ -5,7 +5,8 @@ local servers = require("spec.support.servers")
 local core = require("multisock.core")
 local ms = require("multisock")
 
-local newer = core.version().curl_number >= 0x080000
+local number = core.version().curl_number
+local newer = number >= 0x080000
 local quirks = core.quirks()
 
 describe("HTTP/2 uploads", function()
@@ -70,6 +71,13 @@ describe("HTTP/2 uploads that were refused", function()
     helper.check_leaks()
   end)
 
+  -- libcurl 8.1 and 8.2 fail where others ask again.
+  local function asked_again(fn)
+    return number >= 0x080100 and number < 0x080300 and function()
+      pending("libcurl 8.1 and 8.2 do not ask again while they send")
+    end or helper.task(fn, 60)
+  end
+
   -- A path that was not asked for before: the server counts.
   local function fresh(path)
     run = run + 1
@@ -100,7 +108,7 @@ describe("HTTP/2 uploads that were refused", function()
 
   local REFUSALS = { "/refuse-upload?n=1", "/refuse-upload?n=3" }
 
-  it("come again, whole", helper.task(function()
+  it("come again, whole", asked_again(function()
     for _, path in ipairs(REFUSALS) do
       for _, method in ipairs({ "POST", "PUT" }) do
         for name, body in pairs({
@@ -121,9 +129,9 @@ describe("HTTP/2 uploads that were refused", function()
           { method = method, body = body })):text())
       end
     end
-  end, 60))
+  end))
 
-  it("come again from a file, however long", helper.task(function()
+  it("come again from a file, however long", asked_again(function()
     local name = os.tmpname()
     helper.write_file(name, ("x"):rep(500000))
     for _, path in ipairs(REFUSALS) do
@@ -134,10 +142,10 @@ describe("HTTP/2 uploads that were refused", function()
       file:close()
     end
     os.remove(name)
-  end, 60))
+  end))
 
   -- libcurl 7.88 tells the GOAWAY at once when no other stream is left.
-  it("by GOAWAY come again, or have closed", helper.task(function()
+  it("by GOAWAY come again, or have closed", asked_again(function()
     for i = 1, 4 do
       local method = i % 2 == 0 and "POST" or "PUT"
       local response, err = client:fetch(fresh("/goaway-upload?n=1"),
@@ -148,9 +156,9 @@ describe("HTTP/2 uploads that were refused", function()
         assert.same({ "closed", "CURLE_HTTP2" }, { err.kind, err.code })
       end
     end
-  end, 60))
+  end))
 
-  it("have closed when a function cannot give them again", helper.task(function()
+  it("have closed when a function cannot give them again", asked_again(function()
     for _, path in ipairs(REFUSALS) do
       for _, method in ipairs({ "POST", "PUT" }) do
         local response, err = client:fetch(fresh(path .. "&after=100000"),
@@ -162,7 +170,7 @@ describe("HTTP/2 uploads that were refused", function()
           .. "sent again from its start", err.message)
       end
     end
-  end, 60))
+  end))
 end)
 
 -- A server may answer in full before it has read the body (RFC 9113, 8.1), and read
@@ -225,9 +233,11 @@ describe("HTTP/2 uploads that are answered early", function()
         local what = ("%s %s %s: %s"):format(method, path, name, tostring(err))
         count = count + 1
         -- What libcurl has lost cannot be had; it is never a part of it.
-        if text == nil and quirks.h2_stalls_after_answer and path:find("reset=1") then
+        if text == nil and quirks.h2_hangs_after_answer and path:find("reset=1") then
           lost = lost + 1
           assert.equal("closed", err.kind, what)
+          assert.is_truthy(err.message:find("^the server answered before it had read the body")
+            or err.message:find("was reset$"), what)
         else
           assert.is_true(expected == text, what .. ": " .. #(text or ""))
         end
@@ -255,8 +265,8 @@ describe("HTTP/2 uploads that are answered early", function()
     helper.task(function()
       for _, rest in ipairs({ "", "&length=1" }) do
         local _, lost = check("/early?reset=1&status=413" .. rest, "early",
-          quirks.h2_stalls_after_answer and BOUNDED or nil)
-        assert.is_true(lost == 0 or quirks.h2_stalls_after_answer ~= nil)
+          quirks.h2_hangs_after_answer and BOUNDED or nil)
+        assert.is_true(lost == 0 or quirks.h2_hangs_after_answer ~= nil)
       end
     end, 120))
 

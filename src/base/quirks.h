@@ -84,13 +84,14 @@
     "again once (fetch)") \
   X(h2_stalls_after_answer, QUIRK_BEFORE(0x080100), NULL, \
     "an HTTP/2 answer of 300 or more that comes before the body was sent may " \
-    "be held back for ever; one whose stream is ended at once may be lost", \
-    "the transfer is paused and continued when such an answer begins; what " \
-    "is lost is an error that says so") \
+    "be held back for ever", \
+    "the transfer is paused and continued when such an answer begins") \
   X(h2_hangs_after_answer, QUIRK_BEFORE(0x080300), NULL, \
     "when an HTTP/2 server answers in full before it has read the body, the " \
-    "transfer may never end, and uses all of the CPU", \
-    "an answer that is complete by its Content-Length ends the request") \
+    "transfer may never end, and uses all of the CPU; when the server ends " \
+    "the stream, too, the answer may be lost", \
+    "an answer that is complete by its Content-Length ends the request; one " \
+    "that is lost is an error of kind \"closed\"") \
   X(h2_fails_after_answer, true, NULL, \
     "the same transfer fails when the rest of the body was sent", \
     "that is no error when the answer is complete by its Content-Length")

@@ -277,15 +277,17 @@ bool receiver_is_whole(const Easy *easy)
          is_complete(easy);
 }
 
-/* The server has ended the stream while the body was sent. Of a broken
-   connection libcurl says more. */
+/* The server may have ended the stream while the body was sent: what is complete
+   needs no more. Of a broken connection libcurl has a message. */
 static CURLcode answered_early(Easy *easy, CURLcode result)
 {
-  if (easy->message[0] != '\0' || !is_http2(easy) ||
-      !quirk_h2_fails_after_answer())
+  if (!quirk_h2_fails_after_answer())
     return result;
   if (is_complete(easy))
     return CURLE_OK;
+  if (easy->message[0] != '\0' ||
+      (result == CURLE_SEND_ERROR && !is_http2(easy)))
+    return result;
   if (!easy->receiver->heard && !quirk_h2_stalls_after_answer())
     return result;                 /* there was none */
   snprintf(easy->message, sizeof easy->message,
