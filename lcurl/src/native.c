@@ -9,6 +9,7 @@
 #if LUA_VERSION_NUM < 502
 #define lua_getuservalue lua_getfenv
 #define lua_setuservalue lua_setfenv
+#undef luaL_newlib                  /* LuaJIT has one */
 #define luaL_newlib(L, list) (lua_newtable(L), luaL_register(L, NULL, list))
 #elif LUA_VERSION_NUM >= 504
 #undef lua_newuserdata
