@@ -109,11 +109,13 @@ libcurl has */
 static int core_quirks(lua_State *L)
 {
   const Quirk *quirk;
+  bool all = lua_toboolean(L, 1);
   lua_newtable(L);
   for (quirk = quirks_all; quirk->name != NULL; quirk++) {
-    if (!quirk->applies())
+    if (!all && !quirk->applies())
       continue;
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
+    set_string(L, "versions", quirk->versions);
     set_string(L, "issue", quirk->issue);
     set_string(L, "effect", quirk->effect);
     set_string(L, "remedy", quirk->remedy);

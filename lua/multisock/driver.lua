@@ -3,7 +3,6 @@
 -- (loop/*.lua) that have `watch`. libcurl is never entered from its own
 -- callbacks: these write down what it wants.
 local core = require("multisock.core")
-local protocols = require("multisock.protocols")
 local timers = require("multisock.timers")
 
 local driver = {}
@@ -13,13 +12,13 @@ local now = core.now
 -- A descriptor that the loop cannot watch is tried from a clock instead.
 local UNWATCHABLE = 0.01
 
--- libcurl before 8.4 may wait for half the connect timeout when two of three
--- addresses were refused; sweeps over all transfers cure it (curl#11920).
-local RESCUE_SWEEPS = core.version().curl_number < 0x080400 and 8 or 0
+-- Sweeps over all transfers, see docs/quirks.md.
+local quirks = core.quirks()
+local RESCUE_SWEEPS = quirks.refused_address_waits and 8 or 0
 local RESCUE_INTERVAL = 0.15
 
 -- Seconds, see QUIC_LATE_MS in driver_uv.c.
-local LATE = protocols.quic_of_openssl and 0.002 or 0
+local LATE = quirks.quic_forgets_streams and 0.002 or 0
 
 local Driver = {}
 Driver.__index = Driver

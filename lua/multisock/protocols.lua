@@ -6,9 +6,7 @@ local protocols = {}
 
 local curl_number = core.version().curl_number
 
---- Whether HTTP/3 is on the QUIC of OpenSSL (ngtcp2 is named before nghttp3), as
--- is_forgetful in driver_uv.c.
-protocols.quic_of_openssl = (core.version().quic or ""):find("^nghttp3/") ~= nil
+local quirks = core.quirks()
 
 local BITS = {
   http = 1, https = 2, ftp = 4, ftps = 8, scp = 16, sftp = 32, file = 1024,
@@ -75,11 +73,10 @@ end
 
 -- A server may insist that a data connection goes on with the TLS session of its
 -- control connection (vsftpd does by itself). So each handle keeps its sessions
--- to itself, and therefore its control connection, too. libcurl before 8.12 does
--- so with sessions; newer ones lend them to whatever else the multi runs.
+-- to itself, and therefore its control connection, too.
 local function keep_session(set, raw)
   set_apart(set, raw)
-  if curl_number >= 0x080c00 and raw.share == nil then
+  if quirks.shares_tls_sessions and raw.share == nil then
     set("share", core.share("ssl_session"))
   end
 end

@@ -9,6 +9,8 @@ local protocols = require("multisock.protocols")
 local suggest = require("multisock.suggest")
 local values = require("multisock.values")
 
+local QUIRKS = core.quirks()
+
 local settings = {}
 
 ---- Checks: (name, value) -> value, or raise at level 0 -----------------------
@@ -457,7 +459,7 @@ end
 local function set_version(set, given)
   local raw = tonumber(settings.raw_version(given)) or 0
   set("http_version", HTTP_VERSION[given.http_version])
-  if protocols.quic_of_openssl and (given.http_version == "3" or raw >= HTTP_VERSION["3"]) then
+  if QUIRKS.quic_forgets_streams and (given.http_version == "3" or raw >= HTTP_VERSION["3"]) then
     set("ssl_ec_curves", CURVES_OF_ONE_DATAGRAM)
   end
 end

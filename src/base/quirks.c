@@ -3,8 +3,8 @@
 
 const Quirk quirks_all[] = {
 #define QUIRK_ROW(name, versions, issue, effect, remedy) \
-  { #name, issue, effect, remedy, quirk_##name },
+  { #name, #versions, issue, effect, remedy, quirk_##name },
   QUIRKS(QUIRK_ROW)
 #undef QUIRK_ROW
-  { NULL, NULL, NULL, NULL, NULL }
+  { NULL, NULL, NULL, NULL, NULL, NULL }
 };

@@ -1,6 +1,6 @@
 /* Faults of libcurl that are worked round, each with the versions that have it.
-   A row of QUIRKS makes a function `quirk_<name>()`, and is what core.quirks()
-   tells of it. No Lua here. */
+   A row of QUIRKS makes a function `quirk_<name>()`; core.quirks() tells of those
+   that the libcurl which runs has, docs/quirks.md of all. No Lua here. */
 #ifndef MULTISOCK_QUIRKS_H
 #define MULTISOCK_QUIRKS_H
 
@@ -11,6 +11,8 @@
 /* 7.81 is the oldest libcurl that is supported. */
 #define QUIRK_SINCE(version) (compat_curl_version() >= (version))
 #define QUIRK_BEFORE(version) (compat_curl_version() < (version))
+#define QUIRK_ALL true
+#define QUIRK_OPENSSL_QUIC compat_curl_has_openssl_quic()
 
 /* X(name, versions, its issue, what libcurl does, what multisock does) */
 #define QUIRKS(X) \
@@ -30,11 +32,11 @@
     "reset cuts off looks complete", \
     "requests are sent in HTTP/1.1 unless http_version is \"2\": then ask " \
     "only servers for bodies whose end can be told by what is in them") \
-  X(h2_reset_is_end, true, NULL, \
+  X(h2_reset_is_end, QUIRK_ALL, NULL, \
     "an HTTP/2 body without Content-Length that the server ends by a reset " \
     "with NO_ERROR looks complete", \
     "nothing: RFC 9113 lets a server do that behind a whole answer") \
-  X(tls_end_unread, true, "curl#4624", \
+  X(tls_end_unread, QUIRK_ALL, "curl#4624", \
     "an HTTP/1 body without a length, which the end of the TLS connection " \
     "ends, looks complete when that was cut", \
     "OpenSSL is asked whether the server has told the end (fetch); GnuTLS " \
@@ -69,15 +71,15 @@
     "each new TLS connection parses the file of authorities again, which " \
     "takes about 20 ms of CPU", \
     "one connection does so in each turn of the loop, and TLS has one multi") \
-  X(detached_lookups, true, "curl#8515", \
+  X(detached_lookups, QUIRK_ALL, "curl#8515", \
     "a lookup that is cut off goes on in a thread that nobody sees", \
     "a transfer that nobody cuts off looks names up, 32 at a time (fetch)") \
-  X(leaking_resolve, true, "curl#4089", \
+  X(leaking_resolve, QUIRK_ALL, "curl#4089", \
     "the addresses of CURLOPT_RESOLVE stay for all later transfers, whose " \
     "connections are found by name", \
     "resolve sends the request to a name of its own (fetch); curl = {resolve " \
     "= ...} and the core do as libcurl does") \
-  X(repeats_unasked, true, "curl#18417", \
+  X(repeats_unasked, QUIRK_ALL, "curl#18417", \
     "a request on a kept connection that dies before an answer is sent again, " \
     "whatever it does, up to five times", \
     "a POST or PATCH ends with an error of kind \"closed\", others are sent " \
@@ -92,9 +94,40 @@
     "the stream, too, the answer may be lost", \
     "an answer that is complete by its Content-Length ends the request; one " \
     "that is lost is an error of kind \"closed\"") \
-  X(h2_fails_after_answer, true, NULL, \
+  X(h2_fails_after_answer, QUIRK_ALL, NULL, \
     "the same transfer fails when the rest of the body was sent", \
-    "that is no error when the answer is complete by its Content-Length")
+    "that is no error when the answer is complete by its Content-Length") \
+  X(refused_address_waits, QUIRK_BEFORE(0x080400), "curl#11920", \
+    "when two of three addresses refuse, it may wait for half the connect " \
+    "timeout before it tries the third", \
+    "all transfers are looked after eight times, 150 ms apart") \
+  X(reopens_silently, QUIRK_BEFORE(0x080200), NULL, \
+    "it closes the socket of an abandoned connect itself, and may open one of " \
+    "the same number, without a word", \
+    "a poll outlives its use only for sockets that have been read from; the " \
+    "new socket is watched for what the old one was") \
+  X(ftp_forgets_control, QUIRK_SINCE(0x075700) && QUIRK_BEFORE(0x080700), \
+    "curl#12913", \
+    "an FTP data connection that is not ready is watched alone: answers on the " \
+    "control connection reach nobody, and the transfer times out", \
+    "events of the control connection are passed on to the other socket") \
+  X(ftp_stalls, QUIRK_SINCE(0x075700) && QUIRK_BEFORE(0x080400), "curl#12042", \
+    "when the answer to EPSV is there at once, it stops before it opens the " \
+    "data connection", \
+    "all transfers are looked after when one waits for nothing") \
+  X(quic_forgets_streams, QUIRK_OPENSSL_QUIC, NULL, \
+    "HTTP/3 on the QUIC of OpenSSL forgets its own streams when it writes to " \
+    "them before they have credit, and forgets paused uploads: later requests " \
+    "wait for ever", \
+    "hellos of one datagram, timers that are 2 ms late, and connections are " \
+    "nudged while uploads run") \
+  X(hsts_names_lost, QUIRK_BEFORE(0x080500), NULL, \
+    "a reset handle forgets to free the names of its HSTS files", \
+    "they are taken away before") \
+  X(shares_tls_sessions, QUIRK_SINCE(0x080c00), NULL, \
+    "TLS sessions of FTP's control connections are lent to whatever else the " \
+    "multi runs", \
+    "a request of FTP with TLS has a share of its own")
 
 #define QUIRK_FUNCTION(name, versions, issue, effect, remedy) \
   static inline bool quirk_##name(void) \
@@ -105,7 +138,7 @@ QUIRKS(QUIRK_FUNCTION)
 #undef QUIRK_FUNCTION
 
 typedef struct Quirk {
-  const char *name, *issue, *effect, *remedy;
+  const char *name, *versions, *issue, *effect, *remedy;
   bool (*applies)(void);
 } Quirk;
 
@@ -115,6 +148,13 @@ typedef struct Quirk {
 extern const Quirk quirks_all[];
 
 #pragma GCC visibility pop
+
+/* Before 8.7 each transfer has a receive buffer of its own for as long as it runs:
+   shortcut.c makes those of many transfers small. */
+static inline bool quirk_large_receive_buffers(void)
+{
+  return compat_curl_version() < 0x080700;
+}
 
 /* Before 8.9.0 there is no option for the count of keepalive's questions;
    keepalive.c sets it on the socket. */

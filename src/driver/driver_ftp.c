@@ -18,6 +18,8 @@
 
 #include <strings.h>
 
+#include "quirks.h"
+
 /* An answer is one event, or a few. There has to be an end: what libcurl does
    not read now, such as the news that all was sent, comes in every turn. */
 #define EVENTS 32
@@ -28,8 +30,8 @@
 
 void ftp_ask_version(UvDriver *driver)
 {
-  driver->ftp_forgets = driver->curl >= 0x075700 && driver->curl < 0x080700;
-  driver->ftp_stalls = driver->curl >= 0x075700 && driver->curl < 0x080400;
+  driver->ftp_forgets = quirk_ftp_forgets_control();
+  driver->ftp_stalls = quirk_ftp_stalls();
 }
 
 static bool is_ftp(CURL *easy)

@@ -80,7 +80,6 @@ struct UvDriver {
   bool reuses_talking;   /* what this libcurl does */
   uint64_t looked;       /* ns: when the loop last looked at its sockets */
   int64_t slept;         /* ms that the system has slept until now */
-  unsigned int curl;     /* the libcurl that runs, as 0xMMmmpp */
   bool forgetful_quic;   /* see rescue in driver_uv.c */
 };
 

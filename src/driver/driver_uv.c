@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "process.h"
+#include "quirks.h"
 
-/* libcurl < 8.4 may wait for half the connect timeout when two of three
-   addresses were refused; a sweep over all transfers cures it (curl#11920).
-   This many sweeps, this far apart, follow each refused connection. */
+/* This many sweeps, this far apart, follow each refused connection: see
+   quirk_refused_address_waits. */
 #define RESCUE_SWEEPS 8
 #define RESCUE_MS 150
 
@@ -30,11 +30,6 @@
 /* What takes a cold multi as long as this was the parsing of its file of
    certificates (20 ms for those of Debian). */
 #define HEATING_NS 5000000
-
-/* libcurl before 7.87 has no such macro, and no deprecations. */
-#ifndef CURL_IGNORE_DEPRECATION
-#define CURL_IGNORE_DEPRECATION(statements) statements
-#endif
 
 /* ---- Entering libcurl ---- */
 
@@ -319,7 +314,7 @@ static void rescue_start(UvDriver *driver, int sweeps, uint64_t ms)
 
 void rescue_forgotten(UvDriver *driver)
 {
-  if (driver->curl < 0x080400)
+  if (quirk_refused_address_waits())
     rescue_start(driver, RESCUE_SWEEPS, RESCUE_MS);
 }
 
@@ -329,24 +324,15 @@ void rescue_quic(UvDriver *driver)
     rescue_start(driver, QUIC_NUDGES, QUIC_MS);
 }
 
-/* ngtcp2, which is not concerned, is named before nghttp3. */
-static bool is_forgetful(const curl_version_info_data *info)
-{
-  return info->age >= CURLVERSION_SIXTH && info->quic_version != NULL &&
-         strncmp(info->quic_version, "nghttp3/", 8) == 0;
-}
-
 /* ---- Life ---- */
 
 UvDriver *uvdriver_new(uv_loop_t *loop)
 {
-  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   UvDriver *driver = calloc(1, sizeof *driver);
   if (driver == NULL)
     return NULL;
   driver->loop = loop;
-  driver->curl = info->version_num;
-  driver->forgetful_quic = is_forgetful(info);
+  driver->forgetful_quic = quirk_quic_forgets_streams();
   driver->forks = process_forks;
   ftp_ask_version(driver);
   idle_open(driver);

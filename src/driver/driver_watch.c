@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "process.h"
+#include "quirks.h"
 
 /* A descriptor that libuv cannot poll is driven by this clock instead. */
 #define UNPOLLABLE_MS 10
@@ -189,13 +190,13 @@ static void watch_want(UvMulti *multi, CURL *easy, curl_socket_t fd,
 }
 
 /* A poll may outlive "remove" only for a socket whose close() we make
-   ourselves, so that none is ever left on a closed descriptor. libcurl before
-   8.2 closes the sockets of abandoned connects itself; those have never asked
-   to read. */
+   ourselves, so that none is ever left on a closed descriptor. libcurl that
+   closes the sockets of abandoned connects itself does so with those that have
+   never asked to read: see quirk_reopens_silently. */
 static bool watch_may_stay(const Watch *watch)
 {
   return watch->ours && watch->polling &&
-         (watch->has_read || watch->driver->curl >= 0x080200);
+         (watch->has_read || !quirk_reopens_silently());
 }
 
 static void watch_remove(UvDriver *driver, curl_socket_t fd)

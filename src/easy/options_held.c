@@ -1,6 +1,7 @@
 /* What options hold as long as libcurl may use it: lists of strings, and files
    that it reads or writes itself. */
 #include "options_private.h"
+#include "quirks.h"
 
 #include "mime.h"
 #include "share.h"
@@ -289,8 +290,7 @@ void options_reset(Easy *easy)
 {
   /* Else the next transfer loads the list that is freed now (7.88 for sure). */
   (void)curl_easy_setopt(easy->handle, CURLOPT_RESOLVE, NULL);
-  /* Before 8.5 it forgets to free these names. */
-  if (easy->hsts_files && compat_curl_version() < 0x080500)
+  if (easy->hsts_files && quirk_hsts_names_lost())
     (void)curl_easy_setopt(easy->handle, CURLOPT_HSTS, NULL);
   easy->hsts_files = false;
   if (easy->cookie_files)

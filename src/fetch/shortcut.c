@@ -11,6 +11,7 @@
 #include "loop.h"
 #include "options.h"
 #include "owner.h"
+#include "quirks.h"
 #include "receiver.h"
 #include "url.h"
 
@@ -37,7 +38,7 @@ static long suitable_buffer(const Easy *easy, const Gate *gate)
   if (easy->receiver->undecoded && gate->active <= FEW)
     return BUFFER_LARGE;
   if (gate->active > MANY && gate->cleartext && !easy->cleartext_http2 &&
-      compat_curl_version() < 0x080700)
+      quirk_large_receive_buffers())
     return BUFFER_SMALL;
   return BUFFER_USUAL;
 }

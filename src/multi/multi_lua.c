@@ -249,11 +249,6 @@ static int multi_perform(lua_State *L)
   return finish(L, multi, code, running);
 }
 
-/* libcurl before 7.87 has no such macro, and no deprecations. */
-#ifndef CURL_IGNORE_DEPRECATION
-#define CURL_IGNORE_DEPRECATION(statements) statements
-#endif
-
 /*** Acts on every socket and transfer, whether something happened or not: slow.
 Deprecated by libcurl, but what cures refused connections before 8.4.
 @return count of running transfers; or nil, err

@@ -17,9 +17,6 @@ local DRAW_INTERVAL = 0.1
 -- take the request and never answer.
 local TIMEOUT = { idle = 60, first_byte = 120 }
 
--- A stopped HTTP/2 stream can end early in libcurl before 8.4.
-local SAFE_HTTP2 = 0x080400
-
 local Batch = {}
 Batch.__index = Batch
 
@@ -165,7 +162,7 @@ function batch.new(options)
     fail_on_error = true,
     -- Files are stored as the server has them, and counted against its length.
     decompress = false,
-    http_version = ms.version().curl_number < SAFE_HTTP2 and "1.1" or nil,
+    http_version = core.quirks().h2_pause_truncates and "1.1" or nil,
   })
   self.display = new_display(self)
   return self
