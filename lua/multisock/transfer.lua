@@ -133,6 +133,20 @@ local function start_unasked(self)
   return transfer.perform(again)
 end
 
+-- A kept connection died while the body was sent: what may be is sent once more,
+-- where that can be read again. What has died while libcurl read it repeats itself.
+-- @return response; or nil, err
+local function start_once_more(self, err)
+  local body = self.request.body
+  if self.request.tries or self.upload_begun and body.rewind == nil then
+    return nil, err
+  end
+  if self.upload_begun then
+    body.rewind()
+  end
+  return transfer.perform(self.request:again(err.attempts))
+end
+
 -- How long a request waits before it asks again for a descriptor: longer each time.
 local FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
 
@@ -229,6 +243,8 @@ local function finish_start(self, status, err)
       return transfer.perform(self.request:again(err.attempts))
     elseif self.lied then
       keep_apart(self.client, self.host)
+    elseif self.died_sending then
+      return start_once_more(self, err)
     end
     return nil, err
   end

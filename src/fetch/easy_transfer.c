@@ -444,6 +444,17 @@ static int easy_lied(lua_State *L)
   return 1;
 }
 
+/*** Whether a kept connection has died while the body was sent, and the request
+may be sent once more.
+@return boolean */
+static int easy_died_sending(lua_State *L)
+{
+  Easy *easy;
+  (void)receiver_check(L, &easy);
+  lua_pushboolean(L, repeat_is_due(easy));
+  return 1;
+}
+
 /*** Whether it failed because it would have had to look up a name (see gather
 "asks").
 @return boolean */
@@ -592,6 +603,7 @@ static const luaL_Reg methods[] = {
   { "take", easy_take },         { "ended", easy_ended },
   { "feed", easy_feed },         { "marks", easy_marks },
   { "rewound", easy_rewound },   { "end_upload", easy_end_upload },
+  { "died_sending", easy_died_sending },
   { "early", easy_early },
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },

@@ -42,6 +42,10 @@ int repeat_attempts(const Easy *easy);
 /* Whether asking again might do what was asked for twice. */
 bool repeat_is_risky(const Easy *easy);
 
+/* Whether a kept connection has died while the body was sent, and the request may
+   be sent once more. */
+bool repeat_is_due(const Easy *easy);
+
 void receiver_free(Receiver *receiver);
 
 /* Learns the HTTP version as soon as the connection is there, for one

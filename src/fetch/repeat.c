@@ -131,6 +131,15 @@ int repeat_attempts(const Easy *easy)
   return count > 0 ? count : 1;
 }
 
+/* libcurl itself repeats only what has died while it read. */
+bool repeat_is_due(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  return easy->result == CURLE_SEND_ERROR && receiver->connected &&
+         receiver->tried_kept && !receiver->heard && !receiver->once &&
+         !receiver->repeated;
+}
+
 bool repeat_is_risky(const Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
