@@ -90,9 +90,10 @@ function uncaught.catcher()
   local info = debug.getinfo(level, "f")
   while info do
     if info.func == pcall or info.func == xpcall then
-      -- Our own pass it on.
+      -- Our own pass it on; the command is a program, and catches.
       local caller = debug.getinfo(level + 1, "S")
-      if caller == nil or not is_ours(caller.source:sub(2)) then
+      local file = caller and caller.source:sub(2)
+      if caller == nil or not is_ours(file) or file:find("[/\\]command[/\\][%w_]+%.lua$") then
         return info.func
       end
     end
