@@ -5,6 +5,7 @@ local compat = require("multisock.compat")
 local ms = require("multisock")
 local scheduler = require("multisock.scheduler")
 local stream = require("multisock.stream")
+local waiting = require("multisock.waiting")
 local portable = package.loaded["spec.support.portable"]
 
 local helper = {}
@@ -104,12 +105,12 @@ function helper.task(fn, seconds)
   seconds = helper.seconds(seconds or 10)
   return function()
     ms.run(function()
-      local guard = scheduler.at(ms.now() + seconds, function()
+      local guard = waiting.at(ms.now() + seconds, function()
         error(("the spec was not done after %g s"):format(seconds), 0)
       end)
       local ok, err = protect(fn)
       close_all()
-      scheduler.cancel_timer(guard)
+      waiting.cancel_timer(guard)
       if not ok then
         error(err, 0)
       end

@@ -2,6 +2,7 @@
 local helper = require("spec.helper")
 local ms = require("multisock")
 local scheduler = require("multisock.scheduler")
+local waiting = require("multisock.waiting")
 
 local task = helper.task
 local failure = helper.failure
@@ -237,7 +238,7 @@ describe("where nothing can wait", function()
   end))
 
   it("a timer's callback is told what to do", function()
-    scheduler.at(ms.now(), function() ms.sleep(0) end)
+    waiting.at(ms.now(), function() ms.sleep(0) end)
     assert.matches("callback; start a task", failure(ms.run, function() ms.sleep(0.01) end))
   end)
 end)

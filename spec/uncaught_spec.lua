@@ -181,7 +181,8 @@ describe("Ctrl-C", function()
   end
 
   it("is cleaned up after", helper.of_loop(function()
-    for _, code in ipairs({ "ms.run(work)", "ms.group(function(g) g:spawn(work) end)" }) do
+    for _, code in ipairs({ "ms.run(work)", "ms.group(function(g) g:spawn(work) end)",
+      "ms.group(function() ms.group(function(g) g:spawn(work) end) end)" }) do
       local output, status = interrupted([[
         io.stdout:setvbuf("no")
         local function work() pcall(ms.sleep, 20) print("cleaned") end

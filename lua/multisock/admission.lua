@@ -10,6 +10,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
+local waiting = require("multisock.waiting")
 
 local admission = {}
 
@@ -134,7 +135,7 @@ end
 -- Waits in the queue. Returns the entry; or nil, err when the client was closed;
 -- or nil when the deadline has passed.
 local function wait(host, deadline)
-  local who = scheduler.waiter()
+  local who = waiting.waiter()
   local entry = { who = who }
   host.last = host.last + 1
   host[host.last] = entry
@@ -142,9 +143,9 @@ local function wait(host, deadline)
   while not entry.admitted do
     local err
     if deadline then
-      err = scheduler.park_until(who, deadline)
+      err = waiting.park_until(who, deadline)
     else
-      err = scheduler.park(who)
+      err = waiting.park(who)
     end
     if err then
       entry.gone = true

@@ -5,8 +5,9 @@
 local compat = require("multisock.compat")
 local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
+local waiting = require("multisock.waiting")
 
-local now, park, waiter = scheduler.now, scheduler.park, scheduler.waiter
+local now, park, waiter = scheduler.now, waiting.park, waiting.waiter
 
 local decoding = {}
 
@@ -37,7 +38,7 @@ local function admit()
   until entry == nil or entry.who
   if entry then
     scheduler.wake(entry.who)
-    timer = scheduler.at(now(), admit)
+    timer = waiting.at(now(), admit)
   else
     first, last = 1, 0
   end
@@ -49,7 +50,7 @@ local function queue_up(who)
   local entry = { who = who }
   last = last + 1
   queue[last] = entry
-  timer = timer or scheduler.at(now(), admit)
+  timer = timer or waiting.at(now(), admit)
   local err = park(who)
   entry.who = nil
   return err

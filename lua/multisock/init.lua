@@ -7,11 +7,12 @@ local loops = require("multisock.loops")
 local map = require("multisock.map")
 local scheduler = require("multisock.scheduler")
 local tasks = require("multisock.tasks")
+local waiting = require("multisock.waiting")
 
 local ms = {
   run = tasks.run,
   spawn = tasks.spawn,
-  sleep = scheduler.sleep,
+  sleep = waiting.sleep,
   now = scheduler.now,
   group = tasks.group,
   with_timeout = tasks.with_timeout,

@@ -7,6 +7,7 @@
 -- until it has ended, however long that takes.
 local core = require("multisock.core")
 local scheduler = require("multisock.scheduler")
+local waiting = require("multisock.waiting")
 
 local lookups = {}
 
@@ -129,7 +130,7 @@ end
 -- @return true; or nil, err (kind "resolve"); or nil when the deadline has passed; or
 -- nil, err, true when cancelled: clean up, then raise
 function lookups.await(name, deadline)
-  local who = scheduler.waiter()
+  local who = waiting.waiter()
   local job = jobs[name]
   if job == nil then
     job = { name = name, waiters = {}, wanted = 0 }
@@ -143,9 +144,9 @@ function lookups.await(name, deadline)
   local cancelled
   while not job.done and not cancelled and not (deadline and scheduler.now() >= deadline) do
     if deadline then
-      cancelled = scheduler.park_until(who, deadline)
+      cancelled = waiting.park_until(who, deadline)
     else
-      cancelled = scheduler.park(who)
+      cancelled = waiting.park(who)
     end
   end
   want(job, -1)

@@ -1,10 +1,10 @@
 -- Bounded parallel work over a list or an iterator: ms.map and ms.each.
 local compat = require("multisock.compat")
 local errors = require("multisock.errors")
-local scheduler = require("multisock.scheduler")
 local suggest = require("multisock.suggest")
 local tasks = require("multisock.tasks")
 local new_queue = require("multisock.queue")
+local waiting = require("multisock.waiting")
 
 local map = {}
 
@@ -226,7 +226,7 @@ function map.each(items, fn, options)
   if total == nil then
     next_item = one_at_a_time(next_item)
   end
-  scheduler.waiter()                -- raises where the loop below could not wait
+  waiting.waiter()                -- raises where the loop below could not wait
   -- Bounded, so that a slow loop body slows the work down.
   local arrived = new_queue(options.concurrency or 64)
   local finished = 0

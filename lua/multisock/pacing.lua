@@ -4,6 +4,7 @@
 -- again only when its socket has something to say, which has said all. So C pauses
 -- the transfer (src/pace.h), and it goes on from here.
 local scheduler = require("multisock.scheduler")
+local waiting = require("multisock.waiting")
 
 local pacing = {}
 
@@ -11,7 +12,7 @@ local pacing = {}
 function pacing.watch(self)
   local seconds = not self.pacer and self.easy:early()
   if seconds then
-    self.pacer = scheduler.at(scheduler.now() + seconds, function()
+    self.pacer = waiting.at(scheduler.now() + seconds, function()
       self.pacer = nil
       if not self.released and not self.client.closed then
         self.multi:resume(self.easy)
@@ -23,7 +24,7 @@ end
 --- It has ended.
 function pacing.stop(self)
   if self.pacer then
-    scheduler.cancel_timer(self.pacer)
+    waiting.cancel_timer(self.pacer)
     self.pacer = nil
   end
 end

@@ -2,6 +2,7 @@
 local compat = require("multisock.compat")
 local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
+local waiting = require("multisock.waiting")
 
 local Queue = { __name = "multisock.queue" }
 Queue.__index = Queue
@@ -35,12 +36,12 @@ local function wait(self, line, ready)
   if self.closed or head(line) == nil and ready(self) then
     return
   end
-  local who = scheduler.waiter()
+  local who = waiting.waiter()
   local at = line.last + 1
   line[at], line.last = who, at
   local err
   repeat
-    err = scheduler.park(who)
+    err = waiting.park(who)
   until err or self.closed or head(line) == who and ready(self)
   line[at] = false
   if err then

@@ -1,9 +1,8 @@
--- Tasks: coroutines that wait for transfers, timers and each other. Knows the
--- loop (of loops.lua) by `step`, `news` and a host's `arm` alone. Waking is level-triggered: a task
--- that was woken looks for itself at what it waited for, and parks again if it
--- must. Tasks are resumed from here only, never from C and never from inside
--- another task's resume but to be cancelled. What owns tasks, and what a user
--- does with one, is tasks.lua's.
+-- Tasks: coroutines that wait for transfers, timers and each other. Runs those that
+-- were woken, and turns the loop, which it knows (of loops.lua) by `step`, `news` and
+-- a host's `arm` alone. Tasks are resumed from here only, never from inside another
+-- task's resume but to be cancelled. How they wait is waiting.lua's, who owns them
+-- scopes.lua's, and what a user does with one tasks.lua's.
 local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
@@ -13,8 +12,8 @@ local uncaught = require("multisock.uncaught")
 local unobserved = require("multisock.unobserved")
 
 local pack, unpack = compat.pack, compat.unpack
-local create, resume, yield = compat.create, compat.resume, compat.yield
-local running_coroutine, may_suspend = compat.running_coroutine, compat.may_suspend
+local create, resume = compat.create, compat.resume
+local running_coroutine = compat.running_coroutine
 local resume_woken, now = compat.resume_woken, core.now
 
 local scheduler = { now = now }
@@ -211,130 +210,6 @@ local function run_task(task)
   conclude(task, ok, err)
 end
 
----- Waiting ----------------------------------------------------------------
-
-local WHERE = "multisock cannot wait here: "
-
--- Who waits: the running task, or the main chunk.
-local function waiter()
-  local current = scheduler.task
-  if current ~= nil then
-    local mine, yieldable = may_suspend(current.co)
-    if mine and yieldable then
-      return current
-    elseif mine then
-      error(WHERE .. compat.barrier, 0)
-    end
-  end
-  if current == callback then
-    error(WHERE .. "this is a callback; start a task with ms.spawn(fn)", 0)
-  end
-  local co = running_coroutine()
-  if co ~= nil then
-    local visitor = get_loop().visitor and loop.visitor(co)
-    if visitor then
-      local _, yieldable = core.may_suspend(co)
-      if not yieldable then
-        error(WHERE .. compat.barrier, 0)
-      end
-      return visitor
-    end
-    error(WHERE .. "this coroutine is not a task. Start it with ms.spawn(fn), or call it from "
-      .. "the function given to ms.run", 0)
-  end
-  if driving or get_loop().is_running and loop.is_running() then
-    error(WHERE .. "the loop is running and this is a callback; start a task with ms.spawn(fn)", 0)
-  end
-  return main
-end
-scheduler.waiter = waiter
-
-local drive -- below
-
-local function main_woken()
-  return not main.parked
-end
-
---- Suspends the task `who` (of `waiter`) until it is woken. Returns nothing, or
--- the error object with which it was cancelled meanwhile: clean up, then raise.
-local function park(who)
-  if who == main then
-    main.parked = true
-    local ok, err = pcall(drive, main_woken)
-    main.parked = nil
-    if not ok and not main.cleans_up then
-      uncaught.exit_if_interrupted(err)
-    end
-    return not ok and errors.raised(err) or nil
-  end
-  if who.visitor then
-    who.parked = true
-    rearm()
-    repeat
-      loop.suspend(who)
-    until not who.parked
-    return nil
-  end
-  local err = who.interrupt
-  if err == nil then
-    who.parked = true
-    yield()
-    err = who.interrupt
-  end
-  if err ~= nil then
-    who.interrupt = nil
-  end
-  return err
-end
-scheduler.park = park
-
--- A host's loop need not know of the new deadline otherwise, nor that it waits for
--- nothing any more.
-local function add_timer(entry)
-  timers.add(entry)
-  if not driving then
-    rearm()
-  end
-  return entry
-end
-
-local function cancel_timer(entry)
-  timers.cancel(entry)
-  if not driving then
-    rearm()
-  end
-end
-
---- The same, woken at `deadline` (seconds of `now`) at the latest.
-function scheduler.park_until(who, deadline)
-  local entry = add_timer({ deadline = deadline, task = who })
-  local err = park(who)
-  cancel_timer(entry)
-  return err
-end
-
---- Suspends the task for so many seconds.
-function scheduler.sleep(seconds)
-  if type(seconds) ~= "number" or seconds ~= seconds then
-    error("sleep: seconds expected, got " .. tostring(seconds), 2)
-  end
-  local who = waiter()
-  local deadline = now() + seconds
-  repeat
-    local err = scheduler.park_until(who, deadline)
-    if err then
-      error(err, 0)
-    end
-  until now() >= deadline
-end
-
---- Calls `fn` at `deadline`, on the loop's turn, not in a task. It may not wait.
--- @return entry for `cancel_timer`
-function scheduler.at(deadline, fn)
-  return add_timer({ deadline = deadline, fn = fn })
-end
-scheduler.cancel_timer = cancel_timer
-
 ---- Turning the loop -------------------------------------------------------
 
 local function run_ready()
@@ -443,7 +318,9 @@ local function drive_with(fn, ...)
   return ok, uncaught.clean(err)
 end
 
-function drive(finished)
+--- Turns the loop until `finished()`.
+-- @raise when nothing is left that could ever happen; what interrupts it
+function scheduler.drive(finished)
   if driving then
     error("the loop is running already", 0)
   end
@@ -466,7 +343,7 @@ function scheduler.set_stray_handler(fn)
   handle_stray = fn
 end
 
----- For tasks.lua and hosted.lua ---------------------------------------------
+---- For waiting.lua, tasks.lua and hosted.lua ---------------------------------------------
 
 scheduler.drive_with = drive_with
 scheduler.turn = turn
@@ -474,12 +351,11 @@ scheduler.take_news = take_news
 scheduler.run_timers = run_timers
 scheduler.run_ready = run_ready
 
-scheduler.main = main
+scheduler.main, scheduler.callback = main, callback
 scheduler.enqueue = enqueue
 scheduler.settle = settle
 scheduler.finish = finish
 scheduler.call_on_done = call_on_done
-scheduler.drive = drive
 
 --- Whether the loop is being turned.
 function scheduler.is_driving()

@@ -11,8 +11,9 @@ local pins = require("multisock.pins")
 local scheduler = require("multisock.scheduler")
 local tasks = require("multisock.tasks")
 local uncaught = require("multisock.uncaught")
+local waiting = require("multisock.waiting")
 
-local now, park, park_until = scheduler.now, scheduler.park, scheduler.park_until
+local now, park, park_until = scheduler.now, waiting.park, waiting.park_until
 
 local stream = { CLIENT_CLOSED = "the client was closed" }
 
@@ -23,7 +24,7 @@ Stream.__index = Stream
 local PROGRESS_INTERVAL = 0.1
 
 -- Who waits for news of a handle, by the handle's number; else false.
-local waiting = core.waiting
+local waiters = core.waiting
 
 -- Transfers whose response was handed over before its body was read: when it
 -- is collected unread, the C side says so and the transfer is ended here.
@@ -86,8 +87,8 @@ function Stream:release()
     return
   end
   self.released = true
-  local easy, who = self.easy, waiting[self.id]
-  owners[easy], waiting[self.id] = nil, false
+  local easy, who = self.easy, waiters[self.id]
+  owners[easy], waiters[self.id] = nil, false
   pacing.stop(self)
   if who then
     scheduler.wake(who)             -- another task reads what is ended here
@@ -245,7 +246,7 @@ end
 -- generator waits for may hold up neither an early answer nor a limit. One that
 -- can be read again may have to be, until there is an answer.
 local function run_upload(self)
-  local easy, who, body = self.easy, scheduler.waiter(), self.body
+  local easy, who, body = self.easy, waiting.waiter(), self.body
   local more = true
   while not self.stopped and not self.client.closed do
     if easy:rewound() then
@@ -257,7 +258,7 @@ local function run_upload(self)
       more = upload_piece(self, body)
       self.all_given = not more
     elseif more or body.rewind and not self.answered then
-      scheduler.park(who)
+      waiting.park(who)
     else
       break
     end
@@ -322,11 +323,11 @@ function Stream:await_news(since)
       at, name = look_at, nil
     end
   end
-  local who, id = scheduler.waiter(), self.id
-  if waiting[id] then
+  local who, id = waiting.waiter(), self.id
+  if waiters[id] then
     error("another task waits for this response already", 0)
   end
-  waiting[id] = who
+  waiters[id] = who
   local err
   if at then
     err = park_until(who, at)
@@ -341,7 +342,7 @@ function Stream:await_news(since)
     raise_raised(self)
     return self.failure
   end
-  waiting[id] = false
+  waiters[id] = false
   if err then
     if errors.is(err) then
       describe(self, err)
@@ -600,7 +601,7 @@ function stream.close_client(client)
     end
   end
   -- Libcurl's handles were marked as ended: who waits looks at them.
-  for _, task in pairs(waiting) do
+  for _, task in pairs(waiters) do
     if type(task) == "table" then
       scheduler.wake(task)
     end
@@ -611,7 +612,7 @@ end
 --- How many handles have somebody waiting, for leak checks.
 function stream.counts()
   local count = 0
-  for _, task in pairs(waiting) do
+  for _, task in pairs(waiters) do
     count = count + (type(task) == "table" and 1 or 0)
   end
   return count

@@ -5,122 +5,23 @@ local compat = require("multisock.compat")
 local errors = require("multisock.errors")
 local hosted = require("multisock.hosted")
 local scheduler = require("multisock.scheduler")
+local scopes = require("multisock.scopes")
 local uncaught = require("multisock.uncaught")
 local unobserved = require("multisock.unobserved")
+local waiting = require("multisock.waiting")
 
-local pack, unpack = compat.pack, compat.unpack
-local main, now, park, waiter = scheduler.main, scheduler.now, scheduler.park, scheduler.waiter
+local unpack = compat.unpack
+local now, park, waiter = scheduler.now, waiting.park, waiting.waiter
 local outside = unobserved.outside
 
 local tasks = {}
 
-local Task = { __name = "multisock.task" }
+local Task = scopes.task_type
 Task.__index = Task
-
----- Scopes: run, group and timeout own the tasks spawned in them -------------
-
-local function new_scope(policy)
-  return { children = {}, count = 0, policy = policy }
-end
 
 local function check_function(what, fn)
   if type(fn) ~= "function" then
     error(("%s: function expected, got %s"):format(what, type(fn)), 3)
-  end
-end
-
-local function spawn_in(scope, fn, ...)
-  local task = setmetatable({ fn = fn, scope = scope }, Task)
-  if select("#", ...) > 0 then
-    task.args = pack(...)
-  end
-  scope.children[task] = true
-  scope.count = scope.count + 1
-  scheduler.enqueue(task)
-  if scope.cancelled then
-    task:cancel(scope.cancelled)
-  end
-  return task
-end
-
-local function cancel_children(scope, reason, except)
-  scope.cancelled = reason or "cancelled"      -- whatever was raised: nil, too
-  -- Cancelling changes the set, so take a copy.
-  local list = {}
-  for task in pairs(scope.children) do
-    list[#list + 1] = task
-  end
-  for i = 1, #list do
-    if list[i] ~= except then
-      list[i]:cancel(reason)
-    end
-  end
-end
-
-local function is_failure(task)
-  return not task.ok and not task.cancelled
-end
-
-function scheduler.child_ended(scope, task)
-  scope.children[task] = nil
-  scope.count = scope.count - 1
-  if is_failure(task) then
-    if scope.policy == "group" and not task.apart and scope.failed == nil then
-      scope.failed = task
-      unobserved.observe(task)
-      cancel_children(scope, "another task of the group failed")
-    elseif not task.observed and (task.receivers or 0) == 0 and task ~= scope.body then
-      unobserved.report(task)
-    end
-  end
-  if task == scope.body and not task.ok and scope.cancelled == nil then
-    cancel_children(scope, "the function that has started it failed")
-  end
-  if scope.count == 0 and scope.owner then
-    scheduler.wake(scope.owner)
-  end
-end
-
--- Waits until all tasks of the scope have ended. When the waiting task is
--- cancelled they are, and the error is returned after they have ended.
-local function wait_children(scope, who)
-  local cancelled
-  scope.owner = who
-  main.cleans_up = who == main or nil
-  while scope.count > 0 do
-    local err = park(who)
-    if err then
-      if cancelled and who == main then
-        break                       -- they do not end: another deadlock, another Ctrl-C
-      end
-      cancelled = cancelled or err
-      cancel_children(scope, err)
-    end
-  end
-  scope.owner, main.cleans_up = nil, nil
-  if cancelled and who == main then
-    uncaught.exit_if_interrupted(cancelled)
-  end
-  return cancelled
-end
-
--- Nothing can be spawned in it any more. What it leaves unobserved is told
--- where the loop was started, and so is how its body failed when something else
--- is raised.
-local function end_scope(scope, other_is_raised)
-  local body = scope.body
-  scope.ended = true
-  local list = scope.unobserved
-  if list then
-    scope.unobserved = nil
-    for i = 1, #list do
-      if not list[i].observed then
-        unobserved.add(outside, list[i])
-      end
-    end
-  end
-  if body and other_is_raised and body.done and is_failure(body) then
-    unobserved.report(body)
   end
 end
 
@@ -139,8 +40,8 @@ function tasks.run(fn, ...)
     error("run: the loop is running already; call the function, or ms.spawn it", 2)
   end
   check_function("run", fn)
-  local scope = new_scope("run")
-  local body = spawn_in(scope, fn, ...)
+  local scope = scopes.new("run")
+  local body = scopes.spawn(scope, fn, ...)
   scope.body = body
   local function finished()
     return scope.count == 0
@@ -148,10 +49,10 @@ function tasks.run(fn, ...)
   local ok, err = pcall(scheduler.drive, finished)
   if not ok then
     -- Ctrl-C, or a deadlock: end what runs, cleanly.
-    cancel_children(scope, err)
+    scopes.cancel(scope, err)
     pcall(scheduler.drive, finished)
   end
-  end_scope(scope, not ok)
+  scopes.close(scope, not ok)
   if unobserved.has_handler() or ok and body.ok or err == scheduler.DEADLOCK then
     unobserved.tell()
   end
@@ -175,7 +76,7 @@ function Group:spawn(fn, ...)
   if self.scope.ended then
     error("group:spawn: the group has ended", 2)
   end
-  return spawn_in(self.scope, fn, ...)
+  return scopes.spawn(self.scope, fn, ...)
 end
 
 --- Cancels every task of the group but the one that calls.
@@ -183,7 +84,7 @@ function Group:cancel(reason)
   if getmetatable(self) ~= Group then
     errors.called_with_dot("group", "cancel")
   end
-  cancel_children(self.scope, reason or "the group was cancelled", scheduler.task)
+  scopes.cancel(self.scope, reason or "the group was cancelled", scheduler.task)
 end
 
 function Group:__tostring()
@@ -198,10 +99,10 @@ end
 function tasks.group(fn)
   check_function("group", fn)
   local who = waiter()
-  local scope = new_scope("group")
-  local body = spawn_in(scope, fn, setmetatable({ scope = scope }, Group))
-  local cancelled = wait_children(scope, who)
-  end_scope(scope)
+  local scope = scopes.new("group")
+  local body = scopes.spawn(scope, fn, setmetatable({ scope = scope }, Group))
+  local cancelled = scopes.wait(scope, who)
+  scopes.close(scope)
   if scope.failed then
     return body_results(scope.failed)
   end
@@ -219,17 +120,17 @@ function tasks.with_timeout(seconds, fn, ...)
   end
   check_function("with_timeout", fn)
   local who = waiter()
-  local scope = new_scope("timeout")
+  local scope = scopes.new("timeout")
   local timed_out
-  local body = spawn_in(scope, fn, ...)
+  local body = scopes.spawn(scope, fn, ...)
   scope.body = body
-  local entry = scheduler.at(now() + seconds, function()
+  local entry = waiting.at(now() + seconds, function()
     timed_out = errors.new("timeout", ("not done after %g s"):format(seconds), { retryable = true })
-    cancel_children(scope, timed_out)
+    scopes.cancel(scope, timed_out)
   end)
-  local cancelled = wait_children(scope, who)
-  scheduler.cancel_timer(entry)
-  end_scope(scope, cancelled or timed_out)
+  local cancelled = scopes.wait(scope, who)
+  waiting.cancel_timer(entry)
+  scopes.close(scope, cancelled or timed_out)
   if cancelled then
     error(cancelled, 0)
   end
@@ -251,7 +152,7 @@ end
 -- @return task
 function tasks.spawn(fn, ...)
   check_function("spawn", fn)
-  local task = spawn_in(spawn_scope(), fn, ...)
+  local task = scopes.spawn(spawn_scope(), fn, ...)
   if task.scope == outside then
     task.spawned_at = errors.position()        -- for unobserved.lua, if it never runs
   end
@@ -261,7 +162,7 @@ end
 --- The same, for a task whose failure does not fail the group it is in: who
 -- spawned it awaits it in the end, or says `forgo`.
 function tasks.spawn_apart(fn, ...)
-  local task = spawn_in(spawn_scope(), fn, ...)
+  local task = scopes.spawn(spawn_scope(), fn, ...)
   task.apart = true
   task.receivers = 1
   return task
@@ -270,7 +171,7 @@ end
 --- Who meant to await the task will not: its error is nobody's.
 function tasks.forgo(task)
   task.receivers = task.receivers - 1
-  if task.done and task.receivers == 0 and is_failure(task) and not task.observed
+  if task.done and task.receivers == 0 and scopes.is_failure(task) and not task.observed
     and task.record == nil then
     unobserved.report(task)
   end

@@ -11,8 +11,9 @@ local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local settings = require("multisock.settings")
 local stream = require("multisock.stream")
+local waiting = require("multisock.waiting")
 
-local now, waiter = scheduler.now, scheduler.waiter
+local now, waiter = scheduler.now, waiting.waiter
 local start, get_short = core.start, compat.get
 
 local transfer = {}
@@ -165,7 +166,7 @@ local function wait_for_file(request, err)
   if request.deadline then
     pause = math.min(pause, request.deadline - time)
   end
-  scheduler.sleep(pause)
+  waiting.sleep(pause)
   return transfer.perform(request)
 end
 
