@@ -548,7 +548,7 @@ function Stream:answer(status, err)
     if status == nil and err then
       self.demanded_http1, self.lied = easy:demanded_http1(), easy:lied()
       self.lacked_files, self.denied = easy:lacks_files(), easy:denied()
-      self.died_sending = easy:died_sending()
+      self.repeat_due = easy:repeat_due()
       return self:fail(err)
     elseif err then
       err = self:timeout_error("first_byte", self.settings.timeout.first_byte)

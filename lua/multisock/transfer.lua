@@ -244,7 +244,7 @@ local function finish_start(self, status, err)
       return transfer.perform(self.request:again(err.attempts))
     elseif self.lied then
       keep_apart(self.client, self.host)
-    elseif self.died_sending then
+    elseif self.repeat_due then
       return start_once_more(self, err)
     end
     return nil, err

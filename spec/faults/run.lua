@@ -209,7 +209,7 @@ local function load(trial, tasks)
       end
       if text and text ~= cells.BODY then
         return "a request beside it has a wrong body"
-      elseif err and not is_one_of(err.kind, "closed or connect or proxy or protocol") then
+      elseif err and not is_one_of(err.kind, "closed or connect or proxy or tls") then
         return "a request beside it: " .. tostring(err)
       end
     end)

@@ -5,11 +5,13 @@
    libcurl does not tell which socket a transfer has got. Its function before
    each request tells the local port, by which the watch is found here. That a
    socket is not wanted proves nothing: its transfer may be paused. */
+#define _GNU_SOURCE              /* POLLRDHUP */
 #include "driver_private.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -214,13 +216,31 @@ static bool has_news(const Watch *watch)
          (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
+/* Whether the other end has closed, whatever it said before. An HTTP/2 server may
+   speak at any time, and libcurl hears it before it sends a request; but it does
+   not hear the end of TLS, nor what comes behind that. */
+static bool has_closed(const Watch *watch)
+{
+#ifdef POLLRDHUP
+  struct pollfd fd = { watch->fd, POLLRDHUP, 0 };
+  return poll(&fd, 1, 0) > 0 &&
+         (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+#else
+  char byte;
+  return recv(watch->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+#endif
+}
+
 /* Whether an idle connection is not to be trusted. */
 static bool is_unfit(const Watch *watch, const UvPlace *place)
 {
   if (!watch->served || watch->uses != NULL || watch->hung_up)
     return false;
-  return time(NULL) - watch->idle_since > place->max_idle ||
-         (watch->http1 && watch->driver->reuses_talking && has_news(watch));
+  if (time(NULL) - watch->idle_since > place->max_idle)
+    return true;
+  return watch->http1
+           ? watch->driver->reuses_talking && has_news(watch)
+           : has_closed(watch);
 }
 
 bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place)

@@ -227,6 +227,14 @@ static bool no_details(Easy *easy, Phase phase)
   return easy->message[0] == '\0';
 }
 
+/* Has the code of what nghttp2 was doing. */
+static bool lost(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return strncmp(easy->message, "Send failure", 12) == 0 ||
+         strncmp(easy->message, "Recv failure", 12) == 0;
+}
+
 /* See repeat.c. */
 static bool died_unasked(Easy *easy, Phase phase)
 {
@@ -357,6 +365,7 @@ static const struct Refinement {
   WHEN(COULDNT_CONNECT, "the connection was one to a proxy", by_proxy,
        "proxy"),
   WHEN(HTTP2, "the server ended the session (GOAWAY)", no_details, "closed"),
+  WHEN(HTTP2, "the connection was lost", lost, "closed"),
   WHEN(ABORTED_BY_CALLBACK, "the server broke off its answer", answered_twice,
        "closed"),
   WHEN(WRITE_ERROR, "the answer is no valid HTTP", is_invalid, "protocol"),
@@ -371,6 +380,8 @@ static const struct Refinement {
   WHEN(SEND_FAIL_REWIND, "the request had to be sent again, and its body "
        "cannot be", body_is_gone, "closed"),
   WHEN(WRITE_ERROR, "the server broke off its answer", answered_twice,
+       "closed"),
+  WHEN(SEND_FAIL_REWIND, "the server broke off its answer", answered_twice,
        "closed"),
   WHEN(WRITE_ERROR, "max_body or max_headers was passed", over_cap,
        "too_large"),

@@ -444,10 +444,10 @@ static int easy_lied(lua_State *L)
   return 1;
 }
 
-/*** Whether a kept connection has died while the body was sent, and the request
-may be sent once more.
+/*** Whether a kept connection has died before an answer, libcurl has not sent the
+request again, and that may be done once.
 @return boolean */
-static int easy_died_sending(lua_State *L)
+static int easy_repeat_due(lua_State *L)
 {
   Easy *easy;
   (void)receiver_check(L, &easy);
@@ -603,7 +603,7 @@ static const luaL_Reg methods[] = {
   { "take", easy_take },         { "ended", easy_ended },
   { "feed", easy_feed },         { "marks", easy_marks },
   { "rewound", easy_rewound },   { "end_upload", easy_end_upload },
-  { "died_sending", easy_died_sending },
+  { "repeat_due", easy_repeat_due },
   { "early", easy_early },
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },

@@ -42,8 +42,8 @@ int repeat_attempts(const Easy *easy);
 /* Whether asking again might do what was asked for twice. */
 bool repeat_is_risky(const Easy *easy);
 
-/* Whether a kept connection has died while the body was sent, and the request may
-   be sent once more. */
+/* Whether a kept connection has died before a byte of an answer, libcurl has not
+   sent the request again, and that may be done once. */
 bool repeat_is_due(const Easy *easy);
 
 void receiver_free(Receiver *receiver);

@@ -131,13 +131,22 @@ int repeat_attempts(const Easy *easy)
   return count > 0 ? count : 1;
 }
 
-/* libcurl itself repeats only what has died while it read. */
+/* libcurl itself repeats only what has died while it read, and on HTTP/2 only some
+   of that: not when TLS has ended, or when GOAWAY came and the end behind it. */
 bool repeat_is_due(const Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
-  return easy->result == CURLE_SEND_ERROR && receiver->connected &&
-         receiver->tried_kept && !receiver->heard && !receiver->once &&
-         !receiver->repeated;
+  switch (easy->result) {
+  case CURLE_SEND_ERROR:
+  case CURLE_RECV_ERROR:
+  case CURLE_GOT_NOTHING:
+  case CURLE_PARTIAL_FILE:
+  case CURLE_HTTP2:
+    return receiver->connected && receiver->tried_kept && !receiver->heard &&
+           !receiver->once && !receiver->repeated;
+  default:
+    return false;
+  }
 }
 
 bool repeat_is_risky(const Easy *easy)

@@ -60,10 +60,15 @@ static size_t on_read(char *bytes, size_t one, size_t room, void *data)
   return CURL_READFUNC_PAUSE;
 }
 
-/* Back to the first byte, if that can be. */
+/* Back to the first byte, if that can be. Not for the sake of a second answer,
+   when the first one was given to somebody. */
 static bool rewind_body(Easy *easy)
 {
   Receiver *receiver = easy->receiver;
+  if (receiver_answered(easy)) {
+    receiver->restarted = true;
+    return false;
+  }
   if (receiver->begun && !receiver->rewinds) {
     receiver->body_gone = true;
     receiver->refused = !receiver->heard && repeat_was_refused(easy);

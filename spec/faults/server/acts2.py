@@ -544,6 +544,15 @@ def idle_close(session, stream):
 
 
 @http2()
+def idle_goaway(session, stream):
+    """As servers do that have waited long enough."""
+    stream.answer()
+    time.sleep(0.05)
+    session.goaway(stream.key)
+    session.wire.close()
+
+
+@http2()
 def idle_reset(session, stream):
     stream.answer()
     time.sleep(0.05)
