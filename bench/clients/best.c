@@ -6,6 +6,7 @@
  * large as the work wants, and for HTTP/2 admission.c in front of libcurl. */
 #include "best.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -226,7 +227,19 @@ static void best_open(struct slot *slot) {
   curl_easy_setopt(slot->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket);
 }
 
+/* Another query on the URL that is parsed already. */
+static void query_change(struct slot *slot) {
+  char query[32];
+
+  (void)snprintf(query, sizeof(query), "n=%ld", kind_number());
+  if (!slot->url) slot->url = curl_url_dup(url);
+  require(slot->url && !curl_url_set(slot->url, CURLUPART_QUERY, query, 0),
+          "curl_url_set");
+  curl_easy_setopt(slot->easy, CURLOPT_CURLU, slot->url);
+}
+
 static void best_start(struct slot *slot) {
+  if (options.kind->distinct) query_change(slot);
   if (options.inflight && options.http2)
     admission_enter(slot);
   else
@@ -307,10 +320,11 @@ static void shards_open(void) {
 }
 
 static void header_lines_make(void) {
+  header_lines = kind_headers(options.kind, NULL);
   if (options.bare) return;
-  header_lines = curl_slist_append(NULL, "User-Agent: bench-in-c/0.1");
+  header_lines = curl_slist_append(header_lines, "User-Agent: bench-in-c/0.10");
   header_lines = curl_slist_append(header_lines,
-                                   "Accept-Encoding: deflate, gzip, br, zstd");
+                                   "Accept-Encoding: gzip, br, zstd");
   require(header_lines != NULL, "curl_slist_append");
 }
 

@@ -94,7 +94,12 @@ static void book_open(struct slot *slot) {
 static void book_start(struct slot *slot) {
   curl_easy_reset(slot->easy);
   slot_prepare(slot, &options);
-  if (options.numbered)
+  if (options.kind->headers) {
+    curl_slist_free_all(slot->headers);
+    slot->headers = kind_headers(options.kind, NULL);
+    curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, slot->headers);
+  }
+  if (options.numbered || options.kind->distinct)
     slot_number(slot, &options);
   else
     curl_easy_setopt(slot->easy, CURLOPT_URL, options.url);

@@ -16,7 +16,20 @@
 /* One in so many requests is timed, and asked for its HTTP version. */
 #define SAMPLE 16
 
+/* What is asked for, and what is looked at in the answer: kinds.c. */
+struct kind {
+  const char *name;
+  const char *suffix;         /* of the URL */
+  const char *body;           /* of a POST; NULL: GET */
+  const char *const *headers; /* lines, beside those of every request */
+  long timeout_ms;
+  bool distinct;              /* request N asks for URL?n=N */
+  const char *look;           /* the header of the answer that is looked at */
+  bool status_text;           /* or what stands behind the status */
+};
+
 struct options {
+  const struct kind *kind;
   const char *url;
   const char *save; /* write each body to this file */
   long connections; /* closed loop: this many requests are always running */
@@ -47,6 +60,9 @@ struct slot {
   size_t received;
   uint64_t started;   /* 0: this request is not timed */
   char number[24];    /* of a numbered request, with a line feed */
+  CURLU *url;         /* of a distinct request (best.c) */
+  struct curl_slist *headers; /* of this request (book.c) */
+  char status_text[64];
   int file;           /* of --save */
   size_t gathered;    /* bytes in `gather` that wait to be written */
   char *gather;
@@ -69,6 +85,22 @@ void require(bool ok, const char *what);
 
 /* Sets every option of a request but its URL. */
 void slot_prepare(struct slot *slot, const struct options *options);
+
+/* The kind of that name, or NULL. */
+const struct kind *kind_find(const char *name);
+
+/* The header lines of the kind, behind those of `list`. */
+struct curl_slist *kind_headers(const struct kind *kind,
+                                struct curl_slist *list);
+
+/* Sets what the kind has beside its URL and its headers. */
+void kind_prepare(struct slot *slot, const struct kind *kind);
+
+/* Looks at the answer; NULL, or what is wrong with it. */
+const char *kind_look(struct slot *slot, const struct kind *kind);
+
+/* Which request this is, from 1: for the URLs of a distinct one. */
+long kind_number(void);
 
 /* Sets the URL of a numbered request. */
 void slot_number(struct slot *slot, const struct options *options);

@@ -110,8 +110,10 @@ static size_t on_numbered_body(char *data, size_t size, size_t count,
 
 void slot_number(struct slot *slot, const struct options *options) {
   char url[1024];
-  int number = atoi(slot->number);
-  int length = snprintf(url, sizeof(url), "%s%d", options->url, number);
+  const char *between = options->kind->distinct ? "?n=" : "";
+  long number = *between ? kind_number() : atol(slot->number);
+  int length =
+      snprintf(url, sizeof(url), "%s%s%ld", options->url, between, number);
 
   require(length < (int)sizeof(url), "making a URL: too long");
   curl_easy_setopt(slot->easy, CURLOPT_URL, url);
@@ -132,8 +134,8 @@ void slot_prepare(struct slot *slot, const struct options *options) {
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
   if (!options->bare) {
     /* What a careful client sends, and so what multisock sends. */
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "bench-in-c/0.1");
-    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "");
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "bench-in-c/0.10");
+    curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip, br, zstd");
   }
   if (options->buffer)
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, options->buffer);
@@ -151,6 +153,7 @@ void slot_prepare(struct slot *slot, const struct options *options) {
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
   }
+  kind_prepare(slot, options->kind);
   if (options->insecure) {
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
     curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
@@ -197,6 +200,8 @@ static const char *fault(struct slot *slot, CURLcode result) {
   if ((long)slot->received != load.expected)
     return "the body has the wrong length";
   if (slot->wrong) return "the body is that of another request";
+  const char *wrong = kind_look(slot, load.options->kind);
+  if (wrong) return wrong;
   if (slot->gathered && !gathered_write(slot)) return "the file is incomplete";
   if (slot->seen && !slot->started) return NULL;
   slot->seen = true;
@@ -265,6 +270,8 @@ static void slots_close(void) {
     if (!slot->easy) continue;
     curl_multi_remove_handle(slot->multi, slot->easy);
     curl_easy_cleanup(slot->easy);
+    curl_slist_free_all(slot->headers);
+    curl_url_cleanup(slot->url);
     if (slot->file > 0) (void)close(slot->file); /* write() told of errors */
     free(slot->gather);
   }

@@ -1,10 +1,11 @@
 -- The same load through multisock, with the command line and the JSON line of
 -- book.c and best.c. Started by bench/run, which sets LUA_PATH and LUA_CPATH.
 local ms = require "multisock"
-local support = dofile(arg[0]:match("^(.*/)") .. "support.lua")
+local folder = arg[0]:match("^(.*/)")
+local support, kinds = dofile(folder .. "support.lua"), dofile(folder .. "kinds.lua")
 
 local options = support.options(arg, "multisock", "stream", "save", "numbered", "inflight", "http2",
-  "loop", "ca", "fresh")
+  "loop", "ca", "fresh", "kind")
 -- NAME/watch: its adapter without `listen`, over libcurl's agnostic interface.
 local function use_loop(name)
   local plain = name:match("^[^/]*")
@@ -25,11 +26,16 @@ if options.loop then
   use_loop(options.loop)
 end
 
+if not kinds.known(options.kind) then
+  io.stderr:write("multisock: no kind of request has this name: ", options.kind, "\n")
+  os.exit(2)
+end
+
 local tally = support.tally("multisock", options, ms.now)
 
 local version = options.http2 and "2" or "1.1"
 local at_once = options.connections or options.inflight
-local client = ms.client {
+local settings = {
   http_version = version,
   tls = {verify = not options.insecure, ca = options.ca},
   limits = {connections = at_once, host_connections = at_once},
@@ -38,6 +44,11 @@ local client = ms.client {
   curl = options.buffer and {buffersize = options.buffer}
     or options.fresh and {fresh_connect = 1, forbid_reuse = 1} or nil,
 }
+for name, value in pairs(kinds.client[options.kind] or {}) do
+  settings[name] = value
+end
+local client = ms.client(settings)
+local fetch, wrong_with = kinds.fetch[options.kind], kinds.look[options.kind]
 local url = options.url
 
 -- The readers of a body: its length; or nil, err.
@@ -62,9 +73,19 @@ local expected = options.length           -- or that of the first body
 -- Fetches, and returns what is wrong, or nil. The HTTP version is asked for when
 -- `closely`: at the first response of each task and at those that are timed.
 local function perform(closely)
-  local response, err = client:get(url)
+  local response, err
+  if fetch then
+    response, err = fetch(client, url)
+  else
+    response, err = client:get(url)
+  end
   if not response then
     return err or NO_REASON
+  elseif wrong_with then
+    err = wrong_with(response)
+    if err then
+      return err
+    end
   end
   local body, length
   if read then

@@ -18,7 +18,7 @@ static void usage(const char *program) {
           "       %s --url URL --inflight M [--numbered]\n"
           "options: --insecure --http2 --length BYTES --shards N --bare\n"
           "         --buffer BYTES --host-connections N --stream --save FILE\n"
-          "         --ca FILE --fresh\n",
+          "         --ca FILE --fresh --kind NAME\n",
           program, program, program);
   exit(2);
 }
@@ -47,6 +47,7 @@ static const struct option names[] = {
     {"host-connections", required_argument, NULL, 'h'},
     {"save", required_argument, NULL, 'f'},
     {"ca", required_argument, NULL, 'A'},
+    {"kind", required_argument, NULL, 'K'},
     {"insecure", no_argument, NULL, 'k'},
     {"fresh", no_argument, NULL, 'F'},
     {"http2", no_argument, NULL, '2'},
@@ -69,6 +70,7 @@ static void option_take(struct options *options, int name, const char *program) 
     case 'b': options->buffer = number_read(optarg, 1024, program); break;
     case 'h': options->host_connections = number_read(optarg, 1, program); break;
     case 'A': options->ca = optarg; break;
+    case 'K': options->kind = kind_find(optarg); break;
     case 'F': options->fresh = true; break;
     case 'k': options->insecure = true; break;
     case '2': options->http2 = true; break;
@@ -79,10 +81,19 @@ static void option_take(struct options *options, int name, const char *program) 
   }
 }
 
+/* Lives as long as the process. */
+static const char *url_with(const char *url, const char *suffix) {
+  static char text[1024];
+  int length = snprintf(text, sizeof(text), "%s%s", url, suffix);
+
+  require(length < (int)sizeof(text), "making a URL: too long");
+  return text;
+}
+
 void options_read(struct options *options, int argc, char **argv) {
   int name;
 
-  *options = (struct options){.length = -1};
+  *options = (struct options){.length = -1, .kind = kind_find("plain")};
   while ((name = getopt_long(argc, argv, "", names, NULL)) != -1)
     option_take(options, name, *argv);
 
@@ -90,9 +101,13 @@ void options_read(struct options *options, int argc, char **argv) {
       options->connections && (options->seconds > 0) != (options->requests > 0);
   bool at_once = options->inflight && !options->connections &&
                  !options->requests && options->seconds == 0;
-  if (optind != argc || !options->url || closed_loop == at_once) usage(*argv);
+  if (optind != argc || !options->url || closed_loop == at_once ||
+      !options->kind)
+    usage(*argv);
   if (options->numbered && !at_once) usage(*argv);
   if (options->samples && !options->requests) usage(*argv);
+  if (options->kind->suffix)
+    options->url = url_with(options->url, options->kind->suffix);
   /* One file: two requests at once would write into each other. */
   if (options->save && (options->connections != 1 || !options->requests))
     usage(*argv);

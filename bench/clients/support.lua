@@ -21,7 +21,7 @@ local function usage(client, message)
     "       ", client, " --url URL --connections C --requests N [--samples K]\n",
     "       ", client, " --url URL --inflight M [--numbered]\n",
     "options: --insecure --http2 --length BYTES --buffer BYTES --stream --save FILE --bare\n",
-    "         --loop NAME\n")
+    "         --loop NAME --kind NAME\n")
   os.exit(2)
 end
 
@@ -43,7 +43,7 @@ function support.options(arguments, client, ...)
       if NUMBERS[name] then
         value = tonumber(value)
       elseif name ~= "url" and name ~= "save" and name ~= "loop"
-        and name ~= "ca" then
+        and name ~= "ca" and name ~= "kind" then
         usage(client, "unknown option: " .. arguments[i - 1])
       end
       options[name] = value or usage(client, "no usable value for --" .. name)
@@ -51,12 +51,13 @@ function support.options(arguments, client, ...)
     i = i + 1
   end
   for _, name in ipairs {
-    "stream", "save", "numbered", "inflight", "http2", "loop", "ca", "fresh",
+    "stream", "save", "numbered", "inflight", "http2", "loop", "ca", "fresh", "kind",
   } do
     if options[name] and not can[name] then
       usage(client, "it cannot do --" .. name)
     end
   end
+  options.kind = options.kind or "plain"
   if not options.url then
     usage(client, "no --url")
   elseif options.inflight and (options.connections or options.seconds or options.requests) then

@@ -6,7 +6,7 @@ import subprocess
 
 from .common import BENCH, ROOT, Failure, cc_build, environment, lua_command, run_quiet
 
-C_COMMON = ["clients/options.c", "clients/load.c", "clients/tally.c"]
+C_COMMON = ["clients/options.c", "clients/kinds.c", "clients/load.c", "clients/tally.c"]
 # What a case may need of a client.
 ALL = {"h1", "tls", "h2", "stream", "save", "inflight", "numbered", "samples", "fresh"}
 

@@ -16,9 +16,9 @@ DELAY_MS = 100
 FEW, MANY = 500, 1500
 
 
-def arguments(url, connections, requests, bare=False):
+def arguments(url, connections, requests, kind, bare):
     line = ["--url", url, "--length", str(BODY), "--connections", str(connections),
-            "--requests", str(requests)]
+            "--requests", str(requests), "--kind", kind]
     return line + ["--bare"] if bare else line
 
 
@@ -37,11 +37,12 @@ def run_counted(command):
     return done.stderr
 
 
-def syscalls(command, url, connections, few=FEW, many=MANY, bare=False):
+def syscalls(command, url, connections, few=FEW, many=MANY, kind="plain",
+             bare=False):
     """System calls per request, counted by the kernel."""
     def total(requests):
         text = run_counted(["perf", "stat", "-x,", "-e", "raw_syscalls:sys_enter", *command,
-                            *arguments(url, connections, requests, bare)])
+                            *arguments(url, connections, requests, kind, bare)])
         count = perf_count(text)
         if count is None:
             raise Failure("perf counted nothing")
@@ -52,13 +53,14 @@ def syscalls(command, url, connections, few=FEW, many=MANY, bare=False):
     return (total(many) - total(few)) / (many - few)
 
 
-def instructions(command, url, connections=CONNECTIONS, few=FEW, many=MANY, bare=False):
+def instructions(command, url, connections=CONNECTIONS, few=FEW, many=MANY,
+                 kind="plain", bare=False):
     """User instructions per request, counted by callgrind."""
     def total(requests):
         with tempfile.TemporaryDirectory() as folder:
             text = run_counted(["valgrind", "--tool=callgrind",
                                 "--callgrind-out-file=" + os.path.join(folder, "out"),
-                                *command, *arguments(url, connections, requests, bare)])
+                                *command, *arguments(url, connections, requests, kind, bare)])
         found = re.search(r"Collected : (\d+)", text)
         if not found:
             raise Failure("callgrind said nothing")

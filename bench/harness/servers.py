@@ -66,6 +66,13 @@ http {{
     ssl_certificate {folder}/cert.pem;
     ssl_certificate_key {folder}/key.pem;
     root {folder}/www;
+    # What nginx writes by itself has five headers (four over HTTP/2); a static file
+    # cannot be posted to.
+    location /headers-5 {{ return 200 "{body}"; }}
+    location /headers-30 {{
+{headers}
+      return 200 "{body}";
+    }}
   }}
 }}
 """
@@ -100,7 +107,9 @@ http {{
         with open(config, "w", encoding="utf-8") as file:
             file.write(self.CONFIG.format(
                 folder=self.folder.path, user=user, plain=self.plain, tls=self.tls,
-                files=files, connections=files - 64))
+                files=files, connections=files - 64, body="x" * BODY,
+                headers="\n".join(f"      add_header X-Header-{i} 'value number {i}';"
+                                  for i in range(5, 30))))
         with open(os.path.join(self.folder.path, "nginx.out"), "wb") as output:
             self.process = subprocess.Popen(
                 pinned(self.core, [self.program, "-c", config, "-p", self.folder.path]),
@@ -132,14 +141,18 @@ def port_read(process, name):
     return int(words[1])
 
 
+def arguments_of(options):
+    return [word for name, value in options.items()
+            for word in (f"--{name.replace('_', '-')}", str(value))]
+
+
 class Slow:
     """server/slow.c, HTTP/1.1: answers late and knows its own peak."""
 
-    def __init__(self, core, delay_ms):
-        program = cc_build("slow", ["server/slow.c"], [])
-        self.process = subprocess.Popen(
-            pinned(core, [program, "--delay-ms", str(delay_ms), "--body", str(BODY),
-                          "--port", "0"]), stdout=subprocess.PIPE, text=True)
+    def __init__(self, core, delay_ms, **options):
+        command = [cc_build("slow", ["server/slow.c"], []), "--delay-ms", str(delay_ms),
+                   "--body", str(BODY), "--port", "0", *arguments_of(options)]
+        self.process = subprocess.Popen(pinned(core, command), stdout=subprocess.PIPE, text=True)
         self.base = f"http://127.0.0.1:{port_read(self.process, 'slow')}"
         # urllib would ask the proxy of the environment for this address.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -167,8 +180,7 @@ class H2Slow:
                           f"libssl-dev ({failure})") from failure
         cert, key = folder.certificate()
         command = [program, "--cert", cert, "--key", key, "--body", str(BODY)]
-        for name, value in options.items():
-            command += [f"--{name.replace('_', '-')}", str(value)]
+        command += arguments_of(options)
         self.process = subprocess.Popen(pinned(core, command), stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True)
         self.base = f"https://127.0.0.1:{port_read(self.process, 'h2slow')}"

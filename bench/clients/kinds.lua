@@ -1,0 +1,68 @@
+-- The kinds of requests, as a user of multisock writes them; clients/kinds.c has
+-- the same in C. What is not here is the same as `plain`.
+local kinds = {}
+
+--- By kind: what its client has beside what all have.
+kinds.client = {
+  ["client-timeout"] = {timeout = 120},
+  ["first-byte"] = {timeout = {first_byte = 120}},
+}
+
+local number = 0
+
+--- By kind: function(client, url), which fetches.
+kinds.fetch = {
+  distinct = function(client, url)
+    number = number + 1
+    return client:get(url .. "?n=" .. number)
+  end,
+  timeout = function(client, url)
+    return client:get(url, {timeout = 30})
+  end,
+  header = function(client, url)
+    return client:get(url, {headers = {["X-Request-Id"] = "abc"}})
+  end,
+  query = function(client, url)
+    return client:get(url, {query = {page = 2}})
+  end,
+  post = function(client, url)
+    return client:post(url, {body = "hello"})
+  end,
+  api = function(client, url)
+    return client:post(url, {
+      json = {name = "Ada", tags = {"a", "b"}, price = 9.5, active = true},
+      timeout = 30,
+      headers = {Authorization = "Bearer abc", ["X-Request-Id"] = "abc"},
+    })
+  end,
+}
+
+local function content_type(response)
+  return response.headers["content-type"] == nil and "the header is not there"
+end
+
+--- By kind: function(response): what is wrong with what it looks at, or false.
+kinds.look = {
+  ["look-5"] = content_type,
+  ["look-30"] = content_type,
+  ["status-text"] = function(response)
+    return response.status_text ~= "OK" and "the status has another text"
+  end,
+}
+
+local NAMES = {
+  "plain", "client-timeout", "first-byte", "distinct", "timeout", "header", "query", "post", "api",
+  "late", "answer-5", "look-5", "answer-30", "look-30", "status-text",
+}
+
+--- Whether there is a kind of that name.
+function kinds.known(name)
+  for _, one in ipairs(NAMES) do
+    if one == name then
+      return true
+    end
+  end
+  return false
+end
+
+return kinds
