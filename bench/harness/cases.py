@@ -5,11 +5,9 @@ import subprocess
 import time
 
 from .clients import can
-from .common import BODY, Failure, environment, files_needed, pinned
-from .kinds import KINDS, run_kind
+from .common import BODY, Failure, environment, files_needed, pinned, process_end
 from .measure import client_run, rounds_of, watch_idle
-from .running import base_arguments, with_folder, with_nginx
-from .servers import GIB, H2Slow, Slow
+from .servers import GIB, Folder, H2Slow, Nginx, Slow
 
 INFLIGHT_BASE = 1000
 
@@ -49,8 +47,35 @@ CASES = {
                 "connections": 100, "requests": 1000000, "needs": {"samples"},
                 "by_name_only": True},
 }
-CASES.update({f"kind-{name}": {"about": kind.about, "kind": "kinds", "request": name,
-                               "needs": {"kinds"}} for name, kind in KINDS.items()})
+
+
+def base_arguments(settings, case, url, length=BODY):
+    arguments = ["--url", url, "--length", str(length)]
+    if case.get("tls"):
+        arguments.append("--insecure")
+    if case.get("http2"):
+        arguments.append("--http2")
+    if settings.bare:
+        arguments.append("--bare")
+    return arguments
+
+
+def with_folder(run):
+    folder = Folder()
+    try:
+        return run(folder)
+    finally:
+        folder.close()
+
+
+def with_nginx(settings, run):
+    def inside(folder):
+        nginx = Nginx(folder, settings.server_core)
+        try:
+            return run(nginx)
+        finally:
+            nginx.close()
+    return with_folder(inside)
 
 
 def run_loop(name, case, commands, settings):
@@ -275,9 +300,8 @@ def run_million(name, case, commands, settings):
     return with_nginx(settings, inside)
 
 
-RUNS = {"loop": run_loop, "fresh": run_fresh, "body": run_body, "inflight": run_inflight,
-        "cold": run_cold, "held": run_held, "idle": run_idle, "parked": run_parked,
-        "million": run_million, "kinds": run_kind}
+RUNS = {"loop": run_loop, "fresh": run_fresh, "body": run_body, "inflight": run_inflight, "cold": run_cold,
+        "held": run_held, "idle": run_idle, "parked": run_parked, "million": run_million}
 
 
 def case_run(name, commands, settings):

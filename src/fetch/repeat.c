@@ -95,6 +95,11 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
     /* Another request within the transfer: libcurl counts these, see
        easy_worn. */
     easy->worn = true;
+    if (receiver->received > 0) {
+      /* HTTP_1_1_REQUIRED behind a part of the body: see receiver_on_header. */
+      receiver->restarted = true;
+      return CURL_PREREQFUNC_ABORT;
+    }
     if (receiver->heard) {         /* a round of authentication */
       receiver->repeated = false;
       receiver->tried_at = bytes_sent(easy);

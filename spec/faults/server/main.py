@@ -19,12 +19,12 @@ import hub
 from hub import HUB, ON_CONNECT
 
 # Each fills the registries.
-import said, acts, answers, acts2, tls, proxy  # noqa: E401
+import said, acts, answers, h2_floods, h2_frames, h2_streams, tls, proxy  # noqa: E401
 import http1
 import http2
 from wire import Gone, TlsWire, Wire
 
-assert said and acts and answers and acts2
+assert said and acts and answers and h2_floods and h2_frames and h2_streams
 
 
 class Listener:
