@@ -50,19 +50,4 @@ kinds.look = {
   end,
 }
 
-local NAMES = {
-  "plain", "client-timeout", "first-byte", "distinct", "timeout", "header", "query", "post", "api",
-  "late", "answer-5", "look-5", "answer-30", "look-30", "status-text",
-}
-
---- Whether there is a kind of that name.
-function kinds.known(name)
-  for _, one in ipairs(NAMES) do
-    if one == name then
-      return true
-    end
-  end
-  return false
-end
-
 return kinds

@@ -1,15 +1,17 @@
 -- What the two Lua-cURLv3 clients share: the handles, and what is done with a
 -- finished one. They differ in how they drive the multi.
 local curl = require "cURL"
-local support = dofile(arg[0]:match("^(.*/)") .. "support.lua")
+local folder = arg[0]:match("^(.*/)")
+local support, kinds = dofile(folder .. "support.lua"), dofile(folder .. "lcurl_kinds.lua")
 
 local load = {}
 
 --- @param name string @param now function, seconds
 function load.new(name, now)
-  local options = support.options(arg, name, "stream", "save", "inflight", "http2")
+  local options = support.options(arg, name, "stream", "save", "inflight", "http2", "kind")
   local tally = support.tally(name, options, now)
   local self = {options = options, tally = tally, running = 0, states = {}}
+  local kind = kinds.find(options.kind, options.url)
   self.multi = curl.multi()
   if options.inflight then
     tally.unstarted = options.inflight
@@ -36,8 +38,12 @@ function load.new(name, now)
 
   local function start(easy, state)
     state.parts, state.length, state.started = {}, 0, tally:start()
+    state.found = nil
     if options.save then
       state.file = assert(io.open(options.save, "wb"))
+    end
+    if kind.request then
+      kind.request(easy)
     end
     self.running = self.running + 1
     self.multi:add_handle(easy)
@@ -51,6 +57,8 @@ function load.new(name, now)
       return "the status is not 200"
     elseif length ~= tally:expect(length) then
       return "the body has the wrong length"
+    elseif kind.header and not kind.right(state.found) then
+      return "what is looked at is not there"
     end
   end
 
@@ -60,12 +68,18 @@ function load.new(name, now)
         local state = {}
         local easy = curl.easy {
           url = options.url, nosignal = true, writefunction = reader(state),
-          accept_encoding = "", useragent = "lua-curl-bench",
+          accept_encoding = "gzip, br, zstd", useragent = "lua-curl/0.3.13",
           http_version = options.http2 and curl.HTTP_VERSION_2TLS or curl.HTTP_VERSION_1_1,
           ssl_verifypeer = not options.insecure, ssl_verifyhost = options.insecure and 0 or 2,
         }
         if options.http2 then
           easy:setopt(curl.OPT_PIPEWAIT, true)
+        end
+        if kind.handle then
+          kind.handle(easy)
+        end
+        if kind.header then
+          easy:setopt_headerfunction(kind.header(state))
         end
         self.states[easy] = state
         start(easy, state)

@@ -26,11 +26,6 @@ if options.loop then
   use_loop(options.loop)
 end
 
-if not kinds.known(options.kind) then
-  io.stderr:write("multisock: no kind of request has this name: ", options.kind, "\n")
-  os.exit(2)
-end
-
 local tally = support.tally("multisock", options, ms.now)
 
 local version = options.http2 and "2" or "1.1"

@@ -14,6 +14,12 @@ local NUMBERS = {
 local FLAGS = {
   fresh = true, insecure = true, http2 = true, bare = true, stream = true, numbered = true,
 }
+-- Those of kinds.c; kinds.lua and lcurl_kinds.lua say what is not plain about them.
+local KINDS = {
+  plain = true, ["client-timeout"] = true, ["first-byte"] = true, distinct = true, timeout = true,
+  header = true, query = true, post = true, api = true, late = true, ["answer-5"] = true,
+  ["look-5"] = true, ["answer-30"] = true, ["look-30"] = true, ["status-text"] = true,
+}
 
 local function usage(client, message)
   io.stderr:write(client, ": ", message, "\n",
@@ -58,6 +64,9 @@ function support.options(arguments, client, ...)
     end
   end
   options.kind = options.kind or "plain"
+  if not KINDS[options.kind] then
+    usage(client, "no kind of request has this name: " .. options.kind)
+  end
   if not options.url then
     usage(client, "no --url")
   elseif options.inflight and (options.connections or options.seconds or options.requests) then

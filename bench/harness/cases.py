@@ -5,9 +5,11 @@ import subprocess
 import time
 
 from .clients import can
-from .common import BODY, Failure, environment, files_needed, pinned, process_end
+from .common import BODY, Failure, environment, files_needed, pinned
+from .kinds import KINDS, run_kind
 from .measure import client_run, rounds_of, watch_idle
-from .servers import GIB, Folder, H2Slow, Nginx, Slow
+from .running import base_arguments, with_folder, with_nginx
+from .servers import GIB, H2Slow, Slow
 
 INFLIGHT_BASE = 1000
 
@@ -47,35 +49,8 @@ CASES = {
                 "connections": 100, "requests": 1000000, "needs": {"samples"},
                 "by_name_only": True},
 }
-
-
-def base_arguments(settings, case, url, length=BODY):
-    arguments = ["--url", url, "--length", str(length)]
-    if case.get("tls"):
-        arguments.append("--insecure")
-    if case.get("http2"):
-        arguments.append("--http2")
-    if settings.bare:
-        arguments.append("--bare")
-    return arguments
-
-
-def with_folder(run):
-    folder = Folder()
-    try:
-        return run(folder)
-    finally:
-        folder.close()
-
-
-def with_nginx(settings, run):
-    def inside(folder):
-        nginx = Nginx(folder, settings.server_core)
-        try:
-            return run(nginx)
-        finally:
-            nginx.close()
-    return with_folder(inside)
+CASES.update({f"kind-{name}": {"about": kind.about, "kind": "kinds", "request": name,
+                               "needs": {"kinds"}} for name, kind in KINDS.items()})
 
 
 def run_loop(name, case, commands, settings):
@@ -300,8 +275,9 @@ def run_million(name, case, commands, settings):
     return with_nginx(settings, inside)
 
 
-RUNS = {"loop": run_loop, "fresh": run_fresh, "body": run_body, "inflight": run_inflight, "cold": run_cold,
-        "held": run_held, "idle": run_idle, "parked": run_parked, "million": run_million}
+RUNS = {"loop": run_loop, "fresh": run_fresh, "body": run_body, "inflight": run_inflight,
+        "cold": run_cold, "held": run_held, "idle": run_idle, "parked": run_parked,
+        "million": run_million, "kinds": run_kind}
 
 
 def case_run(name, commands, settings):

@@ -8,7 +8,7 @@ from .common import BENCH, ROOT, Failure, cc_build, environment, lua_command, ru
 
 C_COMMON = ["clients/options.c", "clients/kinds.c", "clients/load.c", "clients/tally.c"]
 # What a case may need of a client.
-ALL = {"h1", "tls", "h2", "stream", "save", "inflight", "numbered", "samples", "fresh"}
+ALL = {"h1", "tls", "h2", "stream", "save", "inflight", "numbered", "samples", "fresh", "kinds"}
 
 DEBIAN = "apt-get install --no-install-recommends "
 
@@ -57,6 +57,19 @@ def lua_peer(name, *modules):
             try_out([*lua, "-e", f"require '{module}'"])
         return [*lua, script(name)]
     return build
+
+
+def lcurl_peer(name, *modules):
+    """Lua-cURLv3, and not what multisock has in its place: that one is loaded
+    where LUA_PATH names this tree's lcurl/, or its rock is installed."""
+    build = lua_peer(name, "cURL", *modules)
+
+    def build_original():
+        command = build()
+        try_out([*lua_command(), "-e", "require 'cURL' if package.loaded['multisock.core'] then "
+                 "error('Error: the module cURL is that of multisock: LUA_PATH', 0) end"])
+        return command
+    return build_original
 
 
 # Debian has some pure Lua modules only in the folders of older versions; they
@@ -109,11 +122,11 @@ CLIENTS = {
     "book": ("C, as curl's documented libuv example does it", build_book, ALL, ""),
     "best": ("C, every trick", build_best, ALL, ""),
     "multisock": ("Lua", build_multisock, ALL | {"parked"}, ""),
-    "lcurl": ("Lua-cURLv3, its perform and wait", lua_peer("lcurl.lua", "cURL"),
-              {"h1", "tls", "h2", "inflight", "stream", "save"},
+    "lcurl": ("Lua-cURLv3, its perform and wait", lcurl_peer("lcurl.lua"),
+              {"h1", "tls", "h2", "inflight", "stream", "save", "kinds"},
               "luarocks --lua-version 5.4 install lua-curl"),
-    "lcurl-luv": ("Lua-cURLv3 on luv", lua_peer("lcurl_luv.lua", "cURL", "luv"),
-                  {"h1", "tls", "h2", "inflight", "stream", "save"},
+    "lcurl-luv": ("Lua-cURLv3 on luv", lcurl_peer("lcurl_luv.lua", "luv"),
+                  {"h1", "tls", "h2", "inflight", "stream", "save", "kinds"},
                   "luarocks --lua-version 5.4 install lua-curl; " + DEBIAN + "lua-luv"),
     "lua-http": ("lua-http on cqueues, connections kept", older_peer("lua_http.lua", "http.client"),
                  {"h1", "tls", "h2", "inflight"}, DEBIAN + "lua-http"),
@@ -133,6 +146,7 @@ CLIENTS = {
              {"h1", "tls", "h2", "stream", "save"}, DEBIAN + "curl"),
 }
 OWN = ("book", "best", "multisock")
+KINDLY = tuple(name for name in CLIENTS if "kinds" in CLIENTS[name][2])
 PEERS = tuple(name for name in CLIENTS if name not in OWN)
 
 

@@ -1,52 +1,99 @@
-"""The kinds of requests, and the server that each is asked of."""
+"""The kinds of requests, the server that each is asked of, and their case."""
 
+from typing import NamedTuple
+
+from .common import BODY
+from .measure import client_run, rounds_of
+from .running import base_arguments, with_nginx
 from .servers import Slow
 
 LATE_MS = 2
 
-# Name: what it is, what it needs of server/slow.c, and of nginx.
+
+class Kind(NamedTuple):
+    about: str
+    path: str = "slow/"     # of nginx; below slow/ it asks server/slow.c, which
+                            # alone answers late, and reads what is posted
+    slow: dict = {}         # options of that
+
+
 KINDS = {
-    "plain": ("`client:get(url)`", {}, "1k"),
-    "client-timeout": ("a client with `timeout = 120`", {}, "1k"),
-    "first-byte": ("a client with `timeout = {first_byte = 120}`", {}, "1k"),
-    "distinct": ("another URL each time: `url .. \"?n=\" .. i`", {}, "1k"),
-    "timeout": ("`client:get(url, {timeout = 30})`", {}, "1k"),
-    "header": ("`{headers = {[\"X-Request-Id\"] = \"abc\"}}`", {}, "1k"),
-    "query": ("`{query = {page = 2}}`", {}, "1k"),
-    "post": ("`client:post(url, {body = \"hello\"})`", {}, "headers-5"),
-    "api": ("API call: POST with `json`, `timeout = 30`, two headers", {}, "headers-5"),
-    "late": (f"a body that comes {LATE_MS} ms after its headers", {"late_ms": LATE_MS}, None),
-    "answer-5": ("plain, an answer with 5 headers", {"headers": 5}, "headers-5"),
-    "look-5": ("the same, and `response.headers[\"content-type\"]`", {"headers": 5}, "headers-5"),
-    "answer-30": ("plain, an answer with 30 headers", {"headers": 30}, "headers-30"),
-    "look-30": ("the same, and `response.headers[\"content-type\"]`", {"headers": 30},
-                "headers-30"),
-    "status-text": ("plain, and `response.status_text`", {}, "1k"),
+    "plain": Kind("`client:get(url)`", "1k"),
+    "client-timeout": Kind("a client with `timeout = 120`", "1k"),
+    "first-byte": Kind("a client with `timeout = {first_byte = 120}`", "1k"),
+    "distinct": Kind("another URL each time: `url .. \"?n=\" .. i`", "1k"),
+    "timeout": Kind("`client:get(url, {timeout = 30})`", "1k"),
+    "header": Kind("`{headers = {[\"X-Request-Id\"] = \"abc\"}}`", "1k"),
+    "query": Kind("`{query = {page = 2}}`", "1k"),
+    "post": Kind("`client:post(url, {body = \"hello\"})`"),
+    "api": Kind("API call: POST with `json`, `timeout = 30`, two headers"),
+    "late": Kind(f"a body that comes {LATE_MS} ms after its headers",
+                 slow={"late_ms": LATE_MS}),
+    "answer-5": Kind("plain, an answer with 5 headers", "headers-5", {"headers": 5}),
+    "look-5": Kind("the same, and `response.headers[\"content-type\"]`", "headers-5",
+                   {"headers": 5}),
+    "answer-30": Kind("plain, an answer with 30 headers", "headers-30", {"headers": 30}),
+    "look-30": Kind("the same, and `response.headers[\"content-type\"]`", "headers-30",
+                    {"headers": 30}),
+    "status-text": Kind("plain, and `response.status_text`", "1k"),
 }
+# `all` is each of them.
+NAMES = [*KINDS, "all"]
 
 
-def about(kind):
-    return KINDS[kind][0]
+def named(names):
+    return list(KINDS) if "all" in names else names
 
 
-class Late:
-    """Answers after a delay, as each kind needs it: one server for each need."""
+class Slows:
+    """server/slow.c with a delay: one server for each kind of answer."""
 
     def __init__(self, core, delay_ms):
         self.core, self.delay_ms, self.servers = core, delay_ms, {}
 
-    def url(self, kind):
-        needs = tuple(KINDS[kind][1].items())
+    def server(self, kind):
+        needs = tuple(KINDS[kind].slow.items())
         if needs not in self.servers:
             self.servers[needs] = Slow(self.core, self.delay_ms, **dict(needs))
-        return self.servers[needs].base + "/"
+        return self.servers[needs]
+
+    def url(self, kind):
+        return self.server(kind).base + "/"
 
     def close(self):
         for server in self.servers.values():
             server.close()
 
 
-def fast_url(kind, nginx, late, tls=False):
-    """Where it is answered as fast as can be: by nginx, but for late bodies."""
-    path = KINDS[kind][2]
-    return nginx.url(tls, path) if path else late.url(kind)
+def proxied(kind):
+    return KINDS[kind].path == "slow/"
+
+
+def prompt_url(kind, nginx, prompt, tls=False):
+    """Where it is answered as fast as can be; `prompt` is Slows without delay."""
+    if proxied(kind) and not tls:
+        return prompt.url(kind)
+    return nginx.url(tls, KINDS[kind].path)
+
+
+OVER = {"http": {}, "tls": {"tls": True}, "http2": {"tls": True, "http2": True}}
+
+
+def run_kind(name, case, commands, settings):
+    """The closed loop of one kind of request."""
+    prompt = Slows(settings.server_core, 0)
+    kind = case["request"]
+    over = OVER[settings.over]
+
+    def inside(nginx):
+        url = prompt_url(kind, nginx, prompt, bool(over))
+        arguments = base_arguments(settings, over, url, BODY) + [
+            "--kind", kind, "--connections", str(settings.connections),
+            "--seconds", str(settings.seconds)]
+        return rounds_of(commands, settings.rounds, name, lambda _, command: client_run(
+            command, arguments, settings.client_core, settings.seconds + 60))
+    try:
+        return with_nginx(settings, inside,
+                          proxied=prompt.server(kind) if proxied(kind) else None)
+    finally:
+        prompt.close()

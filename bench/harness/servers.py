@@ -60,24 +60,37 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
+{upstream}
   server {{
     listen 127.0.0.1:{plain} backlog=4096;
     listen 127.0.0.1:{tls} ssl http2 backlog=4096;
     ssl_certificate {folder}/cert.pem;
     ssl_certificate_key {folder}/key.pem;
     root {folder}/www;
-    # What nginx writes by itself has five headers (four over HTTP/2); a static file
-    # cannot be posted to.
+    # What nginx writes by itself has five headers, four over HTTP/2.
     location /headers-5 {{ return 200 "{body}"; }}
     location /headers-30 {{
 {headers}
       return 200 "{body}";
     }}
+{proxied}
   }}
 }}
 """
 
-    def __init__(self, folder, core):
+    PROXIED = """
+    location /slow/ {{
+      proxy_pass http://slow;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_buffering off;
+    }}
+"""
+    UPSTREAM = "  upstream slow {{ server {address}; keepalive 500; }}"
+
+    def __init__(self, folder, core, proxied=None):
+        """`proxied`: a Slow that it asks for what is below /slow/."""
+        self.proxied = proxied
         # Where Debian puts it, which is not in every user's PATH.
         self.program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
         if not self.program:
@@ -108,6 +121,9 @@ http {{
             file.write(self.CONFIG.format(
                 folder=self.folder.path, user=user, plain=self.plain, tls=self.tls,
                 files=files, connections=files - 64, body="x" * BODY,
+                proxied=self.PROXIED.format() if self.proxied else "",
+                upstream=self.UPSTREAM.format(address=self.proxied.address)
+                if self.proxied else "",
                 headers="\n".join(f"      add_header X-Header-{i} 'value number {i}';"
                                   for i in range(5, 30))))
         with open(os.path.join(self.folder.path, "nginx.out"), "wb") as output:
@@ -153,7 +169,8 @@ class Slow:
         command = [cc_build("slow", ["server/slow.c"], []), "--delay-ms", str(delay_ms),
                    "--body", str(BODY), "--port", "0", *arguments_of(options)]
         self.process = subprocess.Popen(pinned(core, command), stdout=subprocess.PIPE, text=True)
-        self.base = f"http://127.0.0.1:{port_read(self.process, 'slow')}"
+        self.address = f"127.0.0.1:{port_read(self.process, 'slow')}"
+        self.base = "http://" + self.address
         # urllib would ask the proxy of the environment for this address.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -3,6 +3,8 @@
 import statistics
 
 from .cases import CASES, INFLIGHT_BASE
+from .clients import CLIENTS
+from .kinds import KINDS
 
 
 def median_of(records, key):
@@ -10,12 +12,13 @@ def median_of(records, key):
     return statistics.median(values) if values else None
 
 
-def ratio_to_book(all_records, client, key):
+def ratio_to(yardstick, all_records, client, key):
     """The median of the ratios of each round: both clients ran within it."""
-    book = {record["round"]: record for record in all_records.get("book", [])
-            if record.get(key)}
-    ratios = [record[key] / book[record["round"]][key] for record in all_records[client]
-              if record["round"] in book and record.get(key) is not None]
+    other = {record["round"]: record for record in all_records.get(yardstick, [])
+             if record.get(key)}
+    ratios = [record[key] / other[record["round"]][key]
+              for record in all_records.get(client, [])
+              if record["round"] in other and record.get(key) is not None]
     return statistics.median(ratios) if ratios else None
 
 
@@ -45,7 +48,7 @@ class Column:
         if self.spread:
             cells.append(span(own, self.key, self.form))
         if self.book:
-            cells.append(shown(ratio_to_book(records, client, self.key)))
+            cells.append(shown(ratio_to("book", records, client, self.key)))
         return cells
 
 
@@ -154,12 +157,35 @@ def table_million(results):
                      "ratio"], rows)
 
 
+def table_kinds(results):
+    """A row for each kind; what failed is said below."""
+    names = [name for name in CLIENTS if any(name in records for records in results.values())]
+    rows, reasons = [], []
+    for name, records in results.items():
+        row = [KINDS[CASES[name]["request"]].about]
+        for client in names:
+            reason = trouble(records.get(client, []))
+            if reason:
+                reasons.append(f"- {name}, {client}: {reason}\n")
+            row.append(shown(None if reason else median_of(records.get(client, []),
+                                                           "cpu_us_per_request"), "{:.1f}"))
+        for yardstick, key in KIND_RATIOS:
+            row.append(shown(ratio_to(yardstick, records, "multisock", key)))
+        rows.append(row)
+    return table_of(["kind of request: CPU us", *names, "multisock / book", "/ best", "/ lcurl",
+                     "rate / book"], rows) + "".join(["\n", *reasons] if reasons else [])
+
+
+KIND_RATIOS = (("book", "cpu_us_per_request"), ("best", "cpu_us_per_request"),
+               ("lcurl", "cpu_us_per_request"), ("book", "rate"))
+
+
 def tables(all_results):
     """All tables as one text."""
     kinds = {}
     for name, records in all_results.items():
         if records:
             kinds.setdefault(CASES[name]["kind"], {})[name] = records
-    special = {"parked": table_parked, "million": table_million}
+    special = {"parked": table_parked, "million": table_million, "kinds": table_kinds}
     return "\n".join(special[kind](results) if kind in special else table_usual(kind, results)
                      for kind, results in kinds.items())
