@@ -239,6 +239,36 @@ describe("an HTTP/2 body that is cut off", function()
   end))
 end)
 
+describe("a server that speaks HTTP/2 alone", function()
+  local dir, server
+
+  setup(function()
+    dir = servers.certificate_dir()
+    server = servers.start("s_server", servers.make_dir(), {
+      servers.program("openssl", "openssl"), "s_server", "-accept", "127.0.0.1:0", "-alpn", "h2",
+      "-cert", dir .. "/server.crt", "-key", dir .. "/server.key", "-www",
+    }, "stdout")
+  end)
+  teardown(servers.stop_all)
+
+  -- s_server agrees on HTTP/2, and then does not speak it: so the error is no
+  -- longer one of TLS.
+  it("is asked in that, without being told", helper.task(function()
+    local port = servers.read_file(server.dir .. "/stdout"):match("ACCEPT [^\n]-(%d+)\n")
+    local client = ms.client({ tls = { ca = dir .. "/ca.crt" }, timeout = 0.5 })
+    for _ = 1, 2 do
+      local response, err = client:get("https://localhost:" .. port .. "/")
+      assert.is_nil(response)
+      assert.not_equal("tls", err.kind, tostring(err))
+    end
+    local response, err = client:get("https://localhost:" .. port .. "/", { http_version = "1.1" })
+    assert.is_nil(response)
+    assert.equal("tls", err.kind, tostring(err))
+    client:close()
+    helper.check_leaks()
+  end))
+end)
+
 describe("ms.version().warnings", function()
   it("are lines for people, one for each danger", function()
     local warnings = ms.version().warnings

@@ -117,6 +117,22 @@ local function keep_apart(client, host)
   end
 end
 
+-- Nobody else can be asked: a server that speaks HTTP/2 alone is asked in that,
+-- although libcurl before 8.1 may take a cut body for a whole one. All versions of
+-- libcurl have no code for this, only OpenSSL's and GnuTLS's words for the alert.
+local function speaks_http2_alone(request, err)
+  return request.settings.http_version == nil and errors.is(err, "tls")
+    and request.target.scheme == "https"
+    and err.message:lower():find("no application protocol", 1, true) ~= nil
+    and settings.http1(request.settings, "https") == "1.1"
+end
+
+local function ask_http2(request)
+  request.settings = setmetatable({ http_version = "2" }, { __index = request.settings })
+  request.is_plain = false
+  return transfer.perform(request)
+end
+
 -- The server does not want to be asked whether it wants the body (417): it gets it
 -- unasked, where that can be read again.
 -- @return response; or nil, err; or nothing
@@ -246,6 +262,9 @@ local function finish_start(self, status, err)
       keep_apart(self.client, self.host)
     elseif self.repeat_due then
       return start_once_more(self, err)
+    elseif speaks_http2_alone(self.request, err) then
+      self.host.http2_alone = true
+      return ask_http2(self.request)
     end
     return nil, err
   end
@@ -431,6 +450,9 @@ function transfer.perform(request)
   end
   local who = waiter()              -- raises where nobody can wait
   local host, started = find_host(request), now()
+  if host.http2_alone then
+    return ask_http2(request)
+  end
   local total = request.settings.timeout.total
   if total and request.deadline == nil then
     request.deadline = started + total

@@ -30,8 +30,9 @@
   X(h2_truncates, QUIRK_BEFORE(0x080100), NULL, \
     "an HTTP/2 body without Content-Length that a broken connection or a " \
     "reset cuts off looks complete", \
-    "requests are sent in HTTP/1.1 unless http_version is \"2\": then ask " \
-    "only servers for bodies whose end can be told by what is in them") \
+    "requests are sent in HTTP/1.1 unless http_version is \"2\", or the server " \
+    "speaks nothing else: then ask only for bodies whose end can be told by " \
+    "what is in them") \
   X(h2_reset_is_end, QUIRK_ALL, NULL, \
     "an HTTP/2 body without Content-Length that the server ends by a reset " \
     "with NO_ERROR looks complete", \
