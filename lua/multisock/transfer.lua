@@ -450,7 +450,7 @@ function transfer.perform(request)
   end
   local who = waiter()              -- raises where nobody can wait
   local host, started = find_host(request), now()
-  if host.http2_alone then
+  if host.http2_alone and request.settings.http_version == nil then
     return ask_http2(request)
   end
   local total = request.settings.timeout.total
