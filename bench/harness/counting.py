@@ -1,8 +1,8 @@
 """What does not depend on how busy the machine is: system calls and user
 instructions per request, from the difference of two runs."""
 
+import collections
 import os
-import re
 import subprocess
 import tempfile
 
@@ -56,14 +56,42 @@ def syscalls(command, url, connections, few=FEW, many=MANY, kind="plain",
 def instructions(command, url, connections=CONNECTIONS, few=FEW, many=MANY,
                  kind="plain", bare=False):
     """User instructions per request, counted by callgrind."""
+    return sum(shares(command, url, connections, few, many, kind, bare).values())
+
+
+def shares(command, url, connections=CONNECTIONS, few=FEW, many=MANY, kind="plain", bare=False):
+    """The same for each library."""
     def total(requests):
         with tempfile.TemporaryDirectory() as folder:
-            text = run_counted(["valgrind", "--tool=callgrind",
-                                "--callgrind-out-file=" + os.path.join(folder, "out"),
-                                *command, *arguments(url, connections, requests, kind, bare)])
-        found = re.search(r"Collected : (\d+)", text)
-        if not found:
-            raise Failure("callgrind said nothing")
-        return int(found.group(1))
+            out = os.path.join(folder, "out")
+            run_counted(["valgrind", "--tool=callgrind", "--callgrind-out-file=" + out,
+                         *command, *arguments(url, connections, requests, kind, bare)])
+            with open(out, encoding="utf-8", errors="replace") as file:
+                return libraries(file)
     run_quiet(["valgrind", "--version"])
-    return (total(many) - total(few)) / (many - few)
+    before, after = total(few), total(many)
+    return {name: (count - before[name]) / (many - few) for name, count in after.items()}
+
+
+def libraries(lines):
+    """The instructions of each object file, from what callgrind wrote: the cost of
+    a call, which is in the line behind it, is the callee's."""
+    counts, names = collections.Counter(), {}
+    current, called = None, False
+    for line in lines:
+        if line.startswith(("ob=", "cob=")):
+            number, _, name = line.partition("=")[2].strip().partition(" ")
+            name = names.setdefault(number, os.path.basename(name))
+            if line.startswith("ob="):
+                current = name
+        elif line.startswith("calls="):
+            called = True
+        elif line.startswith("totals: ") and sum(counts.values()) != int(line.split()[1]):
+            raise Failure("what callgrind wrote was misread")
+        elif line[0] in "0123456789+-*":
+            if not called:
+                counts[current] += int(line.split()[1])
+            called = False
+    if not counts:
+        raise Failure("callgrind said nothing")
+    return counts
