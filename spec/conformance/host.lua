@@ -252,6 +252,14 @@ describe("a host that runs " .. os.getenv("MULTISOCK_LOOP"), function()
       [[client:get(half, { timeout = { idle = 0.3 } }):text()]],
     ["a body that is too large"] = [[client:get(slow, { max_body = 2 }):text()]],
     ["a request long before its time"] = [[client:get(url, { timeout = 1000 }):text()]],
+    ["an answer that is not read"] = [[
+      local response = client:get(url)
+      wait(0.05)
+      assert(response.status == 200)]],
+    ["an upload whose answer is not read"] = [[
+      local response = client:put(upload, { body = ("x"):rep(1000000) })
+      wait(0.05)
+      assert(response.ok)]],
     ["ms.with_timeout that ran out"] = [[ms.with_timeout(0.3, client.get, client, stall)]],
     ["ms.with_timeout long before its time"] = [[ms.with_timeout(1000, ms.sleep, 0.01)]],
     ["a callback that raises"] =
@@ -297,7 +305,7 @@ describe("a host that runs " .. os.getenv("MULTISOCK_LOOP"), function()
   -- In a coroutine of the host's own, which waits by its means, or in a task.
   local LAST_SCRIPT = [[
     local ms = require("multisock")
-    local url, stall, slow, half, name = ...
+    local url, stall, slow, half, upload, name = ...
     ms.use_loop(name)
     local host = require("spec.support.hosts")[name]()
     local client = ms.client()
@@ -318,7 +326,7 @@ describe("a host that runs " .. os.getenv("MULTISOCK_LOOP"), function()
         local started = ms.now()
         local output, status = support.child(LAST_SCRIPT:format(code), nginx.url("/1k"),
           hostile.url("/stall"), hostile.url("/trickle?bytes=100000"), hostile.url("/stall-body"),
-          name)
+          nginx.url("/upload/last"), name)
         assert.equal("ended\n", output)
         assert.equal(0, status)
         assert.is_true(ms.now() - started < helper.seconds(20))

@@ -127,6 +127,7 @@ static bool needs_files(CURLcode result)
 
 static void end(Multi *multi, Easy *easy, CURLcode result)
 {
+  deadline_remove(&easy->first_byte);
   easy->finished = true;
   easy->lacking = needs_files(result) ? process_lacks_files() : 0;
   if (easy->lacking != 0 && multi->driven.driver != NULL)
