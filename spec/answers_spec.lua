@@ -60,6 +60,21 @@ describe("an answer", function()
     end
   end))
 
+  -- libcurl copies a header for each line that continues it.
+  it("may continue a header on so many lines, and no more", helper.task(function()
+    local function folded(count)
+      return client:get(raw("HTTP/1.1 200 OK\r\nX: a\r\n" .. (" b\r\n"):rep(count)
+        .. "Content-Length: 2\r\n\r\nok"))
+    end
+    local response = ms.assert(folded(1000))
+    assert.equal("ok", response:text())
+    assert.equal(2 * 1000 + 1, #response.headers["x"])
+    local err
+    response, err = folded(1001)
+    assert.is_nil(response)
+    assert.equal("too_large", err.kind)
+  end))
+
   it("without a status is no HTTP", helper.task(function()
     for _, line in ipairs({
       "http/1.1 500 Err", "Http/1.1 500 Err", "hTTP/1.1 302 Found", "HTTP/1.1", "HTTP/1.1 ",

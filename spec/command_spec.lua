@@ -720,6 +720,10 @@ describe("the command", function()
       for _, case in ipairs({
         { {}, "usage: multisock get" }, { { "fetch" }, "multisock: unknown command 'fetch'" },
         { { "-x" }, "multisock: unknown option '-x'" },
+        { { "got" }, "multisock: unknown command 'got', did you mean 'get'?" },
+        { { "--verson" }, "multisock: unknown option '--verson', did you mean '--version'?" },
+        { { "get", "--jsno", "http://h/" },
+          "multisock get: unknown option '--jsno', did you mean '--json'?" },
         { { "help", "x" }, "multisock help: unknown command 'x'" },
         { { "version", "x" }, "multisock version: unexpected argument 'x'" },
       }) do

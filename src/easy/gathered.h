@@ -40,6 +40,7 @@ typedef struct Receiver {
   size_t max_headers;
   Framing framing;         /* what its answer says of its length */
   size_t head_bytes;       /* of all header blocks so far */
+  int folds;               /* lines that continue others, likewise */
   size_t kept;
   unsigned serial;         /* counts its transfers: a guard is for one */
   uint64_t active_ms;      /* uv_hrtime's clock at the last sign of life */

@@ -173,11 +173,18 @@ static int status_without_line(const Easy *easy)
 }
 
 /* All blocks together are bounded: a server may send interim ones for ever. */
+/* libcurl copies a header again for each line that continues it: a block full of
+   short ones would stop the loop. */
+#define MOST_FOLDS 1000
+
 static size_t append(Easy *easy, Buffer *block, const char *line, size_t size)
 {
   Receiver *receiver = easy->receiver;
   receiver->head_bytes += size;
-  if (receiver->head_bytes > receiver->max_headers) {
+  if (line[0] == ' ' || line[0] == '\t')
+    receiver->folds++;
+  if (receiver->head_bytes > receiver->max_headers ||
+      receiver->folds > MOST_FOLDS) {
     receiver->excess = "headers";
     return size + 1;
   }

@@ -1,4 +1,7 @@
 -- Splits the words of a command line into options and operands.
+local suggest = require("multisock.suggest")
+local text = require("multisock.command.text")
+
 local arguments = {}
 
 local function store(options, option, value)
@@ -41,7 +44,7 @@ function arguments.parse(known, words, first)
       left[#left + 1] = (short.value and "" or "-") .. word:sub(3)
       left[#left + 1] = word:sub(1, 2)
     else
-      return nil, ("unknown option '%s'"):format(word)
+      return nil, ("unknown option '%s'%s"):format(text.clean(word), suggest.hint(word, known))
     end
   end
   return options, operands

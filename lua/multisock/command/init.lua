@@ -1,6 +1,8 @@
 -- The command `multisock`: which subcommand, help, exit status. bin/multisock
 -- calls main().
 local output = require("multisock.command.output")
+local suggest = require("multisock.suggest")
+local text = require("multisock.command.text")
 
 local command = {}
 
@@ -86,7 +88,8 @@ local function dispatch(argv)
     return get({ "get", (table.unpack or unpack)(argv) })
   end
   local kind = argv[1]:sub(1, 1) == "-" and "option" or "command"
-  return output.misuse("multisock", ("unknown %s '%s'"):format(kind, argv[1]))
+  return output.misuse("multisock", ("unknown %s '%s'%s"):format(kind, text.clean(argv[1]),
+    suggest.hint(argv[1], COMMANDS)))
 end
 
 --- Runs the command. @param argv list of arguments
