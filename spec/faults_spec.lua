@@ -15,7 +15,7 @@ describe("the fault matrix", function()
   teardown(function()
     server:stop()
   end)
-  after_each(helper.check_leaks)
+  -- Each cell looks for leaks by itself.
 
   for _, cell in ipairs(cells.sample()) do
     it(("holds: %s is %s"):format(cell.name, cell.expected), function()

@@ -47,7 +47,21 @@ local function iterate(got, fn)
   end
 end
 
+-- What chunks does, for a Lua that cannot wait in an iterator.
+local function pieces(got, cell)
+  local add, enough = tally(got), cell.row.enough or math.huge
+  repeat
+    local piece, err = got.response:read()
+    got.err = err
+    add(piece or "")
+    got.stopped = got.size >= enough
+  until piece == nil or got.stopped
+end
+
 local function chunks(got, cell)
+  if not compat.yields_in_pcall then
+    return pieces(got, cell)
+  end
   local add, enough = tally(got), cell.row.enough or math.huge
   iterate(got, function()
     for piece in got.response:chunks() do
@@ -89,14 +103,16 @@ local function save(got, _, folder)
   end
 end
 
--- Ten pieces, each after a turn of the loop.
+-- Ten pieces, each after a turn of the loop; Lua 5.1 cannot wait there.
 local function generator(bytes)
   local step, at = math.ceil(#bytes / 10), 1
   return function()
     if at > #bytes then
       return nil
     end
-    ms.sleep(0)
+    if compat.yields_in_pcall then
+      ms.sleep(0)
+    end
     at = at + step
     return bytes:sub(at - step, at - 1)
   end
@@ -121,7 +137,7 @@ local READERS = { text = text, chunks = chunks, save = save, lines = lines }
 
 --- Why this Lua cannot have the consumer, or nil.
 function consumers.cannot(name)
-  if (name == "chunks" or name == "lines") and not compat.yields_in_pcall then
+  if name == "lines" and not compat.yields_in_pcall then
     return _VERSION .. " cannot suspend in a generic for"
   end
 end

@@ -293,7 +293,6 @@ local function try(cell, server)
   next_id = next_id + 1
   local trial = { cell = cell, server = server, id = "f" .. next_id }
   cell.up = cell.row.up or UP
-  collectgarbage()
   forget_peak()
   trial.open = server:open()
   local before = memory()

@@ -42,6 +42,14 @@
     "ends, looks complete when that was cut", \
     "OpenSSL is asked whether the server has told the end (fetch); GnuTLS " \
     "makes an error of it by itself") \
+  X(h2_end_unheard, QUIRK_ALL, NULL, \
+    "an idle HTTP/2 connection whose server has ended TLS and gone, without " \
+    "GOAWAY, serves the next request, which fails", \
+    "such a connection is looked at before a request is sent, and closed") \
+  X(h2_keeps_broken, QUIRK_SINCE(0x080000), NULL, \
+    "a connection whose HTTP/2 has failed, as a frame was wrong, serves the " \
+    "next requests, which fail, too (seen with 8.14.1)", \
+    "it is closed when the request that met it has ended") \
   X(h2_pause_truncates, QUIRK_BEFORE(0x080400), "curl#11982", \
     "an HTTP/2 body that is paused may end early, without an error", \
     "it is never paused: what nobody reads is kept, up to max_body") \

@@ -216,9 +216,8 @@ static bool has_news(const Watch *watch)
          (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-/* Whether the other end has closed, whatever it said before. An HTTP/2 server may
-   speak at any time, and libcurl hears it before it sends a request; but it does
-   not hear the end of TLS, nor what comes behind that. */
+/* Whether the other end has closed, whatever it said before: an HTTP/2 server may
+   speak at any time, and libcurl hears that by itself. */
 static bool has_closed(const Watch *watch)
 {
 #ifdef POLLRDHUP
@@ -240,7 +239,7 @@ static bool is_unfit(const Watch *watch, const UvPlace *place)
     return true;
   return watch->http1
            ? watch->driver->reuses_talking && has_news(watch)
-           : has_closed(watch);
+           : quirk_h2_end_unheard() && has_closed(watch);
 }
 
 bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place)

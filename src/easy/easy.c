@@ -217,11 +217,25 @@ static bool is_http1(Easy *easy)
   return status != 101;
 }
 
+/* Whether its connection has failed, and nobody else uses it. */
+static bool leaves_broken(const Easy *easy)
+{
+  return easy->finished && easy->use.previous == NULL &&
+         easy->use.next == NULL &&
+         (easy->result == CURLE_HTTP2 || easy->result == CURLE_RECV_ERROR ||
+          easy->result == CURLE_SEND_ERROR);
+}
+
 void easy_unuse(Easy *easy)
 {
-  if (easy->use.watch != NULL)
-    uvdriver_unuse(&easy->use, is_http1(easy),
-                   easy->receiver == NULL || easy->receiver->received == 0);
+  bool http1;
+  if (easy->use.watch == NULL)
+    return;
+  http1 = is_http1(easy);
+  if (!http1 && quirk_h2_keeps_broken() && leaves_broken(easy))
+    (void)uvdriver_hang_up(&easy->use);
+  uvdriver_unuse(&easy->use, http1,
+                 easy->receiver == NULL || easy->receiver->received == 0);
 }
 
 void easy_set_basics(Easy *easy)

@@ -58,6 +58,8 @@ def broken(name, data, then, before=OK + REST[:-1600]):
         stream.head()
         stream.data(HALF)
         session.wire.raw(data)
+        if then == "cut":
+            session.wire.cut()
         session.wire.stall()
 
     HTTP1["record-" + name] = act

@@ -22,7 +22,7 @@ return {
   { "early-reset-in-body", "reset within the body", "closed", up = 4 * MIB, again = true },
   { "early-close", "closed, with the body unread", "closed", up = 4 * MIB, again = true },
   { "early-redirect", "303 before the body", "moved", up = 4 * MIB },
-  { "unread", "neither read nor answered", "timeout", up = 8 * MIB, options = UNREAD,
+  { "unread", "neither read nor answered", "timeout", up = 8 * MIB, options = UNREAD, memory = 48,
     on = "both" },
   { "slow-reader", "reads the body late", "ok", up = 4 * MIB },
   { "half-answer-while-sending", "half of the answer before the body", "ok", on = "both" },
