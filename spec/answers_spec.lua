@@ -311,6 +311,23 @@ describe("an answer", function()
     assert.equal("a b", ms.assert(client:get(url)):text())
   end))
 
+  -- libcurl 7.88 says "Out of memory" of a line of more than 100 KB, and of trailers.
+  it("has no header or trailer of any length", helper.task(function()
+    local long = "X: " .. ("y"):rep(200000) .. "\r\n"
+    local chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+    for _, text in ipairs({ "HTTP/1.1 200 OK\r\n" .. long .. "\r\n",
+      chunked .. long .. "\r\n" }) do
+      local response, err = client:post(server.url("/answer?close=1"), { body = text })
+      if response then
+        assert.equal(200, response.status)
+        response, err = response:text()
+      end
+      assert.is_nil(response)
+      assert.same({ "too_large", "receive" }, { err.kind, err.phase })
+      assert.matches("header", err.message)
+    end
+  end))
+
   it("has a header line that libcurl cannot take apart", helper.task(function()
     for _, line in ipairs({ "abc", "a\rb: c", "abc\0: d" }) do
       local err = failure(raw("HTTP/1.1 200 OK\r\nX: y\r\n" .. line .. "\r\n\r\n", { close = 1 }))

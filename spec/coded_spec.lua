@@ -241,6 +241,19 @@ describe("a coded body", function()
     end
   end))
 
+  it("is told by a field in any form that can be read", helper.task(function()
+    for _, head in ipairs({
+      "Content-Encoding: gzip", "content-encoding:gzip", "Content-Encoding : gzip",
+      "Content-Encoding\t:\tgzip ", "Content-Encoding:\r\n gzip",
+      "Content-Encoding:\r\n \r\n\tgzip\r\nX: y",
+    }) do
+      local response = ms.assert(client:get(hostile.url("/raw?text=" .. escape(
+        "HTTP/1.1 200 OK\r\nContent-Length: " .. #CODED.gzip .. "\r\n" .. head .. "\r\n\r\n")
+        .. CODED.gzip:gsub(".", function(c) return ("%%%02x"):format(c:byte()) end))))
+      assert.equal(TEXT, response:text(), head)
+    end
+  end))
+
   it("is told by the last header block alone", helper.task(function()
     local response = ms.assert(client:get(hostile.url("/raw?text=" .. escape(
       "HTTP/1.1 103 Early Hints\r\nContent-Encoding: gzip\r\n\r\n"

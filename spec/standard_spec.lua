@@ -172,6 +172,41 @@ describe("by the standard", function()
     end
   end))
 
+  -- Chunks to a proxy, and a plain body to libcurl: one of them would take a part of
+  -- the body for the next answer.
+  it("a length or coding that libcurl overlooks is no answer", task(function()
+    local chunks = "5\r\nhello\r\n0\r\n\r\n"
+    for head, body in pairs({
+      ["Content-Length : 5"] = "hello", ["content-length\t: 5"] = "hello",
+      ["Content-Length \t : 5\r\nContent-Length: 5"] = "hello",
+      ["Transfer-Encoding : chunked"] = chunks, ["transfer-encoding\t:chunked"] = chunks,
+      ["Transfer-Encoding:\r\n chunked"] = chunks,
+      ["Transfer-Encoding: chunked\r\n\t, gzip"] = chunks,
+      ["Transfer-Encoding:\r\n chunked\r\nContent-Length: 5"] = "hello",
+      ["Transfer-Encoding : chunked\r\nTransfer-Encoding: chunked"] = chunks,
+    }) do
+      local response, err = answer("200 OK\r\n" .. head, body)
+      assert.is_nil(response, head)
+      assert.same({ "protocol", false }, { err.kind, err.retryable }, head)
+    end
+    for _, head in ipairs({ "Content-Length: 3, 4", "Content-Length: 3\r\nContent-Length: 4" }) do
+      for _, coding in ipairs({ "", "identity" }) do
+        local response, err = answer("200 OK\r\nTransfer-Encoding: " .. coding .. "\r\n" .. head,
+          "hello")
+        assert.is_nil(response, head)
+        assert.equal("protocol", err.kind)
+      end
+    end
+    for _, head in ipairs({
+      "Content-Length-X : 3", "X-Content-Length : 3", "Content-Length x: 3",
+      "Transfer-Encoding-X:\r\n chunked", "Transfer-Encoding: chunked\r\n \r\nX: y",
+      "X:\r\n Transfer-Encoding: chunked",
+    }) do
+      local coded = head:find("^Transfer%-Encoding:")
+      assert.equal("hello", text_of("200 OK\r\n" .. head, coded and chunks or "hello"))
+    end
+  end))
+
   it("a length may be said twice, and ends at its bytes", task(function()
     for _, head in ipairs({
       "Content-Length: 5", "Content-Length:5 ", "CONTENT-LENGTH: 0005", "Content-Length: 5, 5",

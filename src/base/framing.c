@@ -61,32 +61,69 @@ static void take_length(Framing *framing, const char *at, const char *end)
   }
 }
 
-static bool has_name(const char *line, size_t size, const char *name,
-                     size_t name_size)
+/* Whether a chunked coding is named: then libcurl reads chunks. */
+static bool names_chunks(const char *at, const char *end)
 {
-  return size > name_size && line[name_size] == ':' &&
-         strncasecmp(line, name, name_size) == 0;
+  for (; end - at >= 7; at++)
+    if (strncasecmp(at, "chunked", 7) == 0)
+      return true;
+  return false;
+}
+
+/* What stands behind the colon of a field with this name, or NULL. libcurl does
+   not know a name with blanks behind it, others do. */
+static const char *value_of(Framing *framing, const char *line, size_t size,
+                            const char *name, size_t name_size)
+{
+  size_t at = name_size;
+  if (size <= name_size || (line[0] | 0x20) != (name[0] | 0x20) ||
+      strncasecmp(line, name, name_size) != 0)
+    return NULL;
+  while (at < size && (line[at] == ' ' || line[at] == '\t'))
+    at++;
+  if (at == size || line[at] != ':')
+    return NULL;
+  framing->garbled = framing->garbled || at > name_size;
+  return line + at + 1;
+}
+
+/* libcurl takes a field apart before it knows what continues it. */
+static void take_continuation(Framing *framing, const char *line, size_t size)
+{
+  size_t at = 0;
+  while (at < size && is_space(line[at]))
+    at++;
+  if (at < size && framing->in_length)
+    framing->wrong = true;
+  if (at < size && framing->in_coding)
+    framing->garbled = true;
 }
 
 void framing_take(Framing *framing, const char *line, size_t size)
 {
-  bool continues = size > 0 && (line[0] == ' ' || line[0] == '\t');
-  if (continues && framing->in_length) {
-    size_t at = 0;
-    while (at < size && is_space(line[at]))
-      at++;
-    framing->wrong = framing->wrong || at < size;
-  }
-  if (continues)
+  const char *end = line + size;
+  const char *value;
+  if (size > 0 && (line[0] == ' ' || line[0] == '\t')) {
+    take_continuation(framing, line, size);
     return;
-  framing->in_length = has_name(line, size, length_name, LENGTH_SIZE);
-  if (framing->in_length)
-    take_length(framing, line + LENGTH_SIZE + 1, line + size);
-  else if (has_name(line, size, coding_name, CODING_SIZE))
+  }
+  value = value_of(framing, line, size, length_name, LENGTH_SIZE);
+  framing->in_length = value != NULL;
+  if (value != NULL)
+    take_length(framing, value, end);
+  value = value_of(framing, line, size, coding_name, CODING_SIZE);
+  framing->in_coding = value != NULL;
+  if (value != NULL && names_chunks(value, end))
     framing->coded = true;
 }
 
-bool framing_is_wrong(const Framing *framing, int status)
+const char *framing_fault(const Framing *framing, int status)
 {
-  return framing->wrong && !framing->coded && status != 204 && status != 304;
+  if (status == 204 || status == 304)
+    return NULL;
+  if (framing->garbled)
+    return "not all would read the Content-Length or Transfer-Encoding of the "
+           "answer alike";
+  return framing->wrong && !framing->coded
+           ? "the answer has no valid Content-Length" : NULL;
 }

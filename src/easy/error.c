@@ -308,19 +308,29 @@ static bool in_head(Easy *easy, Phase phase)
   return phase == PHASE_RECEIVE;
 }
 
-static bool long_line(Easy *easy, Phase phase)
+static bool is_long_line(const Easy *easy)
 {
-  (void)phase;
   return quirk_long_line_is_memory() && easy->receiver != NULL &&
          easy->receiver->connected && easy->receiver->stage < STAGE_BODY;
 }
 
+static bool long_line(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return is_long_line(easy);
+}
+
 /* The code of these is that of any failure to receive. */
+static bool is_long_head(const Easy *easy)
+{
+  return strstr(easy->message, "Too large response headers") != NULL ||
+         strstr(easy->message, "Out of memory in chunked") != NULL;
+}
+
 static bool long_head(Easy *easy, Phase phase)
 {
   (void)phase;
-  return strstr(easy->message, "Too large response headers") != NULL ||
-         strstr(easy->message, "Out of memory in chunked") != NULL;
+  return is_long_head(easy);
 }
 
 static bool over_cap(Easy *easy, Phase phase)
@@ -437,6 +447,10 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
     message = easy->message;
   if (easy != NULL && easy->guard.refused && code == CURLE_WRITE_ERROR)
     message = HEAD_GUARD_REASON;
+  /* libcurl's words would be "Out of memory". */
+  if (easy != NULL && ((code == CURLE_RECV_ERROR && is_long_head(easy)) ||
+                       (code == CURLE_OUT_OF_MEMORY && is_long_line(easy))))
+    message = "a header or trailer of the answer is longer than libcurl takes";
   error_push_kind(L, kind, message);
   if (row != NULL) {
     set_string(L, "code", row->name);

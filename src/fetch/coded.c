@@ -38,6 +38,9 @@ static bool next_field(const char **at, const char *end, Field *field)
   colon = memchr(line, ':', (size_t)(stop - line));
   field->name = line;
   field->name_size = colon != NULL ? (size_t)(colon - line) : 0;
+  while (field->name_size > 0 && (line[field->name_size - 1] == ' ' ||
+                                  line[field->name_size - 1] == '\t'))
+    field->name_size--;
   field->value = colon != NULL ? colon + 1 : stop;
   field->value_size = (size_t)(stop - field->value);
   return true;

@@ -28,7 +28,8 @@ typedef struct Coded {
    are libcurl's. */
 static inline bool coded_concerns(const char *line, size_t size)
 {
-  if (size > 17 && line[16] == ':' && (line[0] | 0x20) == 'c')
+  if (size > 17 && (line[0] | 0x20) == 'c' &&
+      (line[16] == ':' || line[16] == ' ' || line[16] == '\t'))
     return strncasecmp(line, "Content-Encoding", 16) == 0;
   return size > 18 && line[17] == ':' && (line[0] | 0x20) == 't' &&
          strncasecmp(line, "Transfer-Encoding", 17) == 0 &&

@@ -131,18 +131,17 @@ static bool status_may_be_followed(const Receiver *receiver)
 static const char *head_complete(Easy *easy)
 {
   Receiver *receiver = easy->receiver;
+  const char *invalid;
   if (is_interim(easy)) {
     buffer_clear(&receiver->head);
     receiver->stage = STAGE_START;
     return NULL;
   }
-  if (framing_is_wrong(&receiver->framing, receiver->status))
-    return FRAMING_REASON;
-  if (receiver->codings && receiver->status > 0) {
-    const char *invalid = coded_begin(receiver);
-    if (invalid != NULL)
-      return invalid;
-  }
+  invalid = framing_fault(&receiver->framing, receiver->status);
+  if (invalid == NULL && receiver->codings && receiver->status > 0)
+    invalid = coded_begin(receiver);
+  if (invalid != NULL)
+    return invalid;
   receiver->stage = STAGE_BODY;
   tls_end_watch(easy);
   if (!status_may_be_followed(receiver))
@@ -172,11 +171,11 @@ static int status_without_line(const Easy *easy)
   return status >= 100 && status <= 999 ? (int)status : 0;
 }
 
-/* All blocks together are bounded: a server may send interim ones for ever. */
 /* libcurl copies a header again for each line that continues it: a block full of
    short ones would stop the loop. */
 #define MOST_FOLDS 1000
 
+/* All blocks together are bounded: a server may send interim ones for ever. */
 static size_t append(Easy *easy, Buffer *block, const char *line, size_t size)
 {
   Receiver *receiver = easy->receiver;
