@@ -116,9 +116,10 @@ describe("an upload that has to be sent again", function()
     end
     local length = { ["Content-Length"] = "500000" }
     for _, headers in ipairs({ {}, length }) do
-      assert.equal("the connection was closed before an answer came, and the body cannot be sent "
-        .. "again from its start",
-        check_closed("PUT", generator(500000, 50000), 300000, true, headers))
+      -- Or it is met while the body is being sent.
+      local message = check_closed("PUT", generator(500000, 50000), 300000, true, headers)
+      assert.truthy(message:find("^Send failure: ") or message == "the connection was closed "
+        .. "before an answer came, and the body cannot be sent again from its start", message)
       check_closed("POST", generator(500000, 50000), 300000, false, headers)
     end
     check_closed("POST", generator(60000, 5000), 1, false)
