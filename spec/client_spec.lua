@@ -182,6 +182,47 @@ describe("clients", function()
       assert.is_truthy(tostring(client):find("closed", 1, true))
     end))
 
+    -- The answer may be there already when it is closed.
+    it("end what runs when `progress` closes them, or the response", helper.task(function()
+      local ways = {
+        text = function(response) return response:text() end,
+        read = function(response) return response:read(1) end,
+        save = function(response) return response:save("/dev/null") end,
+        discard = function(response) return response:discard() end,
+        chunks = function(response) return response:chunks()() end,
+      }
+      for name, way in pairs(ways) do
+        for _, what in ipairs({ "client", "response" }) do
+          for at = 1, 2 do
+            local closing, calls, response, err = ms.client(), 0, nil, nil
+            local function progress()
+              calls = calls + 1
+              if calls >= at and what == "client" then
+                closing:close()
+              elseif calls >= at and response then
+                response:close()
+              end
+            end
+            response, err = closing:get(hostile.url("/stall-body"), { progress = progress,
+              timeout = 3 })
+            if response then
+              local _, raised = pcall(function()
+                local part
+                repeat
+                  part, err = way(response)
+                until not part
+                error(err, 0)
+              end)
+              err = raised
+            end
+            assert.equal(what == "client" and "cancelled" or "closed", err.kind,
+              ("%s, %s, %d: %s"):format(name, what, at, tostring(err)))
+            closing:close()
+          end
+        end
+      end
+    end))
+
     it("cannot be used", helper.task(function()
       local client = ms.client()
       client:close()

@@ -308,6 +308,15 @@ local function nearest_limit(self, since)
   return at, name, seconds
 end
 
+-- Whether another task, or `progress`, has ended it. A client that is closed ends
+-- what has been answered; of this one the answer may have come a moment before.
+local function has_ended(self)
+  if self.client.closed then
+    self:abort(errors.new("cancelled", stream.CLIENT_CLOSED))
+  end
+  return self.released
+end
+
 --- Suspends until there is news. Returns nothing, or the error that ended the
 -- transfer: a passed limit. Raises when the task was cancelled.
 function Stream:await_news(since)
@@ -334,8 +343,8 @@ function Stream:await_news(since)
   else
     err = park(who)
   end
-  if self.released then
-    -- Another task has ended it; the handle may serve somebody else by now.
+  if has_ended(self) then
+    -- The handle may serve somebody else by now.
     if err then
       error(err, 0)
     end
@@ -353,6 +362,9 @@ function Stream:await_news(since)
   self:tell()
   if self.progress then
     call_progress(self)
+    if has_ended(self) then
+      return self.failure
+    end
   end
   if at and name and now() >= at then
     -- Something may have come just now: then the limit has moved.
@@ -375,6 +387,9 @@ function Stream:check_end()
   end
   if self.progress then
     call_progress(self, true)
+    if has_ended(self) then
+      return true
+    end
   end
   if ended then
     self.snapshot = self.easy:snapshot()
