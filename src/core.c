@@ -43,30 +43,53 @@ static void push_protocols(lua_State *L, const char *const *protocols)
   }
 }
 
+/* curl's own names, as `curl --version` prints them. */
 static const struct {
-  int bit;
+  unsigned int bit;
   const char *name;
 } features[] = {
-  { CURL_VERSION_IPV6, "IPv6" },       { CURL_VERSION_SSL, "SSL" },
-  { CURL_VERSION_LIBZ, "libz" },       { CURL_VERSION_BROTLI, "brotli" },
-  { CURL_VERSION_ZSTD, "zstd" },       { CURL_VERSION_HTTP2, "HTTP2" },
-  { CURL_VERSION_HTTP3, "HTTP3" },     { CURL_VERSION_ASYNCHDNS, "AsynchDNS" },
-  { CURL_VERSION_PSL, "PSL" },         { CURL_VERSION_IDN, "IDN" },
-  { CURL_VERSION_HSTS, "HSTS" },       { CURL_VERSION_ALTSVC, "alt-svc" },
-  { CURL_VERSION_UNIX_SOCKETS, "UnixSockets" },
+  { CURL_VERSION_ALTSVC, "alt-svc" },  { CURL_VERSION_ASYNCHDNS, "AsynchDNS" },
+  { CURL_VERSION_BROTLI, "brotli" },   { CURL_VERSION_CONV, "CharConv" },
+  { CURL_VERSION_DEBUG, "Debug" },     { CURL_VERSION_GSASL, "gsasl" },
+  { CURL_VERSION_GSSAPI, "GSS-API" },  { CURL_VERSION_HSTS, "HSTS" },
+  { CURL_VERSION_HTTP2, "HTTP2" },     { CURL_VERSION_HTTP3, "HTTP3" },
   { CURL_VERSION_HTTPS_PROXY, "HTTPS-proxy" },
-  { CURL_VERSION_NTLM, "NTLM" },       { CURL_VERSION_SPNEGO, "SPNEGO" },
+  { CURL_VERSION_IDN, "IDN" },         { CURL_VERSION_IPV6, "IPv6" },
+  { CURL_VERSION_KERBEROS5, "Kerberos" },
+  { CURL_VERSION_LARGEFILE, "Largefile" },
+  { CURL_VERSION_LIBZ, "libz" },       { CURL_VERSION_MULTI_SSL, "MultiSSL" },
+  { CURL_VERSION_NTLM, "NTLM" },       { CURL_VERSION_NTLM_WB, "NTLM_WB" },
+  { CURL_VERSION_PSL, "PSL" },         { CURL_VERSION_SPNEGO, "SPNEGO" },
+  { CURL_VERSION_SSL, "SSL" },         { CURL_VERSION_SSPI, "SSPI" },
+#ifdef CURL_VERSION_THREADSAFE
+  { CURL_VERSION_THREADSAFE, "threadsafe" },
+#endif
+  { CURL_VERSION_TLSAUTH_SRP, "TLS-SRP" },
+  { CURL_VERSION_CURLDEBUG, "TrackMemory" },
+  { CURL_VERSION_UNICODE, "Unicode" },
+  { CURL_VERSION_UNIX_SOCKETS, "UnixSockets" },
+  { CURL_VERSION_ZSTD, "zstd" },
 };
 
-static void push_features(lua_State *L, int bits)
+static void add_feature(lua_State *L, const char *name)
+{
+  lua_pushboolean(L, 1);
+  lua_setfield(L, -2, name);
+}
+
+/* libcurl names its features itself since 7.87, and the newest have no bit. */
+static void push_features(lua_State *L, const curl_version_info_data *info)
 {
   size_t i;
   lua_newtable(L);
   for (i = 0; i < sizeof features / sizeof *features; i++)
-    if (bits & features[i].bit) {
-      lua_pushboolean(L, 1);
-      lua_setfield(L, -2, features[i].name);
-    }
+    if ((unsigned int)info->features & features[i].bit)
+      add_feature(L, features[i].name);
+#if LIBCURL_VERSION_NUM >= 0x075700
+  if (info->age >= CURLVERSION_ELEVENTH && info->feature_names != NULL)
+    for (i = 0; info->feature_names[i] != NULL; i++)
+      add_feature(L, info->feature_names[i]);
+#endif
 }
 
 /*** The versions that run, not those it was built with.
@@ -95,7 +118,7 @@ static int core_version(lua_State *L)
   set_string(L, "uv", uv_version_string());
   push_protocols(L, info->protocols);
   lua_setfield(L, -2, "protocols");
-  push_features(L, info->features);
+  push_features(L, info);
   lua_setfield(L, -2, "features");
   decoder_lua_push_codings(L);
   lua_setfield(L, -2, "codings");

@@ -125,7 +125,7 @@ describe("bodies of lcurl", function()
       for _, method in ipairs { "data", "name", "type", "headers", "filename", "encoder" } do
         assert.has_error(function() part[method](part) end)
         assert.has_error(function() part[method](part, nil) end)
-        assert.has_error(function() part[method](part, 1) end)
+        assert.has_error(function() part[method](part, true) end)
       end
       assert.same({ nil, curl.error(curl.ERROR_EASY, curl.E_READ_ERROR) },
         { c:mime():addpart():filedata("/nothing/here") })

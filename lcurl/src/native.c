@@ -99,10 +99,57 @@ static int proxy_curl_version(lua_State *L)
   return 1;
 }
 
+static void set_text(lua_State *L, const char *name, const char *value)
+{
+  if (value == NULL)
+    return;
+  lua_pushstring(L, value);
+  lua_setfield(L, -2, name);
+}
+
+static void set_number(lua_State *L, const char *name, unsigned long value)
+{
+  lua_pushinteger(L, (lua_Integer)value);
+  lua_setfield(L, -2, name);
+}
+
+/*** The libraries in libcurl, under the names of curl_version_info_data.
+@return table: version, version_num, host, ssl_version, libz_version, and what
+else that libcurl knows; texts of what it was built without are nil
+@see curl_version_info(3) */
+static int proxy_version_info(lua_State *L)
+{
+  /* All these fields are older than the oldest libcurl that multisock runs on. */
+  const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
+  lua_newtable(L);
+  set_text(L, "version", info->version);
+  set_number(L, "version_num", info->version_num);
+  set_text(L, "host", info->host);
+  set_text(L, "ssl_version", info->ssl_version);
+  set_number(L, "ssl_version_num", (unsigned long)info->ssl_version_num);
+  set_text(L, "libz_version", info->libz_version);
+  set_text(L, "ares", info->ares);
+  set_number(L, "ares_num", (unsigned long)info->ares_num);
+  set_text(L, "libidn", info->libidn);
+  set_number(L, "iconv_ver_num", (unsigned long)info->iconv_ver_num);
+  set_text(L, "libssh_version", info->libssh_version);
+  set_number(L, "brotli_ver_num", info->brotli_ver_num);
+  set_text(L, "brotli_version", info->brotli_version);
+  set_number(L, "nghttp2_ver_num", info->nghttp2_ver_num);
+  set_text(L, "nghttp2_version", info->nghttp2_version);
+  set_text(L, "quic_version", info->quic_version);
+  set_text(L, "cainfo", info->cainfo);
+  set_text(L, "capath", info->capath);
+  set_number(L, "zstd_ver_num", info->zstd_ver_num);
+  set_text(L, "zstd_version", info->zstd_version);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {
   { "proxy_type", proxy_new_type },
   { "strerror", proxy_strerror },
   { "curl_version", proxy_curl_version },
+  { "version_info", proxy_version_info },
   { NULL, NULL }
 };
 

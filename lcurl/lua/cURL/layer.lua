@@ -16,11 +16,11 @@ local INFO = {
 local function forward(name)
   return function(self, ...)
     local handle = self._handle
-    local first, second, third = handle[name](handle, ...)
+    local first, second = handle[name](handle, ...)
     if first == handle then
       return self
     end
-    return first, second, third
+    return first, second
   end
 end
 
@@ -160,7 +160,9 @@ local function define_multi(methods, curl)
   function methods:info_read(drop)
     local handle, ok, err = self._handle:info_read(drop)
     local easy = self._easy[handle]
-    if not easy then
+    if handle == 0 then
+      return 0
+    elseif not easy then
       return handle, ok, err
     elseif drop then
       self._easy[handle] = nil

@@ -36,26 +36,29 @@ local function find_option(field, value)
   end
 end
 
--- Features under the names of Lua-cURLv3, false where libcurl has not got them.
-local features = {
-  ["alt-svc"] = "ALTSVC", AsynchDNS = "ASYNCHDNS", brotli = "BROTLI", Debug = "DEBUG",
-  GSSAPI = "GSSAPI", HSTS = "HSTS", HTTP2 = "HTTP2", HTTP3 = "HTTP3",
-  ["HTTPS-proxy"] = "HTTPS_PROXY", IDN = "IDN", IPv6 = "IPV6", Kerberos = "KERBEROS5",
-  Largefile = "LARGEFILE", libz = "LIBZ", MultiSSL = "MULTI_SSL", NTLM = "NTLM",
-  NTLM_WB = "NTLM_WB", PSL = "PSL", SPNEGO = "SPNEGO", SSL = "SSL", SSPI = "SSPI",
-  ["TLS-SRP"] = "TLSAUTH_SRP", TrackMemory = "CURLDEBUG", Unicode = "UNICODE",
-  UnixSockets = "UNIX_SOCKETS", zstd = "ZSTD",
+-- Features by curl's names, which are those of Lua-cURLv3 but for these.
+local renamed = {
+  ["alt-svc"] = "ALTSVC", CharConv = "CONV", ["GSS-API"] = "GSSAPI", Kerberos = "KERBEROS5",
+  MultiSSL = "MULTI_SSL", ["TLS-SRP"] = "TLSAUTH_SRP", TrackMemory = "CURLDEBUG",
+  UnixSockets = "UNIX_SOCKETS",
+}
+
+-- False where libcurl has not got them; what is newer is there when it has.
+local known_features = {
+  "ALTSVC", "ASYNCHDNS", "BROTLI", "CONV", "CURLDEBUG", "DEBUG", "GSSAPI", "GSSNEGOTIATE", "HSTS",
+  "HTTP2", "HTTP3", "HTTPS_PROXY", "IDN", "IPV6", "KERBEROS4", "KERBEROS5", "LARGEFILE", "LIBZ",
+  "MULTI_SSL", "NTLM", "NTLM_WB", "PSL", "SPNEGO", "SSL", "SSPI", "TLSAUTH_SRP", "UNICODE",
+  "UNIX_SOCKETS", "ZSTD",
 }
 
 local function describe_version()
-  local info = {
-    version = VERSION.curl, version_num = VERSION.curl_number,
-    ssl_version = VERSION.ssl, ssl_version_num = 0,
-    libz_version = native.curl_version():match(" zlib/(%S+)"),
-    features = { KERBEROS4 = false, CONV = false, GSSNEGOTIATE = false }, protocols = {},
-  }
-  for name, field in pairs(features) do
-    info.features[field] = VERSION.features[name] == true
+  local info = native.version_info()
+  info.features, info.protocols = {}, {}
+  for _, field in ipairs(known_features) do
+    info.features[field] = false
+  end
+  for name in pairs(VERSION.features) do
+    info.features[renamed[name] or (name:upper():gsub("-", "_"))] = true
   end
   for _, name in ipairs(VERSION.protocols) do
     info.protocols[name:upper()] = true
@@ -87,8 +90,7 @@ function library.easy_option_by_id(id)
 end
 
 function library.easy_option_by_name(name)
-  object.check_string("easy_option_by_name", 1, name)
-  return find_option("name", name:upper())
+  return find_option("name", object.check_string("easy_option_by_name", 1, name):upper())
 end
 
 function library.ieasy_options()

@@ -131,7 +131,7 @@ local function progressed(easy, ...)
   elseif type(first) == "boolean" then
     return not first and 1 or nil
   end
-  return first == 0 and 1 or nil
+  return type(first) == "number" and first > -1 and first < 1 and 1 or nil
 end
 
 local function sought(_, ...)

@@ -56,9 +56,9 @@ local objects = options.objects
 function objects.postfields(state, self, where, value, size)
   if value == core.null then
     return options.finish(state, self, state.core:unsetopt("postfields"))
-  elseif type(value) ~= "string" then
-    bad_argument(where, 1, "string expected, got " .. type_name(value))
-  elseif type(size) == "number" then
+  end
+  value, size = object.check_string(where, 1, value), object.integer(size)
+  if type(size) == "number" then
     if size < 0 or size > #value then
       bad_argument(where, 2, ("%s is more than the %d bytes of the data"):format(size, #value))
     end
@@ -237,15 +237,13 @@ end
 -- ---- Texts and data ----
 
 function methods.escape(_, _, text)
-  object.check_string("escape", 1, text)
-  return (text:gsub("[^%w%-%._~]", function(byte)
+  return (object.check_string("escape", 1, text):gsub("[^A-Za-z0-9%-%._~]", function(byte)
     return ("%%%02X"):format(byte:byte())
   end))
 end
 
 function methods.unescape(_, _, text)
-  object.check_string("unescape", 1, text)
-  return (text:gsub("%%(%x%x)", function(digits)
+  return (object.check_string("unescape", 1, text):gsub("%%(%x%x)", function(digits)
     return string.char(tonumber(digits, 16))
   end))
 end

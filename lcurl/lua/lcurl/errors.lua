@@ -6,8 +6,9 @@ local object = require("lcurl.object")
 
 local errors = {}
 
+-- Of forms and URLs the name is the text.
 local interfaces = {
-  ["CURL-EASY"] = "easy", ["CURL-MULTI"] = "multi", ["CURL-SHARE"] = "share", ["CURL-URL"] = "url",
+  ["CURL-EASY"] = "easy", ["CURL-MULTI"] = "multi", ["CURL-SHARE"] = "share",
 }
 
 local function mnemonic(state)
@@ -34,9 +35,13 @@ function methods.detail(state) return state.detail end
 --- of a multi handle.
 function methods.cause(state) return state.cause end
 
-local function describe(state)
-  local line = ("[%s][%s] %s (%d)"):format(
+local function summary(state)
+  return ("[%s][%s] %s (%d)"):format(
     state.category, mnemonic(state), text(state), state.number)
+end
+
+local function describe(state)
+  local line = summary(state)
   local more = state.cause ~= nil and tostring(state.cause) or state.detail
   return more and line .. ": " .. more or line
 end
@@ -72,13 +77,22 @@ function errors.create(kind, code)
   return errors.new(kind, code)
 end
 
+-- Lua 5.1 and LuaJIT print only strings that nobody catches, so Lua-cURLv3
+-- raises those there, and scripts compare them: no detail is added.
+local raises_texts = _VERSION == "Lua 5.1"
+
+--- Raises an error object, or its line where that is what scripts expect.
+function errors.raise(err)
+  error(raises_texts and summary(class.state(err)) or err, 0)
+end
+
 --- Ends a method with an error object: raises it, or returns nil and it.
 ---@param state table of the object, for its `mode`: "raise" or "return"
 function errors.deliver(state, err)
   if state.mode == "return" then
     return nil, err
   end
-  error(err, 0)
+  return errors.raise(err)
 end
 
 --- The same with a category and a number.

@@ -17,7 +17,7 @@ local function add(state, self, part)
   return self
 end
 
--- Optional texts, then headers: nil stands for a text that is left out.
+-- Optional texts, then headers: nil and false stand for one that is left out.
 ---@return headers, texts...
 local function split(method, first, limit, ...)
   local texts = {}
@@ -31,7 +31,7 @@ local function split(method, first, limit, ...)
       return headers[1] and headers, object.unpack(texts, 1, limit)
     elseif i > limit then
       break
-    elseif value ~= nil then
+    elseif value ~= nil and value ~= false then
       texts[i] = check_string(method, first + i - 1, value)
     end
   end
@@ -42,17 +42,17 @@ local methods = {}
 
 --- add_content(name, content, [type,] [headers])
 function methods.add_content(state, self, name, content, ...)
-  check_string("add_content", 1, name)
-  check_string("add_content", 2, content)
+  name = check_string("add_content", 1, name)
+  content = check_string("add_content", 2, content)
   local headers, kind = split("add_content", 3, 1, ...)
   return add(state, self, { name = name, data = content, type = kind, headers = headers })
 end
 
 --- add_buffer(name, filename, content, [type,] [headers])
 function methods.add_buffer(state, self, name, filename, content, ...)
-  check_string("add_buffer", 1, name)
-  check_string("add_buffer", 2, filename)
-  check_string("add_buffer", 3, content)
+  name = check_string("add_buffer", 1, name)
+  filename = check_string("add_buffer", 2, filename)
+  content = check_string("add_buffer", 3, content)
   local headers, kind = split("add_buffer", 4, 1, ...)
   return add(state, self, {
     name = name, filename = filename, data = content, headers = headers,
@@ -62,8 +62,8 @@ end
 
 --- add_file(name, path, [type, [filename,]] [headers])
 function methods.add_file(state, self, name, path, ...)
-  check_string("add_file", 1, name)
-  check_string("add_file", 2, path)
+  name = check_string("add_file", 1, name)
+  path = check_string("add_file", 2, path)
   local headers, kind, filename = split("add_file", 3, 2, ...)
   return add(state, self, {
     name = name, file = path, filename = filename, headers = headers,
@@ -73,21 +73,24 @@ end
 
 --- add_files(name, { path, { path[, type[, filename]] }, ... })
 function methods.add_files(state, self, name, files)
-  check_string("add_files", 1, name)
+  name = check_string("add_files", 1, name)
   local parts = {}
   for i, file in ipairs(type(files) == "table" and files or { false }) do
     local row = type(file) == "string" and { file } or file
     if type(row) ~= "table" or #row < 1 or #row > 3 then
       return errors.fail(state, "CURL-FORM", values.E_FORM_ILLEGAL_ARRAY)
     end
+    local texts = {}
     for k = 1, #row do
-      if type(row[k]) ~= "string" then
+      if type(row[k]) ~= "string" and type(row[k]) ~= "number" then
         return errors.fail(state, "CURL-FORM", values.E_FORM_ILLEGAL_ARRAY)
       end
+      texts[k] = tostring(row[k])
     end
+    local path, kind, filename = texts[1], texts[2], texts[3]
     parts[i] = {
-      file = row[1], filename = row[3],
-      type = row[2] or multipart.type_of(row[3] or row[1]) or multipart.DEFAULT_TYPE,
+      file = path, filename = filename,
+      type = kind or multipart.type_of(filename or path) or multipart.DEFAULT_TYPE,
     }
   end
   if #parts == 0 then
@@ -101,7 +104,7 @@ end
 
 --- add_stream(name, [filename, [type,]] [headers,] size, reader [, context])
 function methods.add_stream(state, self, name, ...)
-  check_string("add_stream", 1, name)
+  name = check_string("add_stream", 1, name)
   local count, at = select("#", ...), nil
   for i = 1, math.min(count, 4) do
     if type((select(i, ...))) == "number" then
@@ -112,7 +115,7 @@ function methods.add_stream(state, self, name, ...)
   if not at then
     object.bad_argument("add_stream", 2, "stream size required")
   end
-  local size = (select(at, ...))
+  local size = object.integer((select(at, ...)))
   if size % 1 ~= 0 or size < 0 then
     object.bad_argument("add_stream", at + 1, "size in bytes expected, got " .. size)
   end

@@ -39,7 +39,7 @@ local function set_text(state, method, field, value)
   if is_unset(value) then
     value = nil
   else
-    object.check_string(method, 1, value)
+    value = object.check_string(method, 1, value)
   end
   state.fields[field] = value
   touch(state.tree)
@@ -65,7 +65,7 @@ end
 
 function part_methods.encoder(state, self, value)
   if not is_unset(value) then
-    object.check_string("encoder", 1, value)
+    value = object.check_string("encoder", 1, value)
     if not encoders[value:lower()] then
       return fail(state, values.E_BAD_FUNCTION_ARGUMENT, "no encoder '" .. value .. "'")
     end
@@ -123,7 +123,7 @@ end
 
 function part_methods.data(state, self, value, ...)
   if not is_unset(value) then
-    object.check_string("data", 1, value)
+    value = object.check_string("data", 1, value)
   end
   clear_content(state)
   set_text(state, "data", "data", value)
@@ -131,7 +131,7 @@ function part_methods.data(state, self, value, ...)
 end
 
 function part_methods.filedata(state, self, path, ...)
-  object.check_string("filedata", 1, path)
+  path = object.check_string("filedata", 1, path)
   local file, err = io.open(path, "rb")
   if not file then
     return fail(state, values.E_READ_ERROR, err)

@@ -125,7 +125,7 @@ function methods.wait(state, _, ms)
   if not ms or ms < 0 then
     ms = 1000
   end
-  return running(state, "wait", math.floor(ms))
+  return running(state, "wait", object.integer(ms))
 end
 
 --- Milliseconds until the timer is due; -1: never.
@@ -200,7 +200,7 @@ local function set(state, self, name, where, ...)
   elseif type(value) ~= "number" and type(value) ~= "boolean" then
     bad_argument(where, 1, "number or boolean expected, got " .. type_name(value))
   end
-  local ok, err = state.core:setopt(name, type(value) == "number" and math.floor(value) or value)
+  local ok, err = state.core:setopt(name, object.integer(value))
   if not ok then
     return failed(state, err)
   end

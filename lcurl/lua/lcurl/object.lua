@@ -111,12 +111,29 @@ function object.class(name, methods, options)
   return class
 end
 
---- A string argument; numbers are not taken for strings.
+--- A text argument: a string, or a number as Lua writes it.
+---@return string
 function object.check_string(method, position, value)
-  if type(value) ~= "string" then
+  if type(value) == "number" then
+    return tostring(value)
+  elseif type(value) ~= "string" then
     bad_argument(method, position, "string expected, got " .. object.type_name(value))
   end
   return value
+end
+
+-- Since Lua 5.3; a library may have added math.tointeger to earlier ones.
+local to_integer = tostring(1.0) == "1.0" and math.tointeger
+
+--- A number for an integer of libcurl's. Before Lua 5.3 a fraction is cut off,
+--- as C does; later ones leave it to be refused. Other values stay what they are.
+function object.integer(value)
+  if type(value) ~= "number" or value ~= value then
+    return value
+  elseif to_integer then
+    return to_integer(value) or value
+  end
+  return value < 0 and math.ceil(value) or math.floor(value)
 end
 
 return object

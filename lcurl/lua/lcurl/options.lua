@@ -73,7 +73,7 @@ function setters.long(easy, self, option, where, value)
   elseif option.name == "noprogress" then
     easy.noprogress = value
   end
-  return set(easy, self, option, value)
+  return set(easy, self, option, object.integer(value))
 end
 
 setters.values, setters.off_t = setters.long, setters.long

@@ -25,7 +25,7 @@ local function set(state, self, verb, where, value)
   if type(value) ~= "number" then
     bad_argument(where, 1, "number expected, got " .. type_name(value))
   end
-  local kind = kinds[value]
+  local kind = kinds[object.integer(value)]
   if not kind then
     return errors.fail(state, "CURL-SHARE", values.E_SHARE_BAD_OPTION, tostring(value))
   end

@@ -1,5 +1,6 @@
 -- URL objects of Lua-cURLv3 on those of multisock.core.
 local core = require("multisock.core")
+local native = require("lcurl.native")
 local constants = require("lcurl.constants")
 local errors = require("lcurl.errors")
 local object = require("lcurl.object")
@@ -19,6 +20,7 @@ end
 
 -- A sum of flags as the list of names that multisock.core takes.
 local function flag_names(method, position, sum)
+  sum = object.integer(sum)
   if sum == nil then
     return nil
   elseif type(sum) ~= "number" or sum % 1 ~= 0 or sum < 0 then
@@ -45,7 +47,7 @@ end
 -- The whole URL is there only when it has a scheme and a host.
 local function incomplete(state)
   local missing = state.core:get("host") and "E_URL_NO_SCHEME" or "E_URL_NO_HOST"
-  return errors.new("CURL-URL", values[missing])
+  return errors.new("CURL-URL", values[missing], native.strerror("url", values[missing]))
 end
 
 local function set(state, self, method, part, value, sum)
@@ -105,7 +107,7 @@ url.class = object.class("LcURL URL", methods, {
   tostring = function(state)
     local text, err = state.core:get("url")
     if not text then
-      error(err and errors.convert("CURL-URL", err) or incomplete(state), 0)
+      errors.raise(err and errors.convert("CURL-URL", err) or incomplete(state))
     end
     return text
   end,
@@ -118,8 +120,7 @@ function url.new(mode, text, sum)
   local state = { mode = mode, core = assert(core.url()) }
   local self = url.class.new(state)
   if text ~= nil then
-    object.check_string("url", 1, text)
-    return set(state, self, "url", "url", text, sum)
+    return set(state, self, "url", "url", object.check_string("url", 1, text), sum)
   end
   return self
 end
