@@ -1,10 +1,11 @@
 std = "max"
 max_line_length = 100
 include_files = {
-  "**/*.lua", "rockspec/*.rockspec", "bin/multisock",
+  "**/*.lua", "rockspec/*.rockspec", "lcurl/*.rockspec", "bin/multisock",
   ".luacheckrc", ".busted",
 }
 exclude_files = { "build*/" }
 files["spec"] = { std = "+busted" }
 files["examples/neovim"] = { read_globals = { "vim" } }
 files["rockspec/*.rockspec"] = { std = "+rockspec" }
+files["lcurl/*.rockspec"] = { std = "+rockspec" }

@@ -202,6 +202,26 @@ describe("scripts for Lua-cURLv3", function()
     end)
   end)
 
+  it("see their own line in what is raised about a wrong call", function()
+    local here = debug.getinfo(1, "S").short_src
+    local e, closed = safe.easy(), safe.easy()
+    closed:close()
+    local of_layer = layer.easy()
+    for name, fn in pairs {
+      option = function() e:setopt_url(5) end, table = function() safe.easy { url = 5 } end,
+      number = function() e:setopt(curl.OPT_TIMEOUT, "x") end,
+      text = function() e:escape() end, form = function() safe.form():add_content("a") end,
+      closed = function() closed:perform() end, share = function() e:setopt_share(5) end,
+      callback = function() e:setopt_writefunction(5) end,
+      multi = function() safe.multi():wait({}) end,
+      layer = function() of_layer:setopt { url = 5 } end, self = function() e.perform(5) end,
+    } do
+      local ok, err = pcall(fn)
+      assert.is_false(ok)
+      assert.truthy(err:find(here, 1, true), name .. ": " .. err)
+    end
+  end)
+
   it("version_info tells all fields and features", function()
     local info = curl.version_info()
     local line = curl.version()

@@ -10,12 +10,34 @@ object.pack = table.pack or function(...)
   return { n = select("#", ...), ... }
 end
 
---- Raises about an argument, at the line that called the method.
+-- Where these modules are: "@.../lcurl/object.lua" and its neighbours.
+local folder = debug.getinfo(1, "S").source:match("^(@?.*)lcurl[/\\][^/\\]*$") or "@"
+
+local function is_ours(info)
+  local name = info.source:sub(1, #folder) == folder and info.source:sub(#folder + 1) or ""
+  return name:find("^lcurl[/\\]") or name:find("^cURL[/\\]")
+end
+
+--- Raises about a wrong call, at the line of the program that made it.
+---@param message string
+function object.misuse(message)
+  local level = 2
+  local info = debug.getinfo(level, "S")
+  while info and (info.what == "C" or info.what == "tail" or is_ours(info)) do
+    level = level + 1
+    info = debug.getinfo(level, "S")
+  end
+  error(message, info and level or 1)
+end
+
+local misuse = object.misuse
+
+--- Raises about an argument.
 ---@param name string the method
 ---@param position integer counted without self
 ---@param message string
 function object.bad_argument(name, position, message)
-  error(("bad argument #%d to '%s' (%s)"):format(position, name, message), 3)
+  misuse(("bad argument #%d to '%s' (%s)"):format(position, name, message))
 end
 
 local bad_argument = object.bad_argument
@@ -48,10 +70,9 @@ function object.class(name, methods, options)
     return function(self, ...)
       local state = state_of(self)
       if not state then
-        error(("bad argument #1 to '%s' (%s object expected, got %s)"):format(
-          key, name, object.type_name(self)), 2)
+        bad_argument(key, 1, ("%s object expected, got %s"):format(name, object.type_name(self)))
       elseif state.closed and not ending then
-        error(("%s: the %s object is %s"):format(key, name, closed), 2)
+        misuse(("%s: the %s object is %s"):format(key, name, closed))
       end
       return method(state, self, ...)
     end
@@ -99,11 +120,10 @@ function object.class(name, methods, options)
   function class.check(method, position, value)
     local state = state_of(value)
     if not state then
-      error(("bad argument #%d to '%s' (%s object expected, got %s)"):format(
-        position, method, name, object.type_name(value)), 4)
+      bad_argument(method, position,
+        ("%s object expected, got %s"):format(name, object.type_name(value)))
     elseif state.closed then
-      error(("bad argument #%d to '%s' (the %s object is %s)"):format(
-        position, method, name, closed), 4)
+      bad_argument(method, position, ("the %s object is %s"):format(name, closed))
     end
     return state
   end
