@@ -1,7 +1,7 @@
 -- What no program should do, and what script/fuzz has found to do harm: nothing
 -- from Lua may crash. Most of it shows under script/sanitize only.
 local core = require("multisock.core")
-local get = require("multisock.compat").get
+local perform = require("multisock.compat").perform
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -192,9 +192,11 @@ describe("misuse", function()
   it("of a handle that a gate drops while its transfer runs", function()
     local easy, multi, loop = collected(nginx.url("/1k"))
     local door, task, results = gate(), {}, nil
-    door:keep(easy, multi, true)
+    door:keep(easy, multi, 1)
     task.co = coroutine.create(function()
-      results = table.pack(get(door, { url = assert(core.url(nginx.url("/1k"))) }, task))
+      local target = { url = assert(core.url(nginx.url("/1k"))) }
+      results = table.pack(perform(door, target, task, 1, false,
+        core.limits(nil, 30, nil, 1, 1024, 0), core.lines({}, nil, {}), "GET"))
     end)
     assert(coroutine.resume(task.co))
     door:drop(easy)
@@ -218,8 +220,8 @@ describe("misuse", function()
   it("of a handle that a gate has dropped, and of the multi that it was in", function()
     local easy, multi, loop = collected(nginx.url("/1k"))
     local door = gate()
-    door:keep(easy, multi, true)
-    door:keep(easy, multi, true)
+    door:keep(easy, multi, 1)
+    door:keep(easy, multi, 1)
     door:drop(easy)
     assert.is_nil(door:pop())
     multi:close()

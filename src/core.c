@@ -22,7 +22,9 @@
 #include "receiver.h"
 #include "resume.h"
 #include "share.h"
-#include "shortcut.h"
+#include "lines.h"
+#include "message.h"
+#include "perform.h"
 #include "url.h"
 
 #define MULTISOCK_VERSION "0.1.0"
@@ -257,7 +259,9 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   gate_open(L);
   json_open(L);
   resume_open(L);
-  shortcut_open(L);
+  lines_open(L);
+  message_open(L);
+  perform_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {
     lua_pushinteger(L, constants[i].value);
     lua_setfield(L, -2, constants[i].name);

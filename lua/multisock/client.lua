@@ -45,8 +45,6 @@ local function check_status(response, err)
   return response, err
 end
 
-local get = transfer.get
-
 local function send(self, method, url, options)
   local made, err = request.new(self, method, url, options)
   if made == nil then
@@ -62,37 +60,20 @@ end
 -- @param url string @param options? table
 -- @return response; or nil, err @raise on misuse, and when cancelled
 function Client:fetch(url, options)
-  local seen = self and self.known
-  if seen == nil then
+  if self == nil or self.handler == nil then
     errors.called_with_dot("client", "fetch")
-  end
-  local known = options == nil and seen[url]
-  if known then
-    return get(known)
   end
   return send(self, nil, url, options)
 end
 
-for _, method in ipairs({ "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
+for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
   local name = method:lower()
   Client[name] = function(self, url, options)
-    if getmetatable(self) ~= Client then
+    if self == nil or self.handler == nil then
       errors.called_with_dot("client", name)
     end
     return send(self, method, url, options)
   end
-end
-
-function Client:get(url, options)
-  local seen = self and self.known
-  if seen == nil then
-    errors.called_with_dot("client", "get")
-  end
-  local known = options == nil and seen[url]
-  if known then
-    return get(known)
-  end
-  return send(self, "GET", url, options)
 end
 
 local function new_pool(limits)
@@ -118,7 +99,7 @@ function Client:close()
   if self.closed then
     return
   end
-  self.closed, self.known = true, {}
+  self.closed = true
   for _, host in pairs(self.hosts) do
     host:close()
   end
@@ -126,9 +107,7 @@ function Client:close()
   for _, host in pairs(self.hosts) do
     handles.forget(self, host)
   end
-  if self.model then
-    self.model:close()
-  end
+  self.settings.profiles:close()
 end
 
 Client.__close = Client.close
@@ -174,15 +153,6 @@ local function make_limits(given)
   return limits
 end
 
--- Whether a request with nothing but a URL needs nothing but a handle: no limit
--- of ours, nothing to be told, no middleware but for redirects.
-local function is_plain(given, base)
-  local timeout = given.timeout
-  return not (base or given.fills_request or given.fail_on_error or given.progress
-    or timeout.total or timeout.queue
-    or given.protocols ~= settings.defaults.protocols)
-end
-
 --- Makes a client.
 -- @param options? every request option, `base_url`, `limits`
 -- @return client @raise on an unknown option
@@ -211,23 +181,18 @@ function client.new(options)
   end
   local limits = make_limits(own.limits or {})
   local given = settings.flatten(settings.derive(settings.defaults, request_options))
-  local self = setmetatable({
+  return setmetatable({
     settings = given,
-    is_plain = is_plain(given, base),
     base = base,
     limits = limits,
     pool = new_pool(limits),
     hosts = {},
     host_count = 0,
     host_limit = transfer.most_idle_hosts,
-    known = {},                   -- URLs that are asked for again, see transfer.lua
-    known_count = 0,
     handler = chain(MIDDLEWARE),
-    follow = redirect.continue,   -- for transfer.get, which is below the chain
+    is_usual = base == nil and given.curl == nil and given.resolve == nil
+      and given.protocols == settings.defaults.protocols,
   }, Client)
-  -- What a handle for plain requests is set up from.
-  self.plain_request = request.plain(self)
-  return self
 end
 
 return client

@@ -73,19 +73,19 @@ compat.resume = resume
 --- Resumes woken tasks, see src/fetch/resume.c.
 compat.resume_woken = core.resume
 
---- The short way of a request, see src/fetch/shortcut.c.
-compat.get = core.get
+--- A request in one call, see src/fetch/perform.c.
+compat.perform = core.perform
 
 -- C cannot go on after suspending: so Lua suspends, between two halves.
-if compat.get == nil then
-  local begin, finish = core.get_begin, core.get_finish
-  function compat.get(gate, target, task, taken)
-    local easy, err = begin(gate, target, task, taken)
+if compat.perform == nil then
+  local begin, finish = core.perform_begin, core.perform_finish
+  function compat.perform(...)
+    local easy, err = begin(...)
     if easy == nil then
       return nil, err
     end
     yield()
-    return finish(gate, target, task, easy)
+    return finish(easy, ...)
   end
 end
 
@@ -94,7 +94,7 @@ end
 -- once.
 if not compat.yields_in_pcall then
   local PROBE = {}
-  local get = compat.get
+  local perform = compat.perform
 
   function compat.may_suspend(co)
     local mine, can = core.may_suspend(co)
@@ -122,10 +122,10 @@ if not compat.yields_in_pcall then
     return first + 1, task
   end
 
-  function compat.get(gate, target, task, taken)
+  function compat.perform(gate, target, task, ...)
     local mine, can = compat.may_suspend(task.co)
     if mine and can then
-      return get(gate, target, task, taken)
+      return perform(gate, target, task, ...)
     end
   end
 end

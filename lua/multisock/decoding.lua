@@ -212,7 +212,7 @@ end
 
 --- Has a stream decode its body.
 function decoding.begin(self)
-  -- Some may be decoded already, see src/fetch/shortcut.c.
+  -- Some may be decoded already, see src/fetch/perform.c.
   local _, _, decoded = self.easy:marks()
   self.decoded = decoded
   setmetatable(self, Decoding)

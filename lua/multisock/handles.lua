@@ -5,7 +5,6 @@ local compat = require("multisock.compat")
 local core = require("multisock.core")
 local lookups = require("multisock.lookups")
 local pool = require("multisock.pool")
-local request_module = require("multisock.request")
 local settings = require("multisock.settings")
 
 local handles = {}
@@ -22,19 +21,15 @@ local function set_version(easy, http1)
   return easy:setopt("http_version", settings.HTTP_VERSION[http1])
 end
 
--- `http1`: in this version, whatever the request asks for. `pin`: to these addresses.
-local function configure(easy, request, http1, pin)
-  local target = request.target
-  local ok, err = settings.apply(easy, request.settings, request.client.settings,
-    target and target.scheme)
+-- `http1`: in this version, whatever the profile says. `pin`: to these addresses.
+local function configure(easy, profile, scheme, base, http1, pin)
+  local given = profile.settings
+  local ok, err = settings.apply(easy, given, base, scheme)
   if ok and http1 then
     ok, err = set_version(easy, http1)
   end
   if ok and pin then
-    ok, err = settings.apply_pin(easy, pin, request.settings)
-  end
-  if ok then
-    ok, err = request_module.apply(easy, request)
+    ok, err = settings.apply_pin(easy, pin, given)
   end
   return ok and true, err
 end
@@ -42,11 +37,11 @@ end
 -- The same on a stack of its own: it goes deep, and the stack of a task keeps the
 -- room that it needed once, ten thousand times when so many tasks wait. Between
 -- two calls it holds on to nothing.
-local configure_aside = compat.wrap(function(easy, request, http1, pin)
+local configure_aside = compat.wrap(function(easy, profile, scheme, base, http1, pin)
   while true do
-    local fine, ok, err = pcall(configure, easy, request, http1, pin)
-    easy, request = nil, nil -- luacheck: ignore 311
-    easy, request, http1, pin = compat.yield(fine, ok, err)
+    local fine, ok, err = pcall(configure, easy, profile, scheme, base, http1, pin)
+    easy, profile, base = nil, nil, nil -- luacheck: ignore 311
+    easy, profile, scheme, base, http1, pin = compat.yield(fine, ok, err)
   end
 end)
 
@@ -61,20 +56,20 @@ local function can_copy(raw)
   return true
 end
 
--- A handle that is set up for plain requests and never used: the others become
--- its twins, without a detour through Lua. False where that cannot be.
-local function plain_model(client)
-  local model = client.model
+-- A handle of a profile that is never used: the others become its twins, without a
+-- detour through Lua. False where that cannot be.
+local function model_of(client, profile)
+  local model = profile.model
   if model == nil then
-    model = can_copy(client.settings.curl) and core.easy():collect()
+    model = not profile.once and can_copy(profile.raw) and core.easy():collect()
     if model then
-      local fine, ok = configure_aside(model, client.plain_request)
+      local fine, ok = configure_aside(model, profile, nil, client.settings)
       if not fine or not ok or not pcall(model.twin, model) then
         model:close()
-        model = false               -- the long way tells what is wrong
+        model = false               -- setting up the handle itself tells what is wrong
       end
     end
-    client.model = model
+    profile.model = model
   end
   return model
 end
@@ -96,56 +91,78 @@ function handles.close(client, host, easy, multi)
   easy:close()
 end
 
---- A handle for this request, with everything set but the URL, and its multi.
+-- A fresh handle, and the multi that it belongs to. `home`: where it finds a
+-- connection, or nil.
+local function make(client, host, profile, home, web)
+  local http1, tls = version_of(host), host.tls
+  local model = web and not host.pin and model_of(client, profile)
+  local easy = model and model:twin() or core.easy():collect()
+  local multi = client.pool:assign(http1 ~= nil or host.gate:version() == "h1", tls, host.trust,
+    home)
+  if tls and not multi:is_warm() then
+    easy:gather("heats", true)
+  end
+  if model and http1 then
+    set_version(easy, http1)
+  end
+  return easy, multi, model
+end
+
+--- A handle for this request, with everything set but its message, and its multi.
 -- @return easy, multi; or nil, err when libcurl refuses a setting, with true when
 -- that is misuse, to be raised
 function handles.take(client, host, request)
-  local easy, multi, prepared = host.gate:pop()
-  local tls, http1 = host.tls, version_of(host)
-  if prepared and request.is_plain then
+  local profile, target = request.settings.profile, request.target
+  local name, ready = request.name, false
+  if name == nil then
+    name = host.name
+  end
+  name = name and not request.looks_up and name
+  local easy, multi, number = host.gate:pop(not request.looks_up and profile.number or 0)
+  if number == profile.number then
     return easy, multi
   elseif easy then
     easy:reset()
     easy:setopt("share", nil)       -- the names of others are not for each request
   else
-    local model = request.is_plain and not host.pin and plain_model(client)
-    multi = client.pool:assign(http1 ~= nil or host.gate:version() == "h1", tls, host.trust)
-    easy = model and model:twin() or core.easy():collect()
-    if tls and not multi:is_warm() then
-      easy:gather("heats", true)
-    end
-    if model then
-      if http1 then
-        set_version(easy, http1)
-      end
-      share_names(easy, host.name)
-      return easy, multi
+    easy, multi, ready = make(client, host, profile, multi, target.web)
+  end
+  if not ready then
+    local fine, ok, err = configure_aside(easy, profile, target.scheme, client.settings,
+      version_of(host), host.pin)
+    if not fine or not ok then
+      handles.close(client, host, easy, multi)
+      return nil, fine and err or ok, not fine
     end
   end
-  local fine, ok, err = configure_aside(easy, request, http1, host.pin)
-  if not fine or not ok then
-    handles.close(client, host, easy, multi)
-    return nil, fine and err or ok, not fine
-  end
-  easy:gather("multiplexed", host.gate:version() == "h2")
-  local name = request.name
-  if name == nil then
-    name = host.name
-  end
-  share_names(easy, name and not request.looks_up and name)
+  share_names(easy, name)
   return easy, multi
 end
 
 --- Keeps a handle for the next request to its host.
--- @param prepared boolean: it can serve a plain one as it is
-function handles.keep(client, host, easy, multi, prepared)
+-- @param number of its profile; 0: it has to be set up again
+function handles.keep(client, host, easy, multi, number)
   local http1 = version_of(host)
   if client.closed or not client.pool:is_current(multi)
     or host.http1 and client.pool:is_shared(multi)
-    or not host.gate:keep(easy, multi, prepared) then
+    or not host.gate:keep(easy, multi, number) then
     handles.close(client, host, easy, multi)
   elseif http1 and not host.http1 then
     set_version(easy, http1)        -- it was not known when the handle was made
+  end
+end
+
+--- Takes a handle back from a request that is through with it.
+function handles.give_back(client, host, request, easy, multi)
+  local profile = request.settings.profile
+  if client.closed or profile.once or request.looks_up or easy:is_last()
+    or request.settings.doh_url then
+    -- Raw options may have left cookies and the like in it, and libcurl 7.88
+    -- loses memory when a handle is reset after a DoH lookup was cut off.
+    handles.close(client, host, easy, multi)
+  else
+    handles.keep(client, host, easy, multi,
+      not (easy:worn() or request.marks) and profile.number or 0)
   end
 end
 

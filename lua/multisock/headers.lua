@@ -59,6 +59,10 @@ function headers.to_list(given, level)
   elseif type(given) ~= "table" then
     error("headers: table expected, got " .. type(given), level)
   end
+  local usual = core.fields(given)
+  if usual then
+    return usual
+  end
   local names = {}
   for name in pairs(given) do
     if type(name) ~= "string" then
@@ -92,6 +96,9 @@ end
 
 --- Two lists in one: fields of `over` replace those of `base`.
 function headers.merge(base, over)
+  if #base == 0 then
+    return over
+  end
   local merged = {}
   for i = 1, #base do
     if not headers.find(over, base[i][1]) then

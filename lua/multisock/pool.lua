@@ -124,8 +124,14 @@ end
 -- connection with others
 -- @param tls? boolean: its connection is one of TLS
 -- @param trust? string: other authorities than those of the client
-function Pool:assign(spread, tls, trust)
-  if trust then
+-- @param home? the multi that is preferred, while it is not crowded: there is a
+-- connection
+function Pool:assign(spread, tls, trust, home)
+  local members = home and self.handles[home]
+  if members and members < 2 * CROWD then
+    self.handles[home] = members + 1
+    return home
+  elseif trust then
     local other = pool_for(self, trust)
     if other ~= self then
       return other:assign(spread, tls)

@@ -1,14 +1,17 @@
 -- What a user asks for, checked: URL, method, headers, body, settings. Pure:
 -- nothing is sent here.
+local base64 = require("multisock.base64")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
-local headers = require("multisock.headers")
 local pins = require("multisock.pins")
 local settings = require("multisock.settings")
 local targets = require("multisock.targets")
 local values = require("multisock.values")
 
 local request = {}
+
+local find_target = targets.get
+local setmetatable, type = setmetatable, type
 
 local Request = { __name = "multisock.request" }
 Request.__index = Request
@@ -134,6 +137,9 @@ end
 -- How long the body is, and that it comes in chunks, is libcurl's to know: what
 -- the user says of it must be true, or the server would wait, or have a rest.
 local function check_framing(body, given)
+  if not core.frames(given.headers) and given.http_version ~= "1.0" then
+    return
+  end
   local length = find_one(given.headers, "Content-Length")
   local coding = find_one(given.headers, "Transfer-Encoding")
   if length and coding then
@@ -164,7 +170,8 @@ end
 -- The body and the content type that goes with it.
 local function choose_body(given)
   local chosen, body, content_type
-  for _, name in ipairs(BODY_OPTIONS) do
+  for i = 1, #BODY_OPTIONS do
+    local name = BODY_OPTIONS[i]
     if given[name] ~= nil then
       if chosen then
         error(("options '%s' and '%s' exclude each other"):format(chosen, name), 0)
@@ -255,27 +262,43 @@ local function check_raw(self, raw)
   end
 end
 
-local function fill_from_options(self, base, options)
+-- Checks what frames a body that is not there.
+local function check_no_body(given)
+  local ok, err = pcall(check_framing, nil, given)
+  if not ok then
+    errors.misuse(err)
+  end
+end
+
+-- A request of these options; without its target.
+local function fill_from_options(client, method, options)
+  local base = client.settings
   local given = options and settings.derive(base, options) or base
-  self.settings = given
-  local method = given.method and normal_method(given.method) or self.method
-  self.headers = given.headers
+  local self = setmetatable({
+    client = client, method = method, settings = given, headers = given.headers, body = nil,
+    content_type = nil, target = nil, simple = nil,     -- room for what comes
+  }, Request)
+  if not given.fills_request then
+    if self.headers ~= base.headers then
+      check_no_body(given)
+    end
+    self.method = method or "GET"
+    return self, given
+  end
+  method = given.method and normal_method(given.method) or method
   self.meta = given.meta
   local ok, body, content_type = pcall(choose_body, given)
   if not ok then
     errors.misuse(body)
   end
   if body then
-    self.body = body
-    if not headers.find(self.headers, "Content-Type") then
-      self.headers = headers.merge(self.headers, { { "Content-Type", content_type } })
-    end
+    self.body, self.content_type = body, content_type
     if method == "HEAD" or method == "TRACE" then
       errors.misuse(("a %s request cannot have a body"):format(method))
     end
   end
   self.method = method or body and "POST" or "GET"
-  return given
+  return self, given
 end
 
 local function with_query(url, query)
@@ -289,14 +312,22 @@ local function with_query(url, query)
   return text
 end
 
---- A request with nothing but a URL: a handle with the client's settings needs
--- nothing more.
-function request.plain(client, target)
-  local given = client.settings
-  return setmetatable({
-    client = client, method = "GET", settings = given, headers = given.headers, target = target,
-    is_plain = true,
-  }, Request)
+-- Raw options that a method or a body of our own replaces: the handle has to be set
+-- up again for the next request.
+local function is_replaced(raw)
+  for name in pairs(raw) do
+    local lower = tostring(name):lower()
+    if REPLACED[lower] or lower == "customrequest" then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether the handle has afterwards what the next request would not expect.
+local function leaves_marks(self, given)
+  return not self.target.web
+    or given.curl and (self.body or self.method ~= "GET") and is_replaced(given.curl) or nil
 end
 
 --- Makes a request.
@@ -313,13 +344,20 @@ function request.new(client, method, url, options)
   local given = client.settings
   local self
   if options == nil and not given.fills_request then
-    self = request.plain(client)
-    self.method = method or "GET"
-    self.is_plain = self.method == "GET"
+    -- The usual case: nothing but a URL, of a kind that no option forbids.
+    local known = client.is_usual and find_target(url)
+    self = setmetatable({
+      client = client, method = method or "GET", settings = given, headers = given.headers,
+      target = known, simple = given.simple,
+    }, Request)
+    if known and known.web then
+      return self
+    end
   else
-    self = setmetatable({ client = client, method = method }, Request)
-    given = fill_from_options(self, given, options)
-    url = with_query(url, given.query)
+    self, given = fill_from_options(client, method, options)
+    if given.fills_request then
+      url = with_query(url, given.query)
+    end
   end
   local target, err
   if client.base then
@@ -330,21 +368,29 @@ function request.new(client, method, url, options)
   if target == nil then
     return nil, err
   end
+  local body = self.body
+  self.target = target
+  if target.web and client.is_usual and given.profile == client.settings.profile then
+    self.simple = given.simple and not (body and body.bytes == nil)
+    return self
+  end
   if not target.web or given.protocols ~= settings.defaults.protocols or given.resolve then
     local ok
     ok, err = request.check_target(given, target)
     if not ok then
       return nil, err
     end
-    -- Other protocols may need more on a handle: protocols.lua.
-    self.is_plain = self.is_plain and target.web
   end
-  self.target = target
   if given.curl and target.web then
     check_raw(self, given.curl)
   end
-  if self.body and not target.web then
-    self.body = adapt_body(self.body, target.scheme)
+  self.simple = target.web and given.simple and not (body and body.bytes == nil)
+  if not target.web then
+    self.body = self.body and adapt_body(self.body, target.scheme)
+    self.marks = true
+  elseif given.curl then
+    self.marks = leaves_marks(self, given)
+    self.simple = self.simple and not self.marks
   end
   return self
 end
@@ -355,7 +401,6 @@ function Request:clone()
   for key, value in pairs(self) do
     copy[key] = value
   end
-  copy.is_plain = false
   copy.tries = nil
   -- What it has waited for.
   copy.lookup_since, copy.was_denied, copy.looks_up = nil, nil, nil
@@ -367,7 +412,7 @@ end
 -- @param tries integer how often it was sent
 function Request:again(tries)
   local copy = self:clone()
-  copy.tries = tries
+  copy.tries, copy.simple = tries, false
   return copy
 end
 
@@ -382,29 +427,8 @@ end
 
 ---- What a request means to an easy handle -----------------------------------
 
--- Whose bodies have a meaning: without one they say that it has no bytes (RFC
--- 9110, 8.6), or servers wait for it or answer 411.
+-- Whose bodies have a meaning, see message.c.
 local HAS_LENGTH = { POST = true, PUT = true, PATCH = true }
-
-local function apply_body(easy, self)
-  local body, web = self.body, self.target.web
-  easy:gather("uploads", true)
-  if web and self.method ~= "POST" then
-    easy:setopt("customrequest", self.method)
-  end
-  if body.bytes then
-    easy:setopt("postfields", body.bytes)
-    return
-  end
-  easy:gather("sending", true)
-  easy:gather("rewinds", body.rewind ~= nil)
-  -- A PUT, too, is a POST to libcurl: before 8.7 it does not end the empty chunks of
-  -- a PUT that only asks how to authenticate.
-  easy:setopt(web and "post" or "upload", 1)
-  if body.size then
-    easy:setopt(web and "postfieldsize_large" or "infilesize_large", body.size)
-  end
-end
 
 local USER_AGENT = "User-Agent: multisock/" .. core.version().multisock
 -- What can be undone but deflate: all that have it have gzip, it is two formats with
@@ -413,44 +437,67 @@ local ACCEPT_ENCODING = "Accept-Encoding: "
   .. table.concat(core.version().codings, ", "):gsub(", deflate", "")
 local ACCEPT_IDENTITY = "Accept-Encoding: identity"
 
--- What is sent unless the user says otherwise. As header lines, because
--- libcurl formats its own options anew for each request, character by
--- character.
-local function add_defaults(lines, self, expects)
-  local function missing(name)
-    return headers.find(self.headers, name) == nil
-  end
-  local raw = settings.raw(self.settings)
-  if missing("User-Agent") and not raw.useragent then
-    lines[#lines + 1] = USER_AGENT
-  end
-  if self.settings.decompress and missing("Accept-Encoding") and not raw.accept_encoding then
-    -- A part of a coded body is no coded body.
-    local is_part = not missing("Range") or raw.range or raw.resume_from
-      or raw.resume_from_large
-    lines[#lines + 1] = is_part and ACCEPT_IDENTITY or ACCEPT_ENCODING
-  end
-  local body = self.body
-  if body == nil and HAS_LENGTH[self.method] and missing("Content-Type") then
-    lines[#lines + 1] = "Content-Type:"
-  end
-  if body and not expects then
-    -- libcurl would ask before large bodies, and wait for servers that do not say.
-    lines[#lines + 1] = "Expect:"
+-- A header line of our own, because libcurl formats its options anew for each
+-- request, and a handle would have to be set up for it.
+local function authorization(self)
+  local auth = self.settings.auth
+  if auth.bearer then
+    return "Authorization: Bearer " .. auth.bearer
+  elseif not self.target.has_user then
+    return "Authorization: Basic " .. base64.encode(auth.basic[1] .. ":" .. auth.basic[2])
   end
 end
 
--- Whether the user has given this header, in one way or the other.
-local function has_header(self, name)
-  if headers.find(self.headers, name) then
-    return true
+-- What is sent unless the user says otherwise. As header lines, because
+-- libcurl formats its own options anew for each request, character by
+-- character.
+local function default_lines(given)
+  local raw = settings.raw(given)
+  local lines = { agent = not raw.useragent and USER_AGENT or nil }
+  if given.decompress and not raw.accept_encoding then
+    -- A part of a coded body is no coded body.
+    local is_part = raw.range or raw.resume_from or raw.resume_from_large
+    lines.encoding = is_part and ACCEPT_IDENTITY or ACCEPT_ENCODING
+    lines.identity = ACCEPT_IDENTITY
   end
-  for _, line in ipairs(self.settings.curl and self.settings.curl.httpheader or {}) do
-    if line:sub(1, #name + 1):lower() == name:lower() .. ":" then
-      return true
-    end
+  return lines
+end
+
+local function make_lines(self, content_type)
+  local given = self.settings
+  local raw, profile = given.curl, given.profile
+  local defaults = profile.lines
+  if defaults == nil then
+    defaults = default_lines(given)
+    profile.lines = defaults        -- they follow from what makes a profile
   end
-  return false
+  return core.lines(self.headers, raw and raw.httpheader, defaults, content_type,
+    self.body ~= nil, self.unexpected, given.auth and self.target.web and authorization(self))
+end
+
+--- The header lines of a request, for C. Those of requests that have none of their own
+-- are made once for all of them.
+-- @return core.Lines
+function request.lines(self)
+  local given, content_type = self.settings, self.content_type
+  if self.body == nil then
+    content_type = HAS_LENGTH[self.method] and "" or nil
+  end
+  local known = given.lines
+  if not known or self.headers ~= given.headers or self.unexpected or self.target.has_user
+    or not self.target.web then
+    local lines
+    lines, self.expects = make_lines(self, content_type)
+    return lines
+  end
+  -- What differs, as a key: a content type, or that there is none, or no body at all.
+  local key = content_type or 0
+  local lines = known[key]
+  if lines == nil then
+    lines, self.expects = make_lines(self, content_type)
+    known[key] = not self.expects and lines or nil
+  end
+  return lines
 end
 
 -- What may be done twice (RFC 9110 9.2.2). Of others libcurl would send again,
@@ -459,59 +506,10 @@ local IDEMPOTENT = {
   GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true,
 }
 
--- Who says "close" may send no more on that connection (RFC 9112 9.6), whatever the
--- server does with it.
-local function ends_connection(list)
-  for i = 1, #list do
-    if list[i][1]:lower() == "connection" and list[i][2]:lower():find("%f[%w-]close%f[^%w-]") then
-      return true
-    end
-  end
-  return false
-end
-
-local function remove_expect(lines)
-  for i = #lines, 1, -1 do
-    if lines[i]:lower():find("^expect:") then
-      table.remove(lines, i)
-    end
-  end
-end
-
---- Puts method, headers and body on a handle.
--- @return true; or nil, err
-function request.apply(easy, self)
-  if not IDEMPOTENT[(self.settings.curl or {}).customrequest or self.method] then
-    easy:gather("once", true)
-  end
-  if self.body then
-    apply_body(easy, self)
-  elseif self.method == "HEAD" then
-    easy:setopt("nobody", 1)
-  elseif self.method == "POST" or HAS_LENGTH[self.method] and self.target.web then
-    easy:setopt("postfields", "")
-    if self.method ~= "POST" then
-      easy:setopt("customrequest", self.method)
-    end
-  elseif self.method ~= "GET" then
-    easy:setopt("customrequest", self.method)
-  end
-  local lines = headers.to_lines(self.headers)
-  for _, line in ipairs(self.settings.curl and self.settings.curl.httpheader or {}) do
-    lines[#lines + 1] = line
-  end
-  if self.unexpected or self.body == nil then
-    remove_expect(lines)            -- nothing is there to be waited for (RFC 9110 10.1.1)
-  end
-  if ends_connection(self.headers) then
-    easy:setopt("forbid_reuse", 1)
-  end
-  local expects = self.body ~= nil and not self.unexpected and has_header(self, "Expect")
-  self.expects = expects
-  easy:gather("expects", expects)
-  easy:gather("upgrades", has_header(self, "Upgrade"))
-  add_defaults(lines, self, expects)
-  return easy:setopt("httpheader", lines)
+--- Whether it must not be sent twice unasked.
+function request.is_once(self)
+  local raw = self.settings.curl
+  return not IDEMPOTENT[raw and raw.customrequest or self.method]
 end
 
 return request

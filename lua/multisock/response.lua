@@ -3,7 +3,6 @@
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local lines = require("multisock.lines")
-local request = require("multisock.request")
 local transfer = require("multisock.transfer")
 
 -- A piece of the body at most, unless asked for another size: HTTP/2 that cannot
@@ -71,12 +70,7 @@ function computed.history()
 end
 
 function computed:url()
-  return errors.without_user((self._known or self.request).target.text)
-end
-
--- One that came the short way was made without.
-function computed:request()
-  return request.plain(self._known.client, self._known.target)
+  return errors.without_user(self.request.target.text)
 end
 
 -- These change until the body has ended, so they are not kept before.
@@ -330,7 +324,7 @@ function Response:__tostring()
       or self._transfer.released and "read" or "streaming")
 end
 
-transfer.response_metatable, transfer.text = Response, methods.text
+transfer.set_response(Response, methods.text)
 
 --- Makes a response of a transfer that still brings its body.
 function transfer.new_response(made_for, status, running)

@@ -5,6 +5,7 @@ local core = require("multisock.core")
 local errors = require("multisock.errors")
 local headers = require("multisock.headers")
 local pins = require("multisock.pins")
+local profiles = require("multisock.profiles")
 local protocols = require("multisock.protocols")
 local suggest = require("multisock.suggest")
 local values = require("multisock.values")
@@ -235,22 +236,63 @@ local function auth(name, value)
   return checked
 end
 
-settings.checks = {
-  method = token, headers = header_list, query = any, body = any, json = any, form = any,
-  redirect = one_of("follow", "error", "manual"), max_redirects = count,
-  timeout = timeout, max_body = count_or_huge, max_headers = size, high_water = size,
-  decompress = boolean, http_version = one_of("1.0", "1.1", "2", "3"),
-  fail_on_error = boolean,
-  auth = auth,
-  proxy = text_or_false, no_proxy = list, trust_env = boolean,
-  tls = fields({
+-- Each option is a row: its check, and what it concerns:
+-- "handle": how a handle is set up. Handles are kept for who has the same of all
+-- these: a profile, see profiles.lua.
+-- "message": the request itself, put on a handle and taken off again in C.
+-- "limit": the same, as numbers.
+-- "chain": what is done around it; no handle knows of it.
+-- `connection`: it leads to another connection. `lines`: header lines come of it.
+local function handle(check)
+  return { check = check, scope = "handle" }
+end
+
+local function connection(check)
+  return { check = check, scope = "handle", connection = true }
+end
+
+local function message(check)
+  return { check = check, scope = "message" }
+end
+
+local function limit(check)
+  return { check = check, scope = "limit" }
+end
+
+local function around(check)
+  return { check = check, scope = "chain" }
+end
+
+local function with_lines(row)
+  row.lines = true
+  return row
+end
+
+settings.rows = {
+  method = message(token), headers = with_lines(message(header_list)), query = message(any),
+  body = message(any), json = message(any), form = message(any),
+  auth = with_lines(message(auth)),
+  timeout = limit(timeout), max_body = limit(count_or_huge), max_headers = limit(size),
+  high_water = limit(size),
+  redirect = around(one_of("follow", "error", "manual")), max_redirects = around(count),
+  fail_on_error = around(boolean), sensitive_headers = around(name_set),
+  progress = around(callable), meta = around(any),
+  decompress = with_lines(handle(boolean)), no_proxy = handle(list), trust_env = handle(boolean),
+  doh_url = handle(text), protocols = handle(list), resolve = handle(pin_list),
+  http_version = connection(one_of("1.0", "1.1", "2", "3")),
+  proxy = connection(text_or_false), connect_to = connection(list),
+  unix_socket = connection(text), interface = connection(text),
+  tls = connection(fields({
     verify = boolean, ca = text, ca_path = text, cert = text, key = text, password = text,
     pinned_public_key = text, min_version = one_of("1.0", "1.1", "1.2", "1.3"),
-  }),
-  resolve = pin_list, connect_to = list, doh_url = text, unix_socket = text, interface = text,
-  protocols = list, sensitive_headers = name_set, progress = callable, meta = any,
-  curl = raw_options,
+  })),
+  curl = with_lines(handle(raw_options)),
 }
+
+settings.checks = {}
+for name, row in pairs(settings.rows) do
+  settings.checks[name] = row.check
+end
 
 settings.defaults = {
   headers = {},
@@ -271,7 +313,81 @@ settings.defaults = {
 }
 
 -- What a request is filled from, beside what its handle is set up from.
-local REQUEST_ONLY = { "method", "query", "body", "json", "form", "meta" }
+local REQUEST_ONLY = {
+  method = true, query = true, body = true, json = true, form = true, meta = true,
+}
+
+local rows = settings.rows
+
+-- Whether nothing has to be done in Lua while a request runs, nor before its handle
+-- serves another one.
+local function is_simple(given)
+  return not (given.progress or given.profile.once or given.doh_url)
+end
+
+-- The limits as C takes them.
+local function add_limits(given)
+  local timeouts = given.timeout
+  given.total = timeouts.total or false
+  given.limits = core.limits(timeouts.total, timeouts.connect, timeouts.first_byte,
+    given.high_water or 256 * 1024, given.max_headers or 300 * 1024, given.max_body)
+end
+
+-- Checks all. Returns whether some concern a handle, and whether some are limits.
+local function check_all(options, derived)
+  local handle_changes, limits_change = false, false
+  for name, value in pairs(options) do
+    local row = rows[name]
+    if row == nil then
+      error("unknown option " .. errors.quote(name)
+        .. suggest.hint(name, settings.checks, suggest.ELSEWHERE), 0)
+    end
+    derived[name] = row.check(name, value)
+    local scope = row.scope
+    if scope == "handle" then
+      handle_changes = true
+    elseif scope == "limit" then
+      limits_change = true
+    end
+    if row.lines then
+      derived.lines = false         -- what is kept of the base's is not for these
+    end
+    if REQUEST_ONLY[name] then
+      -- A client's default that even a request without options has to look at.
+      derived.fills_request = true
+    end
+  end
+  return handle_changes, limits_change
+end
+
+-- The usual limit: so many seconds in all. Kept for a while, as most requests of a
+-- client have the same.
+local MOST_TOTALS = 64
+
+local function keep_total(totals, total, timeouts)
+  if totals.count >= MOST_TOTALS then
+    for kept in pairs(totals) do
+      totals[kept] = nil
+    end
+    totals.count = 0
+  end
+  totals[total], totals.count = timeouts, totals.count + 1
+end
+
+-- With nothing but the usual limit they are kept, too, by its table.
+local function find_limits(totals, derived, total)
+  local usual = total and not (rawget(derived, "max_body") or rawget(derived, "high_water")
+    or rawget(derived, "max_headers"))
+  local known = usual and totals[derived.timeout]
+  if known then
+    derived.total, derived.limits = total, known
+    return
+  end
+  add_limits(derived)
+  if usual then
+    totals[derived.timeout] = derived.limits
+  end
+end
 
 --- Checks options and lays them over `base`: what is not named is the base's.
 -- @raise naming the option and its value, where the user's code is
@@ -279,37 +395,46 @@ function settings.derive(base, options)
   if type(options) ~= "table" then
     errors.misuse("options: table expected, got " .. type(options))
   end
-  local derived = {}
-  for name, value in pairs(options) do
-    local check = settings.checks[name]
-    if check == nil then
-      errors.misuse("unknown option " .. errors.quote(name)
-        .. suggest.hint(name, settings.checks, suggest.ELSEWHERE))
-    end
-    local ok, checked = pcall(check, name, value)
-    if not ok then
-      errors.misuse(checked)
-    end
-    derived[name] = checked
-  end
-  for _, name in ipairs(REQUEST_ONLY) do
-    if derived[name] ~= nil then
-      -- A client's default that even a request without options has to look at.
-      derived.fills_request = true
-    end
+  local derived = {
+    headers = nil, lines = nil, timeout = nil, limits = nil, total = nil, fills_request = nil,
+    json = nil, body = nil,         -- room for what is usual
+  }
+  local ok, handle_changes, limits_change = pcall(check_all, options, derived)
+  if not ok then
+    errors.misuse(handle_changes)
   end
   if derived.headers then
     derived.headers = headers.merge(base.headers, derived.headers)
   end
-  if derived.timeout then
+  local timeouts = derived.timeout
+  local total = base.totals and type(options.timeout) == "number" and timeouts.total or nil
+  local known = total and base.totals[total]
+  if known then
+    derived.timeout = known
+  elseif timeouts then
     for name, value in pairs(base.timeout) do
-      if derived.timeout[name] == nil then
-        derived.timeout[name] = value
+      if timeouts[name] == nil then
+        timeouts[name] = value
       end
     end
-    setmetatable(derived.timeout, getmetatable(base.timeout))
+    setmetatable(timeouts, getmetatable(base.timeout))
+    if total then
+      keep_total(base.totals, total, timeouts)
+    end
   end
-  return setmetatable(derived, { __index = base })
+  setmetatable(derived, rawget(base, "inherited") or { __index = base })
+  if base.profiles then             -- else it is to be the base of a client
+    if handle_changes then
+      derived.profile = base.profiles:find(derived)
+    end
+    if handle_changes or derived.progress then
+      derived.simple = is_simple(derived)
+    end
+    if limits_change then
+      find_limits(base.totals, derived, total)
+    end
+  end
+  return derived
 end
 
 --- The same settings without a base behind them: reading one is a single
@@ -322,7 +447,24 @@ function settings.flatten(given)
   for name, value in pairs(given) do
     flat[name] = value
   end
+  flat.inherited = { __index = flat }
+  flat.totals = { count = 0 }
+  flat.lines = {}                   -- header lines of its requests, see request.lua
+  flat.profiles = profiles.new(flat, rows)
+  flat.profile = flat.profiles:find(flat)
+  flat.simple = is_simple(flat)
+  add_limits(flat)
   return flat
+end
+
+--- The settings of a request with these changes, which are not checked.
+-- @param changes table by name, false for what goes
+function settings.with(given, changes)
+  local derived = setmetatable(changes, { __index = given })
+  derived.lines = false
+  derived.profile = given.profiles:find(derived)
+  derived.simple = is_simple(derived)
+  return derived
 end
 
 ---- What settings mean to an easy handle --------------------------------------
@@ -393,14 +535,12 @@ function settings.trust(given, base)
   return own ~= describe(base) and own or nil
 end
 
-local function set_auth(set, given)
+--- Sets the user of what is not HTTP, where it is no header line.
+function settings.apply_auth(easy, given)
   if given.basic then
-    set("httpauth", 1)
-    set("username", given.basic[1])
-    set("password", given.basic[2])
+    easy:setopt({ username = given.basic[1], password = given.basic[2] })
   elseif given.bearer then
-    set("httpauth", 64)
-    set("xoauth2_bearer", given.bearer)
+    easy:setopt({ httpauth = 64, xoauth2_bearer = given.bearer })
   end
 end
 
@@ -464,9 +604,6 @@ local function set_version(set, given)
   end
 end
 
--- libcurl takes milliseconds as a long, which has 32 bits on some systems.
-local MAX_MS = 2 ^ 31 - 1
-
 --- Sends what a handle asks to the addresses of a pin, and not through a proxy that
 -- the environment names.
 -- @return true; or nil, err
@@ -493,9 +630,6 @@ function settings.apply(easy, given, base, scheme)
       end
     end
   end
-  local connect = given.timeout.connect
-  local connect_ms = connect and math.min(connect * 1000, MAX_MS) or MAX_MS
-  set("connecttimeout_ms", math.max(1, math.floor(connect_ms)))
   -- A server that ignores "Expect: 100-continue" costs this long.
   set("expect_100_timeout_ms", 200)
   if given.http_version == "3" and not core.version().features.HTTP3 then
@@ -510,7 +644,6 @@ function settings.apply(easy, given, base, scheme)
   easy:gather("tunnels", proxy ~= nil and not proxy:lower():find("^socks"))
   set_trust(set, given.tls or {})
   set_tls(set, given.tls or {})
-  set_auth(set, given.auth or {})
   set("connect_to", given.connect_to)
   set("doh_url", given.doh_url)
   set("unix_socket_path", given.unix_socket)
@@ -518,10 +651,6 @@ function settings.apply(easy, given, base, scheme)
     set("forbid_reuse", 1)          -- nobody can tell these sockets from each other
   end
   set("interface", given.interface)
-  easy:gather("first_byte", given.timeout.first_byte or nil)
-  easy:gather("high_water", given.high_water or 256 * 1024)
-  easy:gather("max_headers", given.max_headers or 300 * 1024)
-  easy:gather("max_body", given.max_body)
   local raw = settings.raw(given)
   for name, value in pairs(raw) do
     set(name, value)

@@ -26,6 +26,9 @@ local PROGRESS_INTERVAL = 0.1
 -- Who waits for news of a handle, by the handle's number; else false.
 local waiters = core.waiting
 
+-- Where C can go on after suspending: see src/fetch/perform.c.
+local take_rest = core.rest
+
 -- Transfers whose response was handed over before its body was read: when it
 -- is collected unread, the C side says so and the transfer is ended here.
 local owners = {}
@@ -97,15 +100,7 @@ function Stream:release()
     self.multi:remove_handle(easy)
   end
   easy:forget()
-  local given = self.settings
-  if self.client.closed or given.curl ~= self.client.settings.curl or given.doh_url then
-    -- Raw options may have left cookies and the like in it, and libcurl 7.88
-    -- loses memory when a handle is reset after a DoH lookup was cut off.
-    handles.close(self.client, self.host, easy, self.multi)
-  else
-    handles.keep(self.client, self.host, easy, self.multi,
-      self.request.is_plain and not easy:worn())
-  end
+  handles.give_back(self.client, self.host, self.request, easy, self.multi)
   self:leave()
   scheduler.rearm()                 -- a host's loop may have waited for it alone
 end
@@ -442,6 +437,37 @@ function Stream:read(most)
   return failed(self)
 end
 
+-- The same, in one call of C, where nothing has to be done meanwhile. Returns nothing
+-- when Lua has to go on. Raises when the task was cancelled.
+local function read_rest(self)
+  local task, easy, host, id = scheduler.task, self.easy, self.host, self.id
+  if waiters[id] then
+    error("another task waits for this response already", 0)
+  end
+  local status, body, snapshot, extra, awaited = take_rest(host.gate, easy, task,
+    self.settings.profile.number, self.settings.timeout.idle or nil)
+  if status then
+    owners[easy] = nil
+    self.snapshot, self.complete, self.released, self.left = snapshot, true, true, true
+    if extra then
+      handles.close(self.client, host, easy, self.multi)
+    end
+    if awaited then
+      host:pass_on()
+    end
+    return body
+  end
+  local cancelled = status == false and task.interrupt
+  if cancelled then
+    task.interrupt = nil
+    if errors.is(cancelled) then
+      describe(self, cancelled)
+    end
+    self:abort(cancelled)
+    error(cancelled, 0)
+  end
+end
+
 --- All that is left of the body.
 -- @return string; or nil, err
 function Stream:read_all()
@@ -460,7 +486,17 @@ function Stream:read_all()
     self:abort(err)
     return nil, err
   end
-  self.multi:resume(easy)
+  if take_rest and self.request.simple and scheduler.task
+    and not (self.left or self.scout or self.settings.curl) then
+    since = now()
+    local body = read_rest(self)
+    if body then
+      return body
+    end
+  end
+  if not self.released then
+    self.multi:resume(easy)
+  end
   while not self.released and easy:ended() == false do
     since = since or now()
     local err = self:await_news(since)

@@ -14,7 +14,9 @@ local stream = require("multisock.stream")
 local waiting = require("multisock.waiting")
 
 local now, waiter = scheduler.now, waiting.waiter
-local start, get_short = core.start, compat.get
+local lines_of, is_once = request_module.lines, request_module.is_once
+local setmetatable = setmetatable
+local start, perform_in_c = core.start, compat.perform
 
 local transfer = {}
 
@@ -56,7 +58,6 @@ local function remember_host(client, key, host)
       if known:is_idle() then
         handles.forget(client, known)
         hosts[other] = nil
-        client.known, client.known_count = {}, 0
       else
         left = left + 1
       end
@@ -67,35 +68,35 @@ local function remember_host(client, key, host)
   hosts[key] = host
 end
 
+-- A host that is not known yet.
+local function new_host(request, key, pin)
+  local client, target, given = request.client, request.target, request.settings
+  local usual = client.settings
+  local known = target.scheme ~= "https"
+    and (target.numeric or given.unix_socket ~= nil or pin ~= nil)
+  local host = admission.new_host(client.limits, known, target.scheme == "http",
+    settings.http1(given, target.scheme))
+  host.tls, host.pin = target.scheme == "https", pin
+  host.trust = host.tls and given ~= usual and settings.trust(given, usual) or nil
+  host.name = not pin and lookups.name_for(usual, target, settings.environment_has_proxy)
+  remember_host(client, key, host)
+  return host
+end
+
 -- The host of a request, as admission knows it.
 local function find_host(request)
   local client, target, given = request.client, request.target, request.settings
   local key, usual = target.origin, client.settings
-  if given ~= usual and (given.http_version ~= usual.http_version or given.proxy ~= usual.proxy
-    or given.unix_socket ~= usual.unix_socket or given.curl ~= usual.curl) then
+  local profile, pin = given.profile, given.resolve and pins.choose(given, target)
+  if profile ~= usual.profile then
     -- What leads to another connection is another host.
-    key = ("%s|%s|%s|%s|%s"):format(key, tostring(given.http_version), tostring(given.proxy),
-      tostring(given.unix_socket), tostring(settings.raw_version(given)))
+    key = ("%s|%s|%s|%s"):format(key, profile.connection, tostring(settings.raw_version(given)),
+      target.scheme == "https" and settings.trust(given, usual) or "")
   end
-  local trust = given ~= usual and target.scheme == "https" and settings.trust(given, usual) or nil
-  if trust then
-    key = key .. "|" .. trust
-  end
-  local pin = given.resolve and pins.choose(given, target)
   if pin then
     key = key .. "|" .. pin.name
   end
-  local host = client.hosts[key]
-  if host == nil then
-    local known = target.scheme ~= "https"
-      and (target.numeric or given.unix_socket ~= nil or pin ~= nil)
-    host = admission.new_host(client.limits, known, target.scheme == "http",
-      settings.http1(given, target.scheme))
-    host.tls, host.trust, host.pin = target.scheme == "https", trust, pin
-    host.name = not pin and lookups.name_for(usual, target, settings.environment_has_proxy)
-    remember_host(client, key, host)
-  end
-  return host
+  return client.hosts[key] or new_host(request, key, pin)
 end
 
 -- The place is given back; libcurl, or Lua, refused.
@@ -128,8 +129,7 @@ local function speaks_http2_alone(request, err)
 end
 
 local function ask_http2(request)
-  request.settings = setmetatable({ http_version = "2" }, { __index = request.settings })
-  request.is_plain = false
+  request.settings = settings.with(request.settings, { http_version = "2" })
   return transfer.perform(request)
 end
 
@@ -177,7 +177,6 @@ local function wait_for_file(request, err)
   elseif request.deadline and time >= request.deadline then
     return nil, waited_too_long(request, "total", request.settings.timeout.total)
   end
-  request.is_plain = false          -- the short way makes a new one each time
   request.lacking_since, request.lacking_pause = since, math.min(2 * pause, LONGEST_PAUSE)
   if request.deadline then
     pause = math.min(pause, request.deadline - time)
@@ -190,7 +189,7 @@ end
 
 -- The name that a request has to have looked up, or false.
 local function name_of(request, host)
-  if request.settings == request.client.settings or host.pin then
+  if request.settings.profile == request.client.settings.profile or host.pin then
     return host.name or false
   end
   return lookups.name_for(request.settings, request.target, settings.environment_has_proxy)
@@ -239,8 +238,8 @@ local function start_looked_up(self)
   elseif request.client.closed then
     return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url() })
   end
-  request.is_plain = false          -- the short way makes a new one each time
   request.looks_up, request.was_denied = request.was_denied, true
+  request.simple = request.simple and not request.looks_up
   return transfer.perform(request)
 end
 
@@ -291,9 +290,8 @@ local function may_trace(given)
   return given.doh_url == nil
 end
 
--- A request with limits, a body or progress, or one that opens a connection for
--- others.
-local function start_guarded(request, host, scout, started)
+-- Adds the transfer, and waits for its answer.
+local function start_in_lua(request, host, scout, started)
   local client = request.client
   local easy, multi, misuse = handles.take(client, host, request)
   if easy == nil then
@@ -316,50 +314,44 @@ local function start_guarded(request, host, scout, started)
       easy:gather("version", true)
     end
   end
-  local ok, err = start(host.gate, multi, easy, request.target)
+  if request.settings.auth and not request.target.web then
+    settings.apply_auth(easy, request.settings.auth)
+  end
+  if body and body.read then
+    easy:gather("rewinds", body.rewind ~= nil)
+  end
+  local ok, err = start(host.gate, multi, easy, request.target, request.settings.limits,
+    lines_of(request), request.method, body and (body.bytes or true), body and body.size,
+    is_once(request), request.deadline)
   if not ok then
     return self:fail(err)
   end
   return finish_start(self, false)
 end
 
----- The short way -------------------------------------------------------------
+---- In one call ---------------------------------------------------------------
 
--- For a request with nothing but a URL, where all is prepared: core.get (see
--- shortcut.c) does nearly all of it. This is what most requests are, so no table
--- is made but the response, and one lookup finds all that the URL needs.
+local read_text, response_metatable
 
--- Repeated URLs that a client remembers before it forgets them all.
-local MOST_KNOWN = 512
-
--- What the short way needs to know. Remembered for a URL that is asked for again
--- and again.
-local function know(client, host, target)
-  local known = { client = client, host = host, gate = host.gate, target = target }
-  if target.repeated then
-    client.known_count = client.known_count + 1
-    if client.known_count > MOST_KNOWN then
-      client.known, client.known_count = {}, 1
-    end
-    client.known[target.text] = known
-  end
-  target.repeated = true
-  return known
+--- Says what responses are: for response.lua.
+function transfer.set_response(metatable, text)
+  response_metatable, read_text = metatable, text
 end
 
+-- core.perform (see perform.c) does all between the request and its response, where
+-- a place and a handle are free and nothing has to be done meanwhile.
+
 -- It did not start.
-local function conclude_refused(known, err)
-  known.host:pass_on()
-  err.url, err.attempts = errors.redact_url(known.target.text), 1
+local function conclude_refused(request, host, err)
+  host:pass_on()
+  err.url, err.attempts = errors.redact_url(request.target.text), 1
   return nil, err
 end
 
--- It came half-way: more of the body is to come, or it failed, or it was
--- cancelled.
-local function conclude_halfway(known, task, easy, multi)
-  local client, cancelled = known.client, task.interrupt
-  local self = stream.new(request_module.plain(client, known.target), easy, multi, known.host, nil,
-    now(), 0)
+-- More of the body is to come, or it failed, or it was cancelled.
+local function conclude_in_lua(request, host, task, easy, multi)
+  local client, cancelled = request.client, task.interrupt
+  local self = stream.new(request, easy, multi, host, nil, now(), 0)
   task.interrupt = nil
   if cancelled then
     self:abort(cancelled)
@@ -370,93 +362,58 @@ local function conclude_halfway(known, task, easy, multi)
   return finish_start(self, easy:answer())
 end
 
--- What is left when the response is there: a handle to close, or a place that
--- somebody waits for.
-local function clear_up(known, easy, awaited)
-  if easy then
-    handles.close(known.client, known.host, easy, easy:home())
-  end
-  if awaited then
-    known.host:pass_on()
-  end
-end
-
--- Returns the response; nil, err; or nothing when the request has to go the long
--- way. `taken`: it has its place already.
-local function get_prepared(known, task, taken)
-  local status, body, snapshot, easy, awaited = get_short(known.gate, known.target, task, taken)
+-- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has
+-- its place already.
+local function perform_at_once(request, host, task, taken)
+  local given, method, body = request.settings, request.method, request.body
+  local usual = body == nil and method == "GET"
+  local lines = usual and given.lines and request.headers == given.headers and given.lines[0]
+  local status, text, snapshot, easy, awaited = perform_in_c(host.gate, request.target, task,
+    given.profile.number, taken, given.limits, lines or lines_of(request), method,
+    body and body.bytes, nil, not usual and is_once(request), request.deadline)
   if status then
-    if easy or awaited then
-      clear_up(known, easy, awaited)
+    if easy then
+      handles.close(request.client, host, easy, easy:home())
+    end
+    if awaited then
+      host:pass_on()
     end
     return setmetatable({
-      status = status, ok = status >= 200 and status < 300,
-      text = transfer.text,         -- asked for first: found without __index
-      _known = known, _body = body, _snapshot = snapshot, _use = "new",
-    }, transfer.response_metatable)
+      request = request, status = status, ok = status >= 200 and status < 300,
+      text = read_text,             -- asked for first: found without __index
+      _body = text, _snapshot = snapshot, _use = "new",
+    }, response_metatable)
   elseif status == false then
-    return conclude_halfway(known, task, body, snapshot)
-  elseif body then
-    return conclude_refused(known, body)
+    return conclude_in_lua(request, host, task, text, snapshot)
+  elseif text then
+    return conclude_refused(request, host, text)
   end
 end
 
 -- With a place taken at `host`.
-local function start_plain(request, host, task, started)
-  local client, target = request.client, request.target
-  local easy, multi, misuse = handles.take(client, host, client.plain_request)
+local function start_prepared(request, host, task, started)
+  local client = request.client
+  local easy, multi, misuse = handles.take(client, host, request)
   if easy == nil then
-    return refuse(host, nil, target, multi, misuse)
+    return refuse(host, nil, request.target, multi, misuse)
   end
-  handles.keep(client, host, easy, multi, true)
+  handles.keep(client, host, easy, multi, request.settings.profile.number)
   local queue_time = now() - started
-  local response, err = get_prepared(know(client, host, target), task, true)
+  local response, err = perform_at_once(request, host, task, true)
   if response then
     response._queue_time = queue_time
   elseif err == nil then
-    return start_guarded(request, host, nil, started)
+    return start_in_lua(request, host, nil, started)
   end
   return response, err
 end
 
---- GET with nothing but a URL that its client has in `known`.
--- @return response; or nil, err
-function transfer.get(known)
-  local task = scheduler.task
-  if task then
-    local response, err = get_prepared(known, task)
-    if response then
-      local status = response.status
-      if status >= 300 and status < 400 then
-        return known.client.follow(response.request, response, transfer.perform)
-      end
-      return response
-    elseif err then
-      return nil, err
-    end
-  end
-  local client = known.client
-  return client.handler(request_module.plain(client, known.target))
-end
+---- All requests ---------------------------------------------------------------
 
----- All requests --------------------------------------------------------------
-
---- Sends a request.
--- @return response; or nil, err
-function transfer.perform(request)
+-- Waits for a place, and for the name of the host.
+-- @return true, scout; or nil, err
+local function admit(request, host, started)
   local client = request.client
-  if client.closed then
-    error("the client is closed", 0)
-  end
-  local who = waiter()              -- raises where nobody can wait
-  local host, started = find_host(request), now()
-  if host.http2_alone and request.settings.http_version == nil then
-    return ask_http2(request)
-  end
-  local total = request.settings.timeout.total
-  if total and request.deadline == nil then
-    request.deadline = started + total
-  end
   local admitted, scout = enter(host, request, started)
   if not admitted then
     return nil, scout
@@ -474,14 +431,49 @@ function transfer.perform(request)
       if cancelled then
         error(err, 0)
       end
-      return without_name(request, err
-        or errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url() }))
+      return nil, err or errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url() }),
+        true
     end
   end
-  if request.is_plain and client.is_plain and not scout and who ~= scheduler.main then
-    return start_plain(request, host, who, started)
+  return true, scout
+end
+
+--- Sends a request.
+-- @return response; or nil, err
+function transfer.perform(request)
+  local client = request.client
+  if client.closed then
+    error("the client is closed", 0)
   end
-  return start_guarded(request, host, scout, started)
+  local given, host = request.settings, nil
+  if given.profile == client.settings.profile and not given.resolve then
+    host = client.hosts[request.target.origin]
+  end
+  host = host or find_host(request)
+  local task, simple, total = scheduler.task, request.simple, given.total
+  if total and request.deadline == nil then
+    request.deadline = now() + total
+  end
+  if task and simple then
+    local response, err = perform_at_once(request, host, task)
+    if response or err then
+      return response, err
+    end
+  end
+  local who = waiter()              -- raises where nobody can wait
+  if host.http2_alone and given.http_version == nil then
+    return ask_http2(request)
+  end
+  local started = now()
+  local admitted, scout, nameless = admit(request, host, started)
+  if nameless then
+    return without_name(request, scout)
+  elseif not admitted then
+    return nil, scout
+  elseif simple and not scout and who ~= scheduler.main then
+    return start_prepared(request, host, who, started)
+  end
+  return start_in_lua(request, host, scout, started)
 end
 
 return transfer

@@ -126,7 +126,7 @@ end
 
 local names = {}
 for name, fn in pairs(core) do
-  if type(fn) == "function" and not make[name] and name ~= "get" and name ~= "start" then
+  if type(fn) == "function" and not make[name] and name ~= "perform" and name ~= "start" then
     names[#names + 1] = name
   end
 end
@@ -217,17 +217,33 @@ local function collected()
   return easy
 end
 
-function act.start()
-  call("core.start", core.start, object("gate"), object("multi"), collected(), target())
+local methods = { "GET", "HEAD", "POST", "PUT", "DELETE", "ODD" }
+
+-- The arguments that describe a message: see src/fetch/message.h.
+local function message()
+  local lines = core.lines({ { "X-Name", "value" } }, nil, { agent = "User-Agent: fuzz" })
+  local limits = core.limits(chance(50) and 1 or nil, 5, 5, 1024, 1024, chance(50) and 100 or 0)
+  if chance(5) then
+    return values.any(), values.any(), values.any(), values.any()
+  end
+  local bodies = { "a body", true, "" }
+  return limits, lines, methods[random(#methods)], bodies[random(6)], nil, chance(50),
+    chance(20) and core.now() + 0.01 or nil
 end
 
-function act.get()
+function act.start()
+  call("core.start", core.start, object("gate"), object("multi"), collected(), target(),
+    message())
+end
+
+function act.perform_at_once()
   local gate, easy, multi = object("gate"), collected(), object("multi")
   if not (gate and easy and multi) then return end
-  call("gate:keep", gate.keep, gate, easy, multi, true)
+  call("gate:keep", gate.keep, gate, easy, multi, 1)
   local task = {}
   task.co = coroutine.create(function()
-    local results = call("core.get", compat.get, gate, target(), task, chance(50))
+    local results = call("core.perform", compat.perform, gate, target(), task, 1, chance(50),
+      message())
     for i = 1, results.n do
       if type(results[i]) == "string" and #results[i] > 100 then
         values.keep("snapshot", results[i])
@@ -295,7 +311,8 @@ local weights = {
   { 2, make.decoder }, { 3, make.url },
   { 1, make.budget }, { 1, make.gate }, { 1, make.guard }, { 1, make.file },
   { 1, make.closed_file }, { 1, make.stranger }, { 4, act.call_function }, { 14, act.add },
-  { 5, act.perform }, { 30, act.drive }, { 3, act.start }, { 5, act.get }, { 3, act.resume_parked },
+  { 5, act.perform }, { 30, act.drive }, { 3, act.start }, { 5, act.perform_at_once },
+  { 3, act.resume_parked },
   { 1, act.snapshot }, { 1, act.touch_waiting }, { 2, act.header }, { 4, act.collect },
   { 2, act.forget }, { 2, act.coroutine },
 }

@@ -22,6 +22,7 @@ typedef struct Deadline {
   struct Deadline *last;           /* of the first one: the end of its list */
   struct Deadline *next_first;     /* of the first one: another list's */
   uint64_t duration, at;
+  int kind;                        /* for its owner, who may have several */
 } Deadline;
 
 #define DEADLINE_BUCKETS 64

@@ -654,7 +654,8 @@ static int easy_reset(lua_State *L)
   lua_settop(L, 2);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
-  easy->failed_in_lua = easy->worn = easy->prepared = false;
+  easy->failed_in_lua = easy->worn = false;
+  easy->profile = 0;
   easy->cleartext_http2 = easy->http1_only = easy->connect_only = false;
   easy->buffer_size = 0;
   easy->target = NULL;

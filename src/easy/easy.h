@@ -50,10 +50,12 @@ typedef struct Easy {
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
-  long buffer_size;        /* as shortcut.c has chosen it; 0: libcurl's own,
+  long buffer_size;        /* as perform.c has chosen it; 0: libcurl's own,
                               -1: the user's */
   Deadline first_byte;     /* when to look whether it is answered */
-  const void *target;      /* whose URL it was last set to, see shortcut.c */
+  Deadline total;          /* when all has to be done */
+  Deadline idle;           /* when to look whether something has come */
+  const void *target;      /* whose URL it was last set to, see perform.c */
   long max_idle;           /* CURLOPT_MAXAGE_CONN, in seconds */
   UvUse use;               /* the connection that it uses */
   struct Multi **home;     /* userdata of the multi that has its connection,
@@ -62,7 +64,8 @@ typedef struct Easy {
   bool finished;           /* libcurl has reported its end */
   bool connected;          /* the driver saw that its TCP connection stands */
   bool in_multi;           /* curl_multi_add_handle not yet undone */
-  bool prepared;           /* a plain request needs nothing but its URL */
+  int profile;             /* what it is set up for, by number; 0: nothing that
+                              stays */
   bool uncounted;          /* it keeps no loop running */
   bool pinned;             /* its multi keeps its userdata alive */
   bool reported;           /* its end was taken by info_read */

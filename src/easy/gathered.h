@@ -24,6 +24,16 @@ typedef enum Stage {
 /* See tls_end.h. */
 typedef enum TlsEnd { TLS_END_UNWATCHED, TLS_END_AWAITED, TLS_END_TOLD } TlsEnd;
 
+/* See fetch/message.h: what the handle has of a message, or had last. */
+typedef struct Message {
+  const void *lines;       /* kept alive by the handle's values */
+  long connect_ms;         /* 0: not set yet */
+  bool shaped;             /* its method is another than GET */
+  bool custom;             /* its method has a name */
+  bool body;
+  bool closes;             /* it said that the connection ends */
+} Message;
+
 typedef struct Receiver {
   Buffer head;             /* the last header block, raw */
   Buffer body;             /* bytes that nobody took yet */
@@ -35,6 +45,7 @@ typedef struct Receiver {
   curl_off_t max_body;     /* bytes; 0: none */
   curl_off_t sent_bytes;   /* upload bytes that libcurl took */
   Pace pace;
+  Message message;
   Sink sink;               /* when open, takes the body instead of `body` */
   size_t high_water;       /* pause above this many bytes in `body` */
   size_t max_headers;
@@ -52,7 +63,7 @@ typedef struct Receiver {
   bool connected;          /* the connection is there: sending begins */
   bool buffering;          /* wanted whole: no pause, no news per chunk */
   bool no_pause;           /* HTTP/2 before 8.4 loses data when paused */
-  bool undecoded;          /* large pieces are welcome, see shortcut.c */
+  bool undecoded;          /* large pieces are welcome, see perform.c */
   bool decodes;            /* undoes the codings of bodies */
   bool transfer_codings;   /* the user has asked for those */
   bool codings;            /* this header block tells of some */

@@ -3,6 +3,7 @@
    body in C (receiver.c); Lua asks here what has come. */
 #include "above.h"
 #include "error.h"
+#include "message.h"
 #include "multi.h"
 #include "receiver.h"
 #include "snapshot.h"
@@ -122,6 +123,7 @@ static int easy_forget(lua_State *L)
   easy->finished = false;
   easy_drop_error(L, easy);
   receiver_unask_version(easy);
+  message_end(L, easy);
   receiver_reset(receiver);
   return 0;
 }
@@ -567,6 +569,16 @@ static int easy_worn(lua_State *L)
   return 1;
 }
 
+/*** Whether its connection is not to be used again, as the request said.
+@return boolean */
+static int easy_is_last(lua_State *L)
+{
+  Easy *easy;
+  (void)receiver_check(L, &easy);
+  lua_pushboolean(L, message_is_last(easy));
+  return 1;
+}
+
 /*** The multi in which it ran the short way last.
 @return core.Multi, or nil */
 static int easy_home(lua_State *L)
@@ -610,7 +622,7 @@ static const luaL_Reg methods[] = {
   { "worn", easy_worn },         { "id", easy_id },
   { "demanded_http1", easy_demanded_http1 },  { "lied", easy_lied },
   { "lacks_files", easy_lacks_files }, { "denied", easy_denied },
-  { "home", easy_home },         { "version", easy_version },
+  { "is_last", easy_is_last },   { "home", easy_home },         { "version", easy_version },
   { "sink", easy_sink },         { "sink_end", easy_sink_end },
   { NULL, NULL }
 };

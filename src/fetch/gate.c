@@ -236,7 +236,7 @@ static void set_values(lua_State *L, int client, int process)
   compat_setuservalue(L, -2);
 }
 
-bool gate_keep(Gate *gate, Easy **handle, bool prepared)
+bool gate_keep(Gate *gate, Easy **handle, int profile)
 {
   if (gate->idle_count == gate->idle_room) {
     int room = gate->idle_room ? gate->idle_room * 2 : 4;
@@ -249,7 +249,7 @@ bool gate_keep(Gate *gate, Easy **handle, bool prepared)
     gate->idle = idle;
     gate->idle_room = room;
   }
-  (*handle)->prepared = prepared;
+  (*handle)->profile = profile;
   gate->idle[gate->idle_count++] = handle;
   return true;
 }
@@ -278,7 +278,7 @@ bool gate_has(lua_State *L, int gate, int easy)
 /*** Keeps a handle for the next transfer to the host.
 @param easy core.Easy
 @param multi core.Multi that has its connection
-@param prepared boolean: for a plain request it needs nothing but the URL
+@param profile number of what it is set up for; 0: it has to be set up again
 @return boolean; false when there are enough */
 static int gate_keep_handle(lua_State *L)
 {
@@ -288,25 +288,73 @@ static int gate_keep_handle(lua_State *L)
   easy_set_home(L, 2, 3);
   anchor(L, 2);
   lua_pushboolean(L, gate_keep(gate, lua_touserdata(L, 2),
-                               lua_toboolean(L, 4)));
+                               (int)luaL_checkinteger(L, 4)));
   return 1;
 }
 
-/*** Takes the handle that came last: its connection is the warmest.
-@return easy, multi, prepared; or nothing */
+/* Handles of other profiles that are passed by. */
+#define MOST_LOOKS 8
+
+int gate_find(const Gate *gate, int profile)
+{
+  int at, last = gate->idle_count - MOST_LOOKS;
+  for (at = gate->idle_count - 1; at >= 0 && at >= last; at--)
+    if (*gate->idle[at] != NULL && (*gate->idle[at])->profile == profile)
+      return at;
+  return -1;
+}
+
+Easy **gate_take_idle(Gate *gate, int at)
+{
+  Easy **handle = gate->idle[at];
+  gate->idle_count--;
+  for (; at < gate->idle_count; at++)
+    gate->idle[at] = gate->idle[at + 1];
+  return handle;
+}
+
+static void drop_closed(Gate *gate)
+{
+  while (gate->idle_count > 0) {
+    Easy **last = gate->idle[gate->idle_count - 1];
+    if (*last != NULL && *(*last)->home != NULL)
+      return;
+    gate->idle_count--;
+  }
+}
+
+/*** Takes a handle, of those that came last: their connections are the warmest.
+@param profile number; nil: whatever it is set up for
+@return easy, multi, and the number that it was kept with, 0: it has to be set up;
+or nil, and the multi in which a new one would find a connection, nil: none */
 static int gate_pop(lua_State *L)
 {
   Gate *gate = gate_check(L, 1);
-  while (gate->idle_count > 0) {
-    Easy **handle = gate->idle[--gate->idle_count];
-    if (*handle == NULL || *(*handle)->home == NULL)
-      continue;
-    easy_push(L, *handle);
-    multi_push(L, *(*handle)->home);
-    lua_pushboolean(L, (*handle)->prepared);
-    return 3;
+  int profile = (int)luaL_optinteger(L, 2, -1);
+  int at, count = gate->idle_count;
+  const Easy *easy;
+  drop_closed(gate);
+  count = gate->idle_count;
+  at = profile < 0 ? count - 1 : gate_find(gate, profile);
+  if (at < 0 && profile >= 0)
+    at = gate_find(gate, 0);
+  if (at >= 0 && *(*gate->idle[at])->home == NULL) {
+    (void)gate_take_idle(gate, at);
+    at = -1;
   }
-  return 0;
+  if (at < 0) {
+    lua_pushnil(L);
+    if (count == 0)
+      return 1;
+    easy = *gate->idle[gate->idle_count - 1];
+    multi_push(L, *easy->home);
+    return 2;
+  }
+  easy = *gate_take_idle(gate, at);
+  easy_push(L, easy);
+  multi_push(L, *easy->home);
+  lua_pushinteger(L, easy->profile);
+  return 3;
 }
 
 /*** Lets go of a handle that is closed, or goes elsewhere.

@@ -1,5 +1,5 @@
 /* Who may start a transfer to one host, and the handles that wait there for the
-   next one: struct Gate, shared by gate.c and the short way of shortcut.c. */
+   next one: struct Gate, shared by gate.c and perform.c. */
 #ifndef MULTISOCK_GATE_H
 #define MULTISOCK_GATE_H
 
@@ -51,7 +51,13 @@ bool gate_is_awaited(const Gate *gate);
 /* Another handle waits; false when there are enough. The caller has made sure
    that the gate keeps the userdata alive, and easy_set_home that this one keeps
    its multi alive. */
-bool gate_keep(Gate *gate, Easy **handle, bool prepared);
+bool gate_keep(Gate *gate, Easy **handle, int profile);
+
+/* Where a handle of this profile waits, of those that came last; -1: none. */
+int gate_find(const Gate *gate, int profile);
+
+/* Takes it from there. */
+Easy **gate_take_idle(Gate *gate, int at);
 
 /* Whether the gate at stack index `gate` keeps the easy at `easy` alive. */
 bool gate_has(lua_State *L, int gate, int easy);

@@ -275,6 +275,7 @@ void receiver_reset(Receiver *receiver)
   fresh.tunnels = receiver->tunnels;
   fresh.decodes = receiver->decodes;
   fresh.transfer_codings = receiver->transfer_codings;
+  fresh.message = receiver->message;
   fresh.serial = receiver->serial + 1;
   *receiver = fresh;
   buffer_clear(&receiver->head);
@@ -290,6 +291,7 @@ static bool attach(Easy *easy)
   if (easy->receiver == NULL)
     return false;
   receiver_reset(easy->receiver);
+  memset(&easy->receiver->message, 0, sizeof easy->receiver->message);
   easy->receiver->high_water = HIGH_WATER;
   easy->receiver->max_headers = MAX_HEADERS;
   easy->receiver->max_body = 0;

@@ -199,6 +199,8 @@ void multi_detach(Easy *easy)
   take_out(multi, easy);
   easy_leave_news(easy);
   deadline_remove(&easy->first_byte);
+  deadline_remove(&easy->total);
+  deadline_remove(&easy->idle);
   if (easy->previous != NULL)
     easy->previous->next = easy->next;
   else
@@ -470,6 +472,8 @@ static int multi_resume(lua_State *L)
 
 /* ---- Limits ---- */
 
+enum { LIMIT_FIRST_BYTE, LIMIT_TOTAL, LIMIT_IDLE };
+
 void multi_expect_answer(Multi *multi, Easy *easy)
 {
   uint64_t duration = easy->receiver->first_byte_ms;
@@ -479,6 +483,40 @@ void multi_expect_answer(Multi *multi, Easy *easy)
                multi_now(multi) + duration);
   if (multi->loop != NULL)
     multi->side->arm(multi->loop);
+}
+
+void multi_limit(Multi *multi, Easy *easy, uint64_t duration, uint64_t at)
+{
+  if (multi->deadlines == NULL)
+    return;
+  easy->total.kind = LIMIT_TOTAL;
+  deadline_add(multi->deadlines, &easy->total, duration, at);
+  if (multi->loop != NULL)
+    multi->side->arm(multi->loop);
+}
+
+void multi_expect_more(Multi *multi, Easy *easy, uint64_t duration)
+{
+  if (multi->deadlines == NULL || easy->idle.owner != NULL)
+    return;
+  easy->idle.kind = LIMIT_IDLE;
+  deadline_add(multi->deadlines, &easy->idle, duration,
+               multi_now(multi) + duration);
+  if (multi->loop != NULL)
+    multi->side->arm(multi->loop);
+}
+
+/* What comes only moves a mark: it is looked at when the time is over. */
+static void expire_idle(Deadlines *deadlines, Easy *easy, uint64_t now)
+{
+  uint64_t duration = easy->idle.duration, due = now;
+  if (easy->receiver == NULL || easy->finished)
+    return;
+  due = easy->receiver->active_ms + duration;
+  if (due > now)
+    deadline_add(deadlines, &easy->idle, duration, due);
+  else
+    easy_join_news(easy, easy->multi->news);
 }
 
 static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
@@ -498,11 +536,28 @@ static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
   easy_join_news(easy, easy->multi->news);
 }
 
+static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
+{
+  Easy *easy;
+  switch (due->kind) {
+  case LIMIT_TOTAL:                /* who waits for it looks at the time */
+    easy = container_of(due, Easy, total);
+    easy_join_news(easy, easy->multi->news);
+    break;
+  case LIMIT_IDLE:
+    expire_idle(deadlines, container_of(due, Easy, idle), now);
+    break;
+  default:
+    expire(deadlines, container_of(due, Easy, first_byte), now);
+    break;
+  }
+}
+
 uint64_t multi_expire(Deadlines *deadlines, uint64_t now)
 {
   Deadline *due;
   while ((due = deadlines_pop(deadlines, now)) != NULL)
-    expire(deadlines, container_of(due, Easy, first_byte), now);
+    expire_one(deadlines, due, now);
   return deadlines->earliest;
 }
 

@@ -46,7 +46,7 @@ typedef struct Multi {
   bool warm;               /* libcurl has parsed its CA file: it keeps one for
                               each multi */
   int depth;               /* calls into libcurl on the C stack */
-  uint64_t decoded_long;   /* uv_hrtime: see is_decoded in shortcut.c */
+  uint64_t decoded_long;   /* uv_hrtime: see is_decoded in perform.c */
   int added;               /* handles in it, collected ones included */
   int pinned;              /* of those, how many it keeps alive */
   bool failed_in_lua;      /* a callback raised: the error is kept */
@@ -77,6 +77,13 @@ CURLMcode multi_add_held(Multi *multi, Easy *easy);
 /* Has the easy looked at when its answer has to have begun; for the fetch path.
    Until then it is out of the way: nothing is done when the answer comes. */
 void multi_expect_answer(Multi *multi, Easy *easy);
+
+/* This easy of it is news at `at`, unless it has left by then; most have the same
+   duration. */
+void multi_limit(Multi *multi, Easy *easy, uint64_t duration, uint64_t at);
+
+/* This easy of it is news when nothing has come of its body for so long. */
+void multi_expect_more(Multi *multi, Easy *easy, uint64_t duration);
 
 /* Does that for all whose time has come: those without an answer are late, which
    is news. Returns when to call it again; 0: not for now. */

@@ -2,6 +2,7 @@
 -- headers but two for a foreign origin, and has no history.
 local errors = require("multisock.errors")
 local request_module = require("multisock.request")
+local settings = require("multisock.settings")
 local targets = require("multisock.targets")
 local tasks = require("multisock.tasks")
 
@@ -69,9 +70,9 @@ local function stranger_settings(given)
       end
     end
   end
-  return setmetatable({
+  return settings.with(given, {
     auth = false, tls = tls, curl = given.curl and stranger_options(given.curl),
-  }, { __index = given })
+  })
 end
 
 local function becomes_get(status, method)
@@ -85,7 +86,7 @@ local function next_request(request, response, target)
   hop.target = target
   if becomes_get(response.status, request.method) then
     hop.method = "GET"
-    hop.body = nil
+    hop.body, hop.content_type = nil, nil
     hop.headers = without(hop.headers, BODY_HEADERS)
   elseif hop.body and hop.body.read then
     if hop.body.rewind == nil then

@@ -1,14 +1,14 @@
-/* Starting transfers, and the short way: most requests have nothing but a URL,
-   a free place, a handle that waits for them, and a body that is there with its
-   headers. For those C does all that lies between the URL and the body, in one
-   call: half of what Lua would do for them. transfer.lua is its only caller,
-   and goes the long way for all others. */
-#include "shortcut.h"
+/* Starting transfers, and what is done of a request in one call: when a place and
+   a handle of its profile are free, C starts it, suspends the task, and takes what
+   has come. Where no place is free, or more is to be done at the end, Lua goes on:
+   transfer.lua is the only caller. */
+#include "perform.h"
 
 #include "callbacks.h"
 #include "error.h"
 #include "gate.h"
 #include "loop.h"
+#include "message.h"
 #include "options.h"
 #include "owner.h"
 #include "quirks.h"
@@ -74,23 +74,35 @@ static CURLcode set_target(lua_State *L, Easy *easy, int target)
   return code;
 }
 
-/* False, with an error object pushed, when libcurl refuses. */
-static bool start(lua_State *L, Multi *multi, Easy *easy, const Gate *gate,
-                  int target)
+static void limit(lua_State *L, Multi *multi, Easy *easy, int message)
 {
-  CURLcode code = set_target(L, easy, target);
+  uint64_t duration, at = message_deadline(L, message, &duration);
+  multi_expect_answer(multi, easy);
+  if (at != 0)
+    multi_limit(multi, easy, duration, at);
+}
+
+/* The message is described from the index `message` on. False, with an error
+   object pushed, when libcurl refuses. */
+static bool start(lua_State *L, Multi *multi, Easy *easy, const Gate *gate,
+                  int target, int message)
+{
+  CURLcode code = message_set(L, easy, message, target);
   CURLMcode added = multi->broken;
+  if (code == CURLE_OK)
+    code = set_target(L, easy, target);
   if (code != CURLE_OK) {
     error_push_easy(L, easy, code);
     return false;
   }
   choose_buffer(easy, gate);
+  easy->receiver->multiplexed = gate->version == VERSION_2;
   if (easy->receiver->heats && !multi->warm)
     multi->driven.cold = true;
   if (added == CURLM_OK)
     added = multi_add_held(multi, easy);
   if (added == CURLM_OK) {
-    multi_expect_answer(multi, easy);
+    limit(L, multi, easy, message);
     return true;
   }
   error_push_multi(L, added);
@@ -102,15 +114,18 @@ until it is out again.
 @param gate of the host
 @param multi core.Multi
 @param easy core.Easy that is collected, and has all other options
-@param target table with `url`, a core.Url
+@param target table with `url`, a core.Url, and `web`: whether it is HTTP
+@param limits, lines, method, body, size, once, deadline the message: see message.h
 @return true; or nil, err */
-static int shortcut_start(lua_State *L)
+static int perform_start(lua_State *L)
 {
   const Gate *gate = gate_check(L, 1);
   Multi *multi = multi_check_idle(L, 2, "start");
   Easy *easy = easy_check(L, 3);
   multi_check_thread(L, multi, "fetch");
   luaL_checktype(L, 4, LUA_TTABLE);
+  lua_settop(L, 4 + MESSAGE_COUNT);
+  message_check(L, 5);
   if (easy->multi != NULL || easy->receiver == NULL || easy->depth > 0)
     return luaL_error(L, "start: the handle is not ready");
   if (!easy_may_start(L, easy, 3))
@@ -118,7 +133,7 @@ static int shortcut_start(lua_State *L)
   easy_set_driver(easy, multi->driven.driver);
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 3, 2);
-  if (start(L, multi, easy, gate, 4)) {
+  if (start(L, multi, easy, gate, 4, 5)) {
     lua_pushboolean(L, 1);
     return 1;
   }
@@ -127,29 +142,33 @@ static int shortcut_start(lua_State *L)
   return 2;
 }
 
-/* ---- The short way ---- */
+/* ---- All in one call ---- */
 
 /* Where its arguments stand. */
 #define GATE 1
 #define TARGET 2
 #define TASK 3
-#define EASY 4                     /* while the task waits: kept alive */
+#define PROFILE 4
+#define TAKEN 5                    /* has its place already */
+#define MESSAGE 6
+#define LAST (MESSAGE + MESSAGE_COUNT - 1)
+#define EASY (LAST + 1)            /* while the task waits: kept alive */
 
-/* Whether a handle is there for it, and nobody waits for a place. */
-static bool is_open(const Gate *gate)
+/* Whether a transfer can run on the handle that waits in this place. */
+static bool is_ready(const Gate *gate, int at)
 {
   const Easy *last;
   const Multi *home;
-  if (gate->idle_count == 0 || gate->version == VERSION_UNKNOWN)
+  if (at < 0 || gate->version == VERSION_UNKNOWN)
     return false;
-  /* Of the parent process: the long way says so. */
-  if (!box_is_here(gate->idle[gate->idle_count - 1]))
+  /* Of the parent process: Lua says so. */
+  if (!box_is_here(gate->idle[at]))
     return false;
-  last = *gate->idle[gate->idle_count - 1];
+  last = *gate->idle[at];
   if (last == NULL)
     return false;
   home = *last->home;
-  return last->receiver != NULL && last->prepared && !last->own_sockets &&
+  return last->receiver != NULL && !last->own_sockets &&
          !last->wildcard && !last->trailers && !last->attached &&
          last->multi == NULL && last->depth == 0 &&
          home != NULL && home->depth == 0 &&
@@ -166,8 +185,8 @@ static bool can_wait(lua_State *L)
   return can;
 }
 
-/* Something is left to be done: the handles go to the long way. */
-static int leave_halfway(lua_State *L, Easy *easy, Multi *multi)
+/* Something is left to be done, in Lua. */
+static int leave(lua_State *L, Easy *easy, Multi *multi)
 {
   lua_pushboolean(L, 0);
   easy_push(L, easy);
@@ -207,7 +226,7 @@ static bool is_whole(Easy *easy)
   const Receiver *receiver = easy->receiver;
   curl_off_t size = receiver->received;
   if (!easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
-      receiver->stage < STAGE_BODY)
+      receiver->stage < STAGE_BODY || receiver_is_unexpected(receiver))
     return false;
   if (receiver->coded != NULL) {
     if (!is_decoded(easy))
@@ -232,14 +251,16 @@ static int finish(lua_State *L, Easy **box)
   lua_getfield(L, TASK, "interrupt");
   if (!lua_isnil(L, -1) || home == NULL || home->depth > 0 ||
       !is_whole(easy))
-    return leave_halfway(L, easy, home);
+    return leave(L, easy, home);
   multi_remove(home, easy);
   if (*box == NULL)
     return luaL_error(L, "the handle of a running transfer was closed");
+  message_end(L, easy);
   lua_pushinteger(L, easy->receiver->status);
   easy_push_rest(L, easy);
   gate_leave(gate, false);
-  if (!gate_has(L, GATE, EASY) || !gate_keep(gate, box, !easy->worn))
+  if (message_is_last(easy) || !gate_has(L, GATE, EASY) ||
+      !gate_keep(gate, box, easy->worn ? 0 : (int)lua_tointeger(L, PROFILE)))
     lua_pushvalue(L, EASY);        /* one too many: to be closed */
   else
     lua_pushnil(L);
@@ -247,41 +268,110 @@ static int finish(lua_State *L, Easy **box)
   return 5;
 }
 
+/* The task is told of news of this easy from now on. */
+static void await(lua_State *L, const Easy *easy)
+{
+  lua_pushvalue(L, TASK);
+  lua_rawseti(L, lua_upvalueindex(1), easy->id);
+  lua_pushboolean(L, 1);
+  lua_setfield(L, TASK, "parked");
+}
+
+/* It did not start: nil and the error on top are returned. */
+static int give_up(lua_State *L, Gate *gate, Easy **box)
+{
+  gate_leave(gate, false);
+  if (*box != NULL) {
+    message_end(L, *box);
+    if (gate_has(L, GATE, EASY))
+      (void)gate_keep(gate, box, 0);       /* there is room: it was there */
+  }
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
 /* Leaves the easy at EASY. NULL when it did not start: then so many results are
    pushed. */
 static Easy **begin(lua_State *L, int *results)
 {
   Gate *gate = gate_check(L, GATE);
-  bool taken = lua_toboolean(L, 4);
+  int profile = (int)luaL_checkinteger(L, PROFILE), at;
+  bool taken = lua_toboolean(L, TAKEN);
   Easy **box;
   luaL_checktype(L, TARGET, LUA_TTABLE);
   luaL_checktype(L, TASK, LUA_TTABLE);
-  lua_settop(L, TASK);
+  lua_settop(L, LAST);
+  message_check(L, MESSAGE);
   *results = 0;
-  if ((gate->queued && !taken) || !is_open(gate) || !can_wait(L) ||
+  at = gate_find(gate, profile);
+  if ((gate->queued && !taken) || !is_ready(gate, at) || !can_wait(L) ||
       (!taken && !gate_take_free(gate)))
     return NULL;
-  box = gate->idle[--gate->idle_count];
+  box = gate_take_idle(gate, at);
   easy_push(L, *box);
-  if (!start(L, *(*box)->home, *box, gate, TARGET)) {
-    gate_leave(gate, false);
-    if (*box != NULL && gate_has(L, GATE, EASY))
-      (void)gate_keep(gate, box, false);       /* there is room: it was there */
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    *results = 2;
+  if (!start(L, *(*box)->home, *box, gate, TARGET, MESSAGE)) {
+    *results = give_up(L, gate, box);
     return NULL;
   }
   if (*box == NULL)
     luaL_error(L, "the handle was closed while its transfer started");
-  lua_pushvalue(L, TASK);
-  lua_rawseti(L, lua_upvalueindex(1), (*box)->id);
-  lua_pushboolean(L, 1);
-  lua_setfield(L, TASK, "parked");
+  await(L, *box);
   return box;
 }
 
 #if COMPAT_CONTINUES
+
+/* ---- What is left of a body ---- */
+
+/* In place of the target: which transfer it is. The handle may serve another one
+   when the task goes on. */
+#define SERIAL TARGET
+
+static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
+{
+  Easy **box = (Easy **)context;
+  (void)status;
+  if (*box == NULL || (*box)->receiver == NULL || (*box)->multi == NULL ||
+      (*box)->receiver->serial != (unsigned)lua_tointeger(L, SERIAL)) {
+    lua_pushboolean(L, 0);
+    return 1;
+  }
+  return finish(L, box);
+}
+
+/*** Waits for the rest of a body that is wanted whole, and takes all.
+@param gate of the host, where the transfer has its place
+@param easy core.Easy whose answer was handed over
+@param task who asks
+@param profile number to keep the handle with
+@param idle seconds for which nothing may come; nil: any time
+@return nothing when it cannot wait here; as `perform`; or false alone when another
+task has ended the transfer */
+static int perform_rest(lua_State *L)
+{
+  Gate *gate = gate_check(L, GATE);
+  Easy *easy = easy_check(L, 2);
+  Easy **box = lua_touserdata(L, 2);
+  Receiver *receiver = easy->receiver;
+  lua_Number idle = luaL_optnumber(L, 5, 0);
+  luaL_checktype(L, TASK, LUA_TTABLE);
+  (void)luaL_checkinteger(L, PROFILE);
+  lua_settop(L, EASY - 1);
+  if (receiver == NULL || receiver->paused || receiver->coded != NULL ||
+      easy->home == NULL || *easy->home != easy->multi ||
+      easy->multi == NULL || easy->finished || sink_is_open(&receiver->sink) ||
+      !gate_has(L, GATE, 2) || gate->active == 0 || !can_wait(L))
+    return 0;
+  lua_pushvalue(L, 2);             /* to EASY */
+  lua_pushinteger(L, receiver->serial);
+  lua_replace(L, SERIAL);
+  receiver->buffering = true;
+  if (idle > 0 && idle < 1e9)
+    multi_expect_more(easy->multi, easy, (uint64_t)(idle * 1000) + 1);
+  await(L, easy);
+  return lua_yieldk(L, 0, (lua_KContext)box, go_on_with_rest);
+}
 
 static int go_on(lua_State *L, int status, lua_KContext context)
 {
@@ -289,19 +379,21 @@ static int go_on(lua_State *L, int status, lua_KContext context)
   return finish(L, (Easy **)context);
 }
 
-/*** A GET for which all is prepared: starts it, suspends the task, and takes
-what has come. Where C cannot go on after that, there are `get_begin` and
-`get_finish`, between which compat.lua suspends it.
+/*** A request for which a place and a handle are free: starts it, suspends the
+task, and takes what has come. Where C cannot go on after that, there are
+`perform_begin` and `perform_finish`, between which compat.lua suspends it.
 @param gate of the host
-@param target table with `url`, a core.Url
+@param target table with `url`, a core.Url, and `web`: whether it is HTTP
 @param task who asks
+@param profile number that its handle was kept with
 @param taken boolean: it has its place already
-@return nothing when this request has to go the long way; status, body, snapshot
+@param limits, lines, method, body, size, once, deadline the message: see message.h
+@return nothing when no handle is free, or no place; status, body, snapshot
 (see core.snapshot), easy (when it is to be closed, or nil), awaited (boolean: a
 place was given back that somebody may wait for); or, when something is left to
 be done, false, easy, multi (nil when it is closed); or nil, err when it did not
 start, and then its place is given back */
-static int shortcut_get(lua_State *L)
+static int perform_all(lua_State *L)
 {
   int results;
   Easy **box = begin(L, &results);
@@ -310,9 +402,9 @@ static int shortcut_get(lua_State *L)
 
 #else
 
-/*** The first half of `get`.
-@return easy when the task is to be suspended; else what `get` returns */
-static int shortcut_get_begin(lua_State *L)
+/*** The first half of `perform`.
+@return easy when the task is to be suspended; else what `perform` returns */
+static int perform_begin(lua_State *L)
 {
   int results;
   Easy **box = begin(L, &results);
@@ -323,12 +415,15 @@ static int shortcut_get_begin(lua_State *L)
 }
 
 /*** The second half.
-@param gate, target, task as for get_begin
-@param easy what that returned
-@return as `get` */
-static int shortcut_get_finish(lua_State *L)
+@param easy what perform_begin returned
+@param gate, target, task and so on as for that
+@return as `perform` */
+static int perform_finish(lua_State *L)
 {
-  Easy **box = compat_checkudata(L, 4, easy_type);
+  Easy **box = compat_checkudata(L, 1, easy_type);
+  lua_settop(L, LAST + 1);
+  lua_pushvalue(L, 1);
+  lua_remove(L, 1);
   (void)gate_check(L, GATE);
   return finish(L, box);
 }
@@ -336,19 +431,20 @@ static int shortcut_get_finish(lua_State *L)
 #endif
 
 static const luaL_Reg functions[] = {
-  { "start", shortcut_start },
+  { "start", perform_start },
 #if COMPAT_CONTINUES
-  { "get", shortcut_get },
+  { "perform", perform_all },
+  { "rest", perform_rest },
 #else
-  { "get_begin", shortcut_get_begin },
-  { "get_finish", shortcut_get_finish },
+  { "perform_begin", perform_begin },
+  { "perform_finish", perform_finish },
 #endif
   { NULL, NULL }
 };
 
 /* Adds its functions to the table on top: core. Their upvalue is
    core.waiting. */
-void shortcut_open(lua_State *L)
+void perform_open(lua_State *L)
 {
   easy_push_waiting(L);
   lua_pushvalue(L, -1);

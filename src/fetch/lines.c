@@ -1,0 +1,332 @@
+/* See lines.h, and request.lua, which asks for them. Also the fields that users give,
+   where they are usual: headers.lua looks at all others. */
+#include "lines.h"
+
+#include <string.h>
+#include <strings.h>
+
+const char lines_type[] = "multisock.lines";
+
+typedef struct Given {
+  bool agent, encoding, range, type, expect, upgrade, close, authorization;
+} Given;
+
+/* Whether a list of tokens has this one. */
+static bool has_token(const char *list, const char *token)
+{
+  size_t size = strlen(token);
+  const char *at;
+  for (at = list; *at != '\0'; at++)
+    if (strncasecmp(at, token, size) == 0 &&
+        strchr(" \t,;", at[size]) != NULL &&
+        (at == list || strchr(" \t,;", at[-1]) != NULL))
+      return true;
+  return false;
+}
+
+static bool is(const char *name, size_t size, const char *other)
+{
+  return size == strlen(other) && strncasecmp(name, other, size) == 0;
+}
+
+static void note_name(Given *given, const char *name, size_t size)
+{
+  given->agent |= is(name, size, "User-Agent");
+  given->encoding |= is(name, size, "Accept-Encoding");
+  given->range |= is(name, size, "Range");
+  given->type |= is(name, size, "Content-Type");
+  given->expect |= is(name, size, "Expect");
+  given->upgrade |= is(name, size, "Upgrade");
+  given->authorization |= is(name, size, "Authorization");
+}
+
+/* Field `i` of the list at the index, which keeps the strings alive. */
+static void get_field(lua_State *L, int list, lua_Integer i, const char **name,
+                      size_t *name_size, const char **value, size_t *size)
+{
+  lua_rawgeti(L, list, i);
+  luaL_checktype(L, -1, LUA_TTABLE);
+  lua_rawgeti(L, -1, 1);
+  lua_rawgeti(L, -2, 2);
+  *name = luaL_checklstring(L, -2, name_size);
+  *value = luaL_checklstring(L, -1, size);
+  lua_pop(L, 3);
+}
+
+/* The arguments of core.lines. */
+enum { FIELDS = 1, EXTRA, DEFAULTS, TYPE, LINES_BODY, UNASKED, AUTHORIZATION };
+
+/* Looks at all that is given; returns the bytes that it takes. */
+static size_t survey(lua_State *L, Given *given)
+{
+  lua_Integer i, count = (lua_Integer)lua_rawlen(L, FIELDS);
+  size_t bytes = 0, size, value_size;
+  const char *name, *value;
+  for (i = 1; i <= count; i++) {
+    get_field(L, FIELDS, i, &name, &size, &value, &value_size);
+    note_name(given, name, size);
+    given->close |= is(name, size, "Connection") && has_token(value, "close");
+    bytes += size + value_size + 3;
+  }
+  count = lua_istable(L, EXTRA) ? (lua_Integer)lua_rawlen(L, EXTRA) : 0;
+  for (i = 1; i <= count; i++) {
+    const char *colon;
+    lua_rawgeti(L, EXTRA, i);
+    name = luaL_checklstring(L, -1, &size);
+    colon = memchr(name, ':', size);
+    if (colon != NULL) {
+      Given own = { false, false, false, false, false, false, false, false };
+      note_name(&own, name, (size_t)(colon - name));
+      given->expect |= own.expect;
+      given->upgrade |= own.upgrade;
+    }
+    bytes += size + 1;
+    lua_pop(L, 1);
+  }
+  return bytes;
+}
+
+typedef struct Writer {
+  Lines *lines;
+  char *to;
+} Writer;
+
+static void add_line(Writer *writer, const char *name, size_t name_size,
+                     const char *value, size_t size, const char *glue)
+{
+  Lines *lines = writer->lines;
+  struct curl_slist *node = &lines->nodes[lines->count];
+  node->data = writer->to;
+  node->next = NULL;
+  if (lines->count++ > 0)
+    node[-1].next = node;
+  memcpy(writer->to, name, name_size);
+  writer->to += name_size;
+  while (*glue != '\0')
+    *writer->to++ = *glue++;
+  memcpy(writer->to, value, size);
+  writer->to += size;
+  *writer->to++ = '\0';
+}
+
+static bool is_blank(const char *text, size_t size)
+{
+  size_t i;
+  for (i = 0; i < size; i++)
+    if (strchr(" \t\n\v\f\r", text[i]) == NULL)
+      return false;
+  return true;
+}
+
+static void add_fields(lua_State *L, Writer *writer, bool asks)
+{
+  lua_Integer i, count = (lua_Integer)lua_rawlen(L, FIELDS);
+  const char *name, *value;
+  size_t size, value_size;
+  for (i = 1; i <= count; i++) {
+    get_field(L, FIELDS, i, &name, &size, &value, &value_size);
+    if (!asks && is(name, size, "Expect"))
+      continue;                    /* there is nothing to be waited for */
+    /* "Name:" would remove the field, with or without spaces behind. */
+    if (is_blank(value, value_size))
+      add_line(writer, name, size, "", 0, ";");
+    else
+      add_line(writer, name, size, value, value_size, ": ");
+  }
+  count = lua_istable(L, EXTRA) ? (lua_Integer)lua_rawlen(L, EXTRA) : 0;
+  for (i = 1; i <= count; i++) {
+    lua_rawgeti(L, EXTRA, i);
+    name = lua_tolstring(L, -1, &size);
+    if (asks || strncasecmp(name, "Expect:", 7) != 0)
+      add_line(writer, name, size, "", 0, "");
+    lua_pop(L, 1);
+  }
+}
+
+/* Of the table of defaults. */
+static const char *default_line(lua_State *L, const char *name)
+{
+  const char *line;
+  lua_getfield(L, DEFAULTS, name);
+  line = lua_tostring(L, -1);
+  lua_pop(L, 1);                   /* the table has it */
+  return line;
+}
+
+static void add_default(Writer *writer, const char *line)
+{
+  if (line != NULL)
+    add_line(writer, line, strlen(line), "", 0, "");
+}
+
+#define DEFAULTS_MOST 6
+#define DEFAULT_BYTES 512
+
+/*** The header lines of a request as libcurl takes them, with what is sent unless
+the user says otherwise.
+@param fields list of {name, value}
+@param extra list of lines of the raw option httpheader; or nil
+@param defaults table of lines: "agent", "encoding", "identity" (in its place for a
+part of a body); what is missing is not sent
+@param type content type of the body, where none is given; ""; none is sent
+@param body boolean whether there is one
+@param unasked boolean: the server is not asked whether it wants the body
+@param authorization line; nil: none
+@return core.Lines; whether they ask with Expect */
+static int lines_new(lua_State *L)
+{
+  Given given = { false, false, false, false, false, false, false, false };
+  const char *agent, *encoding, *authorization, *type = lua_tostring(L, TYPE);
+  bool body = lua_toboolean(L, LINES_BODY), asks;
+  size_t bytes, count;
+  Writer writer;
+  luaL_checktype(L, FIELDS, LUA_TTABLE);
+  luaL_checktype(L, DEFAULTS, LUA_TTABLE);
+  lua_settop(L, AUTHORIZATION);
+  bytes = survey(L, &given);
+  agent = given.agent ? NULL : default_line(L, "agent");
+  encoding = given.encoding ? NULL
+             : default_line(L, given.range ? "identity" : "encoding");
+  authorization = given.authorization ? NULL : lua_tostring(L, AUTHORIZATION);
+  asks = body && given.expect && !lua_toboolean(L, UNASKED);
+  count = lua_rawlen(L, FIELDS) + DEFAULTS_MOST +
+          (lua_istable(L, EXTRA) ? lua_rawlen(L, EXTRA) : 0);
+  bytes += (type != NULL ? strlen(type) : 0) + DEFAULT_BYTES +
+           (agent != NULL ? strlen(agent) : 0) +
+           (encoding != NULL ? strlen(encoding) : 0) +
+           (authorization != NULL ? strlen(authorization) : 0);
+  writer.lines = compat_newuserdata(L, sizeof *writer.lines +
+                                    count * sizeof(struct curl_slist) + bytes);
+  memset(writer.lines, 0, sizeof *writer.lines);
+  writer.lines->type = lines_type;
+  writer.lines->self = writer.lines;
+  writer.to = (char *)(writer.lines->nodes + count);
+  writer.lines->expects = asks;
+  writer.lines->upgrades = given.upgrade;
+  writer.lines->closes = given.close;
+  luaL_setmetatable(L, lines_type);
+  add_fields(L, &writer, asks);
+  add_default(&writer, authorization);
+  if (type != NULL && !given.type)
+    add_line(&writer, "Content-Type", 12, type, strlen(type),
+             *type != '\0' ? ": " : ":");
+  add_default(&writer, agent);
+  add_default(&writer, encoding);
+  /* libcurl would ask before large bodies, and wait for servers that do not
+     say. */
+  if (body && !asks)
+    add_line(&writer, "Expect", 6, "", 0, ":");
+  lua_pushboolean(L, asks);
+  return 2;
+}
+
+/* ---- Fields as users give them ---- */
+
+/* So many are looked at here; more, and all that is unusual, in headers.lua. */
+#define MOST_FIELDS 16
+
+/* RFC 9110: token characters. */
+static bool is_token(const char *text, size_t size)
+{
+  size_t i;
+  for (i = 0; i < size; i++) {
+    char c = text[i];
+    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+          (c >= '0' && c <= '9') ||
+          (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
+      return false;
+  }
+  return size > 0;
+}
+
+static bool is_one_line(const char *text, size_t size)
+{
+  return memchr(text, '\0', size) == NULL && memchr(text, '\r', size) == NULL &&
+         memchr(text, '\n', size) == NULL;
+}
+
+/* The name at the top but one and the value at the top are in order. */
+static bool is_usual(lua_State *L)
+{
+  size_t size, value_size;
+  const char *name, *value;
+  if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+    return false;
+  name = lua_tolstring(L, -2, &size);
+  value = lua_tolstring(L, -1, &value_size);
+  return is_token(name, size) && is_one_line(value, value_size) &&
+         !is(name, size, "Host");
+}
+
+/* Sorts the names, of which there are few. The table keeps them alive. */
+static void insert_name(const char **names, int count, const char *name)
+{
+  int at = count;
+  for (; at > 0 && strcmp(names[at - 1], name) > 0; at--)
+    names[at] = names[at - 1];
+  names[at] = name;
+}
+
+/*** Header fields in order, for what is usual: few names with a text each.
+@param given table
+@return list of {name, value}, names in alphabetical order; nil when it has to be
+looked at closely */
+static int fields_new(lua_State *L)
+{
+  const char *names[MOST_FIELDS];
+  int count = 0, i;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_pushnil(L);
+  while (lua_next(L, 1) != 0) {
+    if (count == MOST_FIELDS || !is_usual(L))
+      return 0;
+    insert_name(names, count++, lua_tostring(L, -2));
+    lua_pop(L, 1);
+  }
+  lua_createtable(L, count, 0);
+  for (i = 0; i < count; i++) {
+    lua_createtable(L, 2, 0);
+    lua_pushstring(L, names[i]);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, 1);
+    lua_rawget(L, 1);
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
+/*** Whether a list of fields says how a body is framed.
+@param fields list of {name, value}
+@return boolean */
+static int fields_frame(lua_State *L)
+{
+  lua_Integer i, count;
+  const char *name, *value;
+  size_t size, value_size;
+  bool frames = false;
+  luaL_checktype(L, 1, LUA_TTABLE);
+  count = (lua_Integer)lua_rawlen(L, 1);
+  for (i = 1; i <= count && !frames; i++) {
+    get_field(L, 1, i, &name, &size, &value, &value_size);
+    frames = is(name, size, "Content-Length") ||
+             is(name, size, "Transfer-Encoding");
+  }
+  lua_pushboolean(L, frames);
+  return 1;
+}
+
+static const luaL_Reg none[] = { { NULL, NULL } };
+
+static const luaL_Reg functions[] = {
+  { "lines", lines_new }, { "fields", fields_new }, { "frames", fields_frame },
+  { NULL, NULL }
+};
+
+/* Adds its functions to the table on top: core. */
+void lines_open(lua_State *L)
+{
+  compat_opentype(L, lines_type, NULL, none);
+  luaL_setfuncs(L, functions, 0);
+}
