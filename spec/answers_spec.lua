@@ -274,10 +274,16 @@ describe("an answer", function()
           assert.same({ "proxy", "connect" }, { err.kind, err.phase },
             word .. ": " .. tostring(err))
         end
+        local flood = failure(scheme .. "://flood.test/", { proxy = server.url(),
+          curl = { httpproxytunnel = 1 } })
+        assert.same({ "too_large", "connect" }, { flood.kind, flood.phase }, tostring(flood))
         local err = failure(scheme .. "://stall.test/", { proxy = server.url(), timeout = 0.2,
           curl = { httpproxytunnel = 1 } })
         assert.same({ "timeout", "connect" }, { err.kind, err.phase })
       end
+      local err = failure("http://slow.test/", { proxy = server.url(), timeout = 0.2,
+        curl = { httpproxytunnel = 1 } })
+      assert.same({ "timeout", "connect" }, { err.kind, err.phase })
     end, 30))
 
     it("does no harm to a handle that was used before", helper.task(function()

@@ -175,12 +175,15 @@ CONNECTS = {
     "garbage": b"what?\r\n\r\n", "half": b"HTTP/1.1 2", "cut": b"HTTP/1.1 200 OK\r\nX",
     "refused": b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno",
     "folded": b"HTTP/1.1 200 OK\r\n z: y\r\n\r\n", "close": b"",
+    "flood": b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"y" * 4000 + b"\r\n") * 100,
+    "slow": b"HTTP/1.1 200 OK\r\nX: y\r\n",
 }
 
 
 @route("CONNECT", reads_body=True)
 async def connect(x):
-    """Answers as CONNECTS says and closes; "reset", "stall" do that."""
+    """Answers as CONNECTS says and closes; "reset", "stall" do that, "slow" stalls
+    behind its status line."""
     word = x.target.split(".")[0]
     if word == "reset":
         x.reset()
@@ -189,6 +192,8 @@ async def connect(x):
     else:
         await x.raw(CONNECTS[word])
         x.keep = False
+        if word == "slow":
+            await x.stall()
 
 
 # Slow answers.

@@ -4,6 +4,7 @@
 #include "error.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "easy.h"
 #include "gathered.h"
@@ -159,8 +160,13 @@ static long connect_status(Easy *easy)
 /* Whether the connection to the proxy stands, and that to the server does not. */
 static bool asks_proxy(Easy *easy)
 {
-  return easy->receiver != NULL && easy->receiver->tunnels &&
-         connect_status(easy) / 100 != 2;
+  const char *scheme = NULL;
+  if (easy->receiver == NULL || !easy->receiver->tunnels)
+    return false;
+  /* Behind its status line headers may come. */
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  return connect_status(easy) / 100 != 2 ||
+         (scheme != NULL && strcasecmp(scheme, "http") == 0);
 }
 
 static bool is_sending(Easy *easy)
@@ -462,8 +468,9 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
   if (easy != NULL && easy->handle != NULL && row != NULL) {
     Phase phase = easy_phase(easy);
     kind = refine_kind(easy, row, phase);
-    if (strcmp(kind, "proxy") == 0 && phase == PHASE_TLS)
-      phase = PHASE_CONNECT;
+    if (phase == PHASE_TLS && (strcmp(kind, "proxy") == 0 ||
+                               strcmp(kind, "too_large") == 0))
+      phase = PHASE_CONNECT;       /* TLS has no headers */
     /* What a server sent was wrong, so something has come. */
     if (strcmp(kind, "protocol") == 0 &&
         (phase == PHASE_SEND || phase == PHASE_WAIT))
