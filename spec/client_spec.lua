@@ -129,6 +129,8 @@ describe("clients", function()
       ["nonsense"] = { nonsense = 1 }, ["limits.connections"] = { limits = { connections = 0 } },
       ["unknown field"] = { limits = { conections = 1 } }, ["limits: table"] = { limits = 5 },
       ["timeout.total"] = { timeout = { total = -1 } }, ["method"] = { method = "A B" },
+      ["'auth': basic or bearer expected"] = { auth = {} },
+      ["basic and bearer exclude"] = { auth = { basic = { "u", "p" }, bearer = "t" } },
     }) do
       local ok, err = pcall(function()
         local client = ms.client(options)

@@ -232,6 +232,8 @@ local function auth(name, value)
   local checked = auth_fields(name, value)
   if checked.basic and checked.bearer then
     error("option 'auth': basic and bearer exclude each other", 0)
+  elseif not (checked.basic or checked.bearer) then
+    error("option 'auth': basic or bearer expected", 0)
   end
   return checked
 end
