@@ -3,6 +3,7 @@
    (Curl_retry_request: up to five times). What may not be done twice must not
    be. Called from libcurl, and from easy_transfer.c at the end. */
 #include <string.h>
+#include <strings.h>
 
 #include "multi.h"
 #include "quirks.h"
@@ -29,6 +30,15 @@ static bool has_sent(const Easy *easy)
          bytes_sent(easy) > receiver->tried_at;
 }
 
+/* A part of what TLS reports as not sent may have been: it is many records. */
+static bool may_have_sent(const Easy *easy)
+{
+  const char *scheme = NULL;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
+  return easy->receiver->connected && !easy->receiver->unfit &&
+         scheme != NULL && strcasecmp(scheme, "https") == 0;
+}
+
 /* HTTP/2 and 3 tell which requests were not looked at (REFUSED_STREAM, GOAWAY,
    HTTP_1_1_REQUIRED): libcurl sends those again without a complaint. A request
    on a new connection is sent again for that reason alone. */
@@ -45,7 +55,7 @@ bool repeat_was_refused(const Easy *easy)
 static bool may_try_again(Easy *easy)
 {
   Receiver *receiver = easy->receiver;
-  if (!has_sent(easy))
+  if (!has_sent(easy) && !(receiver->once && may_have_sent(easy)))
     return true;
   receiver->tries++;
   receiver->tried_at = bytes_sent(easy);

@@ -20,8 +20,9 @@ return {
   { "endless-hints", "103 with headers", ANY, options = BOUND },
   { "endless-blank-lines", "empty lines", ANY, options = BOUND },
   { "endless-junk", "binary bytes", "protocol", options = BOUND },
+  -- What cannot be paused comes to the reader of lines in one piece of up to 4 MiB.
   { "endless-body", "a body", "too_large", on = "both", but = BODY, options = BOUND,
-    enough = ENOUGH },
+    enough = ENOUGH, gap = 0.2 },
   { "endless-chunks", "chunks", "too_large", but = BODY, options = BOUND,
     enough = ENOUGH },
   { "endless-tiny-chunks", "chunks of one byte", "timeout", options = BOUND,
