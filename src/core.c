@@ -25,6 +25,7 @@
 #include "lines.h"
 #include "message.h"
 #include "perform.h"
+#include "start.h"
 #include "url.h"
 
 #define MULTISOCK_VERSION "0.1.0"
@@ -261,6 +262,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   resume_open(L);
   lines_open(L);
   message_open(L);
+  start_open(L);
   perform_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {
     lua_pushinteger(L, constants[i].value);

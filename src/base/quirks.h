@@ -159,7 +159,7 @@ extern const Quirk quirks_all[];
 #pragma GCC visibility pop
 
 /* Before 8.7 each transfer has a receive buffer of its own for as long as it runs:
-   perform.c makes those of many transfers small. */
+   start.c makes those of many transfers small. */
 static inline bool quirk_large_receive_buffers(void)
 {
   return compat_curl_version() < 0x080700;

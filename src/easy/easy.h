@@ -50,12 +50,12 @@ typedef struct Easy {
   int depth;               /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;                  /* its place in core.waiting; 0: none */
-  long buffer_size;        /* as perform.c has chosen it; 0: libcurl's own,
+  long buffer_size;        /* as start.c has chosen it; 0: libcurl's own,
                               -1: the user's */
   Deadline first_byte;     /* when to look whether it is answered */
   Deadline total;          /* when all has to be done */
   Deadline idle;           /* when to look whether something has come */
-  const void *target;      /* whose URL it was last set to, see perform.c */
+  const void *target;      /* whose URL it was last set to, see start.c */
   long max_idle;           /* CURLOPT_MAXAGE_CONN, in seconds */
   UvUse use;               /* the connection that it uses */
   struct Multi **home;     /* userdata of the multi that has its connection,

@@ -63,7 +63,7 @@ typedef struct Receiver {
   bool connected;          /* the connection is there: sending begins */
   bool buffering;          /* wanted whole: no pause, no news per chunk */
   bool no_pause;           /* HTTP/2 before 8.4 loses data when paused */
-  bool undecoded;          /* large pieces are welcome, see perform.c */
+  bool undecoded;          /* large pieces are welcome, see start.c */
   bool decodes;            /* undoes the codings of bodies */
   bool transfer_codings;   /* the user has asked for those */
   bool codings;            /* this header block tells of some */
