@@ -1,10 +1,11 @@
--- A client: defaults, a connection pool, and the one list of middleware.
+-- A client: defaults, a connection pool, and the chain that its requests pass.
 local admission = require("multisock.admission")
+local agent = require("multisock.agent")
+local chain = require("multisock.chain")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
 local pool = require("multisock.pool")
-local redirect = require("multisock.middleware.redirect")
 local request = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local settings = require("multisock.settings")
@@ -19,39 +20,10 @@ local client = {}
 local Client = { __name = "multisock.client" }
 Client.__index = Client
 
--- Outermost first; each is fn(request, next) -> response | nil, err.
-local MIDDLEWARE = { redirect.middleware }
-
--- The list as one function, made once: no closure per request.
-local function chain(list)
-  local handler = transfer.perform
-  for i = #list, 1, -1 do
-    local middleware, next = list[i], handler
-    handler = function(made)
-      return middleware(made, next)
-    end
-  end
-  return handler
-end
-
-local function check_status(response, err)
-  if response and response.status >= 400 then
-    return nil, errors.new("status", ("HTTP status %d %s"):format(response.status,
-      response.status_text), {
-        url = response.url, attempts = response.attempts, response = response, phase = "receive",
-        retryable = response.status >= 500 or response.status == 429,
-      })
-  end
-  return response, err
-end
-
 local function send(self, method, url, options)
   local made, err = request.new(self, method, url, options)
   if made == nil then
     return nil, err
-  end
-  if made.settings.fail_on_error then
-    return check_status(self.handler(made))
   end
   return self.handler(made)
 end
@@ -100,6 +72,10 @@ function Client:close()
     return
   end
   self.closed = true
+  if self.agent then
+    agent.close(self.agent)
+    return
+  end
   for _, host in pairs(self.hosts) do
     host:close()
   end
@@ -118,6 +94,9 @@ Client.__close = Client.close
 function Client:network_changed()
   if self.closed then
     errors.misuse("the client is closed")
+  end
+  if self.agent then
+    return                          -- no connection is ours
   end
   for _, host in pairs(self.hosts) do
     handles.forget(self, host)
@@ -153,8 +132,27 @@ local function make_limits(given)
   return limits
 end
 
+local OWN = {
+  base_url = true, limits = true, middleware = true, each_attempt = true, agent = true,
+}
+
+-- What its chain is made of, and what performs at the end of it.
+local function parts(own)
+  local uses = {
+    middleware = chain.list("middleware", own.middleware),
+    each_attempt = chain.list("each_attempt", own.each_attempt),
+    foreign = own.agent ~= nil,
+  }
+  if uses.foreign then
+    agent.check(own.agent)
+    return uses, agent.wrap(own.agent)
+  end
+  return uses, transfer.perform
+end
+
 --- Makes a client.
--- @param options? every request option, `base_url`, `limits`
+-- @param options? every request option, `base_url`, `limits`, `middleware`,
+-- `each_attempt`, `agent`
 -- @return client @raise on an unknown option
 function client.new(options)
   local own, request_options = {}, {}
@@ -162,7 +160,7 @@ function client.new(options)
     errors.misuse("options: table expected, got " .. type(options))
   end
   for name, value in pairs(options or {}) do
-    if name == "base_url" or name == "limits" then
+    if OWN[name] then
       own[name] = value
     else
       request_options[name] = value
@@ -179,17 +177,19 @@ function client.new(options)
       errors.misuse("base_url: " .. err.message)
     end
   end
+  local uses, perform = parts(own)
   local limits = make_limits(own.limits or {})
   local given = settings.flatten(settings.derive(settings.defaults, request_options))
   return setmetatable({
     settings = given,
     base = base,
     limits = limits,
-    pool = new_pool(limits),
+    pool = not uses.foreign and new_pool(limits) or nil,
     hosts = {},
     host_count = 0,
     host_limit = transfer.most_idle_hosts,
-    handler = chain(MIDDLEWARE),
+    agent = own.agent,
+    handler = chain.compose(uses, perform),
     is_usual = base == nil and given.curl == nil and given.resolve == nil
       and given.protocols == settings.defaults.protocols,
   }, Client)

@@ -4,6 +4,7 @@ local client = require("multisock.client")
 local core = require("multisock.core")
 local hosted = require("multisock.hosted")
 local loops = require("multisock.loops")
+local made = require("multisock.made")
 local map = require("multisock.map")
 local scheduler = require("multisock.scheduler")
 local tasks = require("multisock.tasks")
@@ -51,6 +52,10 @@ for _, name in ipairs(METHODS) do
 end
 
 map.fetch = ms.fetch
+
+--- Makes a response of a string, an iterator or an open file: what agents give.
+-- @param body? @param options? table: status (200), headers, url
+ms.response = made.new
 
 --- JSON's null, as response:json() gives it and the option `json` takes it.
 ms.null = core.null

@@ -512,4 +512,31 @@ function request.is_once(self)
   return not IDEMPOTENT[raw and raw.customrequest or self.method]
 end
 
+---- Once more -------------------------------------------------------------------
+
+--- Makes the body start again.
+-- @return true; or nil, why not
+function Request:replay()
+  local body = self.body
+  if body and body.read then
+    if body.rewind == nil then
+      return nil, "the body came from a function and cannot be sent again"
+    end
+    body.rewind()
+  end
+  return true
+end
+
+--- Gives a request another body, or none.
+-- @param value what the option `body` takes, or nil @raise naming what is wrong
+function request.replace_body(self, value)
+  local body = value ~= nil and make_body(value) or nil
+  check_framing(body, { headers = self.headers, http_version = self.settings.http_version })
+  if body and not self.target.web then
+    body = adapt_body(body, self.target.scheme)
+  end
+  self.body = body
+  self.content_type = body and (self.content_type or "application/octet-stream")
+end
+
 return request

@@ -2,7 +2,9 @@
 -- holds it as a string; any other holds the transfer that still brings it.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local headers = require("multisock.headers")
 local lines = require("multisock.lines")
+local tasks = require("multisock.tasks")
 local transfer = require("multisock.transfer")
 
 -- A piece of the body at most, unless asked for another size: HTTP/2 that cannot
@@ -19,44 +21,51 @@ local computed = {}
 local function snapshot(self)
   local running = self._transfer
   if self._snapshot == nil and running then
-    return running.snapshot or running.easy:snapshot()
+    return running.snapshot or running.easy and running.easy:snapshot()
   end
   return self._snapshot
 end
 
+-- Of a response that a program has made nothing is known but what it says.
+local function known(self, name)
+  local shot = snapshot(self)
+  return shot and core.snapshot(shot, name)
+end
+
 function computed:headers()
-  return core.snapshot(snapshot(self), "headers")
+  return known(self, "headers")
 end
 
 function computed:trailers()
-  return core.snapshot(snapshot(self), "trailers")
+  return known(self, "trailers") or headers.parse("")
 end
 
 --- The reason phrase; "" when the server sent none, as HTTP/2 never does.
 function computed:status_text()
-  return core.snapshot(snapshot(self), "reason") or ""
+  return known(self, "reason") or ""
 end
 
 function computed:http_version()
-  return core.snapshot(snapshot(self), "http_version")
+  return known(self, "http_version")
 end
 
 function computed:attempts()
-  return core.snapshot(snapshot(self), "attempts")
+  return known(self, "attempts") or 1
 end
 
 function computed:peer()
-  return core.snapshot(snapshot(self), "peer")
+  return known(self, "peer")
 end
 
 function computed:timings()
-  local timings = core.snapshot(snapshot(self), "timings")
+  local timings = known(self, "timings")
+    or { dns = 0, connect = 0, tls = 0, first_byte = 0, total = 0 }
   timings.queue = self._queue_time or 0
   return timings
 end
 
 function computed:sizes()
-  return core.snapshot(snapshot(self), "sizes")
+  return known(self, "sizes") or { body = 0, upload = 0, headers = 0, request = 0 }
 end
 
 --- Whether this answers another URL than the one asked for.
@@ -70,7 +79,9 @@ function computed.history()
 end
 
 function computed:url()
-  return errors.without_user(self.request.target.text)
+  local asked = rawget(self, "request")
+  -- One that a program has made answers what it says, if anything.
+  return asked and errors.without_user(asked.target.text)
 end
 
 -- These change until the body has ended, so they are not kept before.
@@ -304,6 +315,19 @@ function methods:discard(most)
   return true
 end
 
+-- What is read of an answer that nobody wants, to keep its connection.
+local DRAIN_MOST = 64 * 1024
+local DRAIN_SECONDS = 1
+
+--- Reads what is left of a body that nobody wants, so that the connection can be used
+-- again, unless it is long or slow: then the connection is dropped.
+function methods:drain()
+  if self._body == nil and self._guard then
+    tasks.with_timeout(DRAIN_SECONDS, self.discard, self, DRAIN_MOST)
+  end
+  self:close()                      -- also what had come with the headers: no luck of timing
+end
+
 --- Ends the transfer when it still runs; what was not read is gone. May be
 -- called again.
 function methods:close()
@@ -340,4 +364,18 @@ function transfer.new_response(made_for, status, running)
   }, Response)
 end
 
-return { metatable = Response }
+local response = { metatable = Response }
+
+--- Whether this is a response.
+function response.is(value)
+  return getmetatable(value) == Response
+end
+
+--- This answers that request, unless it says that it answers another.
+function response.belongs(self, made_for)
+  if rawget(self, "request") == nil then
+    rawset(self, "request", made_for)
+  end
+end
+
+return response

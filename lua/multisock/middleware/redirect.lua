@@ -4,11 +4,6 @@ local errors = require("multisock.errors")
 local request_module = require("multisock.request")
 local settings = require("multisock.settings")
 local targets = require("multisock.targets")
-local tasks = require("multisock.tasks")
-
--- What is read of a redirect's own body to keep its connection.
-local DRAIN_MOST = 64 * 1024
-local DRAIN_SECONDS = 1
 
 local function is_redirect(status)
   return status == 301 or status == 302 or status == 303 or status == 307 or status == 308
@@ -88,26 +83,17 @@ local function next_request(request, response, target)
     hop.method = "GET"
     hop.body, hop.content_type = nil, nil
     hop.headers = without(hop.headers, BODY_HEADERS)
-  elseif hop.body and hop.body.read then
-    if hop.body.rewind == nil then
-      return nil, "the body came from a function and cannot be sent again"
+  else
+    local ok, why = hop:replay()
+    if not ok then
+      return nil, why
     end
-    hop.body.rewind()
   end
   if target.origin ~= request.target.origin then
     hop.headers = without(without(hop.headers, request.settings.sensitive_headers), HOST)
     hop.settings = stranger_settings(request.settings)
   end
   return hop
-end
-
--- Reads what is left of a redirect's body, so that the connection can be used
--- again, unless it is long or slow: then the connection is dropped.
-local function drain(response)
-  if response._body == nil then
-    tasks.with_timeout(DRAIN_SECONDS, response.discard, response, DRAIN_MOST)
-  end
-  response:close()                  -- also what had come with the headers: no luck of timing
 end
 
 -- The Location; and whether there are others that say something else.
@@ -180,7 +166,7 @@ function redirect.continue(request, response, next)
     elseif hop == false then
       break
     end
-    drain(response)
+    response:drain()
     history[#history + 1] = response
     request = hop
     response, err = next(request)
@@ -195,12 +181,15 @@ function redirect.continue(request, response, next)
   return response
 end
 
-function redirect.middleware(request, next)
-  local response, err = next(request)
-  if response == nil or response.status < 300 then
-    return response, err
+--- @param next what it is put in front of @return function(request) -> response; or nil, err
+function redirect.wrap(next)
+  return function(request)
+    local response, err = next(request)
+    if response == nil or response.status < 300 then
+      return response, err
+    end
+    return redirect.continue(request, response, next)
   end
-  return redirect.continue(request, response, next)
 end
 
 return redirect

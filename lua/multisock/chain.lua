@@ -1,0 +1,113 @@
+-- What a request passes, outermost first: `middleware`, fail_on_error, total,
+-- redirects, `each_attempt`, and the agent that performs it. Made once for a client,
+-- of what it uses: an empty place is none.
+local asked = require("multisock.asked")
+local errors = require("multisock.errors")
+local redirect = require("multisock.middleware.redirect")
+local scheduler = require("multisock.scheduler")
+local status = require("multisock.middleware.status")
+local values = require("multisock.values")
+
+local chain = {}
+
+--- Checks a list of middleware. @return a copy
+function chain.list(name, given)
+  if given == nil then
+    return {}
+  elseif type(given) ~= "table" or values.odd_key(given) ~= nil then
+    errors.misuse(("%s: list of functions expected, got %s"):format(name, values.describe(given)))
+  end
+  local list = {}
+  for i = 1, #given do
+    if type(given[i]) ~= "function" then
+      errors.misuse(("%s[%d]: function expected, got %s"):format(name, i,
+        values.describe(given[i])))
+    end
+    list[i] = given[i]
+  end
+  return list
+end
+
+-- Who forgets to return what `next` gave would have a request without an outcome.
+local function check_result(name, i, response, err)
+  if response == nil and err == nil then
+    errors.misuse(("%s[%d] returned nothing: response or nil, err expected"):format(name, i))
+  end
+  return response, err
+end
+
+-- The functions of a user, in front of `next`.
+local function users(name, list, next)
+  if #list == 0 then
+    return next
+  end
+  local handler = function(view)
+    asked.check("next", view)
+    local made, err = asked.seal(view)
+    if made == nil then
+      return nil, err
+    end
+    return next(made)
+  end
+  for i = #list, 1, -1 do
+    local fn, inner = list[i], handler
+    handler = function(view)
+      asked.check("next", view)
+      return check_result(name, i, fn(view, inner))
+    end
+  end
+  return function(made)
+    return handler(asked.new(made))
+  end
+end
+
+-- Redirects and repeats come out of the one request, so they share the list.
+local function count_attempts(next)
+  return function(made)
+    local count = made.attempt_count or { 0 }
+    count[1] = count[1] + 1
+    made.attempt_count = count
+    return next(made)
+  end
+end
+
+-- A function of the user's may have waited past the total: nothing is sent any more.
+local function in_time(next)
+  return function(made)
+    if made.deadline and scheduler.now() >= made.deadline then
+      return nil, errors.new("timeout", ("not done after %g s (timeout.total)"):format(
+        made.settings.total), { url = made:url(), attempts = made.attempt_count[1],
+          phase = "queue", retryable = true })
+    end
+    return next(made)
+  end
+end
+
+-- The time for all hops. (The network sets it itself where nothing lies between.)
+local function total(next)
+  return function(made)
+    local seconds = made.settings.total
+    if seconds and made.deadline == nil then
+      made.deadline = scheduler.now() + seconds
+    end
+    return next(made)
+  end
+end
+
+--- @param uses table: middleware, each_attempt (lists), foreign (boolean: an agent
+-- of the user's)
+-- @param perform function(request) -> response; or nil, err
+-- @return the same kind of function
+function chain.compose(uses, perform)
+  local handler = perform
+  if #uses.each_attempt > 0 then
+    handler = count_attempts(users("each_attempt", uses.each_attempt, in_time(handler)))
+  end
+  handler = redirect.wrap(handler)
+  if uses.foreign or #uses.each_attempt > 0 then
+    handler = total(handler)
+  end
+  return users("middleware", uses.middleware, status.wrap(handler))
+end
+
+return chain

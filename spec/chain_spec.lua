@@ -1,0 +1,388 @@
+-- The chain of a client: middleware, each_attempt, agents, and responses that a
+-- program makes.
+local helper = require("spec.helper")
+local servers = require("spec.support.servers")
+local ms = require("multisock")
+
+local task = helper.task
+
+-- Notes when a request goes in and comes out.
+local function tracer(log, name)
+  return function(request, next)
+    log[#log + 1] = name .. ">"
+    local response, err = next(request)
+    log[#log + 1] = "<" .. name
+    return response, err
+  end
+end
+
+local function failing(fn, ...)
+  local ok, err = pcall(fn, ...)
+  assert.is_false(ok)
+  return tostring(err)
+end
+
+describe("middleware", function()
+  local hostile
+
+  setup(function() hostile = servers.hostile() end)
+  teardown(function() hostile.stop() end)
+  after_each(helper.check_leaks)
+
+  local function echo(client, options)
+    local seen = ms.assert(ms.assert(client:fetch(hostile.url("/echo"), options)):json())
+    seen.fields = {}
+    for _, field in ipairs(seen.headers) do
+      seen.fields[field[1]:lower()] = field[2]
+    end
+    return seen
+  end
+
+  local function redirecting()
+    return hostile.url("/redirect?status=307&to=%2Fecho")
+  end
+
+  it("is passed once a call, each_attempt once a hop, in order", task(function()
+    local log = {}
+    local client = ms.client({
+      middleware = { tracer(log, "a"), tracer(log, "b") }, each_attempt = { tracer(log, "c") },
+    })
+    assert.equal(200, ms.assert(client:get(redirecting())).status)
+    assert.equal("a> b> c> <c c> <c <b <a", table.concat(log, " "))
+    client:close()
+  end))
+
+  it("sees fail_on_error from outside, and the redirects' end", task(function()
+    local outer, inner
+    local client = ms.client({
+      fail_on_error = true,
+      middleware = { function(request, next)
+        local response, err = next(request)
+        outer = err and err.kind
+        return response, err
+      end },
+      each_attempt = { function(request, next)
+        local response, err = next(request)
+        inner = response and response.status
+        return response, err
+      end },
+    })
+    local response, err = client:get(hostile.url("/status?code=503"))
+    assert.is_nil(response)
+    assert.same({ "status", "status", 503 }, { err.kind, outer, inner })
+    client:close()
+  end))
+
+  it("may change all of a request", task(function()
+    local client = ms.client({ middleware = { function(request, next)
+      assert.same({ "GET", hostile.url("/nowhere") }, { request.method, request.url })
+      request.method, request.url, request.body = "PUT", hostile.url("/echo?x=1"), "abc"
+      request.headers["x-one"] = "1"
+      assert.equal("1", request.headers["X-ONE"])
+      request.headers["X-Gone"] = nil
+      return next(request)
+    end } })
+    local seen = client:get(hostile.url("/nowhere"), { headers = { ["x-gone"] = "1" } }):json()
+    local fields = {}
+    for _, field in ipairs(seen.headers) do
+      fields[field[1]:lower()] = field[2]
+    end
+    assert.same({ "PUT", "/echo?x=1", "1", "3", "application/octet-stream" },
+      { seen.method, seen.path, fields["x-one"], fields["content-length"],
+        fields["content-type"] })
+    assert.is_nil(fields["x-gone"])
+    client:close()
+  end))
+
+  it("signs each attempt anew", task(function()
+    local attempts = {}
+    local client = ms.client({ each_attempt = { function(request, next)
+      attempts[#attempts + 1] = request.attempt
+      request.headers.Signature = request.method .. " " .. request.url
+      return next(request)
+    end } })
+    local seen = client:get(redirecting()):json()
+    local fields = {}
+    for _, field in ipairs(seen.headers) do
+      fields[#fields + 1] = field[1]:lower() == "signature" and field[2] or nil
+    end
+    assert.same({ "GET " .. hostile.url("/echo") }, fields)
+    assert.same({ 1, 2 }, attempts)
+    client:close()
+  end))
+
+  it("may call next again, and the body starts again where it can", task(function()
+    local client = ms.client({ middleware = { function(request, next)
+      ms.assert(next(request)):discard()
+      return next(request)
+    end } })
+    assert.equal(hostile.url("/echo"), client:post(hostile.url("/echo"), { body = "x" }).url)
+    local file = assert(io.tmpfile())
+    file:write("of a file")
+    file:seek("set")
+    local seen = echo(client, { method = "POST", body = file })
+    assert.equal("9", seen.fields["content-length"])
+    file:close()
+    local left = 2
+    local response, err = client:post(hostile.url("/echo"), { body = function()
+      left = left - 1
+      return left > 0 and "piece" or nil
+    end })
+    assert.is_nil(response)
+    assert.equal("closed", err.kind)
+    assert.truthy(err.message:find("came from a function", 1, true))
+    client:close()
+  end))
+
+  it("may answer by itself, and pass things on in meta", task(function()
+    local seen
+    local client = ms.client({ middleware = { function(request, next)
+      request.meta.seen = "yes"
+      return next(request)
+    end, function(request)
+      seen = request.meta.seen
+      return ms.response("own", { status = 203 })
+    end } })
+    local response = ms.assert(client:get(hostile.url("/echo")))
+    assert.same({ 203, "own", "yes" }, { response.status, response:text(), seen })
+    client:close()
+  end))
+
+  it("has its mistakes named", task(function()
+    local function try(fn)
+      local client = ms.client({ middleware = { fn } })
+      local message = failing(client.get, client, hostile.url("/echo"))
+      client:close()
+      return message
+    end
+    assert.truthy(try(function() end):find("middleware[1] returned nothing", 1, true))
+    assert.truthy(try(function(_, next) return next() end):find("next: the request expected",
+      1, true))
+    assert.truthy(try(function(request, next)
+      request.headers["a b"] = "1"
+      return next(request)
+    end):find("invalid name", 1, true))
+    assert.truthy(try(function(request, next)
+      request.body = 5
+      return next(request)
+    end):find("body: ", 1, true))
+    assert.truthy(failing(ms.client, { middleware = { 1 } }):find(
+      "middleware[1]: function expected", 1, true))
+    assert.truthy(failing(ms.client, { each_attempt = 1 }):find(
+      "each_attempt: list of functions expected", 1, true))
+  end))
+
+  it("may not lead to what protocols forbids", task(function()
+    local client = ms.client({ each_attempt = { function(request, next)
+      request.url = "file:///etc/passwd"
+      return next(request)
+    end } })
+    local response, err = client:get(hostile.url("/echo"))
+    assert.is_nil(response)
+    assert.equal("policy", err.kind)
+    client:close()
+  end))
+
+  it("has one total for all attempts", task(function()
+    local client = ms.client({
+      timeout = { total = 0.3 },
+      each_attempt = { function(request, next)
+        ms.sleep(0.2)
+        return next(request)
+      end },
+    })
+    local response, err = client:get(redirecting())
+    assert.is_nil(response)
+    assert.equal("timeout", err.kind)
+    client:close()
+  end))
+end)
+
+describe("an agent", function()
+  after_each(helper.check_leaks)
+
+  it("performs in the place of the network, redirects included", function()
+    local asked = {}
+    local client = ms.client({ base_url = "http://h.example/a/", agent = function(request)
+      asked[#asked + 1] = request.method .. " " .. request.url
+      if #asked == 1 then
+        return ms.response("", { status = 302, headers = { Location = "../b" } })
+      end
+      return ms.response("body", { headers = { ["X-Two"] = { "1", "2" } } })
+    end })
+    local response = ms.assert(client:post("x", { body = "1" }))
+    assert.same({ "POST http://h.example/a/x", "GET http://h.example/b" }, asked)
+    assert.same({ "http://h.example/b", true, 1, "1, 2", "body" }, { response.url,
+      response.redirected, #response.history, response.headers["x-two"], response:text() })
+    client:close()
+  end)
+
+  it("opens no socket, no multi and no loop", function()
+    local script = [[
+      local ms = require("multisock")
+      local function count()
+        local pipe = io.popen("ls -l /proc/$PPID/fd")
+        local text = pipe:read("*a")
+        pipe:close()
+        local sockets = select(2, text:gsub("socket:", "")) + select(2, text:gsub("anon_inode", ""))
+        return sockets
+      end
+      local before = count()
+      local client = ms.client({ agent = function() return ms.response("x") end })
+      assert(client:get("http://h.example/"):text() == "x")
+      assert(client:get("http://h.example/"):text() == "x")
+      assert(count() == before, "descriptors: " .. before .. ", then " .. count())
+      client:close()
+      print("none")
+    ]]
+    local path = os.tmpname()
+    helper.write_file(path, script)
+    local pipe = assert(io.popen(("LUA_PATH='%s' LUA_CPATH='%s' timeout 60 '%s' %s 2>&1"):format(
+      package.path, package.cpath, os.getenv("LUA") or "lua5.4", path)))
+    local output = pipe:read("*a")
+    pipe:close()
+    os.remove(path)
+    assert.equal("none\n", output)
+  end)
+
+  it("may be an object, closed with the client", function()
+    local closed = 0
+    local object = {}
+    function object:perform(request)
+      assert.equal(object, self)
+      return nil, { kind = "connect", message = "no way to " .. request.url, retryable = true }
+    end
+    function object.close() closed = closed + 1 end
+    local client = ms.client({ agent = object })
+    local response, err = client:get("http://h.example/")
+    assert.is_nil(response)
+    assert.same({ "connect", "http://h.example/", 1, true },
+      { err.kind, err.url, err.attempts, err.retryable })
+    client:network_changed()
+    client:close()
+    client:close()
+    assert.equal(1, closed)
+    assert.truthy(failing(client.get, client, "http://h.example/"):find("the client is closed"))
+  end)
+
+  it("keeps to the total", task(function()
+    local client = ms.client({ timeout = 0.05, agent = function()
+      ms.sleep(5)
+      return ms.response("late")
+    end })
+    local response, err = client:get("http://h.example/")
+    assert.is_nil(response)
+    assert.same({ "timeout", "http://h.example/" }, { err.kind, err.url })
+    client:close()
+  end))
+
+  it("has its mistakes named", function()
+    local function try(agent)
+      local client = ms.client({ agent = agent })
+      local message = failing(client.get, client, "http://h.example/")
+      client:close()
+      return message
+    end
+    assert.truthy(try(function() return {} end):find("agent: a response", 1, true))
+    assert.truthy(try(function() end):find("agent: response or nil, err expected", 1, true))
+    assert.truthy(failing(ms.client, { agent = 5 }):find("agent: function, or object", 1, true))
+    assert.truthy(failing(ms.client, { agent = {} }):find("agent: function, or object", 1, true))
+  end)
+end)
+
+describe("ms.response", function()
+  local TEXT = '{"a":\n[1]}'
+
+  -- The same body from each kind of source.
+  local function iterator()
+    local at = 0
+    return function()
+      at = at + 1
+      return at <= #TEXT and TEXT:sub(at, at) or nil
+    end
+  end
+  local function file()
+    local open = assert(io.tmpfile())
+    open:write(TEXT)
+    open:seek("set")
+    return open
+  end
+  local SOURCES = { string = function() return TEXT end, iterator = iterator, file = file }
+
+  for name, make in pairs(SOURCES) do
+    it("reads a body of a " .. name .. " in every way", function()
+      assert.equal(TEXT, ms.response(make()):text())
+      assert.equal(1, ms.response(make()):json().a[1])
+      local response, pieces = ms.response(make()), {}
+      for piece in response:chunks(3) do
+        assert.is_true(#piece <= 3)
+        pieces[#pieces + 1] = piece
+      end
+      assert.equal(TEXT, table.concat(pieces))
+      assert.equal("closed", select(2, response:text()).kind)
+      local found = {}
+      for line in ms.response(make()):lines() do
+        found[#found + 1] = line
+      end
+      assert.same({ '{"a":', "[1]}" }, found)
+      local path = os.tmpname()
+      assert.equal(#TEXT, ms.response(make()):save(path))
+      local saved = assert(io.open(path))
+      assert.equal(TEXT, saved:read("*a"))
+      saved:close()
+      os.remove(path)
+      assert.is_true(ms.response(make()):discard())
+      response = ms.response(make())
+      response:close()
+      assert.equal("closed", select(2, response:read()).kind)
+    end)
+  end
+
+  it("has the fields of any response", function()
+    local response = ms.response("x", { status = 404, url = "http://u:p@h.example/",
+      headers = { ["Content-Type"] = "text/plain" } })
+    assert.same({ 404, false, "", "http://h.example/", "text/plain", 1, false, 0 },
+      { response.status, response.ok, response.status_text, response.url,
+        response.headers["content-type"], response.attempts, response.redirected,
+        #response.history })
+    assert.is_nil(response.trailers.any)
+    assert.same({ 0, 0 }, { response.timings.total, response.sizes.body })
+    assert.equal("multisock.response (404, complete)", tostring(response))
+    assert.equal(200, ms.response().status)
+  end)
+
+  it("ends badly where its iterator does", function()
+    local function broken()
+      local begun = false
+      return function()
+        if begun then
+          return nil, "torn"
+        end
+        begun = true
+        return "piece"
+      end
+    end
+    local body, err = ms.response(broken()):text()
+    assert.is_nil(body)
+    assert.same({ "io", "body: torn" }, { err.kind, err.message })
+    local response = ms.response(broken())
+    assert.equal("piece", response:read())
+    assert.equal("io", select(2, response:read()).kind)
+    assert.equal("io", select(2, response:read()).kind)
+    assert.truthy(failing(function()
+      ms.response(function() return 5 end):text()
+    end):find("string or nil expected", 1, true))
+  end)
+
+  it("has its mistakes named", function()
+    for message, arguments in pairs({
+      ["string, function or open file expected, got"] = { 5 },
+      ["status: integer of 0 to 999 expected"] = { "", { status = "200" } },
+      ["unknown option \"code\""] = { "", { code = 1 } },
+      ["invalid name"] = { "", { headers = { ["a b"] = "1" } } },
+      ["url: string expected"] = { "", { url = 1 } },
+    }) do
+      assert.truthy(failing(ms.response, arguments[1], arguments[2]):find(message, 1, true))
+    end
+  end)
+end)
