@@ -198,20 +198,92 @@ describe("middleware", function()
   end))
 end)
 
+describe("on", function()
+  after_each(helper.check_leaks)
+
+  local function agent(request)
+    if request.url == "http://h.example/a" then
+      return ms.response("", { status = 302, headers = { Location = "/b" } })
+    elseif request.url == "http://h.example/no" then
+      return nil, "no way"
+    end
+    return ms.response("body")
+  end
+
+  local function listening(log)
+    local on = {}
+    for _, name in ipairs({ "queue", "headers", "redirect", "response", "error" }) do
+      on[name] = function(event)
+        log[#log + 1] = ("%s %s %d %s"):format(event.name, event.url:match("[^/]*$"),
+          event.attempt, tostring(event.to or event.err and event.err.kind or event.response
+            and event.response.status))
+      end
+    end
+    return on
+  end
+
+  it("tells of each attempt, of redirects and of the outcome", function()
+    local log = {}
+    local client = ms.client({ agent = agent, on = listening(log) })
+    ms.assert(client:get("http://h.example/a"))
+    client:get("http://h.example/no")
+    assert.same({ "queue a 1 nil", "headers a 1 302", "redirect a 1 http://h.example/b",
+      "queue b 2 nil", "headers b 2 200", "response a 2 200", "queue no 1 nil", "error no 1 io" },
+      log)
+    client:close()
+  end)
+
+  it("tells of requests over the network, too", task(function()
+    local hostile, log = servers.hostile(), {}
+    local client = ms.client({ on = listening(log) })
+    for _ = 1, 3 do
+      ms.assert(ms.assert(client:get(hostile.url("/bytes?n=2"))):text())
+    end
+    assert.equal(9, #log)
+    client:close()
+    hostile.stop()
+  end))
+
+  it("goes on when a listener raises, and tells ms.on_error", function()
+    local told = {}
+    ms.on_error(function(err) told[#told + 1] = tostring(err) end)
+    local client = ms.client({ agent = agent, on = {
+      queue = function() error("oops", 0) end,
+      response = function() ms.sleep(1) end,
+    } })
+    assert.equal("body", ms.assert(client:get("http://h.example/")):text())
+    ms.run(function() end)
+    ms.on_error(nil)
+    assert.equal(2, #told)
+    assert.equal("oops", told[1])
+    assert.truthy(told[2]:find("this is a callback", 1, true))
+    client:close()
+  end)
+
+  it("has its mistakes named", function()
+    assert.truthy(failing(ms.client, { on = { respones = print } }):find(
+      'on: unknown event "respones"', 1, true))
+    assert.truthy(failing(ms.client, { on = { response = 1 } }):find(
+      "on.response: function expected", 1, true))
+    assert.truthy(failing(ms.client, { on = print }):find("on: table of functions expected", 1,
+      true))
+  end)
+end)
+
 describe("an agent", function()
   after_each(helper.check_leaks)
 
   it("performs in the place of the network, redirects included", function()
     local asked = {}
     local client = ms.client({ base_url = "http://h.example/a/", agent = function(request)
-      asked[#asked + 1] = request.method .. " " .. request.url
+      asked[#asked + 1] = request.method .. " " .. request.url .. " " .. request.attempt
       if #asked == 1 then
         return ms.response("", { status = 302, headers = { Location = "../b" } })
       end
       return ms.response("body", { headers = { ["X-Two"] = { "1", "2" } } })
     end })
     local response = ms.assert(client:post("x", { body = "1" }))
-    assert.same({ "POST http://h.example/a/x", "GET http://h.example/b" }, asked)
+    assert.same({ "POST http://h.example/a/x 1", "GET http://h.example/b 2" }, asked)
     assert.same({ "http://h.example/b", true, 1, "1, 2", "body" }, { response.url,
       response.redirected, #response.history, response.headers["x-two"], response:text() })
     client:close()

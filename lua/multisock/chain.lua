@@ -3,6 +3,7 @@
 -- of what it uses: an empty place is none.
 local asked = require("multisock.asked")
 local errors = require("multisock.errors")
+local events = require("multisock.events")
 local redirect = require("multisock.middleware.redirect")
 local scheduler = require("multisock.scheduler")
 local status = require("multisock.middleware.status")
@@ -94,20 +95,25 @@ local function total(next)
   end
 end
 
---- @param uses table: middleware, each_attempt (lists), foreign (boolean: an agent
--- of the user's)
+--- @param uses table: middleware, each_attempt (lists), on (who listens, or nil),
+-- foreign (boolean: an agent of the user's)
 -- @param perform function(request) -> response; or nil, err
 -- @return the same kind of function
 function chain.compose(uses, perform)
-  local handler = perform
+  local on = uses.on or {}
+  local handler = (on.queue or on.headers) and events.attempts(perform) or perform
   if #uses.each_attempt > 0 then
-    handler = count_attempts(users("each_attempt", uses.each_attempt, in_time(handler)))
+    handler = users("each_attempt", uses.each_attempt, in_time(handler))
+  end
+  if uses.on or uses.foreign or #uses.each_attempt > 0 then
+    handler = count_attempts(handler)
   end
   handler = redirect.wrap(handler)
   if uses.foreign or #uses.each_attempt > 0 then
     handler = total(handler)
   end
-  return users("middleware", uses.middleware, status.wrap(handler))
+  handler = users("middleware", uses.middleware, status.wrap(handler))
+  return (on.response or on.error) and events.outcome(handler) or handler
 end
 
 return chain

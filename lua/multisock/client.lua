@@ -4,6 +4,7 @@ local agent = require("multisock.agent")
 local chain = require("multisock.chain")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local events = require("multisock.events")
 local handles = require("multisock.handles")
 local pool = require("multisock.pool")
 local request = require("multisock.request")
@@ -134,6 +135,7 @@ end
 
 local OWN = {
   base_url = true, limits = true, middleware = true, each_attempt = true, agent = true,
+  on = true,
 }
 
 -- What its chain is made of, and what performs at the end of it.
@@ -141,6 +143,7 @@ local function parts(own)
   local uses = {
     middleware = chain.list("middleware", own.middleware),
     each_attempt = chain.list("each_attempt", own.each_attempt),
+    on = events.listeners(own.on),
     foreign = own.agent ~= nil,
   }
   if uses.foreign then
@@ -152,7 +155,7 @@ end
 
 --- Makes a client.
 -- @param options? every request option, `base_url`, `limits`, `middleware`,
--- `each_attempt`, `agent`
+-- `each_attempt`, `on`, `agent`
 -- @return client @raise on an unknown option
 function client.new(options)
   local own, request_options = {}, {}
@@ -189,6 +192,7 @@ function client.new(options)
     host_count = 0,
     host_limit = transfer.most_idle_hosts,
     agent = own.agent,
+    tell = uses.on and events.of(uses.on),
     handler = chain.compose(uses, perform),
     is_usual = base == nil and given.curl == nil and given.resolve == nil
       and given.protocols == settings.defaults.protocols,

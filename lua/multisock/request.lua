@@ -527,6 +527,15 @@ function Request:replay()
   return true
 end
 
+--- Tells who listens to it; nobody does of most clients.
+-- @param name string, and what events.lua says of it
+function Request:event(name, ...)
+  local tell = self.client.tell
+  if tell then
+    tell(self, name, ...)
+  end
+end
+
 --- Gives a request another body, or none.
 -- @param value what the option `body` takes, or nil @raise naming what is wrong
 function request.replace_body(self, value)

@@ -166,6 +166,7 @@ function redirect.continue(request, response, next)
     elseif hop == false then
       break
     end
+    request:event("redirect", response, nil, hop:url())
     response:drain()
     history[#history + 1] = response
     request = hop
