@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from .common import BODY
+from .common import BODY, Failure
 from .measure import client_run, rounds_of
 from .running import base_arguments, with_nginx
 from .servers import Slow
@@ -84,6 +84,8 @@ OVER = {"http": {}, "tls": {"tls": True}, "http2": {"tls": True, "http2": True}}
 
 def run_kind(name, case, commands, settings):
     """The closed loop of one kind of request."""
+    if case["request"] == "status-text" and settings.over == "http2":
+        raise Failure("HTTP/2 has no text beside the status")
     prompt = Slows(settings.server_core, 0)
     kind = case["request"]
     over = OVER[settings.over]
