@@ -291,7 +291,8 @@ describe("the command", function()
     it("that are wrong are named", function()
       for word, message in pairs({
         ["-x"] = "unknown option '-x'", ["-qx"] = "unknown option '-x'",
-        ["--retry"] = "unknown option '--retry'", ["--json=1"] = "unknown option '--json=1'",
+        ["--retry"] = "unknown option '--retry'",
+        ["--json=1"] = "unknown option '--json=1', did you mean '--json'?",
         ["-P"] = "option '-P' needs a value: -P N",
       }) do
         local options, said = parse(word)

@@ -189,7 +189,7 @@ describe("misuse", function()
     loop:close()
   end)
 
-  it("of a handle that a gate drops while its transfer runs", function()
+  local function perform_dropped()
     local easy, multi, loop = collected(nginx.url("/1k"))
     local door, task, results = gate(), {}, nil
     door:keep(easy, multi, 1)
@@ -209,6 +209,15 @@ describe("misuse", function()
     end)
     assert.equal(task, ready[1])
     assert(coroutine.resume(task.co))
+    return results, door, loop
+  end
+
+  it("of a handle that a gate drops while its transfer runs", function()
+    local results, door, loop
+    -- Its body may come a moment later than its headers: then once more.
+    repeat
+      results, door, loop = perform_dropped()
+    until results[1] ~= false
     assert.equal(200, results[1])
     assert.equal(servers.bytes(1024), results[2])
     assert.is_userdata(results[4])           -- one too many: to be closed

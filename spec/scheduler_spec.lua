@@ -311,7 +311,9 @@ describe("a hundred thousand tasks", function()
     local few = cost(5000, fn)
     local many = cost(50000, fn)
     -- A quadratic cost would be ten times as much for each.
-    assert.is_true(many < few * 4, ("%g s for each of many, %g of few"):format(many, few))
+    -- The clock counts in microseconds, or coarser.
+    assert.is_true(many < math.max(few, 2e-6) * 4,
+      ("%g s for each of many, %g of few"):format(many, few))
   end
 
   local function park_all(n, wait)

@@ -44,7 +44,9 @@ function arguments.parse(known, words, first)
       left[#left + 1] = (short.value and "" or "-") .. word:sub(3)
       left[#left + 1] = word:sub(1, 2)
     else
-      return nil, ("unknown option '%s'%s"):format(text.clean(word), suggest.hint(word, known))
+      -- Single letters are all alike.
+      local hint = #word > 3 and suggest.hint(word, known) or ""
+      return nil, ("unknown option '%s'%s"):format(text.clean(word), hint)
     end
   end
   return options, operands
