@@ -20,17 +20,24 @@ fault, and a good request again, by one client, and passes when
 - it was in time (%d s, unless its row allows more), and the loop never stood for more than %d ms,
   which a task measures that ticks all the while,
 - the process took no more than %d MiB of memory for it, unless the row says otherwise,
-- the server saw the request once; twice only when it could be repeated and no byte of an answer
-  had come; and the bytes that were sent,
+- the server saw the request once; twice only when it may be repeated and no byte of an answer had
+  come, or as often as its row says; and no other bytes than were sent,
 - the good request after it got its own answer,
 - nothing was left: no task, timer, transfer or connection.
 
-The readers and writers are %s; uploads read the answer with `text`. The transports are `http`,
-`tls` (HTTP/1.1 over TLS), `h2` (HTTP/2 over TLS), `proxy` (HTTP/1.1 through a proxy that is
-hostile, or stands before an origin that is) and `tunnel` (TLS through CONNECT).
+Where a row says so, a POST may be seen twice, too: a kept HTTP/2 connection that libcurl gives up
+for its frames looks like one where the server has refused the stream, and what was refused may be
+sent again, whatever it was.
 
-`script/faults` runs all cells, `script/faults --help` says how to choose; the specs run a sample
-that is the same each time, every fault once.
+The readers and writers are
+%s;
+the last three upload, and read the answer with `text`. The transports are `http`, `tls` (HTTP/1.1
+over TLS), `h2` (HTTP/2 over TLS), `proxy` (HTTP/1.1 through a proxy that is hostile, or stands
+before an origin that is) and `tunnel` (TLS through CONNECT).
+
+`script/faults` runs all cells in about ten minutes, `script/faults --help` says how to choose, and
+how to run them under AddressSanitizer and UBSan or valgrind, which find nothing. The specs run a
+sample that is the same each time: every fault once.
 ]]
 
 local function count(list, what)
@@ -80,12 +87,27 @@ local function escape(text)
   return (text:gsub("|", "\\|"))
 end
 
+-- What a row may take more than others.
+local function allowances(row)
+  local text = ""
+  for _, allowance in ipairs({
+    { row.seconds, "in %g s" }, { row.memory, "in %d MiB" },
+    { row.gap and row.gap * 1000, "the loop may stand for %g ms" },
+    { row.seen, "seen up to %d times" },
+  }) do
+    if allowance[1] then
+      text = text .. "; " .. allowance[2]:format(allowance[1])
+    end
+  end
+  return text
+end
+
 local function right(row)
   local text = row[3]
   for _, exception in ipairs(row.but or {}) do
     text = text .. ("; %s: %s"):format(exception[1], exception[2])
   end
-  return text
+  return text .. allowances(row)
 end
 
 local function rows(lines, family)
