@@ -2,6 +2,7 @@
 -- counts until it has ended. With a name server of its own, in a process and a
 -- network of their own.
 local helper = require("spec.helper")
+local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 
 local PREPARE = [[
@@ -34,8 +35,8 @@ local PREPARE = [[
 
 -- Runs the script; what it prints. Ends the spec where there can be no network.
 local function run(script, prelude)
-  if os.execute("unshare --mount --net --map-root-user true 2>/dev/null")
-    ~= (_VERSION == "Lua 5.1" and 0 or true) then
+  local apart = probe.apart(true)
+  if apart == nil then
     pending("no network namespace may be made here")
   end
   local lua, path, folder = 0, os.tmpname(), servers.make_dir()
@@ -43,9 +44,9 @@ local function run(script, prelude)
     lua = lua - 1
   end
   helper.write_file(path, PREPARE .. script .. " end ms.run(main)")
-  local pipe = assert(io.popen(("%s LUA_PATH='%s' LUA_CPATH='%s' unshare --mount --net "
-    .. "--map-root-user /usr/bin/python3 -B %s %s '%s' %s 2>&1"):format(prelude or "",
-    package.path, package.cpath, servers.support("names.py"), folder, arg[lua], path)))
+  local pipe = assert(io.popen(("%s LUA_PATH='%s' LUA_CPATH='%s' %s "
+    .. "/usr/bin/python3 -B %s %s '%s' %s 2>&1"):format(prelude or "",
+    package.path, package.cpath, apart, servers.support("names.py"), folder, arg[lua], path)))
   local said = pipe:read("*a")
   pipe:close()
   os.remove(path)

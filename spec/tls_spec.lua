@@ -245,9 +245,9 @@ describe("tls", function()
     for i, word in ipairs(words) do
       words[i] = ("'%s'"):format(word)
     end
-    local pipe = assert(io.popen(([[unshare --mount --map-root-user sh -c '
+    local pipe = assert(io.popen(([[%s sh -c '
       mount --bind %s %s || exit; LUA_PATH="%s" LUA_CPATH="%s" exec "$0" "$@"' '%s' %s %s 2>&1]])
-      :format(folder, "/etc/ssl/certs", package.path, package.cpath, arg[lua], path,
+      :format(probe.apart(), folder, "/etc/ssl/certs", package.path, package.cpath, arg[lua], path,
         table.concat(words, " "))))
     local said = pipe:read("*a")
     pipe:close()
@@ -257,8 +257,7 @@ describe("tls", function()
 
   it("trusts those that are named, and no others", function()
     local version = ms.version()
-    if os.execute("unshare --mount --map-root-user true 2>/dev/null") ~= (_VERSION == "Lua 5.1"
-      and 0 or true) then
+    if probe.apart() == nil then
       pending("no mount namespace may be made here")
     elseif version.cainfo ~= "/etc/ssl/certs/ca-certificates.crt"
       or version.capath ~= "/etc/ssl/certs" then

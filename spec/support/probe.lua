@@ -46,6 +46,22 @@ function probe.open_becomes(hostile, count)
   end)
 end
 
+--- The command before another one that runs it in namespaces of its own, where it
+-- may mount, and with `net` has a network of its own. Root can do that anywhere,
+-- others where the system lets them.
+-- @return string; nil where it cannot be
+function probe.apart(net)
+  for _, more in ipairs({ "", " --map-root-user" }) do
+    local command = "unshare --mount" .. (net and " --net" or "") .. more
+    local pipe = assert(io.popen(command .. " echo yes 2>/dev/null"))
+    local said = pipe:read("*a")
+    pipe:close()
+    if said == "yes\n" then
+      return command
+    end
+  end
+end
+
 local BLACKHOLE = [[
 import os, socket, time
 parent = os.getppid()
