@@ -26,7 +26,7 @@ return {
   { "endless-chunks", "chunks", "too_large", but = BODY, options = BOUND,
     enough = ENOUGH },
   { "endless-tiny-chunks", "chunks of one byte", "timeout", options = BOUND,
-    enough = ENOUGH },
+    enough = ENOUGH, but = { { "lines", "timeout or too_large" } } },
   { "endless-extension", "an extension of a chunk", ANY, options = BOUND },
   { "endless-size", "zeros of a chunk's size", "protocol", options = BOUND },
   { "endless-trailers", "trailers", "too_large", options = BOUND },
