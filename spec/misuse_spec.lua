@@ -213,11 +213,16 @@ describe("misuse", function()
   end
 
   it("of a handle that a gate drops while its transfer runs", function()
-    local results, door, loop
+    local results, door, loop = perform_dropped()
     -- Its body may come a moment later than its headers: then once more.
-    repeat
+    for _ = 1, 20 do
+      if results[1] ~= false then
+        break
+      end
+      results[2]:close()
+      loop:close()
       results, door, loop = perform_dropped()
-    until results[1] ~= false
+    end
     assert.equal(200, results[1])
     assert.equal(servers.bytes(1024), results[2])
     assert.is_userdata(results[4])           -- one too many: to be closed

@@ -5,6 +5,8 @@ local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
+local newer = require("multisock.core").version().curl_number >= 0x080e00
+
 describe("an upload that has to be sent again", function()
   local hostile, client, name, sums
 
@@ -116,10 +118,12 @@ describe("an upload that has to be sent again", function()
     end
     local length = { ["Content-Length"] = "500000" }
     for _, headers in ipairs({ {}, length }) do
-      -- Or it is met while the body is being sent.
       local message = check_closed("PUT", generator(500000, 50000), 300000, true, headers)
-      assert.truthy(message:find("^Send failure: ") or message == "the connection was closed "
-        .. "before an answer came, and the body cannot be sent again from its start", message)
+      -- libcurl 8.14 meets it while the body is being sent.
+      if not (newer and message:find("^Send failure: ")) then
+        assert.equal("the connection was closed before an answer came, and the body cannot be sent "
+          .. "again from its start", message)
+      end
       check_closed("POST", generator(500000, 50000), 300000, false, headers)
     end
     check_closed("POST", generator(60000, 5000), 1, false)

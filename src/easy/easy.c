@@ -758,14 +758,6 @@ int easy_count(lua_State *L)
   return 1;
 }
 
-void easy_add_methods(lua_State *L, const luaL_Reg *list)
-{
-  luaL_getmetatable(L, easy_type);
-  lua_getfield(L, -1, "__index");
-  luaL_setfuncs(L, list, 0);
-  lua_pop(L, 2);
-}
-
 void easy_open(lua_State *L)
 {
   if (!compat_newtype(L, easy_type))

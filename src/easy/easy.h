@@ -188,9 +188,6 @@ int easy_new(lua_State *L);
 int easy_count(lua_State *L);
 void easy_open(lua_State *L);
 
-/* Gives all easies more methods. */
-void easy_add_methods(lua_State *L, const luaL_Reg *list);
-
 #pragma GCC visibility pop
 
 #endif

@@ -579,7 +579,7 @@ static int easy_is_last(lua_State *L)
   return 1;
 }
 
-/*** The multi in which it ran the short way last.
+/*** The multi that has its connection.
 @return core.Multi, or nil */
 static int easy_home(lua_State *L)
 {
@@ -641,8 +641,8 @@ static const FetchSide side = {
 void easy_transfer_open(lua_State *L)
 {
   above_set_fetch(&side);
-  easy_add_methods(L, methods);
-  easy_add_methods(L, easy_coded_methods);
+  compat_addmethods(L, easy_type, methods);
+  compat_addmethods(L, easy_type, easy_coded_methods);
   if (luaL_newmetatable(L, GUARD_TYPE)) {
     lua_pushcfunction(L, guard_gc);
     lua_setfield(L, -2, "__gc");

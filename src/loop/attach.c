@@ -72,5 +72,5 @@ static const luaL_Reg methods[] = {
 
 void attach_open(lua_State *L)
 {
-  multi_add_methods(L, methods);
+  compat_addmethods(L, multi_type, methods);
 }

@@ -195,6 +195,16 @@ static inline void compat_opentype(lua_State *L, const char *type,
   lua_pop(L, 1);
 }
 
+/* Gives a type that is open already more methods. */
+static inline void compat_addmethods(lua_State *L, const char *type,
+                                     const luaL_Reg *methods)
+{
+  luaL_getmetatable(L, type);
+  lua_getfield(L, -1, "__index");
+  luaL_setfuncs(L, methods, 0);
+  lua_pop(L, 2);
+}
+
 /* As luaL_checkudata. */
 static inline void *compat_checkudata(lua_State *L, int idx, const char *type)
 {

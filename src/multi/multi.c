@@ -755,14 +755,6 @@ static const MultiSide side = {
   keep_error
 };
 
-void multi_add_methods(lua_State *L, const luaL_Reg *list)
-{
-  luaL_getmetatable(L, multi_type);
-  lua_getfield(L, -1, "__index");
-  luaL_setfuncs(L, list, 0);
-  lua_pop(L, 2);
-}
-
 void multi_open(lua_State *L)
 {
   above_set_multi(&side);

@@ -129,9 +129,6 @@ int multi_options_list(lua_State *L);
 int multi_new(lua_State *L);
 void multi_open(lua_State *L);
 
-/* Gives all multis more methods. */
-void multi_add_methods(lua_State *L, const luaL_Reg *list);
-
 /* Has this driver drive it. */
 CURLMcode multi_drive(Multi *multi, UvDriver *driver);
 
