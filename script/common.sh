@@ -27,28 +27,92 @@ choose_lua "${MULTISOCK_LUA:-lua5.4}" "${LUA:-}" "${MULTISOCK_BUILD:-}"
 
 say() { printf '== %s\n' "$*"; }
 
-# run_specs NAME [busted's arguments]: runs the specs under the command in the
-# array `under` and adds to the counts below. The counts are busted's own; an
-# end without a result, or with no spec at all, counts as a failure.
+# run_specs [busted's arguments]: runs spec files under the command in the array
+# `under` and adds to the counts below. Each file has a process of its own, so none
+# sees what another left; MULTISOCK_JOBS of them run at a time (as many as there are
+# cores, at most 4). What a file printed comes when it has ended, unless it is alone.
 under=()
 passed=0 failed=0 skipped=0
 run_specs() {
-  local result=$MULTISOCK_BUILD/$1 status=0 counts=(0 0 0)
-  shift
-  rm -f "$result"
-  MULTISOCK_RESULT=$result "${under[@]}" "$LUA" "${BUSTED:-$(command -v busted)}" \
-    --output="$root/script/busted-handler.lua" "$@" || status=$?
-  if [ -s "$result" ]; then
-    read -ra counts <"$result"
-    passed=$((passed + counts[0])) failed=$((failed + counts[1]))
-    skipped=$((skipped + counts[2]))
+  local files=() options=() word
+  for word in "$@"; do
+    if [ -d "$word" ]; then
+      mapfile -t -O "${#files[@]}" files < <(find "$word" -name '*_spec.lua' | sort)
+    elif [ -f "$word" ]; then
+      files+=("$word")
+    else
+      options+=("$word")
+    fi
+  done
+  [ ${#files[@]} -gt 0 ] || files=(spec/*_spec.lua lcurl/spec/*_spec.lua)
+  results=$MULTISOCK_BUILD/results
+  rm -rf "$results"
+  mkdir -p "$results"
+  local before=$((passed + failed + skipped))
+  if [ ${#files[@]} = 1 ]; then
+    local status=0
+    run_file "${files[0]}" || status=$?
+    count_file "${files[0]}" "$status"
+  else
+    run_files
   fi
-  if [ ! -s "$result" ]; then
-    fail "busted ended before its result, with status $status"
-  elif [ "$status" != 0 ] && [ "${counts[1]}" = 0 ]; then
-    fail "every spec passed, but the run ended with status $status"
-  elif [ $((counts[0] + counts[1] + counts[2])) = 0 ]; then
-    fail "not one spec was found"
+  [ $((passed + failed + skipped)) -gt "$before" ] || fail "not one spec was found"
+}
+
+# Runs `files`, those with slow specs first: the last to end should be short.
+run_files() {
+  local jobs=${MULTISOCK_JOBS:-$(nproc)} slow=() quick=() file pid status
+  local -A running=()
+  local done=0 start=$SECONDS
+  [ -n "${MULTISOCK_JOBS:-}" ] || jobs=$((jobs < 4 ? jobs : 4))
+  for file in "${files[@]}"; do
+    if grep -q '#slow' "$file"; then slow+=("$file"); else quick+=("$file"); fi
+  done
+  for file in "${slow[@]}" "${quick[@]}" ""; do
+    while [ ${#running[@]} -ge "$jobs" ] || [ -z "$file" -a ${#running[@]} -gt 0 ]; do
+      status=0
+      wait -n -p pid "${!running[@]}" || status=$?
+      show_file "${running[$pid]}" "$status"
+      unset "running[$pid]"
+    done
+    [ -n "$file" ] || break
+    run_file "$file" >"$results/log-${file//\//.}" 2>&1 &
+    running[$!]=$file
+  done
+}
+
+# A line tells how far it is: on a terminal it is drawn over.
+show_file() {
+  local log="$results/log-${1//\//.}"
+  done=$((done + 1))
+  [ ! -t 1 ] || printf '\r\33[K'
+  printf '%s: ' "$1"
+  sed '/^[-+.*]*$/d' "$log"
+  count_file "$@"
+  if [ -t 1 ] && [ "$done" -lt ${#files[@]} ]; then
+    local left=$(((SECONDS - start) * (${#files[@]} - done) / done))
+    printf '%d of %d files, %d failed, about %d:%02d left' "$done" ${#files[@]} "$failed" \
+      $((left / 60)) $((left % 60))
+  fi
+}
+
+run_file() {
+  MULTISOCK_RESULT=$results/${1//\//.} "${under[@]}" "$LUA" "${BUSTED:-$(command -v busted)}" \
+    --output="$root/script/busted-handler.lua" "${options[@]}" "$1"
+}
+
+# count_file FILE STATUS: the counts are busted's own; an end without them is a failure.
+count_file() {
+  local counts=()
+  [ ! -s "$results/${1//\//.}" ] || read -ra counts <"$results/${1//\//.}"
+  if [ ${#counts[@]} != 3 ]; then
+    fail "$1: busted ended before its result, with status $2"
+    return
+  fi
+  passed=$((passed + counts[0])) failed=$((failed + counts[1]))
+  skipped=$((skipped + counts[2]))
+  if [ "$2" != 0 ] && [ "${counts[1]}" = 0 ]; then
+    fail "$1: every spec passed, but the run ended with status $2"
   fi
 }
 

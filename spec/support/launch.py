@@ -82,9 +82,10 @@ def children():
 
 
 def end(child):
-    """Ends the server and its sessions, which may be groups of their own."""
+    """Ends the server and its sessions, which may be groups of their own. Those
+    come to be ours when their parents have ended, so there may be more to end."""
     pids = [child.pid]
-    while pids:
+    while True:
         for pid in pids:
             for kill in os.killpg, os.kill:
                 try:
@@ -92,10 +93,11 @@ def end(child):
                 except OSError:
                     pass
         try:
-            while True:
-                os.waitpid(-1, 0)
-        except OSError:
-            pass
+            while os.waitpid(-1, os.WNOHANG)[0] != 0:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.005)
         pids = list(children())
 
 

@@ -130,6 +130,8 @@ KbdInteractiveAuthentication no
 AuthorizedKeysFile @DIR@/user.pub
 AllowTcpForwarding yes
 Subsystem sftp internal-sftp
+# Else bash reads the .bashrc of who runs this, which may take its time.
+SetEnv SHLVL=2
 MaxStartups 200
 MaxSessions 200
 PerSourcePenalties no

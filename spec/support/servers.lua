@@ -197,7 +197,9 @@ function servers.hostile(options)
     command[4], command[5], command[6] = "--tls", certs .. "/server.crt", certs .. "/server.key"
   end
   local server = start("hostile.py", make_dir(), command, "stdout")
-  server.port = tonumber(read_file(server.dir .. "/stdout"):match("^PORT (%d+)\n"))
+  local said = read_file(server.dir .. "/stdout")
+  server.port = tonumber(said:match("^PORT (%d+)\n"))
+    or error(("hostile.py said %q"):format(said), 0)
   server.url = url_maker((tls and "https://localhost:" or "http://127.0.0.1:") .. server.port)
   server.ca = tls and certs .. "/ca.crt" or nil
   return server

@@ -70,6 +70,7 @@ struct UvDriver {
   bool heated;           /* a cold multi parsed its file in this turn */
   int rescue_left;
   int transfers;
+  unsigned refused;        /* sockets, for lack of descriptors */
   unsigned forks;        /* process_forks of the process that it belongs to */
   void (*on_turn)(void *data);
   void *on_turn_data;

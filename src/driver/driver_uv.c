@@ -446,6 +446,11 @@ void uvdriver_transfers(UvDriver *driver, int change)
     uv_unref((uv_handle_t *)&driver->check);
 }
 
+unsigned uvdriver_refused(const UvDriver *driver)
+{
+  return driver->refused;
+}
+
 uint64_t uvdriver_now(const UvDriver *driver)
 {
   return uv_now(driver->loop);

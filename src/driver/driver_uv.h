@@ -129,6 +129,10 @@ void uvdriver_unuse(UvUse *use, bool http1, bool bodiless);
 /* Ends all idle connections: the network is another one. */
 void uvdriver_drop_idle(UvDriver *driver);
 
+/* How often the process had no descriptor left for a socket: who compares two
+   counts knows whether that happened between them. */
+unsigned uvdriver_refused(const UvDriver *driver);
+
 /* Counts transfers: while there are any the loop stays alive. */
 void uvdriver_transfers(UvDriver *driver, int change);
 

@@ -7,6 +7,7 @@
    see watch_may_stay. */
 #include "driver_private.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -426,8 +427,10 @@ curl_socket_t uvdriver_open(UvDriver *driver, curlsocktype purpose,
   type |= SOCK_CLOEXEC | SOCK_NONBLOCK;
 #endif
   fd = socket(address->family, type, address->protocol);
-  if (fd < 0)
+  if (fd < 0) {
+    driver->refused += errno == EMFILE || errno == ENFILE;
     return CURL_SOCKET_BAD;
+  }
   uvdriver_adopt(driver, fd, address->socktype);
   return fd;
 }

@@ -61,6 +61,7 @@ typedef struct Easy {
   struct Multi **home;     /* userdata of the multi that has its connection,
                               which its values keep alive */
   int lacking;             /* errno, when no file could be opened for it */
+  unsigned refused;        /* uvdriver_refused, when it was added */
   bool finished;           /* libcurl has reported its end */
   bool connected;          /* the driver saw that its TCP connection stands */
   bool in_multi;           /* curl_multi_add_handle not yet undone */

@@ -3,6 +3,7 @@
    userdata): dropping the variable never drops a running transfer. */
 #include "multi.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,11 +126,23 @@ static bool needs_files(CURLcode result)
          result == CURLE_FILE_COULDNT_READ_FILE;
 }
 
+/* Why: errno. When a socket could not be made there may be descriptors again by
+   now, so the driver is asked first. */
+static int lacks_files(const Multi *multi, const Easy *easy, CURLcode result)
+{
+  const UvDriver *driver = multi->driven.driver;
+  if (!needs_files(result))
+    return 0;
+  if (driver != NULL && uvdriver_refused(driver) != easy->refused)
+    return EMFILE;
+  return process_lacks_files();
+}
+
 static void end(Multi *multi, Easy *easy, CURLcode result)
 {
   deadline_remove(&easy->first_byte);
   easy->finished = true;
-  easy->lacking = needs_files(result) ? process_lacks_files() : 0;
+  easy->lacking = lacks_files(multi, easy, result);
   if (easy->lacking != 0 && multi->driven.driver != NULL)
     uvdriver_drop_idle(multi->driven.driver);  /* libcurl closes them soon */
   easy->result = easy->receiver == NULL ? result
@@ -311,6 +324,7 @@ CURLMcode multi_add_held(Multi *multi, Easy *easy)
   easy_set_driver(easy, driver_for(multi, easy));
   if (easy->receiver != NULL)
     above_fetch()->begin(easy);
+  easy->refused = driver != NULL ? uvdriver_refused(driver) : 0;
   join(multi, easy);
   multi_enter(multi);
   code = curl_multi_add_handle(multi->handle, easy->handle);
