@@ -40,6 +40,20 @@ describe("a URL", function()
     end
   end)
 
+  it("is remembered, unless it is longer than any that people write", function()
+    local text = "http://a.example/remembered?"
+    assert.equal(targets.get(text), targets.get(text))
+    local before = collectgarbage("count")
+    for i = 1, 100 do
+      local long = text .. i .. ("x"):rep(300000)
+      assert.equal(long, assert(targets.get(long)).text)
+      assert.equal("url", select(2, targets.get("http://" .. ("a"):rep(300000) .. ":99999/")).kind)
+    end
+    collectgarbage()
+    collectgarbage()
+    assert.is_true(collectgarbage("count") - before < 1024)
+  end)
+
   it("that is none is an error of kind url", function()
     for _, text in ipairs({
       "", " ", "a.example", "/path", "http://", "http:", "://x", "http://a b/", "http://[::1/",

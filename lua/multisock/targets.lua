@@ -10,6 +10,8 @@ local targets = {}
 -- old one. Bounded, and a hit costs one table access.
 local GENERATION = 512
 local young, old, count = {}, {}, 0
+-- Longer ones are not kept: a server may redirect to URLs as long as a header.
+local LONGEST = 2048
 local ANY_SCHEME = { "non_support_scheme", "uri" }
 
 local function is_numeric(host)
@@ -80,12 +82,12 @@ local function describe(url, text)
     numeric = host == "" or host == "localhost" or is_numeric(host),
     web = scheme == "http" or scheme == "https",
   }, url, text)
-  if written then
+  if written and #written <= LONGEST then
     if place_count >= MOST_PLACES then
       places, place_count = {}, 0
     end
     places[written], place_count = target, place_count + 1
-  elseif url:get("user") or url:get("password") then
+  elseif not written and (url:get("user") or url:get("password")) then
     target.has_user = true
   end
   return target
@@ -126,7 +128,7 @@ function targets.get(text)
       return nil, url_error(errors.new("url", "the URL has no host"), text)
     end
   end
-  if not target.has_user then
+  if not target.has_user and #text <= LONGEST then
     if count >= GENERATION then
       old, young, count = young, {}, 0
     end
