@@ -101,3 +101,24 @@ describe("the documentation's examples", function()
     end
   end
 end)
+
+describe("docs/architecture.md", function()
+  it("names files and folders that are there", function()
+    local missing = {}
+    for line in io.lines("docs/architecture.md") do
+      for name in line:gmatch("[%w_/]+%.?%w*") do
+        local ending = name:match("%.(%w+)$")
+        if ending == "lua" or ending == "c" or ending == "h" or name:find("/$") then
+          local found = false
+          for _, folder in ipairs({ "", "src/", "lua/multisock/", "src/fetch/" }) do
+            local file = io.open(folder .. name)
+            found = found or file ~= nil
+            if file then file:close() end
+          end
+          missing[#missing + 1] = not found and name or nil
+        end
+      end
+    end
+    assert.same({}, missing)
+  end)
+end)
