@@ -147,7 +147,7 @@ end
 function asked.seal(self)
   local made = self._made:clone()
   if self.method ~= made.method then
-    made.method = checked(settings.checks.method, "method", self.method)
+    made.method = checked(settings.rows.method.check, "method", self.method)
   end
   local list = self.headers
   made.headers = getmetatable(list) == Fields and list[LIST] or to_list(list)

@@ -16,14 +16,17 @@ local settings = {}
 
 ---- Checks: (name, value) -> value, or raise at level 0 -----------------------
 
--- What must not stand in a message.
-local SECRET = { "^auth", "^proxy", "password" }
+-- Whether what stands there must not stand in a message: "auth.basic[1]".
+local function is_secret(name)
+  local option, field = name:match("^([%w_]*)%.?([%w_]*)")
+  local row = settings.rows[option]
+  local inner = row and row.fields and row.fields[field]
+  return row and row.secret or inner and inner.secret
+end
 
 local function expected(name, what, value)
-  for _, pattern in ipairs(SECRET) do
-    if name:find(pattern) then
-      error(("option '%s': %s expected, got a %s (not shown)"):format(name, what, type(value)), 0)
-    end
+  if is_secret(name) then
+    error(("option '%s': %s expected, got a %s (not shown)"):format(name, what, type(value)), 0)
   end
   error(("option '%s': %s expected, got %s"):format(name, what,
     type(value) == "string" and errors.quote(value) or values.describe(value)), 0)
@@ -114,34 +117,23 @@ local function count_or_huge(name, value)
   return value == math.huge and 0 or count(name, value)
 end
 
--- A table whose fields have checks of their own.
-local function fields(checks)
+-- A table whose fields have rows of their own.
+local function fields(rows)
   return function(name, value)
     if type(value) ~= "table" then
       expected(name, "table", value)
     end
     local checked = {}
     for key, given in pairs(value) do
-      local check = checks[key]
-      if check == nil then
+      local row = rows[key]
+      if row == nil then
         error(("option '%s': unknown field %s%s"):format(name, errors.quote(key),
-          suggest.hint(key, checks, suggest.ELSEWHERE)), 0)
+          suggest.hint(key, rows, suggest.ELSEWHERE)), 0)
       end
-      checked[key] = check(name .. "." .. tostring(key), given)
+      checked[key] = row.check(name .. "." .. tostring(key), given)
     end
     return checked
   end
-end
-
-local timeout_fields = fields({
-  total = seconds, queue = seconds, connect = seconds, first_byte = seconds, idle = seconds,
-})
-
-local function timeout(name, value)
-  if type(value) == "number" then
-    return { total = seconds(name, value) }
-  end
-  return timeout_fields(name, value)
 end
 
 local function token(name, value)
@@ -226,7 +218,50 @@ function settings.explain(message)
   return message
 end
 
-local auth_fields = fields({ basic = user_and_password, bearer = text })
+---- Rows ----------------------------------------------------------------------
+
+-- An option is a row; a new one is added here.
+-- check: what it takes. default: of whom no client and no request says otherwise.
+-- scope: what it concerns:
+--   "handle": how a handle is set up. Handles are kept for who has the same of all
+--   these: a profile, see profiles.lua.
+--   "message": the request itself, put on a handle and taken off again in C.
+--   "limit": the same, as numbers.
+--   "chain": what is done around it; no handle knows of it.
+-- connection: it leads to another connection. lines: header lines come of it.
+-- secret: no message shows it. cross_origin = "drop": it does not follow a redirect
+-- to another origin.
+-- type, doc, and shown (for a default that needs words): what people and editors are
+-- told, in docs/fetch.md and by ms.help. fields: the rows of what is in the table.
+
+local TIMEOUTS = {
+  total = { check = seconds, type = "number",
+    doc = "the whole: waiting, every redirect, the body, and pauses of the one who reads it" },
+  queue = { check = seconds, type = "number", doc = "waiting for a free place under `limits`" },
+  connect = { check = seconds, type = "number", default = 30,
+    doc = "name lookup, connecting and TLS together; a reused connection needs none" },
+  first_byte = { check = seconds, type = "number", default = 300,
+    doc = "silence between the connection, or the last byte sent, and the answer's headers; "
+      .. "interim answers (1xx) do not end it" },
+  idle = { check = seconds, type = "number", default = 60, shown = "60 or none, see below",
+    doc = "silence while somebody waits for the body" },
+}
+
+local timeout_fields = fields(TIMEOUTS)
+
+local function timeout(name, value)
+  if type(value) == "number" then
+    return { total = seconds(name, value) }
+  end
+  return timeout_fields(name, value)
+end
+
+local AUTH = {
+  basic = { check = user_and_password, type = "string[]", doc = "`{user, password}`" },
+  bearer = { check = text, type = "string", doc = "a token" },
+}
+
+local auth_fields = fields(AUTH)
 
 local function auth(name, value)
   local checked = auth_fields(name, value)
@@ -238,88 +273,119 @@ local function auth(name, value)
   return checked
 end
 
--- Each option is a row: its check, and what it concerns:
--- "handle": how a handle is set up. Handles are kept for who has the same of all
--- these: a profile, see profiles.lua.
--- "message": the request itself, put on a handle and taken off again in C.
--- "limit": the same, as numbers.
--- "chain": what is done around it; no handle knows of it.
--- `connection`: it leads to another connection. `lines`: header lines come of it.
-local function handle(check)
-  return { check = check, scope = "handle" }
-end
+local TLS = {
+  verify = { check = boolean, type = "boolean", default = true,
+    doc = "`false` accepts any certificate and any host name" },
+  ca = { check = text, type = "string",
+    doc = "file with the authorities to trust, PEM: these and no others" },
+  ca_path = { check = text, type = "string",
+    doc = "folder with them (`openssl rehash`), alone or beside `ca`" },
+  cert = { check = text, type = "string", cross_origin = "drop",
+    doc = "file with the client certificate" },
+  key = { check = text, type = "string", cross_origin = "drop", doc = "file with its key" },
+  password = { check = text, type = "string", cross_origin = "drop", secret = true,
+    doc = "the key's password" },
+  pinned_public_key = { check = text, type = "string",
+    doc = '`CURLOPT_PINNEDPUBLICKEY`: a file, or `"sha256//..."`' },
+  min_version = { check = one_of("1.0", "1.1", "1.2", "1.3"), type = '"1.0"|"1.1"|"1.2"|"1.3"',
+    doc = "the oldest version that is accepted" },
+}
 
-local function connection(check)
-  return { check = check, scope = "handle", connection = true }
-end
-
-local function message(check)
-  return { check = check, scope = "message" }
-end
-
-local function limit(check)
-  return { check = check, scope = "limit" }
-end
-
-local function around(check)
-  return { check = check, scope = "chain" }
-end
-
-local function with_lines(row)
-  row.lines = true
-  return row
-end
+local SENSITIVE = {
+  "Authorization", "Cookie", "Cookie2", "Proxy-Authorization", "X-Api-Key", "X-Auth-Token",
+  "X-Access-Token", "X-Csrf-Token", "X-Amz-Security-Token", "Api-Key", "Private-Token",
+}
 
 settings.rows = {
-  method = message(token), headers = with_lines(message(header_list)), query = message(any),
-  body = message(any), json = message(any), form = message(any),
-  auth = with_lines(message(auth)),
-  timeout = limit(timeout), max_body = limit(count_or_huge), max_headers = limit(size),
-  high_water = limit(size),
-  redirect = around(one_of("follow", "error", "manual")), max_redirects = around(count),
-  fail_on_error = around(boolean), sensitive_headers = around(name_set),
-  progress = around(callable), meta = around(any),
-  decompress = with_lines(handle(boolean)), no_proxy = handle(list), trust_env = handle(boolean),
-  doh_url = handle(text), protocols = handle(list), resolve = handle(pin_list),
-  http_version = connection(one_of("1.0", "1.1", "2", "3")),
-  proxy = connection(text_or_false), connect_to = connection(list),
-  unix_socket = connection(text), interface = connection(text),
-  tls = connection(fields({
-    verify = boolean, ca = text, ca_path = text, cert = text, key = text, password = text,
-    pinned_public_key = text, min_version = one_of("1.0", "1.1", "1.2", "1.3"),
-  })),
-  curl = with_lines(handle(raw_options)),
+  method = { check = token, scope = "message", type = "string", shown = "that of the call",
+    doc = "in place of the call's; GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS may be in "
+      .. "lower case" },
+  headers = { check = header_list, scope = "message", lines = true, default = {},
+    type = "table<string, string|number|(string|number)[]>|multisock.Headers", shown = "",
+    doc = "`name = value`, or `name = {values}` to send several; strings or numbers" },
+  query = { check = any, scope = "message", type = "table<string, any>",
+    doc = "added to the URL, encoded: strings, numbers, booleans, or lists of them" },
+  body = { check = any, scope = "message", type = "string|string[]|fun(): string?|file*",
+    doc = "what is sent: [Bodies](#bodies)" },
+  json = { check = any, scope = "message", type = "any",
+    doc = "sent as [JSON](json.md), `Content-Type: application/json`; null is `ms.null`, "
+      .. "`ms.array({})` an empty array" },
+  form = { check = any, scope = "message", type = "table<string, any>",
+    doc = "sent as a form, `application/x-www-form-urlencoded`; values as for `query`" },
+  auth = { check = auth, scope = "message", lines = true, secret = true, cross_origin = "drop",
+    fields = AUTH, type = "multisock.Auth",
+    doc = "`{basic = {user, password}}` or `{bearer = token}`" },
+  timeout = { check = timeout, scope = "limit", fields = TIMEOUTS,
+    type = "number|multisock.Timeout", shown = "see [Timeouts](#timeouts)",
+    -- What is an own field was asked for, which `idle` of a stream has to be.
+    default = setmetatable({}, { __index = {
+      connect = TIMEOUTS.connect.default, first_byte = TIMEOUTS.first_byte.default,
+      idle = TIMEOUTS.idle.default,
+    } }),
+    doc = "seconds: a number limits all of it" },
+  max_body = { check = count_or_huge, scope = "limit", type = "integer", default = 64 * 1024 * 1024,
+    shown = "64 MiB",
+    doc = "largest body that is buffered whole, decoded; `math.huge`, or 0: no limit" },
+  max_headers = { check = size, scope = "limit", type = "integer", default = 300 * 1024,
+    shown = "300 KiB", doc = "largest header block of an answer" },
+  high_water = { check = size, scope = "limit", type = "integer", default = 256 * 1024,
+    shown = "256 KiB",
+    doc = "unread body held before the transfer is paused; also what is decoded ahead of the "
+      .. "reader" },
+  redirect = { check = one_of("follow", "error", "manual"), scope = "chain",
+    type = '"follow"|"error"|"manual"', default = "follow",
+    doc = '`"error"`: a redirect is `nil, err`; `"manual"`: it is the response' },
+  max_redirects = { check = count, scope = "chain", type = "integer", default = 10,
+    doc = "more is `nil, err`" },
+  fail_on_error = { check = boolean, scope = "chain", type = "boolean", default = false,
+    doc = "a status of 400 or more is `nil, err`; `err.response` is the answer" },
+  sensitive_headers = { check = name_set, scope = "chain", type = "string[]",
+    default = name_set("sensitive_headers", SENSITIVE), shown = "see [Redirects](#redirects)",
+    doc = "headers that a redirect to another origin loses, in place of the default list" },
+  progress = { check = callable, scope = "chain", type = "fun(progress: multisock.Progress)",
+    doc = "see [Progress](#progress)" },
+  meta = { check = any, scope = "chain", type = "any",
+    doc = "kept with the request; nothing else looks at it" },
+  decompress = { check = boolean, scope = "handle", lines = true, type = "boolean", default = true,
+    doc = "asks for content codings and undoes them: [Content codings](#content-codings)" },
+  http_version = { check = one_of("1.0", "1.1", "2", "3"), scope = "handle", connection = true,
+    type = '"1.0"|"1.1"|"2"|"3"', doc = "see below" },
+  protocols = { check = list, scope = "handle", type = "string[]", default = { "http", "https" },
+    doc = "URL schemes that are allowed, for redirects too: [protocols.md](protocols.md)" },
+  tls = { check = fields(TLS), scope = "handle", connection = true, fields = TLS,
+    type = "multisock.Tls", doc = "see [TLS](#tls)" },
+  proxy = { check = text_or_false, scope = "handle", connection = true, secret = true,
+    type = "string|false",
+    doc = "URL of a proxy; `false`: none, whatever the environment says" },
+  no_proxy = { check = list, scope = "handle", type = "string[]",
+    doc = "hosts that are asked without the proxy" },
+  trust_env = { check = boolean, scope = "handle", type = "boolean", default = true,
+    doc = "takes the proxy from the environment when `proxy` is not given" },
+  resolve = { check = pin_list, scope = "handle", type = "string[]",
+    doc = '`"host:port:address"`: addresses for names, see [below](#addresses-of-your-own)' },
+  connect_to = { check = list, scope = "handle", connection = true, type = "string[]",
+    doc = '`"host:port:host2:port2"`: connects elsewhere, `CURLOPT_CONNECT_TO`' },
+  doh_url = { check = text, scope = "handle", type = "string",
+    doc = "name lookup over HTTPS at this URL" },
+  unix_socket = { check = text, scope = "handle", connection = true, type = "string",
+    doc = "connects to the Unix socket with this path; the URL still gives `Host` and path" },
+  interface = { check = text, scope = "handle", connection = true, type = "string",
+    doc = "name or address of the local end" },
+  curl = { check = raw_options, scope = "handle", lines = true, type = "table<string, any>",
+    doc = "`option = value`: libcurl's own options, as in [core.md](core.md#easy-handles)" },
 }
 
-settings.checks = {}
-for name, row in pairs(settings.rows) do
-  settings.checks[name] = row.check
+local rows = settings.rows
+
+settings.defaults = {}
+for name, row in pairs(rows) do
+  settings.defaults[name] = row.default
 end
-
-settings.defaults = {
-  headers = {},
-  redirect = "follow",
-  max_redirects = 10,
-  -- What is an own field was asked for, which `idle` of a stream has to be.
-  timeout = setmetatable({}, {
-    __index = { connect = 30, first_byte = 300, idle = 60 },
-  }),
-  max_body = 64 * 1024 * 1024,
-  decompress = true,
-  trust_env = true,
-  protocols = { "http", "https" },
-  sensitive_headers = name_set("sensitive_headers", {
-    "Authorization", "Cookie", "Cookie2", "Proxy-Authorization", "X-Api-Key", "X-Auth-Token",
-    "X-Access-Token", "X-Csrf-Token", "X-Amz-Security-Token", "Api-Key", "Private-Token",
-  }),
-}
 
 -- What a request is filled from, beside what its handle is set up from.
 local REQUEST_ONLY = {
   method = true, query = true, body = true, json = true, form = true, meta = true,
 }
-
-local rows = settings.rows
 
 -- Whether nothing has to be done in Lua while a request runs, nor before its handle
 -- serves another one.
@@ -332,7 +398,7 @@ local function add_limits(given)
   local timeouts = given.timeout
   given.total = timeouts.total or false
   given.limits = core.limits(timeouts.total, timeouts.connect, timeouts.first_byte,
-    given.high_water or 256 * 1024, given.max_headers or 300 * 1024, given.max_body)
+    given.high_water, given.max_headers, given.max_body)
 end
 
 -- Checks all. Returns whether some concern a handle, and whether some are limits.
@@ -342,7 +408,7 @@ local function check_all(options, derived)
     local row = rows[name]
     if row == nil then
       error("unknown option " .. errors.quote(name)
-        .. suggest.hint(name, settings.checks, suggest.ELSEWHERE), 0)
+        .. suggest.hint(name, rows, suggest.ELSEWHERE), 0)
     end
     derived[name] = row.check(name, value)
     local scope = row.scope

@@ -54,20 +54,36 @@ local function stranger_options(given)
   return kept
 end
 
+-- What does not follow to another origin: true, or which fields of it do not.
+local LOST = {}
+for name, row in pairs(settings.rows) do
+  if row.cross_origin == "drop" then
+    LOST[name] = true
+  end
+  for field, inner in pairs(row.fields or {}) do
+    if inner.cross_origin == "drop" then
+      LOST[name] = LOST[name] or {}
+      LOST[name][field] = true
+    end
+  end
+end
+
 -- The settings of the next hop lose what identifies the user.
 local function stranger_settings(given)
-  local tls
-  if given.tls then
-    tls = {}
-    for key, value in pairs(given.tls) do
-      if key ~= "cert" and key ~= "key" and key ~= "password" then
-        tls[key] = value
+  local changes = { curl = given.curl and stranger_options(given.curl) }
+  for name, lost in pairs(LOST) do
+    if lost == true then
+      changes[name] = false
+    elseif given[name] then
+      changes[name] = {}
+      for field, value in pairs(given[name]) do
+        if not lost[field] then
+          changes[name][field] = value
+        end
       end
     end
   end
-  return settings.with(given, {
-    auth = false, tls = tls, curl = given.curl and stranger_options(given.curl),
-  })
+  return settings.with(given, changes)
 end
 
 local function becomes_get(status, method)
