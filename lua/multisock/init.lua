@@ -53,6 +53,11 @@ end
 
 map.fetch = ms.fetch
 
+--- Asks again when the answer is slow, and takes the first good one: see hedge.lua.
+function ms.hedge(options, fn)
+  return require("multisock.hedge")(options, fn)
+end
+
 --- Makes a response of a string, an iterator or an open file: what agents give.
 -- @param body? @param options? table: status (200), headers, url
 ms.response = made.new

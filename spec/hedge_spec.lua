@@ -1,0 +1,144 @@
+-- ms.hedge: tries beside each other, and the first good one.
+local helper = require("spec.helper")
+local servers = require("spec.support.servers")
+local ms = require("multisock")
+local core_support = require("spec.support.core_support")
+
+local task, failure = helper.task, helper.failure
+
+describe("hedge", function()
+  local hostile
+
+  setup(function() hostile = servers.hostile() end)
+  teardown(function() servers.stop_all() end)
+  after_each(helper.check_leaks)
+
+  it("asks once when the answer is there in time", task(function()
+    local calls = 0
+    local a, b, c = ms.hedge({}, function(try)
+      calls = calls + 1
+      return try, nil, "c"
+    end)
+    assert.same({ 1, nil, "c", 1 }, { a, b, c, calls })
+  end))
+
+  it("asks again when it is slow, and cuts off who lost", helper.of_loop(task(function()
+    local lost
+    local before = ms.now()
+    local response = ms.assert(ms.hedge({ after = 0.05 }, function(try)
+      local _, response, err = pcall(ms.get,
+        hostile.url(try == 1 and "/stall" or "/bytes?n=5"))
+      lost = lost or try == 1 and response
+      return response, err
+    end))
+    assert.same({ 200, 5 }, { response.status, #response:text() })
+    assert.equal("cancelled", lost.kind)
+    assert.truthy(ms.now() - before >= 0.05)
+  end)))
+
+  it("goes on at once after a failure, and after a 5xx", task(function()
+    local refusing = ("http://127.0.0.1:%d/"):format(core_support.refusing_port())
+    local urls = { refusing, hostile.url("/status?code=503"), hostile.url("/status?code=404") }
+    local tried = {}
+    local response = ms.assert(ms.hedge({ after = math.huge, max = 5 }, function(try)
+      tried[#tried + 1] = try
+      return ms.get(urls[try])
+    end))
+    assert.same({ 404, { 1, 2, 3 } }, { response.status, tried })
+    response:close()
+  end))
+
+  it("returns the last answer when none is good, else the last error", task(function()
+    local response = ms.assert(ms.hedge({ max = 3 }, function(try)
+      if try == 2 then
+        return nil, "no answer"
+      end
+      return ms.get(hostile.url("/status?code=50" .. try))
+    end))
+    assert.same({ 503, "status 503\n" }, { response.status, response:text() })
+    local value, err = ms.hedge({ max = 3 }, function(try) return nil, "failed " .. try end)
+    assert.same({ nil, "failed 3" }, { value, err })
+  end))
+
+  it("takes an error that an iterator raised for a failure, and raises others", helper.of_loop(
+    task(function()
+    local function read(try)
+      local size = 0
+      for chunk in ms.assert(ms.get(hostile.url(try == 1 and "/truncate" or "/bytes"))):chunks() do
+        size = size + #chunk
+      end
+      return size
+    end
+    assert.equal(1000, ms.hedge({}, read))
+    local other
+    assert.equal("mistake", failure(ms.hedge, { after = 0.01 }, function(try)
+      if try == 1 then
+        other = select(2, pcall(ms.sleep, 60))
+        return nil, other
+      end
+      error("mistake", 0)
+    end))
+    assert.equal("cancelled", other.kind)
+  end)))
+
+  it("starts all at once without `after`, and no more than max", task(function()
+    local most, running = 0, 0
+    local value, err = ms.hedge({ after = 0, max = 4 }, function()
+      running = running + 1
+      most = math.max(most, running)
+      ms.sleep(0.02)
+      running = running - 1
+      return nil, "no"
+    end)
+    assert.same({ nil, "no", 4 }, { value, err, most })
+  end))
+
+  it("lets an answer go that comes with a better one", task(function()
+    -- Both are there in one turn: the first wins, the other's transfer is ended.
+    local responses = {}
+    local won = ms.hedge({ after = 0 }, function(try)
+      responses[try] = ms.assert(ms.get(hostile.url("/stall-body")))
+      return responses[try]
+    end)
+    for _, response in pairs(responses) do
+      if response ~= won then
+        assert.equal("closed", select(2, response:text()).kind)
+      end
+    end
+    won:close()
+  end))
+
+  it("ends its tries when it is cancelled", task(function()
+    local tries = {}
+    local hedging = ms.spawn(ms.hedge, { after = 0.01, max = 2 }, function(try)
+      tries[try] = "running"
+      ms.get(hostile.url("/stall"))
+      tries[try] = "went on"
+    end)
+    ms.sleep(0.05)
+    hedging:cancel("enough")
+    local ok, err = hedging:join()
+    assert.same({ false, "cancelled", "enough" }, { ok, err.kind, err.message })
+    assert.same({ "running", "running" }, tries)
+  end))
+
+  it("works on the main chunk", function()
+    assert.equal(7, ms.hedge({}, function() ms.sleep(0) return 7 end))
+  end)
+
+  it("has its mistakes named", function()
+    local function check(words, options, fn)
+      local err = failure(function() ms.hedge(options, fn) end)
+      assert.truthy(err:find(words, 1, true), err)
+      assert.truthy(err:find("hedge_spec.lua", 1, true), err)
+    end
+    local fn = function() end
+    check("hedge: table of options expected, got function", fn)
+    check("hedge: function expected, got nil", {})
+    check('unknown option "afer", did you mean', { afer = 1 }, fn)
+    check("'after': seconds of 0 or more expected, got -1", { after = -1 }, fn)
+    check("'after': seconds of 0 or more expected", { after = 0 / 0 }, fn)
+    check("'max': integer of 1 or more expected, got 1.5", { max = 1.5 }, fn)
+    check("'max': integer of 1 or more expected, got 0", { max = 0 }, fn)
+  end)
+end)
