@@ -4,11 +4,12 @@ local cells = require("spec.faults.cells")
 local run = require("spec.faults.run")
 local hostile = require("spec.faults.server")
 
--- main.lua STATE FROM SAMPLE FAULT CONSUMER TRANSPORT LIST: STATE is a file that gets
--- "number name" before each cell and "done" at the end, STATE.counts a line with the
--- result of each; FROM is the first cell; SAMPLE is "1" for those of the specs.
-local state, first, sample, fault, consumer, transport, listing = ...
-first = tonumber(first)
+-- main.lua STATE FROM STEP SAMPLE FAULT CONSUMER TRANSPORT LIST: STATE is a file that
+-- gets "number name" before each cell and "done" at the end, STATE.counts a line with
+-- the result of each; FROM is the first cell, and STEP - 1 of each STEP behind it are
+-- other processes'; SAMPLE is "1" for those of the specs.
+local state, first, step, sample, fault, consumer, transport, listing = ...
+first, step = tonumber(first), tonumber(step)
 
 local function wanted(cell)
   return (fault == "" or cell.fault:find(fault, 1, true) or cell.family == fault)
@@ -47,7 +48,7 @@ if listing == "list" then
 end
 
 local server = hostile.start()
-for i = first, #list do
+for i = first, #list, step do
   local cell = list[i]
   put(state, ("%d %s"):format(i, cell.name))
   progress(i, cell)

@@ -242,8 +242,8 @@ local function body_of(trial)
     local beside = task:await()
     why = why or beside
   end
-  if cell.row.pause then
-    ms.sleep(cell.row.pause)
+  if cell.row.settle then
+    trial.server:await(trial.id, cell.transport)
   end
   if cell.row.stuck then
     return why

@@ -82,6 +82,17 @@ function server:open()
   return tonumber(table.concat(parts)) - 1
 end
 
+--- Waits, in a task, until the server has done all that it does to a request, and
+-- asks for that where the fault cannot hurt it.
+function server:await(id, transport)
+  local client = require("multisock").client({ trust_env = false, timeout = 30 })
+  local port = self.ports.good[transport == "http" and "proxy" or "http"]
+  local url = ("http://127.0.0.1:%d/ended?of=%s"):format(port, id)
+  local response, err = client:get(url)
+  client:close()
+  return response and response.ok or error(err)
+end
+
 --- What the server wrote about its own mistakes.
 function server:complaints()
   return servers.read_file(self.folder .. "/stderr")

@@ -110,7 +110,17 @@ def serve_one(x):
         return good(x)
     if name == "open":
         return x.answer(b"%d\n" % HUB.open)
+    if name == "ended":
+        HUB.ended(x.query["of"]).wait(10)
+        return x.answer()
     HUB.saw(x.id)
+    try:
+        misbehave(x, name)
+    finally:
+        HUB.ended(x.id).set()
+
+
+def misbehave(x, name):
     handler = hub.HTTP1.get(name)
     if not x.early:
         x.read_body()
@@ -127,7 +137,6 @@ def serve_one(x):
         x.answer()
     else:
         x.answer(b"no such fault: %s\n" % name.encode(), status=b"404 Not Found")
-    return None
 
 
 def serve(wire):

@@ -189,7 +189,10 @@ class Session:
                 stream.id, HUB.report(stream.query.get("of", "")), stream.cookie)
             stream.answer(report.encode())
         elif handler:
-            handler(self, stream)
+            try:
+                handler(self, stream)
+            finally:
+                HUB.ended(stream.id).set()
         elif stream.name in hub.ANSWERS:
             status, headers, body = hub.ANSWERS[stream.name](stream.query)
             stream.answer(body, [(name.lower(), value.strip(b" \t"))

@@ -64,6 +64,7 @@ class Hub:
 
     def __init__(self):
         self.lock = threading.Lock()
+        self.done = collections.defaultdict(threading.Event)
         self.seen = collections.Counter()
         self.uploads = {}
         self.open = 0
@@ -79,6 +80,11 @@ class Hub:
         with self.lock:
             self.uploads[key] = "right" if right else "wrong-%s-%d-of-%d" % (
                 "bytes" if not check.right else "length", check.length, wanted)
+
+    def ended(self, key):
+        """Who serves this request says so when it has done all that it does."""
+        with self.lock:
+            return self.done[key]
 
     def opened(self, step):
         with self.lock:

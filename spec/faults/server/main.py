@@ -6,7 +6,7 @@ ports of 127.0.0.1, prints "FAULT TRANSPORT PORT" for each and "READY", and serv
 until its standard input ends. FAULT is "good" for the ports where the fault is
 named in the path, /FAULT?id=ID, and the fault itself where it begins with the
 connection. /good?id=ID&of=OTHER tells what was seen of OTHER, /open how many
-connections stand.
+connections stand, /ended?of=OTHER when the server has done all that it does to OTHER.
 """
 import os
 import socket
