@@ -59,26 +59,37 @@ run_specs() {
   [ $((passed + failed + skipped)) -gt "$before" ] || fail "not one spec was found"
 }
 
-# Runs `files`, those with slow specs first: the last to end should be short.
+# Runs `files`, those with slow specs first: the last to end should be short. Each
+# says in a pipe that it has ended: bash may forget the status of a job.
 run_files() {
-  local jobs=${MULTISOCK_JOBS:-$(nproc)} slow=() quick=() file pid status
-  local -A running=()
-  local done=0 start=$SECONDS
+  local jobs=${MULTISOCK_JOBS:-$(nproc)} slow=() quick=() file status ended
+  local running=0 done=0 start=$SECONDS
   [ -n "${MULTISOCK_JOBS:-}" ] || jobs=$((jobs < 4 ? jobs : 4))
+  mkfifo "$results/ended"
+  exec {ended}<>"$results/ended"
   for file in "${files[@]}"; do
     if grep -q '#slow' "$file"; then slow+=("$file"); else quick+=("$file"); fi
   done
-  for file in "${slow[@]}" "${quick[@]}" ""; do
-    while [ ${#running[@]} -ge "$jobs" ] || [ -z "$file" -a ${#running[@]} -gt 0 ]; do
+  for file in "${slow[@]}" "${quick[@]}"; do
+    [ "$running" -lt "$jobs" ] || await_file
+    {
       status=0
-      wait -n -p pid "${!running[@]}" || status=$?
-      show_file "${running[$pid]}" "$status"
-      unset "running[$pid]"
-    done
-    [ -n "$file" ] || break
-    run_file "$file" >"$results/log-${file//\//.}" 2>&1 &
-    running[$!]=$file
+      run_file "$file" >"$results/log-${file//\//.}" 2>&1 || status=$?
+      echo "$status $file" >&"$ended"
+    } &
+    running=$((running + 1))
   done
+  while [ "$running" -gt 0 ]; do
+    await_file
+  done
+  exec {ended}>&-
+}
+
+await_file() {
+  local status file
+  read -r status file <&"$ended"
+  running=$((running - 1))
+  show_file "$file" "$status"
 }
 
 # A line tells how far it is: on a terminal it is drawn over.
