@@ -1,9 +1,10 @@
 -- Request options: what each takes, what it says when it is given another.
+local request = require("multisock.request")
 local settings = require("multisock.settings")
 local ms = require("multisock")
 
 local function refused(options)
-  local ok, err = pcall(settings.derive, settings.defaults, options)
+  local ok, err = pcall(settings.of_client, options)
   assert.is_false(ok, "was taken")
   return err
 end
@@ -55,7 +56,7 @@ describe("an option", function()
   for name, values in pairs(OPTIONS) do
     it(name .. " takes what it is for", function()
       for _, value in ipairs(values[1]) do
-        local derived = settings.derive(settings.defaults, { [name] = value })
+        local derived = settings.of_client({ [name] = value })
         assert.is_not_nil(derived[name])
       end
     end)
@@ -114,25 +115,49 @@ end)
 
 describe("settings", function()
   it("lie over those they are derived from", function()
-    local client = settings.derive(settings.defaults, {
+    local client = ms.client({
       timeout = { total = 5, idle = 7 }, headers = { A = "1", B = "2" }, redirect = "manual",
     })
-    local request = settings.derive(client, { timeout = { total = 6 }, headers = { b = "3" } })
-    assert.equal(6, request.timeout.total)
-    assert.equal(7, request.timeout.idle)
-    assert.equal(30, request.timeout.connect)
-    assert.equal("manual", request.redirect)
-    assert.equal(10, request.max_redirects)
-    assert.same({ { "A", "1" }, { "b", "3" } }, request.headers)
-    assert.same({ { "A", "1" }, { "B", "2" } }, client.headers)
+    local made = assert(request.new(client, "GET", "http://h.example/", {
+      timeout = { total = 6 }, headers = { b = "3" },
+    }))
+    assert.equal(6, made.settings.timeout.total)
+    assert.equal(7, made.settings.timeout.idle)
+    assert.equal(30, made.settings.timeout.connect)
+    assert.equal("manual", made.settings.redirect)
+    assert.equal(10, made.settings.max_redirects)
+    assert.same({ { "A", "1" }, { "b", "3" } }, made.headers)
+    assert.same({ { "A", "1" }, { "B", "2" } }, client.settings.headers)
+    client:close()
     assert.same({}, settings.defaults.headers)
     assert.is_nil(settings.defaults.timeout.total)
+  end)
+
+  it("with another limit in all are kept for the next request, and no others", function()
+    local client = ms.client({ timeout = { idle = 7 }, meta = "default" })
+    local function given(options)
+      return assert(request.new(client, "GET", "http://h.example/", options)).settings
+    end
+    local kept = given({ timeout = 3, headers = { a = "1" } })
+    assert.equal(kept, given({ timeout = 3, body = "b" }))
+    assert.equal(7, kept.timeout.idle)
+    assert.equal(client.settings, given({ headers = { a = "1" } }))
+    local other = given({ timeout = 3, max_body = 5, redirect = "error" })
+    assert.not_equal(kept, other)
+    assert.same({ 3, 7, 5, "error" }, { other.total, other.timeout.idle, other.max_body,
+      other.redirect })
+    for i = 1, 200 do
+      assert.equal(i, given({ timeout = i }).total)
+    end
+    assert.same({ 3, "follow" }, { given({ timeout = 3 }).total, given({ timeout = 3 }).redirect })
+    assert.is_false(given({ timeout = math.huge }).total)
+    client:close()
   end)
 
   it("do not follow later changes of what the user gave", function()
     local given = { timeout = { total = 5 }, headers = { A = "1" }, sensitive_headers = { "X-A" },
       auth = { basic = { "user", "password" } } }
-    local derived = settings.derive(settings.defaults, given)
+    local derived = settings.of_client(given)
     given.timeout.total, given.headers.A, given.sensitive_headers[1] = 6, "2", "X-B"
     assert.equal(5, derived.timeout.total)
     assert.same({ { "A", "1" } }, derived.headers)
@@ -140,7 +165,7 @@ describe("settings", function()
   end)
 
   it("take a number for the total timeout and keep the others", function()
-    local derived = settings.derive(settings.defaults, { timeout = 2 })
+    local derived = settings.of_client({ timeout = 2 })
     assert.equal(2, derived.timeout.total)
     assert.equal(30, derived.timeout.connect)
     assert.equal(60, derived.timeout.idle)

@@ -182,7 +182,10 @@ function client.new(options)
   end
   local uses, perform = parts(own)
   local limits = make_limits(own.limits or {})
-  local given = settings.flatten(settings.derive(settings.defaults, request_options))
+  local ok, given = pcall(settings.of_client, request_options)
+  if not ok then
+    errors.misuse(given)
+  end
   return setmetatable({
     settings = given,
     base = base,

@@ -3,6 +3,7 @@
 local base64 = require("multisock.base64")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local headers = require("multisock.headers")
 local pins = require("multisock.pins")
 local settings = require("multisock.settings")
 local targets = require("multisock.targets")
@@ -108,8 +109,6 @@ local function make_body(value)
     .. (io.type(value) or values.describe(value)), 0)
 end
 
-local BODY_OPTIONS = { "body", "json", "form" }
-
 -- Methods are case-sensitive; these are mistyped in lower case only.
 local STANDARD = {
   GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
@@ -136,12 +135,12 @@ end
 
 -- How long the body is, and that it comes in chunks, is libcurl's to know: what
 -- the user says of it must be true, or the server would wait, or have a rest.
-local function check_framing(body, given)
-  if not core.frames(given.headers) and given.http_version ~= "1.0" then
+local function check_framing(body, list, http_version)
+  if http_version ~= "1.0" and (#list == 0 or not core.frames(list)) then
     return
   end
-  local length = find_one(given.headers, "Content-Length")
-  local coding = find_one(given.headers, "Transfer-Encoding")
+  local length = find_one(list, "Content-Length")
+  local coding = find_one(list, "Transfer-Encoding")
   if length and coding then
     error("headers: Content-Length and Transfer-Encoding exclude each other", 0)
   elseif coding then
@@ -161,41 +160,40 @@ local function check_framing(body, given)
       body.size = actual
     end
   end
-  if given.http_version == "1.0" and body and (coding or not (body.bytes or body.size)) then
+  if http_version == "1.0" and body and (coding or not (body.bytes or body.size)) then
     error("body: HTTP/1.0 has no chunks: the length must be known, from a string or the header "
       .. "Content-Length", 0)
   end
 end
 
--- The body and the content type that goes with it.
-local function choose_body(given)
-  local chosen, body, content_type
-  for i = 1, #BODY_OPTIONS do
-    local name = BODY_OPTIONS[i]
-    if given[name] ~= nil then
-      if chosen then
-        error(("options '%s' and '%s' exclude each other"):format(chosen, name), 0)
-      end
-      chosen = name
-    end
+local function encode_json(value)
+  local ok, encoded = pcall(core.json_encode, value)
+  if not ok then
+    error("option 'json': " .. tostring(encoded), 0)
   end
-  if chosen == nil then
-    check_framing(nil, given)
-    return nil
-  elseif chosen == "json" then
-    local ok, encoded = pcall(core.json_encode, given.json)
-    if not ok then
-      error("option 'json': " .. tostring(encoded), 0)
+  return encoded
+end
+
+local function refuse_two(one, other)
+  error(("options '%s' and '%s' exclude each other"):format(one, other), 0)
+end
+
+-- The body and the content type that goes with it; or nothing.
+local function choose_body(options)
+  local body, json, form = options.body, options.json, options.form
+  if json ~= nil then
+    if body ~= nil or form ~= nil then
+      refuse_two(body ~= nil and "body" or "json", body ~= nil and "json" or "form")
     end
-    body, content_type = { bytes = encoded }, "application/json"
-  elseif chosen == "form" then
-    body, content_type = { bytes = targets.encode_form("form", given.form) },
-      "application/x-www-form-urlencoded"
-  else
-    body, content_type = make_body(given.body), "application/octet-stream"
+    return { bytes = encode_json(json) }, "application/json"
+  elseif body ~= nil then
+    if form ~= nil then
+      refuse_two("body", "form")
+    end
+    return make_body(body), "application/octet-stream"
+  elseif form ~= nil then
+    return { bytes = targets.encode_form("form", form) }, "application/x-www-form-urlencoded"
   end
-  check_framing(body, given)
-  return body, content_type
 end
 
 ---- Requests ----------------------------------------------------------------
@@ -262,54 +260,49 @@ local function check_raw(self, raw)
   end
 end
 
--- Checks what frames a body that is not there.
-local function check_no_body(given)
-  local ok, err = pcall(check_framing, nil, given)
-  if not ok then
-    errors.misuse(err)
+-- What is a request's own, where the client has defaults for it.
+local function with_defaults(own, options)
+  local all = {}
+  for name, value in pairs(own) do
+    all[name] = value
   end
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  return all
 end
 
--- A request of these options; without its target.
-local function fill_from_options(client, method, options)
-  local base = client.settings
-  local given = options and settings.derive(base, options) or base
-  local self = setmetatable({
-    client = client, method = method, settings = given, headers = given.headers, body = nil,
-    content_type = nil, target = nil, simple = nil,     -- room for what comes
-  }, Request)
-  if not given.fills_request then
-    if self.headers ~= base.headers then
-      check_no_body(given)
-    end
-    self.method = method or "GET"
-    return self, given
+-- Fills a request from its options, but for its target; `method`: that of the call.
+-- Raises at level 0. Returns its URL.
+local function fill(self, method, url, options)
+  local base = self.settings
+  if base.own and (options == nil or type(options) == "table") then
+    options = with_defaults(base.own, options)
   end
-  method = given.method and normal_method(given.method) or method
-  self.meta = given.meta
-  local ok, body, content_type = pcall(choose_body, given)
-  if not ok then
-    errors.misuse(body)
+  local given = settings.derive(base, options)
+  local fields, other = options.headers, options.method
+  self.settings = given
+  if fields ~= nil then
+    fields = headers.merge(base.headers, headers.to_list(fields, 0))
+    self.headers = fields
+  end
+  if other ~= nil then
+    method = normal_method(settings.rows.method.check("method", other))
+  end
+  local body, content_type = choose_body(options)
+  if body or fields then
+    check_framing(body, self.headers, given.http_version)
   end
   if body then
-    self.body, self.content_type = body, content_type
     if method == "HEAD" or method == "TRACE" then
-      errors.misuse(("a %s request cannot have a body"):format(method))
+      error(("a %s request cannot have a body"):format(method), 0)
     end
+    self.body, self.content_type = body, content_type
   end
   self.method = method or body and "POST" or "GET"
-  return self, given
-end
-
-local function with_query(url, query)
-  if query == nil then
-    return url
-  end
-  local ok, text = pcall(targets.add_query, url, query)
-  if not ok then
-    errors.misuse(text)
-  end
-  return text
+  self.meta = options.meta
+  local query = options.query
+  return query == nil and url or targets.add_query(url, query)
 end
 
 -- Raw options that a method or a body of our own replaces: the handle has to be set
@@ -341,36 +334,30 @@ function request.new(client, method, url, options)
     errors.misuse("url: string expected, got " .. type(url)
       .. (type(options) == "string" and ", and then the URL: call ms.get(url) with a dot" or ""))
   end
-  local given = client.settings
-  local self
-  if options == nil and not given.fills_request then
-    -- The usual case: nothing but a URL, of a kind that no option forbids.
-    local known = client.is_usual and find_target(url)
-    self = setmetatable({
-      client = client, method = method or "GET", settings = given, headers = given.headers,
-      target = known, simple = given.simple,
-    }, Request)
-    if known and known.web then
-      return self
+  local base = client.settings
+  local self = setmetatable({
+    client = client, method = method or "GET", settings = base, headers = base.headers,
+    target = nil,                     -- with room for what comes
+  }, Request)
+  if options ~= nil or base.own then
+    local ok, text = pcall(fill, self, method, url, options)
+    if not ok then
+      errors.misuse(text)
     end
-  else
-    self, given = fill_from_options(client, method, options)
-    if given.fills_request then
-      url = with_query(url, given.query)
-    end
+    url = text
   end
   local target, err
   if client.base then
     target, err = targets.resolve(client.base, url)
   else
-    target, err = targets.get(url)
+    target, err = find_target(url)
   end
   if target == nil then
     return nil, err
   end
-  local body = self.body
+  local body, given = self.body, self.settings
   self.target = target
-  if target.web and client.is_usual and given.profile == client.settings.profile then
+  if target.web and client.is_usual and given.profile == base.profile then
     self.simple = given.simple and not (body and body.bytes == nil)
     return self
   end
@@ -540,7 +527,7 @@ end
 -- @param value what the option `body` takes, or nil @raise naming what is wrong
 function request.replace_body(self, value)
   local body = value ~= nil and make_body(value) or nil
-  check_framing(body, { headers = self.headers, http_version = self.settings.http_version })
+  check_framing(body, self.headers, self.settings.http_version)
   if body and not self.target.web then
     body = adapt_body(body, self.target.scheme)
   end

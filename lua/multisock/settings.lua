@@ -228,6 +228,7 @@ end
 --   "message": the request itself, put on a handle and taken off again in C.
 --   "limit": the same, as numbers.
 --   "chain": what is done around it; no handle knows of it.
+-- own: a request keeps it by itself; it is not among its settings.
 -- connection: it leads to another connection. lines: header lines come of it.
 -- secret: no message shows it. cross_origin = "drop": it does not follow a redirect
 -- to another origin.
@@ -297,20 +298,22 @@ local SENSITIVE = {
 }
 
 settings.rows = {
-  method = { check = token, scope = "message", type = "string", shown = "that of the call",
+  method = { check = token, scope = "message", own = true, type = "string",
+    shown = "that of the call",
     doc = "in place of the call's; GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS may be in "
       .. "lower case" },
-  headers = { check = header_list, scope = "message", lines = true, default = {},
+  headers = { check = header_list, scope = "message", own = true, default = {},
     type = "table<string, string|number|(string|number)[]>|multisock.Headers", shown = "",
     doc = "`name = value`, or `name = {values}` to send several; strings or numbers" },
-  query = { check = any, scope = "message", type = "table<string, any>",
+  query = { check = any, scope = "message", own = true, type = "table<string, any>",
     doc = "added to the URL, encoded: strings, numbers, booleans, or lists of them" },
-  body = { check = any, scope = "message", type = "string|string[]|fun(): string?|file*",
+  body = { check = any, scope = "message", own = true,
+    type = "string|string[]|fun(): string?|file*",
     doc = "what is sent: [Bodies](#bodies)" },
-  json = { check = any, scope = "message", type = "any",
+  json = { check = any, scope = "message", own = true, type = "any",
     doc = "sent as [JSON](json.md), `Content-Type: application/json`; null is `ms.null`, "
       .. "`ms.array({})` an empty array" },
-  form = { check = any, scope = "message", type = "table<string, any>",
+  form = { check = any, scope = "message", own = true, type = "table<string, any>",
     doc = "sent as a form, `application/x-www-form-urlencoded`; values as for `query`" },
   auth = { check = auth, scope = "message", lines = true, secret = true, cross_origin = "drop",
     fields = AUTH, type = "multisock.Auth",
@@ -344,7 +347,7 @@ settings.rows = {
     doc = "headers that a redirect to another origin loses, in place of the default list" },
   progress = { check = callable, scope = "chain", type = "fun(progress: multisock.Progress)",
     doc = "see [Progress](#progress)" },
-  meta = { check = any, scope = "chain", type = "any",
+  meta = { check = any, scope = "chain", own = true, type = "any",
     doc = "kept with the request; nothing else looks at it" },
   decompress = { check = boolean, scope = "handle", lines = true, type = "boolean", default = true,
     doc = "asks for content codings and undoes them: [Content codings](#content-codings)" },
@@ -382,11 +385,6 @@ for name, row in pairs(rows) do
   settings.defaults[name] = row.default
 end
 
--- What a request is filled from, beside what its handle is set up from.
-local REQUEST_ONLY = {
-  method = true, query = true, body = true, json = true, form = true, meta = true,
-}
-
 -- Whether nothing has to be done in Lua while a request runs, nor before its handle
 -- serves another one.
 local function is_simple(given)
@@ -401,122 +399,114 @@ local function add_limits(given)
     given.high_water, given.max_headers, given.max_body)
 end
 
--- Checks all. Returns whether some concern a handle, and whether some are limits.
-local function check_all(options, derived)
-  local handle_changes, limits_change = false, false
-  for name, value in pairs(options) do
-    local row = rows[name]
-    if row == nil then
-      error("unknown option " .. errors.quote(name)
-        .. suggest.hint(name, rows, suggest.ELSEWHERE), 0)
-    end
-    derived[name] = row.check(name, value)
-    local scope = row.scope
-    if scope == "handle" then
-      handle_changes = true
-    elseif scope == "limit" then
-      limits_change = true
-    end
-    if row.lines then
-      derived.lines = false         -- what is kept of the base's is not for these
-    end
-    if REQUEST_ONLY[name] then
-      -- A client's default that even a request without options has to look at.
-      derived.fills_request = true
-    end
+local function check_table(options)
+  if type(options) ~= "table" then
+    error("options: table expected, got " .. type(options), 0)
   end
-  return handle_changes, limits_change
 end
 
--- The usual limit: so many seconds in all. Kept for a while, as most requests of a
--- client have the same.
+local function unknown(name)
+  error("unknown option " .. errors.quote(name) .. suggest.hint(name, rows, suggest.ELSEWHERE), 0)
+end
+
+-- Timeouts that name some, over those of the base.
+local function lay_timeouts(base, timeouts)
+  for name, value in pairs(base.timeout) do
+    if timeouts[name] == nil then
+      timeouts[name] = value
+    end
+  end
+  return setmetatable(timeouts, getmetatable(base.timeout))
+end
+
+-- The settings with these changes, which are checked.
+local function lay_over(base, changes, handle_changes, limits_change)
+  setmetatable(changes, base.inherited)
+  if changes.progress or handle_changes then
+    if handle_changes then
+      changes.profile = base.profiles:find(changes)
+    end
+    changes.simple = is_simple(changes)
+  end
+  if limits_change then
+    add_limits(changes)
+  end
+  return changes
+end
+
+-- Settings with another limit in all, the usual change, are kept for a while: most
+-- requests of a client have the same.
 local MOST_TOTALS = 64
 
-local function keep_total(totals, total, timeouts)
+local function keep_total(totals, total, given)
   if totals.count >= MOST_TOTALS then
-    for kept in pairs(totals) do
-      totals[kept] = nil
-    end
-    totals.count = 0
+    totals.known, totals.count = {}, 0
   end
-  totals[total], totals.count = timeouts, totals.count + 1
+  totals.known[total], totals.count = given, totals.count + 1
+  given.inherited = { __index = given }
+  return given
 end
 
--- With nothing but the usual limit they are kept, too, by its table.
-local function find_limits(totals, derived, total)
-  local usual = total and not (rawget(derived, "max_body") or rawget(derived, "high_water")
-    or rawget(derived, "max_headers"))
-  local known = usual and totals[derived.timeout]
-  if known then
-    derived.total, derived.limits = total, known
-    return
-  end
-  add_limits(derived)
-  if usual then
-    totals[derived.timeout] = derived.limits
-  end
-end
-
---- Checks options and lays them over `base`: what is not named is the base's.
--- @raise naming the option and its value, where the user's code is
+--- The settings of a request: its options, checked, over those of its client. What is
+-- its own is left to request.lua.
+-- @return table not to be changed, which others may have, too
+-- @raise naming the option and its value, at level 0
 function settings.derive(base, options)
-  if type(options) ~= "table" then
-    errors.misuse("options: table expected, got " .. type(options))
-  end
-  local derived = {
-    headers = nil, lines = nil, timeout = nil, limits = nil, total = nil, fills_request = nil,
-    json = nil, body = nil,         -- room for what is usual
-  }
-  local ok, handle_changes, limits_change = pcall(check_all, options, derived)
-  if not ok then
-    errors.misuse(handle_changes)
-  end
-  if derived.headers then
-    derived.headers = headers.merge(base.headers, derived.headers)
-  end
-  local timeouts = derived.timeout
-  local total = base.totals and type(options.timeout) == "number" and timeouts.total or nil
-  local known = total and base.totals[total]
-  if known then
-    derived.timeout = known
-  elseif timeouts then
-    for name, value in pairs(base.timeout) do
-      if timeouts[name] == nil then
-        timeouts[name] = value
+  check_table(options)
+  local changes, changed, handle_changes, limits_change = nil, 0, false, false
+  for name, value in pairs(options) do
+    local row = rows[name] or unknown(name)
+    if row.own then                                     -- luacheck: ignore 542
+      -- Nothing of it is here.
+    elseif name == "timeout" and base.totals.known[value] then
+      base = base.totals.known[value]
+    else
+      changes, changed = changes or {}, changed + 1
+      changes[name] = row.check(name, value)
+      local scope = row.scope
+      handle_changes = handle_changes or scope == "handle"
+      limits_change = limits_change or scope == "limit"
+      if row.lines then
+        changes.lines = false       -- what is kept of the base's is not for these
       end
     end
-    setmetatable(timeouts, getmetatable(base.timeout))
-    if total then
-      keep_total(base.totals, total, timeouts)
-    end
   end
-  setmetatable(derived, rawget(base, "inherited") or { __index = base })
-  if base.profiles then             -- else it is to be the base of a client
-    if handle_changes then
-      derived.profile = base.profiles:find(derived)
-    end
-    if handle_changes or derived.progress then
-      derived.simple = is_simple(derived)
-    end
-    if limits_change then
-      find_limits(base.totals, derived, total)
-    end
+  if changes == nil then
+    return base
   end
-  return derived
+  local timeouts = changes.timeout
+  if timeouts then
+    lay_timeouts(base, timeouts)
+  end
+  local given = lay_over(base, changes, handle_changes, limits_change)
+  if timeouts and changed == 1 and type(options.timeout) == "number" then
+    return keep_total(base.totals, options.timeout, given)
+  end
+  return given
 end
 
---- The same settings without a base behind them: reading one is a single
--- table access.
-function settings.flatten(given)
-  local flat = {}
+--- The settings of a client: its options, checked, over the defaults. Reading one is
+-- a single table access.
+-- @raise naming the option and its value, at level 0
+function settings.of_client(options)
+  check_table(options)
+  local flat, own = {}, {}
   for name, value in pairs(settings.defaults) do
     flat[name] = value
   end
-  for name, value in pairs(given) do
-    flat[name] = value
+  for name, value in pairs(options) do
+    local row = rows[name] or unknown(name)
+    flat[name] = row.check(name, value)
+    if row.own and name ~= "headers" then
+      own[name] = flat[name]
+    end
   end
+  if options.timeout ~= nil then
+    lay_timeouts(settings.defaults, flat.timeout)
+  end
+  flat.own = next(own) and own
   flat.inherited = { __index = flat }
-  flat.totals = { count = 0 }
+  flat.totals = { known = {}, count = 0 }
   flat.lines = {}                   -- header lines of its requests, see request.lua
   flat.profiles = profiles.new(flat, rows)
   flat.profile = flat.profiles:find(flat)
