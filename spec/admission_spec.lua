@@ -1,21 +1,16 @@
 -- admission.lua: how many at once, who next, and what a host that does not
 -- answer costs. Counted at the server wherever there is one.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("admission", function()
-  local hostile, secure, nginx
+  local hostile = fixtures.hostile()
+  local secure = fixtures.hostile({ tls = true })
+  local nginx = fixtures.nginx()
 
-  setup(function()
-    hostile, secure, nginx = servers.hostile(), servers.hostile({ tls = true }), servers.nginx()
-  end)
-  teardown(function()
-    hostile.stop()
-    secure.stop()
-    nginx.stop()
-  end)
   after_each(helper.check_leaks)
 
   -- Fetches `count` late answers at once; the most that the server saw.

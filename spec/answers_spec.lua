@@ -1,8 +1,8 @@
 -- Answers that are none: what is taken for a status line, heads that are cut off,
 -- interim answers without end, and what the errors say of all that.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
-local servers = require("spec.support.servers")
 local core = require("multisock.core")
 local ms = require("multisock")
 
@@ -10,15 +10,12 @@ local newer = core.version().curl_number >= 0x080800
 local CUT = "the connection ended within the headers of the answer"
 
 describe("an answer", function()
-  local server, client
+  local server = fixtures.hostile()
+  local client
 
-  setup(function() server = servers.hostile() end)
-  teardown(function() server.stop() end)
-  before_each(function() client = ms.client() end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+  fixtures.each(function()
+    client = ms.client()
+    return client
   end)
 
   local function raw(text, fields)

@@ -2,9 +2,9 @@
 -- What else there is to coded bodies is in coded_spec.lua.
 local coded_bodies = require("spec.support.coded")
 local codings = require("spec.support.codings")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
-local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 local TEXT, CODED = codings.text, codings.coded
@@ -16,21 +16,12 @@ local function of(name, fn)
 end
 
 describe("a body that is decoded", function()
-  local hostile, client
+  local hostile = fixtures.hostile()
+  local client
 
-  setup(function()
-    hostile = servers.hostile()
-  end)
-  teardown(function()
-    hostile.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ timeout = helper.seconds(20) })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   local function url(bytes, more)

@@ -1,25 +1,12 @@
 -- Callbacks that decide about a connection: resolver_start, sockopt, ssl_ctx and
 -- prereq.
 local core = require("multisock.core")
-local servers = require("spec.support.servers")
+local fixtures = require("spec.support.fixtures")
 local support = require("spec.support.core_support")
 
 describe("connection callbacks", function()
-  local nginx
-
-  setup(function()
-    support.begin()
-    nginx = servers.nginx()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx = fixtures.nginx()
+  fixtures.no_handles_left()
 
   local codes = {
     resolver_start_function = "CURLE_ABORTED_BY_CALLBACK", sockoptfunction = true,

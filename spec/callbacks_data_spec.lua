@@ -1,27 +1,14 @@
 -- Callbacks for data that no other file tests: trailers, the old progress and
 -- ioctl functions, and RTSP's interleaved data.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
 
 describe("data callbacks", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   -- Runs a transfer against a server in this process: `answer(bytes)` gets all
   -- that came so far and returns what to send; `again(multi)` may start the handle

@@ -1,25 +1,13 @@
 -- FTP's wildcard downloads, with a real server.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local file_servers = require("spec.support.file_servers")
 local support = require("spec.support.core_support")
 
 describe("FTP callbacks", function()
-  local ftp
-
-  setup(function()
-    support.begin()
-    ftp = file_servers.ftp()
-  end)
-
-  teardown(function()
-    ftp.stop()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local ftp = fixtures.server(file_servers.ftp)
+  fixtures.no_handles_left()
 
   local function wildcard(pattern, options)
     local easy, body = support.easy { url = ftp.url .. pattern, wildcardmatch = true }

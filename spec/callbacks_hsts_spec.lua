@@ -1,25 +1,12 @@
 -- HSTS entries that the program keeps itself.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("HSTS callbacks", function()
-  local nginx
-
-  setup(function()
-    support.begin()
-    nginx = servers.nginx()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx = fixtures.nginx()
+  fixtures.no_handles_left()
 
   -- Entries to read, one a call.
   local function reader(entries)

@@ -1,26 +1,14 @@
 -- opensocketfunction and closesocketfunction: alone, in a multi, under libuv.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
 
 describe("socket callbacks", function()
-  local nginx
-
-  setup(function()
-    support.begin()
-    nginx = servers.nginx()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx = fixtures.nginx()
+  fixtures.no_handles_left()
 
   -- The ways to run one transfer: its result, or nil and the error.
   local function alone(easy)

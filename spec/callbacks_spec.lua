@@ -2,25 +2,13 @@
 -- and that whatever they do, it is their own transfer that ends.
 local cjson = require("cjson")
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("callbacks", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   -- An easy that makes libcurl call this option's function.
   local function calling(option, fn)

@@ -1,24 +1,12 @@
 -- The callbacks that judge an SSH server's key, with a real server.
 local core = require("multisock.core")
 local file_servers = require("spec.support.file_servers")
+local fixtures = require("spec.support.fixtures")
 local support = require("spec.support.core_support")
 
 describe("SSH callbacks", function()
-  local ssh
-
-  setup(function()
-    support.begin()
-    ssh = file_servers.ssh()
-  end)
-
-  teardown(function()
-    ssh.stop()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local ssh = fixtures.server(file_servers.ssh)
+  fixtures.no_handles_left()
 
   local function sftp(options)
     local easy, body = support.easy {

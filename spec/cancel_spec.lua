@@ -1,5 +1,6 @@
 -- Cancelling a task wherever its transfer is: the place and the socket are free
 -- at once, and the server sees the close.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
@@ -8,22 +9,12 @@ local scheduler = require("multisock.scheduler")
 local ms = require("multisock")
 
 describe("cancelling", function()
-  local hostile, secure, client
+  local hostile, secure = fixtures.hostile(), fixtures.hostile({ tls = true })
+  local client
 
-  setup(function()
-    hostile, secure = servers.hostile(), servers.hostile({ tls = true })
-  end)
-  teardown(function()
-    hostile.stop()
-    secure.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ limits = { host_connections = 1 }, tls = { ca = secure.ca } })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   -- Starts `fn`, lets it come so far, cancels it.

@@ -1,5 +1,6 @@
 -- The chain of a client: middleware, each_attempt, agents, and responses that a
 -- program makes.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
@@ -23,10 +24,8 @@ local function failing(fn, ...)
 end
 
 describe("middleware", function()
-  local hostile
+  local hostile = fixtures.hostile()
 
-  setup(function() hostile = servers.hostile() end)
-  teardown(function() hostile.stop() end)
   after_each(helper.check_leaks)
 
   local function echo(client, options)

@@ -1,19 +1,13 @@
 -- client.lua: defaults of its own, what may be asked, and how it ends.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("clients", function()
-  local nginx, hostile
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
 
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(function()
-    nginx.stop()
-    hostile.stop()
-  end)
   after_each(helper.check_leaks)
 
   -- What /echo saw of a request.

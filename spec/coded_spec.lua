@@ -2,6 +2,7 @@
 -- decoder itself does is in decoder_spec.lua, what bombs may do in bombs_spec.lua.
 local coded_bodies = require("spec.support.coded")
 local codings = require("spec.support.codings")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
@@ -14,21 +15,12 @@ local function of(name, fn)
 end
 
 describe("a coded body", function()
-  local hostile, client
+  local hostile = fixtures.hostile()
+  local client
 
-  setup(function()
-    hostile = servers.hostile()
-  end)
-  teardown(function()
-    hostile.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ timeout = helper.seconds(20) })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   local function url(bytes, more)

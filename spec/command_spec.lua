@@ -1,6 +1,7 @@
 -- bin/multisock as users run it: its files, what it says, how it ends.
 local arguments = require("multisock.command.arguments")
 local cjson = require("cjson")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local names = require("multisock.command.names")
 local progress = require("multisock.command.progress")
@@ -152,16 +153,7 @@ local function screen(bytes, columns)
 end
 
 describe("the command", function()
-  local nginx, hostile
-
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    nginx.stop()
-    hostile.stop()
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
 
   before_each(function()
     local work = shell("mktemp -d \"${TMPDIR:-/tmp}/multisock.XXXXXX\""):gsub("\n", "")

@@ -2,6 +2,7 @@
 -- script/test-luas.
 local compat = require("multisock.compat")
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local servers = require("spec.support.servers")
@@ -10,14 +11,8 @@ local support = require("spec.support.core_support")
 local old = _VERSION == "Lua 5.1" or _VERSION == "Lua 5.2" -- LuaJIT says 5.1, too
 
 describe("on every Lua", function()
-  local nginx, hostile
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
 
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
   after_each(helper.check_leaks)
 
   it("the main chunk fetches, reads piece by piece, and iterates", function()
@@ -182,14 +177,8 @@ end)
 
 -- What a task cannot wait in, and that it is told so before anything has begun.
 describe("a task that waits", function()
-  local nginx
+  local nginx = fixtures.nginx()
 
-  setup(function()
-    nginx = servers.nginx()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
   after_each(helper.check_leaks)
 
   local function fetch()

@@ -1,6 +1,7 @@
 -- The Lua examples of the documentation: each compiles, those with public hosts run
 -- as they stand, and print what they say that they print. A local httpbin stands
 -- for the hosts.
+local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -66,15 +67,7 @@ local function squeeze(text)
 end
 
 describe("the documentation's examples", function()
-  local httpbin
-
-  setup(function()
-    httpbin = servers.httpbin()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
+  local httpbin = fixtures.server(servers.httpbin)
 
   for _, page in ipairs(pages()) do
     for _, block in ipairs(blocks(page)) do

@@ -1,25 +1,12 @@
 -- Duplicates of easy handles: the same options, nothing shared.
 local cjson = require("cjson")
 local core = require("multisock.core")
-local servers = require("spec.support.servers")
+local fixtures = require("spec.support.fixtures")
 local support = require("spec.support.core_support")
 
 describe("a duplicate of an easy handle", function()
-  local hostile
-
-  setup(function()
-    support.begin()
-    hostile = servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local hostile = fixtures.hostile()
+  fixtures.no_handles_left()
 
   it("has every option, and lives without the original", function()
     local easy, body = support.easy {
@@ -100,19 +87,8 @@ describe("a duplicate of an easy handle", function()
 end)
 
 describe("a twin of an easy handle that collects", function()
-  local hostile
-
-  setup(function()
-    support.begin()
-    hostile = servers.hostile()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local hostile = fixtures.hostile()
+  fixtures.no_handles_left()
 
   local function run(multi)
     while multi:perform() > 0 do

@@ -1,20 +1,12 @@
 -- Headers as libcurl has parsed them.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("headers of an easy handle", function()
-  local hostile, easy
-
-  setup(function()
-    support.begin()
-    hostile = servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
+  local hostile = fixtures.hostile()
+  local easy
 
   before_each(function()
     easy = support.easy { url = hostile.url("/duplicate-headers") }
@@ -23,6 +15,7 @@ describe("headers of an easy handle", function()
   after_each(function()
     easy:close()
   end)
+  fixtures.no_handles_left()
 
   it("are found by name and index", function()
     assert.is_nil((easy:header("x-twice")))

@@ -1,5 +1,6 @@
 -- Bytes over a connection of the program's own.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
@@ -18,21 +19,8 @@ local function exclusive_or(a, b)
 end
 
 describe("an easy handle with connect_only", function()
-  local nginx
-
-  setup(function()
-    support.begin()
-    nginx = servers.nginx()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx = fixtures.nginx()
+  fixtures.no_handles_left()
 
   local function talk(easy)
     local sent = assert(easy:send("GET /1k HTTP/1.0\r\n\r\n"))

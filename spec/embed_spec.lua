@@ -1,20 +1,14 @@
 -- libmultisock, as somebody who embeds Lua gets it: built against what was
 -- installed, with pkg-config, without one Lua file of ours to be found.
 local embedding = require("spec.support.embedding")
+local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("libmultisock", function()
-  local nginx
+  local nginx = fixtures.nginx()
 
-  setup(function()
-    nginx = servers.nginx()
-  end)
-
-  teardown(function()
-    embedding.clean()
-    servers.stop_all()
-  end)
+  teardown(embedding.clean)
 
   local function exists(path)
     local file = io.open(path)

@@ -1,8 +1,8 @@
 -- Error objects: their kinds, and what can be done with them.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
 local transfers = require("spec.support.transfers")
@@ -14,21 +14,8 @@ for kind in ([[url resolve connect tls proxy timeout cancelled closed protocol t
 end
 
 describe("errors", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   local function fail(options)
     local easy = support.easy(options)

@@ -1,9 +1,9 @@
 -- Error objects: their fields, their kinds, and what they must not tell.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 
 local task = helper.task
 
@@ -133,11 +133,7 @@ describe("a message in an error", function()
 end)
 
 describe("errors of real transfers", function()
-  local server, hostile
-  setup(function()
-    server, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(servers.stop_all)
+  local server, hostile = fixtures.nginx(), fixtures.hostile()
   after_each(helper.check_leaks)
 
   -- The error of a fetch, or of reading its body.

@@ -1,17 +1,9 @@
 -- Every example runs as its header says, and does what it promises.
-local servers = require("spec.support.servers")
+local fixtures = require("spec.support.fixtures")
 local support = require("spec.support.core_support")
 
 describe("the examples", function()
-  local nginx, hostile
-
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
 
   local function example(name, ...)
     return support.run_script("examples/" .. name .. ".lua", ...)

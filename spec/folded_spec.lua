@@ -1,9 +1,9 @@
 -- Header blocks that begin with a blank: a line that goes on without one before
 -- it. Some libcurls read and free memory that they have freed already when such an
 -- answer comes to a handle that has had headers before.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local core = require("multisock.core")
 local ms = require("multisock")
@@ -70,17 +70,13 @@ local function sorted(names)
 end
 
 describe("a header block that begins with a blank", function()
-  local server
-  setup(function() server = servers.hostile() end)
-  teardown(function() server.stop() end)
+  local server = fixtures.hostile()
 
   describe("in a client", function()
     local client
-    before_each(function() client = ms.client() end)
-    after_each(function()
-      client:close()
-      client = nil
-      helper.check_leaks()
+    fixtures.each(function()
+      client = ms.client()
+      return client
     end)
 
     -- The kind, message and readiness for another try of a request that fails.

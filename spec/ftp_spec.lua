@@ -1,5 +1,6 @@
 -- FTP and FTPS through the same driver, against vsftpd, and one server whose
 -- answers come early.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
@@ -29,14 +30,8 @@ for name, kind in pairs({
   ["FTP with TLS when asked for"] = { server = { tls = true }, scheme = "ftp", tls = true },
 }) do
   describe(name, function()
-    local server
+    local server = fixtures.server(packaged.ftp, kind.server)
 
-    setup(function()
-      server = packaged.ftp(kind.server)
-    end)
-    teardown(function()
-      server.stop()
-    end)
     after_each(helper.check_leaks)
 
     -- Options of a raw handle.

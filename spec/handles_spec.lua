@@ -1,19 +1,13 @@
 -- handles.lua: handles for plain requests are copies of one, with all that the
 -- client's options say.
 local cjson = require("cjson")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("handles for plain requests", function()
-  local hostile
+  local hostile = fixtures.hostile()
 
-  setup(function()
-    hostile = servers.hostile()
-  end)
-  teardown(function()
-    hostile.stop()
-  end)
   after_each(helper.check_leaks)
 
   -- Fetches `url` as many times at once; the responses.

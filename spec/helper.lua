@@ -1,5 +1,5 @@
--- Loaded by busted before the specs: a deadline for each, a leak check after
--- each, and an aggressive collector when MULTISOCK_STRESS_GC asks for it.
+-- What all specs share, loaded before them: a deadline for each, what must not be left
+-- after it, and an aggressive collector when MULTISOCK_STRESS_GC asks for it.
 local admission = require("multisock.admission")
 local compat = require("multisock.compat")
 local ms = require("multisock")

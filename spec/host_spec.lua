@@ -1,20 +1,17 @@
 -- A host written in C whose libuv loop is adopted: tasks run while it runs.
 local embedding = require("spec.support.embedding")
-local servers = require("spec.support.servers")
+local fixtures = require("spec.support.fixtures")
 local support = require("spec.support.core_support")
 
 describe("an adopted loop", function()
-  local nginx, hostile, program
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local program
 
   setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
     program = embedding.build("spec/embed/host.c")
   end)
 
-  teardown(function()
-    embedding.clean()
-    servers.stop_all()
-  end)
+  teardown(embedding.clean)
 
   -- Runs the script in a host; it finds `ms`, and after it all must be closed.
   local function host(script, ...)

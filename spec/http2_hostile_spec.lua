@@ -1,5 +1,6 @@
 -- HTTP/2 servers that end streams and connections: what libcurl tries again by
 -- itself, and what the errors say of the rest.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local transfers = require("spec.support.transfers")
@@ -13,24 +14,14 @@ local JOINED = core.quirks().mixed_versions and "CURLE_ABORTED_BY_CALLBACK" or "
 local GONE = newer and "CURLE_RECV_ERROR" or "CURLE_HTTP2"
 
 describe("an HTTP/2 server", function()
-  local server, client, run
+  local server, run = fixtures.server(packaged.hostile_h2), 0
+  local client
 
-  setup(function()
-    server = packaged.hostile_h2()
-    run = 0
-  end)
-  teardown(function()
-    server.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ tls = { ca = server.ca }, http_version = "2",
       timeout = helper.seconds(8) })
     run = run + 1
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   -- A path that was not asked for before: the server counts.

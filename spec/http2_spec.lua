@@ -1,5 +1,6 @@
 -- HTTP/2: many streams on one connection, their ends, and bodies that are not
 -- read: libcurl before 8.4 cannot pause those.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local core = require("multisock.core")
@@ -9,21 +10,12 @@ local can_pause = core.version().curl_number >= 0x080400
 local MIB = 1024 * 1024
 
 describe("HTTP/2", function()
-  local nginx, client
+  local nginx = fixtures.nginx()
+  local client
 
-  setup(function()
-    nginx = servers.nginx()
-  end)
-  teardown(function()
-    nginx.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ tls = { ca = nginx.ca }, http_version = "2" })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   it("runs 1,000 at once, each with its own body", helper.task(function()

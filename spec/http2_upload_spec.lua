@@ -1,7 +1,7 @@
 -- Request bodies over HTTP/2, and servers that answer before they have read them.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
-local servers = require("spec.support.servers")
 local core = require("multisock.core")
 local ms = require("multisock")
 
@@ -10,21 +10,12 @@ local newer = number >= 0x080000
 local quirks = core.quirks()
 
 describe("HTTP/2 uploads", function()
-  local nginx, client
+  local nginx = fixtures.nginx()
+  local client
 
-  setup(function()
-    nginx = servers.nginx()
-  end)
-  teardown(function()
-    nginx.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ tls = { ca = nginx.ca }, http_version = "2" })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   -- nginx answers here without a look at the body, and then has the stream ended:
@@ -52,23 +43,13 @@ end)
 -- A body that was sent in part is sent again, from its first byte, when the server
 -- says that it has not looked at the request.
 describe("HTTP/2 uploads that were refused", function()
-  local server, client, run
+  local server, run = fixtures.server(packaged.hostile_h2), 0
+  local client
 
-  setup(function()
-    server = packaged.hostile_h2()
-    run = 0
-  end)
-  teardown(function()
-    server.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ tls = { ca = server.ca }, http_version = "2",
       timeout = helper.seconds(8) })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   -- libcurl 8.1 and 8.2 fail where others ask again.
@@ -176,22 +157,13 @@ end)
 -- A server may answer in full before it has read the body (RFC 9113, 8.1), and read
 -- on, or end the stream.
 describe("HTTP/2 uploads that are answered early", function()
-  local server, client
+  local server = fixtures.server(packaged.hostile_h2)
+  local client
 
-  setup(function()
-    server = packaged.hostile_h2()
-  end)
-  teardown(function()
-    server.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ tls = { ca = server.ca }, http_version = "2",
       timeout = helper.seconds(8) })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   local PIECE = ("y"):rep(30000)

@@ -1,4 +1,5 @@
 -- HTTP/3: QUIC through the driver, whose sockets carry datagrams.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
@@ -27,24 +28,15 @@ describe("HTTP/3", function()
     return
   end
 
-  local nginx, client
+  local nginx = fixtures.server(packaged.nginx, { http3 = true })
+  local client
 
-  setup(function()
-    nginx = packaged.nginx({ http3 = true })
-  end)
-  teardown(function()
-    nginx.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     -- http_version = "3" alone gives way when HTTP/2 is there first, as it may be
     -- on a busy machine.
     client = ms.client({ tls = { ca = nginx.ca }, http_version = "3",
       curl = { http_version = HTTP_3_ONLY } })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   local function same_connection(pattern, count)

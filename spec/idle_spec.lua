@@ -1,8 +1,8 @@
 -- No CPU while nothing happens, whatever was called before and whoever waits for
 -- what. loops_spec.lua runs this file on each loop, too.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local hosts = require("spec.support.hosts")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local ms = require("multisock")
 
@@ -20,20 +20,12 @@ local function measured(fn)
 end
 
 describe("nothing happens on the loop " .. name .. ", so no CPU is used", function()
-  local nginx, hostile, client
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local client
 
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client()
-  end)
-  after_each(function()
-    client:close()
-    helper.check_leaks()
+    return client
   end)
 
   local function get(path)

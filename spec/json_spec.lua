@@ -1,9 +1,9 @@
 -- JSON: exact numbers, marked arrays, and what RFC 8259 leaves open.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local growth = require("spec.support.growth")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 local targets = require("multisock.targets")
 
 local failure = helper.failure
@@ -223,9 +223,7 @@ describe("JSON", function()
 end)
 
 describe("JSON of a response", function()
-  local hostile
-  setup(function() hostile = servers.hostile() end)
-  teardown(function() hostile.stop() end)
+  local hostile = fixtures.hostile()
   after_each(helper.check_leaks)
 
   local function answer(body)

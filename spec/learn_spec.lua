@@ -1,21 +1,15 @@
 -- What admission learns of a host before it has answered: its HTTP version, from
 -- the request that went out (receiver.c, admission.lua).
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
-local servers = require("spec.support.servers")
 local core = require("multisock.core")
 local ms = require("multisock")
 
 describe("a host that has not answered", function()
-  local holding, secure, squid
+  local holding, secure = fixtures.server(packaged.hostile_h2), fixtures.hostile({ tls = true })
+  local squid = fixtures.server(packaged.http_proxy)
 
-  setup(function()
-    holding, secure = packaged.hostile_h2(), servers.hostile({ tls = true })
-    squid = packaged.http_proxy()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
   after_each(helper.check_leaks)
 
   -- Fetches one URL `count` times at once, from a server that answers none before
@@ -126,14 +120,7 @@ describe("a host that has not answered", function()
 end)
 
 describe("the version of a request that was sent", function()
-  local nginx
-
-  setup(function()
-    nginx = servers.nginx()
-  end)
-  teardown(function()
-    nginx.stop()
-  end)
+  local nginx = fixtures.nginx()
 
   local function version(options)
     local easy, multi = core.easy():collect(), core.multi()

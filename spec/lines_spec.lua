@@ -1,19 +1,18 @@
 -- response:lines(), on bodies that a file server splits where it likes.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("lines", function()
-  local nginx, hostile, client
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local client
 
   setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
     client = ms.client()
   end)
   teardown(function()
     client:close()
-    nginx.stop()
-    hostile.stop()
   end)
   after_each(helper.check_leaks)
 

@@ -1,27 +1,14 @@
 -- core.loop: multis driven by libuv, in any order of adding, removing, closing
 -- and collecting.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
 
 describe("core.loop", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   local function attached()
     local loop, multi = core.loop(), core.multi()

@@ -1,6 +1,7 @@
 -- ms.use_loop, and that every loop does what all must do: each in a process of its
 -- own, because there is one loop in a process.
 local compat = require("multisock.compat")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
@@ -157,14 +158,7 @@ describe("use_loop", function()
 end)
 
 describe("every loop", function()
-  local nginx
-
-  setup(function()
-    nginx = servers.nginx()
-  end)
-  teardown(function()
-    nginx.stop()
-  end)
+  local nginx = fixtures.nginx()
 
   -- They wait most of the time, so those of the next loops run at the same time.
   local AT_ONCE = 3

@@ -1,7 +1,7 @@
 -- ms.map and ms.each.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 local support = require("spec.support.tasks")
 
 local task = helper.task
@@ -440,11 +440,7 @@ describe("each", function()
 end)
 
 describe("fetching with map and each", function()
-  local server, hostile
-  setup(function()
-    server, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(servers.stop_all)
+  local server, hostile = fixtures.nginx(), fixtures.hostile()
   after_each(helper.check_leaks)
 
   it("buffers the bodies", task(function()

@@ -1,25 +1,13 @@
 -- core.mime: multipart bodies, as they go over the wire, and who frees them.
 local cjson = require("cjson")
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("core.mime", function()
-  local hostile
-
-  setup(function()
-    support.begin()
-    hostile = servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local hostile = fixtures.hostile()
+  fixtures.no_handles_left()
 
   -- Sends a mime; returns the body as it went out, its boundary, how many
   -- bytes the server has read, and the easy.

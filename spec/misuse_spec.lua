@@ -1,26 +1,14 @@
 -- What no program should do, and what script/fuzz has found to do harm: nothing
 -- from Lua may crash. Most of it shows under script/sanitize only.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local perform = require("multisock.compat").perform
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("misuse", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   -- A handle that gathers in C, in a multi on a loop of its own.
   local function collected(url)

@@ -1,21 +1,13 @@
 -- Options of core.multi: what the running libcurl has, and what it lacks.
 local core = require("multisock.core")
-local servers = require("spec.support.servers")
+local fixtures = require("spec.support.fixtures")
 local support = require("spec.support.core_support")
 
 local number = core.version().curl_number
 
 describe("options of a multi", function()
-  local nginx
-
-  setup(function()
-    support.begin()
-    nginx = servers.nginx()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
+  local nginx = fixtures.nginx()
+  fixtures.no_handles_left()
 
   local function listed()
     local set = {}

@@ -1,29 +1,16 @@
 -- Waiting with core.multi, also for descriptors of the caller's own, and what a
 -- multi knows of its transfers.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
 
 local number = core.version().curl_number
 
 describe("a multi", function()
-  local hostile
-
-  setup(function()
-    support.begin()
-    hostile = servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local hostile = fixtures.hostile()
+  fixtures.no_handles_left()
 
   -- Two ends of a connection.
   local function pair()

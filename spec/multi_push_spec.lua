@@ -1,5 +1,6 @@
 -- HTTP/2 server push: what a server offers, and what becomes of it.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
@@ -23,7 +24,6 @@ describe("pushfunction", function()
   local port
 
   setup(function()
-    support.begin()
     port = support.refusing_port()
     servers.nghttpd(port, {
       page = "the page", style = ("style "):rep(20000), script = "the script",
@@ -40,14 +40,7 @@ describe("pushfunction", function()
     end
   end)
 
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  fixtures.no_handles_left()
 
   -- libcurl before 8 denies by itself what comes from an authority with a port:
   -- this has none.

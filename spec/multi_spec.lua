@@ -1,27 +1,14 @@
 -- core.multi, driven by its user: the agnostic interface of socket and timer
 -- callbacks, perform with poll, and what becomes of handles and errors.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local socket = require("socket")
 local support = require("spec.support.core_support")
 
 describe("core.multi", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   local function add(multi, list, options)
     local easy, body = support.easy(options)

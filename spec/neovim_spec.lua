@@ -1,7 +1,7 @@
 -- Inside a real Neovim, without a screen. Neovim is LuaJIT, so these run with the
 -- specs of LuaJIT: script/test-luas luajit.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 
 local function quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
@@ -36,15 +36,7 @@ end
 ]]
 
 describe("inside Neovim", function()
-  local nginx, hostile
-
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
 
   local function it_in_neovim(name, fn)
     it(name, function()

@@ -1,6 +1,7 @@
 -- Options: every type that libcurl has, from a name and a Lua value.
 local cjson = require("cjson")
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -20,16 +21,8 @@ local function echo(easy, body)
 end
 
 describe("options", function()
-  local nginx, hostile, easy, body
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local easy, body
 
   before_each(function()
     easy, body = support.easy { url = hostile.url("/echo") }
@@ -38,9 +31,8 @@ describe("options", function()
   after_each(function()
     easy:close()
     easy, body = nil, nil
-    support.collect()
-    assert.equal(0, support.easy_count())
   end)
+  fixtures.no_handles_left()
 
   it("are those of the running libcurl", function()
     local types = {}

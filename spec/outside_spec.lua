@@ -1,18 +1,13 @@
 -- Where ms.fetch may be called: the main chunk, tasks, and nowhere else.
 local compat = require("multisock.compat")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("fetching outside of a task", function()
-  local hostile
+  local hostile = fixtures.hostile()
 
-  setup(function()
-    hostile = servers.hostile()
-  end)
-  teardown(function()
-    hostile.stop()
-  end)
   after_each(helper.check_leaks)
 
   it("works on the main chunk, which then drives the loop", function()

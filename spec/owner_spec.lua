@@ -1,19 +1,16 @@
 -- Handles stay in the Lua state that made them, and in the thread of their loop.
 local embedding = require("spec.support.embedding")
-local servers = require("spec.support.servers")
+local fixtures = require("spec.support.fixtures")
 
 describe("a handle", function()
-  local nginx, program
+  local nginx = fixtures.nginx()
+  local program
 
   setup(function()
-    nginx = servers.nginx()
     program = embedding.build("spec/embed/host.c")
   end)
 
-  teardown(function()
-    embedding.clean()
-    servers.stop_all()
-  end)
+  teardown(embedding.clean)
 
   local function host(script, ...)
     local output, status = embedding.script(program, script, ...)

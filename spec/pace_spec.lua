@@ -1,4 +1,5 @@
 -- `curl = { max_recv_speed_large = ... }`: pacing.lua and pace.h.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
@@ -11,15 +12,9 @@ local SIZE = 400000
 local can_pause = core.version().curl_number >= 0x080400
 
 describe("a limited speed", function()
-  local hostile, secure, client, path
+  local hostile, secure = fixtures.hostile(), fixtures.hostile({ tls = true })
+  local client, path
 
-  setup(function()
-    hostile, secure = servers.hostile(), servers.hostile({ tls = true })
-  end)
-  teardown(function()
-    hostile.stop()
-    secure.stop()
-  end)
   before_each(function()
     client = ms.client({
       tls = { ca = secure.ca }, curl = { max_recv_speed_large = SPEED },

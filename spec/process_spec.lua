@@ -2,21 +2,18 @@
 -- sockets and the epoll descriptor of its parent; it must not touch them, even
 -- when it ends its Lua state.
 local embedding = require("spec.support.embedding")
-local servers = require("spec.support.servers")
+local fixtures = require("spec.support.fixtures")
 
 describe("a forked process", function()
-  local nginx, hostile, secret, program
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local secret = fixtures.hostile({ tls = true })
+  local program
 
   setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-    secret = servers.hostile { tls = true }
     program = embedding.build("spec/embed/host.c")
   end)
 
-  teardown(function()
-    embedding.clean()
-    servers.stop_all()
-  end)
+  teardown(embedding.clean)
 
   local function host(script, ...)
     local output, status = embedding.script(program, [[

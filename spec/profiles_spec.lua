@@ -1,20 +1,18 @@
 -- Handles serve again for who has the same options of handles; what is a request's own
 -- is put on them and taken back.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 
 local task = helper.task
 
 describe("a handle that serves one request after another", function()
-  local hostile, client
-  setup(function() hostile = servers.hostile() end)
-  teardown(servers.stop_all)
-  before_each(function() client = ms.client({ auth = { basic = { "me", "first" } } }) end)
-  after_each(function()
-    client:close()
-    helper.check_leaks()
+  local hostile = fixtures.hostile()
+  local client
+  fixtures.each(function()
+    client = ms.client({ auth = { basic = { "me", "first" } } })
+    return client
   end)
 
   -- What the server received, as text: method, body, and the fields in lower case.

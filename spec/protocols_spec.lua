@@ -1,5 +1,6 @@
 -- Protocols beside HTTP that need few words, and the ways to a server that are
 -- none of TCP and DNS: MQTT, file:, DNS over HTTPS, Unix sockets.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
@@ -26,14 +27,8 @@ local function fetch_all(client, count, url)
 end
 
 describe("MQTT", function()
-  local server
+  local server = fixtures.server(packaged.mqtt)
 
-  setup(function()
-    server = packaged.mqtt()
-  end)
-  teardown(function()
-    server.stop()
-  end)
   after_each(helper.check_leaks)
 
   local missing = transfers.missing("mqtt")
@@ -216,15 +211,8 @@ describe("file:", function()
 end)
 
 describe("DNS over HTTPS", function()
-  local nginx, doh
+  local nginx, doh = fixtures.nginx(), fixtures.server(packaged.doh)
 
-  setup(function()
-    nginx, doh = servers.nginx(), packaged.doh()
-  end)
-  teardown(function()
-    doh.stop()
-    nginx.stop()
-  end)
   after_each(helper.check_leaks)
 
   local function url(name, path)
@@ -286,14 +274,8 @@ describe("DNS over HTTPS", function()
 end)
 
 describe("a Unix socket", function()
-  local nginx
+  local nginx = fixtures.nginx()
 
-  setup(function()
-    nginx = servers.nginx()
-  end)
-  teardown(function()
-    nginx.stop()
-  end)
   after_each(helper.check_leaks)
 
   it("serves many at once, and large bodies to slow readers", helper.task(function()

@@ -1,24 +1,23 @@
 -- HTTP proxies and SOCKS through the same driver, against squid, Dante, microsocks
 -- and ssh -D.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local transfers = require("spec.support.transfers")
 local ms = require("multisock")
 
 describe("a proxy", function()
-  local nginx, squid, sshd, socks, socks5, dante
+  local nginx, squid = fixtures.nginx(), fixtures.server(packaged.http_proxy)
+  local sshd = fixtures.server(packaged.ssh)
+  local socks = fixtures.server(packaged.ssh_socks, sshd)
+  local socks5 = fixtures.server(packaged.socks5)
+  local dante
 
   setup(function()
-    nginx, squid = servers.nginx(), packaged.http_proxy()
-    sshd = packaged.ssh()
-    socks, socks5, dante = packaged.ssh_socks(sshd), packaged.socks5(), packaged.dante()
+    dante = packaged.dante()
   end)
   teardown(function()
-    for _, server in ipairs({ socks, socks5, sshd, squid, nginx }) do
-      server.stop()
-    end
     if dante then dante.stop() end
   end)
   after_each(helper.check_leaks)

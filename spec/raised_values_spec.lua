@@ -2,8 +2,8 @@
 -- ends its own transfer, and by every function that multisock calls.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local ms = require("multisock")
 
@@ -16,14 +16,8 @@ local function raising(value)
 end
 
 describe("a callback option", function()
-  local nginx, secret
+  local nginx, secret = fixtures.nginx(), fixtures.hostile({ tls = true })
 
-  setup(function()
-    nginx, secret = servers.nginx(), servers.hostile({ tls = true })
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
   after_each(helper.check_leaks)
 
   -- What a request needs for the callback to be called.
@@ -112,14 +106,9 @@ describe("a callback option", function()
 end)
 
 describe("whatever is raised", function()
-  local nginx, client
+  local nginx = fixtures.nginx()
+  local client
 
-  setup(function()
-    nginx = servers.nginx()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
   before_each(function()
     client = ms.client()
   end)

@@ -1,11 +1,11 @@
 -- Redirects, against two servers on two ports: two origins.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 
 local task = helper.task
 
-local here, there
+local here, there = fixtures.hostile(), fixtures.hostile()
 
 local function encode(text)
   return (text:gsub("[^%w]", function(byte) return ("%%%02X"):format(byte:byte()) end))
@@ -34,10 +34,6 @@ local function failure(url, options)
 end
 
 describe("a redirect", function()
-  setup(function()
-    here, there = servers.hostile(), servers.hostile()
-  end)
-  teardown(servers.stop_all)
   after_each(helper.check_leaks)
 
   it("changes the method as fetch does", function()

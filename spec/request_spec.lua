@@ -1,4 +1,5 @@
 -- Requests: methods, bodies, content types; what the server then sees.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local targets = require("multisock.targets")
@@ -9,7 +10,7 @@ local task = helper.task
 
 local failure = helper.failure
 
-local hostile
+local hostile = fixtures.hostile()
 
 -- What the server received.
 local function echo(options, method)
@@ -36,8 +37,6 @@ local function sha256(text)
 end
 
 describe("a request", function()
-  setup(function() hostile = servers.hostile() end)
-  teardown(servers.stop_all)
   after_each(helper.check_leaks)
 
   it("has the method it was asked for", task(function()

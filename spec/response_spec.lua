@@ -1,27 +1,18 @@
 -- response.lua: what a response tells, and the ways to read its body. Each way
 -- is tried on a body that came with its headers and on one that streams.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("responses", function()
-  local nginx, hostile, client
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local client
 
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(function()
-    nginx.stop()
-    hostile.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client()
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   local function get(path, options)

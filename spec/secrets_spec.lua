@@ -3,16 +3,16 @@
 -- takes a secret or that a server can write, and looked for in all that is said.
 local core = require("multisock.core")
 local errors = require("multisock.errors")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local report = require("multisock.command.report")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 local SECRET = "hunter2"
 local EVIL = "\27]0;owned\7\27[2J\194\155\226\128\174"
 
-local hostile
+local hostile = fixtures.hostile()
 
 -- Everything that is said about a value: its text, an error's fields, its traceback.
 local function said(value)
@@ -35,14 +35,6 @@ local function check(text)
 end
 
 describe("what is said", function()
-  setup(function()
-    hostile = servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
   after_each(helper.check_leaks)
 
   describe("of URLs", function()

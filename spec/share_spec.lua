@@ -1,27 +1,14 @@
 -- core.share: what easies have in common, and that no order of ends matters.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 local has_hsts = core.version().curl_number >= 0x075800
 
 describe("core.share", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   it("takes kinds by name, in each way", function()
     local share = core.share { "cookie", share = { "dns" }, unshare = "psl" }

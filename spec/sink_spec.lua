@@ -1,18 +1,14 @@
 -- sink.c: the file that a body is saved to, whatever the way it comes and ends.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("saving", function()
-  local hostile, client, path
+  local hostile = fixtures.hostile()
+  local client, path
 
-  setup(function()
-    hostile = servers.hostile()
-  end)
-  teardown(function()
-    hostile.stop()
-  end)
   before_each(function()
     -- A limit, so that a spec that fails does not wait for what never comes.
     client = ms.client({ decompress = false, timeout = helper.seconds(15) })

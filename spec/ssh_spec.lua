@@ -1,5 +1,6 @@
 -- SFTP and SCP through the same driver, against sshd: who is let in, and which
 -- server is believed.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
@@ -10,7 +11,7 @@ local ms = require("multisock")
 
 local MIB = 1024 * 1024
 
-local ssh
+local ssh = fixtures.server(packaged.ssh)
 
 local function with(options, more)
   for name, value in pairs(more or {}) do
@@ -45,12 +46,6 @@ for scheme, name in pairs({ sftp = "SFTP", scp = "SCP" }) do
       return ssh.url(path, scheme)
     end
 
-    setup(function()
-      ssh = packaged.ssh()
-    end)
-    teardown(function()
-      ssh.stop()
-    end)
     after_each(helper.check_leaks)
 
     spec("is fetched when it is asked for, and refused when not", helper.task(function()

@@ -1,23 +1,22 @@
 -- What RFC 9110, RFC 9112 and WHATWG fetch ask of a client, where no other spec has
 -- it. docs/standards.md is the list of all statements; it is checked here, too.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 
 local failure, task = helper.failure, helper.task
 
 local newest = require("multisock.core").version().curl_number >= 0x080900
 
 describe("by the standard", function()
-  local hostile, client
+  local hostile = fixtures.hostile()
+  local client
 
   setup(function()
-    hostile = servers.hostile()
     client = ms.client()
   end)
   teardown(function()
     client:close()
-    hostile.stop()
   end)
   after_each(helper.check_leaks)
 

@@ -1,5 +1,6 @@
 -- Bodies of any size in little memory, and readers that pause (HTTP/1.1; for
 -- HTTP/2 see http2_spec.lua).
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
@@ -9,22 +10,12 @@ local MIB = 1024 * 1024
 local SIZE = (helper.timing_is_real and 200 or 8) * MIB
 
 describe("streaming", function()
-  local hostile, secure, client
+  local hostile, secure = fixtures.hostile(), fixtures.hostile({ tls = true })
+  local client
 
-  setup(function()
-    hostile, secure = servers.hostile(), servers.hostile({ tls = true })
-  end)
-  teardown(function()
-    hostile.stop()
-    secure.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ tls = { ca = secure.ca } })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   local function assert_little_growth(before, most)

@@ -1,5 +1,6 @@
 -- The servers that the other specs rely on: they start, answer as they promise,
 -- and leave nothing behind. Asked with the curl command, not with multisock.
+local fixtures = require("spec.support.fixtures")
 
 local folder = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -57,9 +58,7 @@ end
 
 describe("the test servers", function()
   describe("nginx", function()
-    local nginx
-    setup(function() nginx = servers.nginx() end)
-    teardown(function() nginx.stop() end)
+    local nginx = fixtures.nginx()
 
     it("serves files of known content", function()
       assert.equal(servers.bytes(1024), (get(nginx, "/1k")))

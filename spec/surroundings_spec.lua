@@ -1,6 +1,7 @@
 -- Programs that change what Lua gives, as real hosts do: strict globals (nmap,
 -- Penlight), other coroutine functions (nginx), a global `vim` that is not Neovim's
 -- (Vim), and their children.
+local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -26,14 +27,7 @@ local STRICT = [[
 ]]
 
 describe("under strict globals", function()
-  local nginx, hostile
-
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
 
   it("every module loads, in any order", function()
     local list = modules()

@@ -1,21 +1,18 @@
 -- Lua states on threads of their own: each has its loop, its connections, its
 -- tasks, and shares nothing. script/tsan runs this with ThreadSanitizer.
 local embedding = require("spec.support.embedding")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 
 describe("threads, each with a state of its own", function()
-  local nginx, hostile, program
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local program
 
   setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
     program = embedding.build("spec/embed/threads.c")
   end)
 
-  teardown(function()
-    embedding.clean()
-    servers.stop_all()
-  end)
+  teardown(embedding.clean)
 
   -- The tools make everything slow: there fewer will do.
   local transfers = (embedding.is_tsan or not helper.timing_is_real) and 100 or 1000

@@ -1,4 +1,5 @@
 -- Every limit of `timeout`: its kind, code and phase, and when it comes.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
@@ -6,21 +7,12 @@ local settings = require("multisock.settings")
 local ms = require("multisock")
 
 describe("timeouts", function()
-  local hostile, client
+  local hostile = fixtures.hostile()
+  local client
 
-  setup(function()
-    hostile = servers.hostile()
-  end)
-  teardown(function()
-    hostile.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client()
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   -- Runs `fn`, which is to fail by a timeout after `seconds`.

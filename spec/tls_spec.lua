@@ -1,20 +1,14 @@
 -- HTTPS: whom a client trusts, that it keeps its trust to itself, and what a new
 -- connection costs.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("tls", function()
-  local nginx, secure
+  local nginx, secure = fixtures.nginx(), fixtures.hostile({ tls = true })
 
-  setup(function()
-    nginx, secure = servers.nginx(), servers.hostile({ tls = true })
-  end)
-  teardown(function()
-    nginx.stop()
-    secure.stop()
-  end)
   after_each(helper.check_leaks)
 
   it("verifies with the CA that it is given", helper.task(function()

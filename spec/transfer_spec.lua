@@ -1,4 +1,5 @@
 -- transfer.lua: many at once, reuse, and what goes wrong on the way.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
@@ -6,22 +7,12 @@ local core = require("multisock.core")
 local ms = require("multisock")
 
 describe("transfers", function()
-  local nginx, hostile, client
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local client
 
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(function()
-    nginx.stop()
-    hostile.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client()
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   it("run 1,000 at once, each with its own body", helper.task(function()

@@ -1,7 +1,7 @@
 -- What a person sees of an error that nobody catches: where it was raised. And how
 -- scripts end that Ctrl-C ends.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local ms = require("multisock")
 
@@ -25,13 +25,11 @@ local function ours(text)
 end
 
 describe("an error that leaves its task", function()
+  local hostile = fixtures.hostile()
   local url
 
   setup(function()
-    url = servers.hostile().url("/upload")
-  end)
-  teardown(function()
-    servers.stop_all()
+    url = hostile.url("/upload")
   end)
 
   local ways = {
@@ -144,14 +142,7 @@ describe("an error that leaves its task", function()
 end)
 
 describe("Ctrl-C", function()
-  local server
-
-  setup(function()
-    server = servers.hostile()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
+  local server = fixtures.hostile()
 
   local function interrupted(code)
     return support.child([[

@@ -1,26 +1,17 @@
 -- How long request bodies are: what is promised of them must be true, or the server
 -- waits for what never comes, or reads a part of a body.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
-local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("the length of an upload", function()
-  local hostile, client
+  local hostile = fixtures.hostile()
+  local client
 
-  setup(function()
-    hostile = servers.hostile()
-  end)
-  teardown(function()
-    hostile.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ timeout = helper.seconds(20) })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   -- Gives a list's pieces; `before_end` is called after the last one.

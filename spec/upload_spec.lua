@@ -1,5 +1,6 @@
 -- Request bodies: strings, files, iterators and generators, and servers that do
 -- not want them.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
@@ -9,22 +10,12 @@ local MIB = 1024 * 1024
 local SIZE = (helper.timing_is_real and 200 or 4) * MIB
 
 describe("uploads", function()
-  local nginx, hostile, client
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local client
 
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(function()
-    nginx.stop()
-    hostile.stop()
-  end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client()
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   local function sha256(file)

@@ -1,6 +1,7 @@
 -- What HTTP version a connection has is known from what was agreed on, never from
 -- the words of an answer: libcurl before 8.8 would believe them, and give requests
 -- each other's answers.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local probe = require("spec.support.probe")
@@ -21,13 +22,9 @@ local function answer(first)
 end
 
 describe("an answer in another version", function()
-  local plain, tls
+  local plain, tls = fixtures.hostile(), fixtures.hostile({ tls = true })
   local client
 
-  setup(function()
-    plain, tls = servers.hostile(), servers.hostile({ tls = true })
-  end)
-  teardown(servers.stop_all)
   after_each(function()
     client:close()
     client = nil
@@ -177,20 +174,16 @@ describe("an answer in another version", function()
 end)
 
 describe("an HTTP/2 body that is cut off", function()
-  local server, client
+  local server = fixtures.server(packaged.hostile_h2)
+  local client
   local truncates = core.quirks().h2_truncates ~= nil
 
-  setup(function()
-    server = packaged.hostile_h2()
+  teardown(function()
+    server.stop()
   end)
-  teardown(function() server.stop() end)
-  before_each(function()
+  fixtures.each(function()
     client = ms.client({ tls = { ca = server.ca }, timeout = helper.seconds(8) })
-  end)
-  after_each(function()
-    client:close()
-    client = nil
-    helper.check_leaks()
+    return client
   end)
 
   local WAYS = {
@@ -249,7 +242,6 @@ describe("a server that speaks HTTP/2 alone", function()
       "-cert", dir .. "/server.crt", "-key", dir .. "/server.key", "-www",
     }, "stdout")
   end)
-  teardown(servers.stop_all)
   after_each(helper.check_leaks)
 
   -- s_server agrees on HTTP/2, and then does not speak it: so the error is no

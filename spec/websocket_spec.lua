@@ -1,5 +1,6 @@
 -- WebSocket frames of libcurl through the driver: those that a program sends and
 -- receives itself (connect_only = 2), and those that a writefunction is given.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
@@ -22,25 +23,13 @@ for _, scheme in ipairs({ "ws", "wss" }) do
       return
     end
 
-    local server, driver
-
-    setup(function()
-      support.begin()
-      server = packaged.websocket(scheme == "wss")
-    end)
-    teardown(function()
-      server.stop()
-    end)
-    before_each(function()
+    local server = fixtures.server(packaged.websocket, scheme == "wss")
+    local driver
+    fixtures.each(function()
       driver = transfers.driver()
+      return driver
     end)
-    after_each(function()
-      driver.close()
-      driver = nil
-      support.collect()
-      assert.equal(0, support.easy_count())
-      helper.check_leaks()
-    end)
+    fixtures.no_handles_left()
 
     local function add(path, options)
       local all = { url = server.url(path), cainfo = server.ca }

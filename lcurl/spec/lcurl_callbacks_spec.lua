@@ -1,27 +1,15 @@
 -- lcurl: callbacks of easy handles: how they are given, what
 -- they get, and what their results mean.
 local curl = require("lcurl")
+local fixtures = require("spec.support.fixtures")
 local safe = require("lcurl.safe")
 local cjson = require("cjson")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("callbacks of lcurl", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   local function drop() end
 

@@ -1,26 +1,13 @@
 -- cURL: objects as tables, the loop over events, and the calls
 -- of Lua-cURL 2.
 local curl = require("cURL")
+local fixtures = require("spec.support.fixtures")
 local safe = require("cURL.safe")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("cURL", function()
-  local nginx
-
-  setup(function()
-    support.begin()
-    nginx = servers.nginx()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx = fixtures.nginx()
+  fixtures.no_handles_left()
 
   local function refused()
     return ("http://127.0.0.1:%d/"):format(support.refusing_port())

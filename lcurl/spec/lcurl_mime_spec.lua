@@ -3,29 +3,21 @@ local curl = require("lcurl")
 local layer = require("cURL.safe")
 local safe = require("lcurl.safe")
 local cjson = require("cjson")
-local servers = require("spec.support.servers")
+local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local support = require("spec.support.core_support")
 
 describe("bodies of lcurl", function()
-  local hostile, path
+  local hostile = fixtures.hostile()
+  local path
+  fixtures.no_handles_left()
 
   setup(function()
-    support.begin()
-    hostile = servers.hostile()
     path = os.tmpname()
-    local file = assert(io.open(path, "wb"))
-    file:write("file content")
-    file:close()
+    helper.write_file(path, "file content")
   end)
-
   teardown(function()
-    servers.stop_all()
     os.remove(path)
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
   end)
 
   -- A handle, and a function that performs and returns what was sent.

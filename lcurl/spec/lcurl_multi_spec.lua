@@ -1,26 +1,13 @@
 -- lcurl: multi and share handles.
 local curl = require("lcurl")
+local fixtures = require("spec.support.fixtures")
 local safe = require("lcurl.safe")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("multi handles of lcurl", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   local function drop() end
 

@@ -2,6 +2,7 @@
 -- manual: how errors are raised, which numbers are taken, how many values come.
 local core = require("multisock.core")
 local curl = require("lcurl")
+local fixtures = require("spec.support.fixtures")
 local safe = require("lcurl.safe")
 local layer = require("cURL.safe")
 local servers = require("spec.support.servers")
@@ -11,21 +12,8 @@ local LUA_51 = _VERSION == "Lua 5.1"                          -- and LuaJIT
 local INTEGERS = tostring(1.0) == "1.0"                       -- Lua 5.3 and later
 
 describe("scripts for Lua-cURLv3", function()
-  local nginx
-
-  setup(function()
-    support.begin()
-    nginx = servers.nginx()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx = fixtures.nginx()
+  fixtures.no_handles_left()
 
   local function read_file(path)
     local file = assert(io.open(path, "rb"))

@@ -1,6 +1,7 @@
 -- lcurl: the module, its errors, and easy handles, against real
 -- servers. Bodies are in lcurl_mime_spec.lua, multis in lcurl_multi_spec.lua.
 local curl = require("lcurl")
+local fixtures = require("spec.support.fixtures")
 local safe = require("lcurl.safe")
 local cjson = require("cjson")
 local core = require("multisock.core")
@@ -8,21 +9,8 @@ local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("lcurl", function()
-  local nginx, hostile
-
-  setup(function()
-    support.begin()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-
-  teardown(function()
-    servers.stop_all()
-  end)
-
-  after_each(function()
-    support.collect()
-    assert.equal(0, support.easy_count())
-  end)
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  fixtures.no_handles_left()
 
   -- A handle that ends by itself, and the list that gets its body.
   local function easy(options, module)

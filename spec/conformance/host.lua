@@ -1,5 +1,6 @@
 -- What every loop must do that a host may run by itself: multisock's tasks go on
 -- in it. Run as conformance/loop.lua is.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local hosts = require("spec.support.hosts")
 local servers = require("spec.support.servers")
@@ -16,14 +17,9 @@ end
 local host = hosts[name]()
 
 describe("a host that runs " .. os.getenv("MULTISOCK_LOOP"), function()
-  local nginx, hostile, client
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local client
 
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
   before_each(function()
     client = ms.client()
   end)

@@ -1,5 +1,6 @@
 -- What every loop must do, however it is made. loops_spec.lua runs this file with
 -- busted once for each loop, in a process of its own; MULTISOCK_LOOP names it.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
@@ -10,14 +11,9 @@ local task = helper.task
 local name = ms.use_loop()
 
 describe("the loop " .. os.getenv("MULTISOCK_LOOP"), function()
-  local nginx, hostile, client
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local client
 
-  setup(function()
-    nginx, hostile = servers.nginx(), servers.hostile()
-  end)
-  teardown(function()
-    servers.stop_all()
-  end)
   before_each(function()
     client = ms.client({ tls = { ca = nginx.ca } })
   end)

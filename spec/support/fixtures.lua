@@ -1,0 +1,67 @@
+-- What spec files set up and take down again: servers, clients, and what must not be
+-- left after a spec. Each function is called once, in the block that it is for.
+local assert = require("luassert")
+local busted = require("busted")
+local helper = require("spec.helper")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+
+local fixtures = {}
+
+-- Those that a spec has started by itself.
+busted.subscribe({ "file", "end" }, function()
+  servers.stop_all()
+  return nil, true                  -- other listeners are told, too
+end)
+
+--- A server that runs while the specs of this block do.
+-- @param start function(...) of servers.lua or packaged.lua
+-- @return table that has the server's fields from the first spec to the last
+function fixtures.server(start, ...)
+  local server, arguments, count = {}, { ... }, select("#", ...)
+  busted.setup(function()
+    for name, value in pairs(start((table.unpack or unpack)(arguments, 1, count))) do
+      server[name] = value
+    end
+  end)
+  busted.teardown(function()
+    if server.stop then             -- else it has not started
+      server.stop()
+    end
+  end)
+  return server
+end
+
+function fixtures.nginx()
+  return fixtures.server(servers.nginx)
+end
+
+--- @param options? table as servers.hostile takes it
+function fixtures.hostile(options)
+  return fixtures.server(servers.hostile, options)
+end
+
+--- Runs before each spec. What it returns, most often a client, is closed after it,
+-- and then nothing may be left running.
+function fixtures.each(before)
+  local made
+  busted.before_each(function()
+    made = before()
+  end)
+  busted.after_each(function()
+    made:close()
+    made = nil
+    helper.check_leaks()
+  end)
+end
+
+--- After each spec no easy handle may be left, but those that pools have kept.
+function fixtures.no_handles_left()
+  busted.setup(support.begin)
+  busted.after_each(function()
+    support.collect()
+    assert.equal(0, support.easy_count())
+  end)
+end
+
+return fixtures
