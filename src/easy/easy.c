@@ -1,21 +1,16 @@
-/* Easy handles as Lua sees them: options, infos, the blocking perform, and
-   their life. The fetch path adds methods of its own. */
+/* The life of an easy handle: how Lua and C find it, how it begins, is reset
+   and ends, also while libcurl works on it. */
 #include "easy.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "above.h"
 #include "callbacks.h"
 #include "error.h"
-#include "gathered.h"
-#include "info.h"
 #include "options.h"
 #include "owner.h"
-#include "quirks.h"
 #include "share.h"
-#include "url.h"
 
 const char easy_type[] = "multisock.easy";
 
@@ -25,11 +20,6 @@ const FetchSide *above_fetch_side;
 /* Weak table from the address of an Easy to its userdata, so that C finds
    the Lua object without keeping it alive. */
 static const char registry_key;
-
-/* Slots of the value table: a callback's error waits in the one, the other
-   tells where the last one came from. */
-#define ERROR_SLOT "error"
-#define TRACEBACK_SLOT "traceback"
 
 /* ---- Finding Lua objects ---- */
 
@@ -73,169 +63,11 @@ void easy_set_home(lua_State *L, int self, int multi)
   easy->home = lua_touserdata(L, multi);
 }
 
-/* ---- News: a doubly linked list, so that leaving it is O(1) ---- */
-
-void easy_join_news(Easy *easy, News *news)
-{
-  if (easy->news != NULL)
-    return;
-  easy->news = news;
-  easy->news_next = NULL;
-  easy->news_previous = news->last;
-  if (news->last != NULL)
-    news->last->news_next = easy;
-  else
-    news->first = easy;
-  news->last = easy;
-}
-
-void easy_leave_news(Easy *easy)
-{
-  News *news = easy->news;
-  if (news == NULL)
-    return;
-  if (easy->news_previous != NULL)
-    easy->news_previous->news_next = easy->news_next;
-  else
-    news->first = easy->news_next;
-  if (easy->news_next != NULL)
-    easy->news_next->news_previous = easy->news_previous;
-  else
-    news->last = easy->news_previous;
-  easy->news = NULL;
-}
-
-/* ---- Errors of callbacks ---- */
-
-/* Values of the easy, the error: runs under pcall, as it may allocate. */
-static int keep_in_values(lua_State *L)
-{
-  lua_setfield(L, 1, ERROR_SLOT);
-  error_push_traceback(L);
-  lua_setfield(L, 1, TRACEBACK_SLOT);
-  return 0;
-}
-
-void easy_keep_error(lua_State *L, Easy *easy)
-{
-  easy->failed_in_lua = true;
-  easy_push_values(L, easy);
-  if (lua_istable(L, -1)) {
-    lua_pushcfunction(L, keep_in_values);
-    lua_insert(L, -2);
-    lua_pushvalue(L, -3);
-    if (lua_pcall(L, 2, 0, 0) == LUA_OK)
-      lua_pushnil(L);              /* in place of the message */
-  }
-  lua_pop(L, 2);
-}
-
-void easy_show_error(lua_State *L, Easy *easy, CURLcode code)
-{
-  if (!easy->failed_in_lua) {
-    error_push_easy(L, easy, code);
-    return;
-  }
-  easy_push_values(L, easy);
-  lua_getfield(L, -1, ERROR_SLOT);
-  lua_remove(L, -2);
-}
-
-void easy_drop_error(lua_State *L, Easy *easy)
-{
-  if (!easy->failed_in_lua)
-    return;
-  easy->failed_in_lua = false;
-  easy_push_values(L, easy);
-  lua_pushnil(L);
-  lua_setfield(L, -2, ERROR_SLOT);
-  lua_pop(L, 1);
-}
-
-void easy_push_error(lua_State *L, Easy *easy, CURLcode code)
-{
-  easy_show_error(L, easy, code);
-  easy_drop_error(L, easy);
-}
-
 /* ---- Life ---- */
 
-/* Whether the transfer has a connection of HTTP/1 that had been there before. */
-static bool reuses_http1(const Easy *easy)
+bool easy_is_busy(const Easy *easy)
 {
-  const char *scheme = NULL;
-  long connects = 0;
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_NUM_CONNECTS, &connects);
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
-  return connects == 0 && scheme != NULL &&
-         (strcasecmp(scheme, "http") == 0
-            ? !easy->cleartext_http2
-            : easy->http1_only && strcasecmp(scheme, "https") == 0);
-}
-
-bool easy_use(Easy *easy, const char *peer, int peer_port, int local_port)
-{
-  UvPlace place = { peer, peer_port, local_port, easy->max_idle };
-  if (easy->driver != NULL)
-    return uvdriver_use(easy->driver, &easy->use, &place);
-  return easy->multi == NULL || !quirk_reuses_talking() ||
-         !reuses_http1(easy) ||
-         ports_check(above_multi()->ports(easy->multi), local_port);
-}
-
-bool easy_hang_up(Easy *easy, int local_port)
-{
-  if (easy->driver != NULL)
-    return uvdriver_hang_up(&easy->use);
-  return easy->multi != NULL &&
-         ports_hang_up(above_multi()->ports(easy->multi), local_port);
-}
-
-/* One that must not be used was shut down: libcurl takes another. */
-static int on_prereq(void *data, char *peer, char *local, int peer_port,
-                     int local_port)
-{
-  (void)local;
-  (void)easy_use(data, peer, peer_port, local_port);
-  return CURL_PREREQFUNC_OK;
-}
-
-void easy_set_prereq(Easy *easy)
-{
-  (void)curl_easy_setopt(easy->handle, CURLOPT_PREREQFUNCTION, on_prereq);
-  (void)curl_easy_setopt(easy->handle, CURLOPT_PREREQDATA, easy);
-}
-
-/* Whether the other end has nothing to say until it is asked again. */
-static bool is_http1(Easy *easy)
-{
-  long version = 0, status = 0;
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
-  if (version != CURL_HTTP_VERSION_1_1 && version != CURL_HTTP_VERSION_1_0)
-    return false;
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_RESPONSE_CODE, &status);
-  return status != 101;
-}
-
-/* Whether its connection has failed, and nobody else uses it. */
-static bool leaves_broken(const Easy *easy)
-{
-  return easy->finished && easy->use.previous == NULL &&
-         easy->use.next == NULL &&
-         (easy->result == CURLE_HTTP2 || easy->result == CURLE_RECV_ERROR ||
-          easy->result == CURLE_SEND_ERROR);
-}
-
-void easy_unuse(Easy *easy)
-{
-  bool http1;
-  if (easy->use.watch == NULL)
-    return;
-  http1 = is_http1(easy);
-  if (!http1 && quirk_h2_keeps_broken() && leaves_broken(easy))
-    (void)uvdriver_hang_up(&easy->use);
-  uvdriver_unuse(&easy->use, http1,
-                 easy->receiver == NULL || easy->receiver->received == 0);
+  return easy->multi != NULL && above_multi()->is_busy(easy->multi);
 }
 
 void easy_set_basics(Easy *easy)
@@ -285,12 +117,6 @@ void easy_destroy(Easy *easy)
   free(easy);
 }
 
-/* Whether libcurl works on its multi. */
-static bool is_busy(const Easy *easy)
-{
-  return easy->multi != NULL && above_multi()->is_busy(easy->multi);
-}
-
 static void forget(lua_State *L, const Easy *easy)
 {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &registry_key);
@@ -314,7 +140,7 @@ static int easy_gc(lua_State *L)
   forget(L, easy);
   easy_leave_waiting(L, easy);
   easy->orphan = true;
-  if (is_busy(easy)) {
+  if (easy_is_busy(easy)) {
     easy_leave_news(easy);
     above_multi()->add_orphan(easy->multi);
     return 0;                      /* leaving it buries the easy */
@@ -337,7 +163,7 @@ static int easy_close(lua_State *L)
   Easy **box = box_collect(L, easy_type);
   Easy *easy = box != NULL ? *box : NULL;
   bool failed;
-  if (easy == NULL || easy->depth > 0 || is_busy(easy))
+  if (easy == NULL || easy->depth > 0 || easy_is_busy(easy))
     return easy_gc(L);
   lua_settop(L, 1);
   *box = NULL;                     /* closed for what is called below */
@@ -358,19 +184,6 @@ static int easy_close(lua_State *L)
   easy_leave_waiting(L, easy);
   easy_destroy(easy);
   return failed ? lua_error(L) : 0;
-}
-
-/* Applies a table of options; false with an error object pushed. */
-static bool set_table(lua_State *L, Easy *easy, int self, int table)
-{
-  lua_pushnil(L);
-  while (lua_next(L, table) != 0) {
-    int value = lua_gettop(L);
-    if (!options_set(L, easy, self, value - 1, value))
-      return false;
-    lua_settop(L, value - 1);
-  }
-  return true;
 }
 
 Easy *easy_wrap(lua_State *L, CURL *handle)
@@ -428,7 +241,7 @@ int easy_new(lua_State *L)
   lua_settop(L, 1);
   easy = easy_wrap(L, NULL);
   easy_set_basics(easy);
-  if (lua_istable(L, 1) && !set_table(L, easy, 2, 1)) {
+  if (lua_istable(L, 1) && !options_set_all(L, easy, 2, 1)) {
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
@@ -441,7 +254,7 @@ int easy_new(lua_State *L)
 
 void easy_enter(lua_State *L, Easy *easy, const char *what)
 {
-  if (easy->depth > 0 || is_busy(easy))
+  if (easy->depth > 0 || easy_is_busy(easy))
     luaL_error(L, "%s: called in a callback of the handle or its multi",
                what);
   if (easy->multi != NULL)
@@ -469,166 +282,6 @@ int easy_push_closed(lua_State *L)
   lua_pushnil(L);
   error_push_kind(L, "cancelled", "the handle was closed in a callback");
   return 2;
-}
-
-/* ---- Methods ---- */
-
-/* A running transfer reads its lists and bodies at any time: replacing one
-   would free it under libcurl. */
-static Easy *check_settable(lua_State *L)
-{
-  Easy *easy = easy_check(L, 1);
-  if ((easy->depth > 0 && !easy->offered) ||
-      (easy->in_multi && !easy->finished))
-    luaL_error(L, "setopt: the transfer is running");
-  return easy;
-}
-
-static int fail(lua_State *L)
-{
-  lua_pushnil(L);
-  lua_insert(L, -2);
-  return 2;
-}
-
-/*** Sets options. What libcurl refuses is returned, not raised.
-@param name option, or a table of options and values
-@param value nil: back to the default
-@return self; or nil, err
-@raise on an unknown name, a wrong type, zero bytes or line breaks where they
-would change the request
-@see curl_easy_setopt(3) */
-static int easy_setopt(lua_State *L)
-{
-  Easy *easy = check_settable(L);
-  bool set;
-  if (lua_istable(L, 2)) {
-    lua_settop(L, 2);
-    set = set_table(L, easy, 1, 2);
-  }
-  else {
-    luaL_checkany(L, 3);
-    lua_settop(L, 3);
-    set = options_set(L, easy, 1, 2, 3);
-  }
-  if (!set)
-    return fail(L);
-  lua_settop(L, 1);
-  return 1;
-}
-
-/*** Sets an option back to its default.
-@return self; or nil, err */
-static int easy_unsetopt(lua_State *L)
-{
-  Easy *easy = check_settable(L);
-  lua_settop(L, 2);
-  lua_pushnil(L);
-  if (!options_set(L, easy, 1, 2, 3))
-    return fail(L);
-  lua_settop(L, 1);
-  return 1;
-}
-
-/*** What libcurl knows of the transfer.
-@param name info, such as "response_code" or "total_time"
-@return its value, nil where there is none; or nil, err when this libcurl
-lacks it
-@see curl_easy_getinfo(3) */
-static int easy_getinfo(lua_State *L)
-{
-  Easy *easy = easy_check(L, 1);
-  lua_settop(L, 2);
-  return info_push(L, easy, 2) ? 1 : fail(L);
-}
-
-bool easy_is_file(const Easy *easy)
-{
-  const char *scheme = NULL;
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
-  return scheme != NULL && strcasecmp(scheme, "file") == 0;
-}
-
-/* By its URL, before libcurl has seen it. */
-static bool is_websocket(const Easy *easy)
-{
-  const char *url = NULL;
-  char *scheme = NULL;
-  bool is;
-  if (easy->url == NULL) {
-    (void)curl_easy_getinfo(easy->handle, CURLINFO_EFFECTIVE_URL, &url);
-    return url != NULL && (strncasecmp(url, "ws:", 3) == 0 ||
-                           strncasecmp(url, "wss:", 4) == 0);
-  }
-  if (curl_url_get(easy->url->handle, CURLUPART_SCHEME, &scheme, 0) !=
-      CURLUE_OK)
-    return false;
-  is = strcmp(scheme, "ws") == 0 || strcmp(scheme, "wss") == 0;
-  curl_free(scheme);
-  return is;
-}
-
-bool easy_may_start(lua_State *L, const Easy *easy, int self)
-{
-  const char *reason = NULL;
-  /* libcurl would lose the connection, open as it is. */
-  if (easy->attached)
-    reason = "the handle's connection is in use by send and recv: close the "
-             "handle, and make another one";
-  else if (easy->trailers)
-    reason = callbacks_refuse_trailers(L, easy, self);
-  /* What the guard would have libcurl write would be frames there. */
-  else if (easy->performed && quirk_folded_first_line() && is_websocket(easy))
-    reason = "with libcurl before 8.1 a handle that has been used cannot open "
-             "a WebSocket: make another one";
-  if (reason == NULL)
-    return true;
-  lua_pushnil(L);
-  error_push_kind(L, "curl", reason);
-  return false;
-}
-
-/*** Runs the transfer to its end; nothing else runs meanwhile.
-@return true; or nil, err, where err is what a callback raised
-@see curl_easy_perform(3) */
-static int easy_perform(lua_State *L)
-{
-  Easy *easy = easy_check(L, 1);
-  lua_State *own;
-  CURLcode code;
-  if (easy->multi != NULL)
-    return luaL_error(L, "perform: the handle is in a multi");
-  if (easy->depth > 0)
-    return luaL_error(L, "perform: called in a callback of the handle");
-  if (!easy_may_start(L, easy, 1))
-    return 2;
-  easy_set_driver(easy, NULL);
-  if (easy->own_sockets || easy->wildcard)
-    callbacks_prepare(L, easy, 1, 1);
-  if (easy->receiver != NULL)
-    above_fetch()->begin(easy);
-  else
-    callbacks_guard_head(L, easy, 1);
-  easy->message[0] = '\0';
-  easy->failed_in_lua = easy->connected = false;
-  easy->depth++;
-  /* The caller waits in this call: until it returns, callbacks may run on its
-     coroutine, so that they and their tracebacks know who that is. */
-  own = easy->callbacks;
-  easy->callbacks = L;
-  code = curl_easy_perform(easy->handle);
-  easy->callbacks = own;
-  easy->depth--;
-  if (easy->orphan) {
-    easy_destroy(easy);
-    return easy_push_closed(L);
-  }
-  if (code == CURLE_OK && !easy->failed_in_lua) {
-    lua_pushboolean(L, 1);
-    return 1;
-  }
-  easy_push_error(L, easy, code);
-  return fail(L);
 }
 
 /*** Sets all options back to their defaults; connections, the TLS session
@@ -668,44 +321,6 @@ static int easy_reset(lua_State *L)
   return 1;
 }
 
-/*** Pauses or continues directions of a transfer.
-@param mask integer of core.PAUSE_RECV, PAUSE_SEND, PAUSE_ALL, PAUSE_CONT
-@return self; or nil, err
-@raise in a callback of its multi that is not one of its own
-@see curl_easy_pause(3) */
-static int easy_pause(lua_State *L)
-{
-  Easy *easy = easy_check(L, 1);
-  struct Multi *multi = easy->multi;
-  int mask = (int)luaL_checkinteger(L, 2);
-  CURLcode code;
-  if (is_busy(easy) && easy->depth == 0)
-    return luaL_error(L, "pause: called in a callback of this multi; do it "
-                      "after the driving call has returned");
-  if (multi != NULL)
-    above_multi()->enter(multi);
-  code = curl_easy_pause(easy->handle, mask);
-  if (multi != NULL)
-    above_multi()->leave(multi);
-  lua_settop(L, 1);
-  /* What was paused arrives inside that call, and may have closed it. */
-  (void)easy_check(L, 1);
-  if (code == CURLE_OK)
-    return 1;
-  error_push_easy(L, easy, code);
-  return fail(L);
-}
-
-/*** Where the callback that raised last did so.
-@return string, a traceback; nil when none has raised */
-static int easy_traceback(lua_State *L)
-{
-  (void)easy_check(L, 1);
-  compat_getuservalue(L, 1);
-  lua_getfield(L, -1, TRACEBACK_SLOT);
-  return 1;
-}
-
 static int easy_tostring(lua_State *L)
 {
   Easy **box = box_describe(L, easy_type);
@@ -719,11 +334,8 @@ static int easy_tostring(lua_State *L)
   return 1;
 }
 
-static const luaL_Reg methods[] = {
-  { "setopt", easy_setopt },     { "unsetopt", easy_unsetopt },
-  { "getinfo", easy_getinfo },   { "perform", easy_perform },
-  { "reset", easy_reset },       { "pause", easy_pause },
-  { "close", easy_close },       { "traceback", easy_traceback },
+static const luaL_Reg life_methods[] = {
+  { "reset", easy_reset },         { "close", easy_close },
   { "duphandle", easy_duphandle }, { "twin", easy_twin },
   { NULL, NULL }
 };
@@ -765,7 +377,8 @@ void easy_open(lua_State *L)
   open_registry(L);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
+  luaL_setfuncs(L, life_methods, 0);
+  luaL_setfuncs(L, easy_methods, 0);
   luaL_setfuncs(L, easy_io_methods, 0);
   luaL_setfuncs(L, easy_header_methods, 0);
   lua_setfield(L, -2, "__index");

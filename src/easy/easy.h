@@ -131,6 +131,9 @@ bool easy_leave(Easy *easy);
 /* Pushes what such a call returns to Lua after its handle was closed. */
 int easy_push_closed(lua_State *L);
 
+/* Whether libcurl works on its multi. */
+bool easy_is_busy(const Easy *easy);
+
 /* Sets what every handle of ours has, also after curl_easy_reset. */
 void easy_set_basics(Easy *easy);
 
@@ -155,6 +158,9 @@ void easy_set_home(lua_State *L, int self, int multi);
 void easy_join_news(Easy *easy, News *news);
 void easy_leave_news(Easy *easy);
 
+/* Hands over all news: what the method `news` of loops and multis does. */
+int news_take(lua_State *L, News *news);
+
 /* Frees all of it; it must not be in a multi or in a callback. */
 void easy_destroy(Easy *easy);
 
@@ -178,8 +184,10 @@ void easy_push_waiting(lua_State *L);
 /* Takes and gives up a place there. */
 void easy_join_waiting(lua_State *L, Easy *easy);
 void easy_leave_waiting(lua_State *L, Easy *easy);
-/* Methods that are no part of a transfer: easy_io.c, easy_header.c,
-   easy_dup.c. */
+/* Methods: easy_methods.c, easy_error.c; and those that are no part of a
+   transfer: easy_io.c, easy_header.c, easy_dup.c. */
+extern const luaL_Reg easy_methods[];
+int easy_traceback(lua_State *L);
 extern const luaL_Reg easy_io_methods[];
 extern const luaL_Reg easy_header_methods[];
 int easy_duphandle(lua_State *L);

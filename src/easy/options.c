@@ -497,6 +497,18 @@ bool options_set(lua_State *L, Easy *easy, int self, int name, int value)
   return false;
 }
 
+bool options_set_all(lua_State *L, Easy *easy, int self, int table)
+{
+  lua_pushnil(L);
+  while (lua_next(L, table) != 0) {
+    int value = lua_gettop(L);
+    if (!options_set(L, easy, self, value - 1, value))
+      return false;
+    lua_settop(L, value - 1);
+  }
+  return true;
+}
+
 static const char *const type_names[] = {
   "long", "values", "off_t", "object", "string", "list", "pointer", "blob",
   "function"

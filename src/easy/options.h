@@ -12,6 +12,9 @@
    raises. */
 bool options_set(lua_State *L, Easy *easy, int self, int name, int value);
 
+/* The same for all of the table at `table`, until one fails. */
+bool options_set_all(lua_State *L, Easy *easy, int self, int table);
+
 /* core.options(): every option of the running libcurl. */
 int options_list(lua_State *L);
 

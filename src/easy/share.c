@@ -183,13 +183,6 @@ static bool set_table(lua_State *L, Share *share, int table)
   return true;
 }
 
-static int fail(lua_State *L)
-{
-  lua_pushnil(L);
-  lua_insert(L, -2);
-  return 2;
-}
-
 /*** Sets what is shared. Not while an easy uses it.
 @param name "share" or "unshare", or a table of both
 @param value "cookie" "dns" "ssl_session" "connect" "psl" "hsts", or a list
@@ -209,7 +202,7 @@ static int share_setopt(lua_State *L)
     set = set_option(L, share, 2, 3);
   }
   if (!set)
-    return fail(L);
+    return error_return(L);
   lua_settop(L, 1);
   return 1;
 }
@@ -222,7 +215,7 @@ static int share_share(lua_State *L)
   Share *share = share_check(L, 1);
   lua_settop(L, 2);
   if (!set_kinds(L, share, 2, true))
-    return fail(L);
+    return error_return(L);
   lua_settop(L, 1);
   return 1;
 }
@@ -235,7 +228,7 @@ static int share_unshare(lua_State *L)
   Share *share = share_check(L, 1);
   lua_settop(L, 2);
   if (!set_kinds(L, share, 2, false))
-    return fail(L);
+    return error_return(L);
   lua_settop(L, 1);
   return 1;
 }
@@ -301,7 +294,7 @@ int share_new(lua_State *L)
   *box = share;
   if (lua_istable(L, 1) ? !set_table(L, share, 1)
                         : !lua_isnil(L, 1) && !set_kinds(L, share, 1, true))
-    return fail(L);
+    return error_return(L);
   lua_settop(L, 2);
   return 1;
 }

@@ -35,6 +35,13 @@ void error_push_needs(lua_State *L, const char *what, unsigned int version)
   lua_remove(L, -2);
 }
 
+int error_return(lua_State *L)
+{
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
+}
+
 static void push_numbered(lua_State *L, const char *message, int number)
 {
   error_push_kind(L, "curl", message);

@@ -14,6 +14,9 @@ void error_push_url(lua_State *L, CURLUcode code);
 /* Pushes an error object of this kind; message as of lua_pushfstring. */
 void error_push_kind(lua_State *L, const char *kind, const char *message);
 
+/* Returns nil and what is on top, an error: the end of a function that failed. */
+int error_return(lua_State *L);
+
 /* For a message handler, with the error value at index 1: keeps the traceback
    on top (popped) for error_push_traceback, and in the value itself when it
    is an error object. */

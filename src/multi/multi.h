@@ -1,5 +1,5 @@
-/* A connection pool and its transfers: struct Multi, shared by multi.c, which
-   does the work, and multi_lua.c, which speaks the agnostic interface. */
+/* A connection pool and its transfers: struct Multi, shared by the files
+   of this room: multi.c has its life, multi_members.c the transfers in it. */
 #ifndef MULTISOCK_MULTI_H
 #define MULTISOCK_MULTI_H
 
@@ -108,9 +108,6 @@ void multi_shutdown(Multi *multi);
 /* A transfer ended: what libcurl's message said. */
 void multi_done(CURL *handle, CURLcode result, void *data);
 void multi_failed(CURLMcode code, void *data);
-
-/* Hands over all news: what the method `news` of loops and multis does. */
-int news_take(lua_State *L, News *news);
 
 /* Pushes the userdata of a Multi, or nil when it was collected. */
 void multi_push(lua_State *L, const Multi *multi);

@@ -1,4 +1,4 @@
-/* What the files that give a multi its methods share: multi_lua.c,
+/* What the files that give a multi its methods share: multi_methods.c, multi_lua.c,
    multi_options.c, multi_poll.c and multi_push.c. */
 #ifndef MULTISOCK_MULTI_LUA_H
 #define MULTISOCK_MULTI_LUA_H
@@ -39,6 +39,7 @@ void multi_on_notify(CURLM *handle, unsigned int kind, CURL *easy, void *data);
 int multi_on_push(CURL *parent, CURL *handle, size_t count,
                   struct curl_pushheaders *headers, void *data);
 
+extern const luaL_Reg multi_member_methods[];   /* multi_methods.c */
 extern const luaL_Reg multi_option_methods[];   /* multi_options.c */
 extern const luaL_Reg multi_poll_methods[];     /* multi_poll.c */
 

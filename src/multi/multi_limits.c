@@ -1,0 +1,100 @@
+/* Limits in time of transfers: when an answer has to have begun, when all
+   has to be done, and how long nothing may come. */
+#include "above.h"
+#include "gathered.h"
+#include "multi.h"
+
+uint64_t multi_now(const Multi *multi)
+{
+  return multi->driven.driver != NULL ? uvdriver_now(multi->driven.driver)
+                                      : uv_hrtime() / 1000000;
+}
+
+enum { LIMIT_FIRST_BYTE, LIMIT_TOTAL, LIMIT_IDLE };
+
+void multi_expect_answer(Multi *multi, Easy *easy)
+{
+  uint64_t duration = easy->receiver->first_byte_ms;
+  if (duration == 0 || multi->deadlines == NULL)
+    return;
+  deadline_add(multi->deadlines, &easy->first_byte, duration,
+               multi_now(multi) + duration);
+  if (multi->loop != NULL)
+    multi->side->arm(multi->loop);
+}
+
+void multi_limit(Multi *multi, Easy *easy, uint64_t duration, uint64_t at)
+{
+  if (multi->deadlines == NULL)
+    return;
+  easy->total.kind = LIMIT_TOTAL;
+  deadline_add(multi->deadlines, &easy->total, duration, at);
+  if (multi->loop != NULL)
+    multi->side->arm(multi->loop);
+}
+
+void multi_expect_more(Multi *multi, Easy *easy, uint64_t duration)
+{
+  if (multi->deadlines == NULL || easy->idle.owner != NULL)
+    return;
+  easy->idle.kind = LIMIT_IDLE;
+  deadline_add(multi->deadlines, &easy->idle, duration,
+               multi_now(multi) + duration);
+  if (multi->loop != NULL)
+    multi->side->arm(multi->loop);
+}
+
+/* What comes only moves a mark: it is looked at when the time is over. */
+static void expire_idle(Deadlines *deadlines, Easy *easy, uint64_t now)
+{
+  uint64_t duration = easy->idle.duration, due = now;
+  if (easy->receiver == NULL || easy->finished)
+    return;
+  due = easy->receiver->active_ms + duration;
+  if (due > now)
+    deadline_add(deadlines, &easy->idle, duration, due);
+  else
+    easy_join_news(easy, easy->multi->news);
+}
+
+static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
+{
+  Receiver *receiver = easy->receiver;
+  uint64_t duration = easy->first_byte.duration, due = now + duration;
+  if (receiver == NULL || easy->finished || above_fetch()->is_answered(easy))
+    return;
+  /* Until it is connected another limit counts. */
+  if (receiver->connected)
+    due = receiver->active_ms + duration;
+  if (due > now) {
+    deadline_add(deadlines, &easy->first_byte, duration, due);
+    return;
+  }
+  receiver->late = true;
+  easy_join_news(easy, easy->multi->news);
+}
+
+static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
+{
+  Easy *easy;
+  switch (due->kind) {
+  case LIMIT_TOTAL:                /* who waits for it looks at the time */
+    easy = container_of(due, Easy, total);
+    easy_join_news(easy, easy->multi->news);
+    break;
+  case LIMIT_IDLE:
+    expire_idle(deadlines, container_of(due, Easy, idle), now);
+    break;
+  default:
+    expire(deadlines, container_of(due, Easy, first_byte), now);
+    break;
+  }
+}
+
+uint64_t multi_expire(Deadlines *deadlines, uint64_t now)
+{
+  Deadline *due;
+  while ((due = deadlines_pop(deadlines, now)) != NULL)
+    expire_one(deadlines, due, now);
+  return deadlines->earliest;
+}
