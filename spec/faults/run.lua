@@ -261,7 +261,7 @@ local function check_left(trial)
   end
   local deadline, open = os.time() + 5, trial.server:open()
   while open > trial.open and os.time() < deadline do
-    os.execute("sleep 0.005")
+    ms.run(ms.sleep, TICK)
     open = trial.server:open()
   end
   return open > trial.open and ("%d connections are still open"):format(open - trial.open) or nil

@@ -8,6 +8,8 @@
 # stderr, pid, and ended once the server has ended; it is removed at the end.
 dir=$1
 shift
+# A sanitizer's, for programs that are not built with it: servers are slow with it.
+unset LD_PRELOAD
 # An interrupt from the terminal reaches us too, but there is work left to do.
 trap '' INT HUP
 

@@ -10,6 +10,9 @@
 #include "gathered.h"
 #include "quirks.h"
 
+/* Newer than the oldest header of libcurl: by number. */
+#define TOO_LARGE 100
+
 typedef struct CodeRow {
   int code;
   const char *name;
@@ -108,7 +111,7 @@ static const CodeRow rows[] = {
   ROW(SSL_CLIENTCERT, "tls", false),
   /* Newer than the oldest header: by number. */
   { 99, "CURLE_UNRECOVERABLE_POLL", "curl", false },
-  { 100, "CURLE_TOO_LARGE", "too_large", false },
+  { TOO_LARGE, "CURLE_TOO_LARGE", "too_large", false },
   { 101, "CURLE_ECH_REQUIRED", "tls", false },
 };
 
@@ -339,6 +342,17 @@ static bool long_head(Easy *easy, Phase phase)
   return is_long_head(easy);
 }
 
+/* libcurl's own words would be "Out of memory", or tell of some "data field". */
+static bool is_long(Easy *easy, CURLcode code)
+{
+  switch ((int)code) {
+  case CURLE_RECV_ERROR: return is_long_head(easy);
+  case CURLE_OUT_OF_MEMORY: return is_long_line(easy);
+  case TOO_LARGE: return easy_phase(easy) == PHASE_RECEIVE;
+  default: return false;
+  }
+}
+
 static bool over_cap(Easy *easy, Phase phase)
 {
   (void)phase;
@@ -453,9 +467,7 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
     message = easy->message;
   if (easy != NULL && easy->guard.refused && code == CURLE_WRITE_ERROR)
     message = HEAD_GUARD_REASON;
-  /* libcurl's words would be "Out of memory". */
-  if (easy != NULL && ((code == CURLE_RECV_ERROR && is_long_head(easy)) ||
-                       (code == CURLE_OUT_OF_MEMORY && is_long_line(easy))))
+  if (easy != NULL && easy->handle != NULL && is_long(easy, code))
     message = "a header or trailer of the answer is longer than libcurl takes";
   error_push_kind(L, kind, message);
   if (row != NULL) {
