@@ -119,7 +119,9 @@ debian_run() {
     bash -c "cd /root/multisock && $2"
 }
 
+# The folder becomes a mount, as only of one can a program in there make namespaces.
 debian_inside='
+mount --bind "$1" "$1" && cd "$1" || exit
 mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" || exit
 system=$1
 shift

@@ -145,31 +145,36 @@ describe("decoder", function()
     assert.is_truthy(core.decoder(("gzip,"):rep(5)))
   end)
 
-  -- Decodes it, and returns the CPU seconds of the slowest call.
-  local function slowest_call(name, bomb)
+  -- Decodes it; `least` gets the CPU seconds of each call, unless it has less.
+  local function time_calls(name, bomb, least)
     local decoder = assert(core.decoder(name))
-    local size, slowest, before = 0, 0, os.clock()
+    local size, calls, before = 0, 0, os.clock()
     local text, first, more = decoder:decode(bomb)
     while more do
-      slowest = math.max(slowest, os.clock() - before)
+      calls = calls + 1
+      least[calls] = math.min(least[calls] or math.huge, os.clock() - before)
       assert.is_true(#text <= 64 * 1024)
       size, before = size + #text, os.clock()
       text, first, more = decoder:decode(bomb, first)
     end
     assert.equal(ZEROS, size + #text)
     assert.is_true(decoder:ended())
-    return slowest
   end
 
   it("does a bounded piece of work at a time", function()
     for name, bomb in pairs(BOMBS) do
       if has[name] then
-        local least = slowest_call(name, bomb)
-        for _ = 1, 4 do                  -- others may have had the core in the middle
-          least = least < 0.03 and least or slowest_call(name, bomb)
+        local least = {}
+        for _ = 1, 3 do                  -- others may have had the core in the middle
+          time_calls(name, bomb, least)
         end
+        local slowest, all = 0, 0
+        for _, seconds in ipairs(least) do
+          slowest, all = math.max(slowest, seconds), all + seconds
+        end
+        -- That of br fills its window, a quarter of it all, before it gives anything.
         if helper.timing_is_real then
-          assert.is_true(least < 0.03, least .. " s")
+          assert.is_true(slowest < math.max(0.03, all / 3), slowest .. " s of " .. all)
         end
       end
     end

@@ -16,7 +16,7 @@ describe("growth itself", function()
   end
 
   it("is seen where time takes the square of the size", function()
-    assert.matches("blanks: 4 times the bytes", helper.failure(growth.check, {
+    assert.matches("blanks: twice the bytes", helper.failure(growth.check, {
       blanks = function(size) return "a" .. (" "):rep(size / 4) .. "b" end,
     }, trim))
   end)

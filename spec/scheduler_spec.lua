@@ -345,7 +345,7 @@ describe("a hundred thousand tasks", function()
       end)
     end
     gate:cancel()
-  end, 120))
+  end, 300))
 
   it("#slow are woken in linear time", task(function()
     assert_linear(function(n)
@@ -365,7 +365,7 @@ describe("a hundred thousand tasks", function()
         works[i]:await()
       end
     end)
-  end, 120))
+  end, 300))
 
   it("wait at the same time", task(function()
     local works = park_all(100000 * scale, function() ms.sleep(1000) end)

@@ -38,26 +38,15 @@ local function forget_peak()
   end
 end
 
--- Seconds that this thread could have run, but others did: a busy machine is not
--- the loop's fault. 0 where the kernel does not tell.
-local function waited()
-  local file = io.open("/proc/thread-self/schedstat")
-  local text = file and file:read("*a") or ""
-  if file then
-    file:close()
-  end
-  return (tonumber(text:match("^%d+ (%d+)")) or 0) / 1e9
-end
-
 -- The longest time that the loop took for a turn.
 local function watch_gaps(trial)
   trial.gap = 0
-  local last, others = ms.now(), waited()
+  local last = helper.own_time()
   while true do
     ms.sleep(TICK)
-    local now, wait = ms.now(), waited()
-    trial.gap = math.max(trial.gap, now - last - TICK - (wait - others))
-    last, others = now, wait
+    local now = helper.own_time()
+    trial.gap = math.max(trial.gap, now - last - TICK)
+    last = now
   end
 end
 
@@ -231,9 +220,9 @@ local function body_of(trial)
   end
   local tasks = {}
   load(trial, tasks)
-  local start = ms.now()
+  local start = helper.own_time()
   local got = consumers.run(cell, trial.client, url, options, trial.server.folder)
-  trial.seconds = ms.now() - start
+  trial.seconds = helper.own_time() - start
   why = check(cell, got)
   if got.response then
     got.response:close()

@@ -2,11 +2,11 @@
 -- from outside.
 local growth = {}
 
--- What takes the square of its input's size takes a second at the larger one.
-local SMALL, FACTOR = 8 * 1024, 4
--- In proportion, four times as much takes four times as long; by the square,
--- sixteen times. In so many seconds nothing that grows by the square is done.
-local MOST, TOO_SHORT = 9, 0.02
+-- What takes the square of its input's size takes a second at the largest one.
+local SIZES = { 8 * 1024, 16 * 1024, 32 * 1024 }
+-- In proportion, twice as much takes twice as long; by the square, four times. In
+-- so many seconds nothing that grows by the square is done.
+local MOST, TOO_SHORT = 3, 0.02
 local TRIES = 5
 
 -- CPU time, because other programs run beside us.
@@ -16,26 +16,32 @@ local function time_of(read, text)
   return os.clock() - start
 end
 
---- How much longer `read` takes for four times as much: the least of some tries,
--- because noise adds. 1 when it takes too short a time to tell.
--- @param make function(size) -> text of about this size
--- @param read function(text)
--- @return number, seconds for the larger one
-function growth.of(make, read)
-  local small, large = make(SMALL), make(SMALL * FACTOR)
-  local least, seconds = math.huge, nil
+-- How much longer the larger takes: the least of some tries, because noise adds.
+local function step(read, small, large)
+  local least = math.huge
   for _ = 1, TRIES do
-    seconds = time_of(read, large)
-    if seconds < TOO_SHORT then
-      return 1, seconds
-    end
-    least = math.min(least, seconds / math.max(1e-6, time_of(read, small)))
+    least = math.min(least, time_of(read, large) / math.max(1e-6, time_of(read, small)))
     if least <= MOST then
       break
     end
     collectgarbage()
   end
-  return least, seconds
+  return least
+end
+
+--- How much longer `read` takes for twice as much, from 1x to 2x or from 2x to 4x,
+--- whichever is worse. 1 when it takes too short a time to tell.
+-- @param make function(size) -> text of about this size
+-- @param read function(text)
+-- @return number, seconds for the largest one
+function growth.of(make, read)
+  local largest = make(SIZES[3])
+  local seconds = time_of(read, largest)
+  if seconds < TOO_SHORT then
+    return 1, seconds
+  end
+  local middle = make(SIZES[2])
+  return math.max(step(read, middle, largest), step(read, make(SIZES[1]), middle)), seconds
 end
 
 --- Fails when time grows faster than size, for any of the inputs.
@@ -44,7 +50,7 @@ function growth.check(makers, read)
   for what, make in pairs(makers) do
     local factor, seconds = growth.of(make, read)
     if factor > MOST then
-      error(("%s: 4 times the bytes take %.1f times as long (%.3f s)"):format(what, factor,
+      error(("%s: twice the bytes take %.1f times as long (%.3f s)"):format(what, factor,
         seconds), 2)
     end
   end
