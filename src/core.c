@@ -158,6 +158,38 @@ static int core_now(lua_State *L)
   return 1;
 }
 
+/*** A date as HTTP writes it, in any of its three forms.
+@param text string
+@return seconds since 1970; nil when it is none
+@see curl_getdate(3) */
+static int core_getdate(lua_State *L)
+{
+  time_t date = curl_getdate(luaL_checkstring(L, 1), NULL);
+  if (date == (time_t)-1)
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, (lua_Integer)date);
+  return 1;
+}
+
+/*** Chance that nobody can foretell, and no two processes have in common, as Lua's
+own generator may.
+@param count how many bytes, 256 at most
+@return string */
+static int core_random(lua_State *L)
+{
+  char bytes[256];
+  lua_Integer count = luaL_checkinteger(L, 1);
+  int failed;
+  luaL_argcheck(L, count >= 0 && count <= (lua_Integer)sizeof bytes, 1,
+                "out of range");
+  failed = uv_random(NULL, NULL, bytes, (size_t)count, 0, NULL);
+  if (failed)
+    return luaL_error(L, "random: %s", uv_strerror(failed));
+  lua_pushlstring(L, bytes, (size_t)count);
+  return 1;
+}
+
 /*** How many files the process may open.
 @return integer; nil when there is no limit
 @see getrlimit(2) */
@@ -204,7 +236,8 @@ static const luaL_Reg functions[] = {
   { "multi_options", multi_options_list },
   { "poller", poller_new },       { "newsbox", newsbox_new },
   { "decoder", decoder_lua_new },
-  { "now", core_now },
+  { "now", core_now },            { "getdate", core_getdate },
+  { "random", core_random },
   { "version", core_version },    { "open_files", core_open_files },
   { "quirks", core_quirks },
   { "is_terminal", core_is_terminal },

@@ -73,6 +73,9 @@ function Client:close()
     return
   end
   self.closed = true
+  if self.pauses then
+    require("multisock.pause").wake(self)
+  end
   if self.agent then
     agent.close(self.agent)
     return

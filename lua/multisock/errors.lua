@@ -32,6 +32,9 @@ errors.phases = {
   { "receive", "an answer had begun; also what is said of it afterwards" },
 }
 
+--- Phases in which the server cannot have got a byte of the request.
+errors.UNSENT = { queue = true, resolve = true, connect = true, tls = true }
+
 --- Makes an error object.
 -- @param kind string @param message string
 -- @param fields? table of further fields, used as the object

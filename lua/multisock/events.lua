@@ -7,7 +7,9 @@ local values = require("multisock.values")
 
 local events = {}
 
-local NAMES = { queue = true, headers = true, redirect = true, response = true, error = true }
+local NAMES = {
+  queue = true, headers = true, redirect = true, retry = true, response = true, error = true,
+}
 
 --- Checks the option `on`.
 -- @return a copy; nil when nobody listens
@@ -35,11 +37,12 @@ end
 -- ms.on_error.
 -- @param made the request @param name string
 -- @param response? @param err? @param to? string: where a redirect leads
-local function tell(fn, made, name, response, err, to)
+-- @param delay? seconds until a retry
+local function tell(fn, made, name, response, err, to, delay)
   local view = asked.new(made)
   local event = {
     name = name, method = view.method, url = view.url, meta = view.meta, attempt = view.attempt,
-    response = response, err = err, to = to,
+    response = response, err = err, to = to, delay = delay,
   }
   local ok, raised = unobserved.call_back(unobserved.outside, fn, event)
   if not ok then

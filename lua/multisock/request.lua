@@ -22,7 +22,7 @@ local FILE_CHUNK = 64 * 1024
 ---- Bodies ------------------------------------------------------------------
 
 -- A body is {bytes = string}, or {read = function() -> string or nil,
--- size = integer or nil, rewind = function or nil}.
+-- size = integer or nil, rewind = function or nil, begun = true once it was read from}.
 
 local function check_chunk(chunk)
   if chunk ~= nil and type(chunk) ~= "string" then
@@ -388,7 +388,6 @@ function Request:clone()
   for key, value in pairs(self) do
     copy[key] = value
   end
-  copy.tries = nil
   -- What it has waited for.
   copy.lookup_since, copy.was_denied, copy.looks_up = nil, nil, nil
   copy.lacking_since, copy.lacking_pause = nil, nil
@@ -399,7 +398,7 @@ end
 -- @param tries integer how often it was sent
 function Request:again(tries)
   local copy = self:clone()
-  copy.tries, copy.simple = tries, false
+  copy.tries, copy.repeated, copy.simple = tries, true, false
   return copy
 end
 
@@ -493,25 +492,40 @@ local IDEMPOTENT = {
   GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true,
 }
 
---- Whether it must not be sent twice unasked.
+-- What a key of the caller's makes repeatable.
+local WITH_KEY = { POST = true, PATCH = true }
+
+--- Whether it must not be sent twice unasked. With the option `retry` that says what
+-- may be.
 function request.is_once(self)
-  local raw = self.settings.curl
-  return not IDEMPOTENT[raw and raw.customrequest or self.method]
+  local raw, retry = self.settings.curl, self.settings.retry
+  local method = raw and raw.customrequest or self.method
+  if retry then
+    return not (retry.methods[method] or retry.idempotency_key and WITH_KEY[method])
+  end
+  return not IDEMPOTENT[method]
 end
 
 ---- Once more -------------------------------------------------------------------
 
+--- Whether the body can be sent from its start, again or for the first time.
+-- @return true; or nil, why not
+function Request:can_replay()
+  local body = self.body
+  if body and body.begun and body.rewind == nil then
+    return nil, "the body came from a function and cannot be sent again"
+  end
+  return true
+end
+
 --- Makes the body start again.
 -- @return true; or nil, why not
 function Request:replay()
-  local body = self.body
-  if body and body.read then
-    if body.rewind == nil then
-      return nil, "the body came from a function and cannot be sent again"
-    end
-    body.rewind()
+  local ok, why = self:can_replay()
+  if ok and self.body and self.body.rewind then
+    self.body.rewind()
   end
-  return true
+  return ok, why
 end
 
 --- Tells who listens to it; nobody does of most clients.

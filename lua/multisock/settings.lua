@@ -5,6 +5,7 @@ local core = require("multisock.core")
 local errors = require("multisock.errors")
 local headers = require("multisock.headers")
 local pins = require("multisock.pins")
+local policies = require("multisock.policies")
 local profiles = require("multisock.profiles")
 local protocols = require("multisock.protocols")
 local suggest = require("multisock.suggest")
@@ -234,6 +235,8 @@ end
 -- to another origin.
 -- type, doc, and shown (for a default that needs words): what people and editors are
 -- told, in docs/fetch.md and by ms.help. fields: the rows of what is in the table.
+-- merge: lays what a request says over what its client does; without it a request's
+-- takes the place of the client's.
 
 local TIMEOUTS = {
   total = { check = seconds, type = "number",
@@ -380,6 +383,12 @@ settings.rows = {
 
 local rows = settings.rows
 
+for name, row in pairs(policies({
+  boolean = boolean, list = list, token = token, fields = fields, expected = expected,
+})) do
+  rows[name] = row
+end
+
 settings.defaults = {}
 for name, row in pairs(rows) do
   settings.defaults[name] = row.default
@@ -462,7 +471,8 @@ function settings.derive(base, options)
       base = base.totals.known[value]
     else
       changes, changed = changes or {}, changed + 1
-      changes[name] = row.check(name, value)
+      value = row.check(name, value)
+      changes[name] = row.merge and row.merge(base[name], value) or value
       local scope = row.scope
       handle_changes = handle_changes or scope == "handle"
       limits_change = limits_change or scope == "limit"

@@ -13,6 +13,7 @@ local tasks = require("multisock.tasks")
 local uncaught = require("multisock.uncaught")
 local waiting = require("multisock.waiting")
 
+local is_once = require("multisock.request").is_once
 local now, park, park_until = scheduler.now, waiting.park, waiting.park_until
 
 local stream = { CLIENT_CLOSED = "the client was closed" }
@@ -76,9 +77,10 @@ function Stream:timeout_error(name, seconds)
     first_byte = "no answer within %g s (timeout.first_byte)",
     idle = "nothing arrived for %g s (timeout.idle)",
   }
+  local phase = self.easy:phase()
   return describe(self, errors.new("timeout", what[name]:format(seconds), {
-    code = "CURLE_OPERATION_TIMEDOUT", number = 28, retryable = true,
-    phase = self.easy:phase(),
+    code = "CURLE_OPERATION_TIMEDOUT", number = 28, phase = phase,
+    retryable = errors.UNSENT[phase] or not is_once(self.request),
   }))
 end
 
@@ -213,7 +215,7 @@ end
 
 -- The next piece of the body goes to libcurl. False at the end, or when it failed.
 local function upload_piece(self, body)
-  self.upload_begun = true
+  self.upload_begun, body.begun = true, true
   local traceback
   local ok, chunk = xpcall(body.read, function(err)
     traceback = uncaught.traceback(err)

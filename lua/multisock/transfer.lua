@@ -155,7 +155,7 @@ end
 -- @return response; or nil, err
 local function start_once_more(self, err)
   local body = self.request.body
-  if self.request.tries or self.upload_begun and body.rewind == nil then
+  if self.request.repeated or self.upload_begun and body.rewind == nil then
     return nil, err
   end
   if self.upload_begun then

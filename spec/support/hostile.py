@@ -401,6 +401,52 @@ async def basic(x):
                        [("WWW-Authenticate", 'Basic realm="hostile"')])
 
 
+# Answers that change from one request to the next.
+
+SCRIPTS = {}
+
+
+@route("/script", reads_body=True)
+async def script(x):
+    """Its requests with the same `key` get the next of `words` (200) each, the last
+    for ever: a status, "reset" (before the body is read), "close" (behind it),
+    "stall", "half" (503 whose body is cut) or "early" (503 at the body's first
+    byte). What is no 2xx has the lines of `head`. The body of 2xx tells what
+    came: "time", "method", "headers", "length", "sha256" of each."""
+    seen = SCRIPTS.setdefault(x.text("key"), [])
+    words = x.text("words", "200").split(",")
+    word = words[min(len(seen), len(words) - 1)]
+    seen.append({"time": asyncio.get_running_loop().time(), "method": x.method,
+                 "headers": {name.lower(): value for name, value in x.headers}})
+    head = [tuple(line.split(": ")) for line in x.text("head").splitlines()]
+    if word == "reset":
+        return x.reset()
+    if word == "early":
+        async for _ in x.body():
+            break
+        x.keep = False
+        return await x.answer(503, "early\n", head)
+    seen[-1].update(await digest(x))
+    if word == "stall":
+        await x.stall()
+    elif word == "half":
+        x.keep = False
+        await x.head(503, head + [("Content-Length", 100)])
+        await x.send(b"half")
+    elif word == "close":
+        x.keep = False
+    elif word.startswith("2"):
+        await x.answer(int(word), json.dumps(seen))
+    else:
+        await x.answer(int(word), "no\n", head)
+
+
+@route("/script-log")
+async def script_log(x):
+    """What /script has seen for `key`."""
+    await answer_json(x, SCRIPTS.get(x.text("key"), []))
+
+
 # Redirects.
 
 @route("/redirect")

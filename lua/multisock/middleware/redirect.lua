@@ -94,6 +94,7 @@ end
 -- The request for the next hop; or nil, message.
 local function next_request(request, response, target)
   local hop = request:clone()
+  hop.tries, hop.repeated = nil, nil
   hop.target = target
   if becomes_get(response.status, request.method) then
     hop.method = "GET"

@@ -1,0 +1,232 @@
+-- The option `retry`: sends again what failed, when that may help and may be done.
+local core = require("multisock.core")
+local errors = require("multisock.errors")
+local headers = require("multisock.headers")
+local pause = require("multisock.pause")
+local request_module = require("multisock.request")
+local scheduler = require("multisock.scheduler")
+local values = require("multisock.values")
+
+local now = scheduler.now
+
+---- Chance --------------------------------------------------------------------
+
+-- 0 to 1. Not Lua's generator: that may say the same in every process, which then all
+-- come back at once.
+local function chance()
+  local a, b, c = core.random(3):byte(1, 3)
+  return (a * 65536 + b * 256 + c) / 2 ^ 24
+end
+
+-- A UUID of version 4.
+local function new_key()
+  local digits = core.random(16):gsub(".", function(byte)
+    return ("%02x"):format(byte:byte())
+  end)
+  local variant = ("%x"):format(8 + tonumber(digits:sub(17, 17), 16) % 4)
+  return ("%s-%s-4%s-%s%s-%s"):format(digits:sub(1, 8), digits:sub(9, 12), digits:sub(14, 16),
+    variant, digits:sub(18, 20), digits:sub(21, 32))
+end
+
+---- The budget ----------------------------------------------------------------
+
+-- Of the last so many seconds, in parts of one.
+local WINDOW = 10
+local FREE = 10
+
+-- What is counted now: this second's part.
+local function part_of(client)
+  local budget = client.retry_budget
+  if budget == nil then
+    budget = {}
+    client.retry_budget = budget
+  end
+  local second = math.floor(now())
+  local part = budget[second % WINDOW]
+  if part == nil then
+    part = {}
+    budget[second % WINDOW] = part
+  end
+  if part.second ~= second then
+    part.second, part.requests, part.retries = second, 0, 0
+  end
+  return part, budget
+end
+
+-- Whether one more retry is within it; then it is counted.
+local function spend(client, ratio)
+  local part, budget = part_of(client)
+  local requests, retries = 0, 0
+  for _, other in pairs(budget) do
+    if other.second > part.second - WINDOW then
+      requests, retries = requests + other.requests, retries + other.retries
+    end
+  end
+  if retries >= FREE + ratio * requests then
+    return false
+  end
+  part.retries = part.retries + 1
+  return true
+end
+
+---- When ----------------------------------------------------------------------
+
+-- A number as these headers have them, also an absurd one; nil when it is none.
+local function number(text)
+  return text:find("^%d[%d.eE+-]*$") and tonumber(text) or nil
+end
+
+-- Seconds from now, by the server's own clock where it tells: clocks differ.
+local function until_date(text, response)
+  local date = core.getdate(text)
+  return date and date - (core.getdate(response.headers:get("date") or "") or os.time())
+end
+
+-- The longest that one of the fields asks for.
+local function longest(fields, read, ...)
+  local most
+  for _, text in ipairs(fields) do
+    local seconds = read(text, ...)
+    if seconds and (most == nil or seconds > most) then
+      most = seconds
+    end
+  end
+  return most
+end
+
+local function seconds_or_date(text, response)
+  return number(text) or until_date(text, response)
+end
+
+-- How long the server wants to be left alone, seconds; nil: it has not said, or a time
+-- that is over.
+local function wanted(response)
+  local fields = response.headers
+  local milliseconds = longest(fields:get_all("retry-after-ms"), number)
+  local seconds = milliseconds and milliseconds / 1000
+    or longest(fields:get_all("retry-after"), seconds_or_date, response)
+  return seconds and seconds > 0 and seconds or nil
+end
+
+-- Longer it gets by no doubling.
+local LONGEST_BACKOFF = 30
+
+-- How long we wait by ourselves before retry number `try`.
+local function own_delay(given, try, response, err)
+  local backoff = given.backoff
+  if type(backoff) == "number" then
+    local most = math.min(backoff * 2 ^ (try - 1), math.max(backoff, LONGEST_BACKOFF),
+      given.max_delay)
+    return most * chance()
+  end
+  local seconds = backoff(try, response, err)
+  if seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds or seconds < 0) then
+    errors.misuse("retry.backoff: the function returned " .. values.describe(seconds)
+      .. ": seconds of 0 or more, or nil, expected")
+  end
+  return seconds
+end
+
+-- Seconds that no `max_delay` makes a program wait: 30 years, and the absurd.
+local FOREVER = 1e9
+
+-- What is waited before retry number `try`: seconds; nil: there is none. And whether
+-- the server has said so.
+local function delay_of(given, request, try, response, err)
+  local seconds = response and given.respect_retry_after and wanted(response)
+  local by_server = seconds ~= nil and seconds ~= false
+  if not by_server then
+    seconds = own_delay(given, try, response, err)
+  end
+  local left = request.deadline and request.deadline - now() or math.huge
+  if seconds == nil or seconds > math.min(given.max_delay, FOREVER) or seconds >= left then
+    return nil
+  end
+  if by_server then
+    local later = seconds * (1 + 0.1 * chance())
+    return later < left and later or seconds, true
+  end
+  return seconds, false
+end
+
+---- Whether -------------------------------------------------------------------
+
+-- Whether this outcome is one that another try may better.
+local function is_transient(given, request, response, err)
+  if response == nil then
+    -- It says of what may not be sent twice that it was not sent. Who has waited in
+    -- a queue of ours for too long need not stand in it again.
+    return errors.is(err) and err.retryable and err.phase ~= "queue"
+  elseif response.status < 400 or request_module.is_once(request) then
+    return false
+  end
+  local word = given.respect_retry_after and response.headers:get("x-should-retry")
+  word = word and word:lower()
+  if word == "true" or word == "false" then
+    return word == "true"
+  end
+  return given.statuses[response.status]
+end
+
+-- How often it was sent up to this outcome, which is told so.
+local function count_sent(request, before, response, err)
+  local outcome = response or err
+  if response == nil and not errors.is(err) then
+    return before
+  end
+  local sent = outcome.attempts or 1
+  if response == nil and errors.UNSENT[err.phase] then
+    sent = before
+  elseif request.client.agent then
+    sent = before + sent            -- it knows of this try alone
+  else
+    sent = math.max(before, sent)
+  end
+  if outcome.attempts ~= math.max(sent, 1) then
+    outcome.attempts = math.max(sent, 1)
+  end
+  return sent
+end
+
+local function set_key(request, name)
+  if not headers.find(request.headers, name) then
+    request.headers = headers.merge(request.headers, { { name, new_key() } })
+  end
+end
+
+--- Sends it until the outcome is good, or no other try may be made.
+-- @param next function(request) -> response; or nil, err
+-- @return the last response; or nil, err
+return function(request, next)
+  local given, client = request.settings.retry, request.client
+  local sent, try = 0, 0
+  local part = part_of(client)
+  part.requests = part.requests + 1
+  if given.idempotency_key then
+    set_key(request, given.idempotency_key)
+  end
+  while true do
+    local response, err = next(request)
+    sent = count_sent(request, sent, response, err)
+    try = try + 1
+    if try > given.limit or not is_transient(given, request, response, err)
+      or not request:can_replay() then
+      return response, err
+    end
+    local delay, by_server = delay_of(given, request, try, response, err)
+    if delay == nil or not (by_server or spend(client, given.budget)) then
+      return response, err
+    end
+    local at = now() + delay
+    request:event("retry", response, err, nil, delay)
+    if response then
+      response:drain()
+    end
+    if not pause.wait_until(client, at) then
+      return nil, pause.closed_error(request, math.max(sent, 1))
+    end
+    request:replay()
+    request = request:again(sent > 0 and sent or nil)
+    request.repeated = nil          -- this is a try of its own
+  end
+end

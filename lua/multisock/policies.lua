@@ -1,0 +1,128 @@
+-- What the options that speak of several tries take: their rows, and how those of a
+-- request are laid over its client's. What they do is in middleware/.
+local compat = require("multisock.compat")
+
+--- @param basic table of the checks and makers of checks that settings.lua has:
+-- boolean, list, token, fields, expected
+-- @return table of rows by option
+return function(basic)
+  local expected = basic.expected
+
+  local function above(least, what)
+    return function(name, value)
+      if type(value) ~= "number" or value ~= value or value < least then
+        expected(name, what, value)
+      end
+      return value
+    end
+  end
+
+  local function limit(name, value)
+    if value ~= math.huge and (not compat.is_integer(value) or value < 0) then
+      expected(name, "integer of 0 or more", value)
+    end
+    return value
+  end
+
+  local function status_set(name, value)
+    local set = {}
+    if type(value) ~= "table" then
+      expected(name, "list of statuses", value)
+    end
+    for key, status in pairs(value) do
+      if not compat.is_integer(key) or not compat.is_integer(status) or status < 400
+        or status > 999 then
+        expected(("%s[%s]"):format(name, tostring(key)), "status of 400 or more", status)
+      end
+      set[status] = true
+    end
+    return set
+  end
+
+  local function method_set(name, value)
+    local set = {}
+    for i, method in ipairs(basic.list(name, value)) do
+      set[basic.token(("%s[%d]"):format(name, i), method)] = true
+    end
+    return set
+  end
+
+  local function backoff(name, value)
+    if type(value) ~= "function" and (type(value) ~= "number" or value ~= value or value <= 0
+      or value == math.huge) then
+      expected(name, "seconds above 0, or function,", value)
+    end
+    return value
+  end
+
+  local function key_header(name, value)
+    if value == true then
+      return "Idempotency-Key"
+    end
+    return value ~= false and basic.token(name, value)
+  end
+
+  local statuses, methods = { 408, 425, 429, 500, 502, 503, 504 },
+    { "GET", "HEAD", "PUT", "DELETE", "OPTIONS" }
+
+  local RETRY = {
+    limit = { check = limit, type = "integer", default = 2,
+      doc = "tries after the first" },
+    statuses = { check = status_set, type = "integer[]", default = status_set("", statuses),
+      shown = "408, 425, 429, 500, 502, 503, 504", doc = "answers that are asked for again" },
+    methods = { check = method_set, type = "string[]", default = method_set("", methods),
+      shown = "GET, HEAD, PUT, DELETE, OPTIONS",
+      doc = "of others only what the server has certainly not got is sent again" },
+    backoff = { check = backoff, type = "number|fun(try: integer, response: multisock.Response?, "
+      .. "err: multisock.Error?): number?", default = 0.5,
+      doc = "seconds: before each retry a random time of at most so many, which double each time; "
+        .. "or a function that says how long, nil: no more" },
+    max_delay = { check = above(0, "seconds of 0 or more"), type = "number", default = 120,
+      doc = "seconds that are waited at most; a server that asks for more is not asked again" },
+    respect_retry_after = { check = basic.boolean, type = "boolean", default = true,
+      doc = "heeds `Retry-After`, `retry-after-ms` and `x-should-retry` of an answer" },
+    budget = { check = above(0, "number of 0 or more"), type = "number", default = 0.2,
+      doc = "retries of a client in 10 s, as a share of its requests in these; 10 more are free, "
+        .. "and so is what the server has asked for. `math.huge`: no limit" },
+    idempotency_key = { check = key_header, type = "boolean|string", default = false,
+      doc = "a header (`true`: `Idempotency-Key`) with one random key on all tries; POST and PATCH "
+        .. "are sent again then, too" },
+  }
+
+  local default = {}
+  for name, row in pairs(RETRY) do
+    default[name] = row.default
+  end
+  local retry_fields, with_default = basic.fields(RETRY), { __index = default }
+
+  -- @return false: never; or all fields
+  local function retry(name, value)
+    if value == false then
+      return false
+    elseif value == true then
+      value = {}
+    elseif type(value) == "number" then
+      value = { limit = value }
+    elseif type(value) ~= "table" then
+      expected(name, "boolean, integer or table", value)
+    end
+    return setmetatable(retry_fields(name, value), with_default)
+  end
+
+  -- One level deep: what is not named is the client's.
+  local function merge(base, given)
+    for name, value in pairs(given and base or {}) do
+      if rawget(given, name) == nil then
+        given[name] = value
+      end
+    end
+    return given
+  end
+
+  return {
+    retry = { check = retry, merge = merge, scope = "chain", fields = RETRY, default = false,
+      type = "boolean|integer|multisock.Retry", shown = "`false`",
+      doc = "sends again what failed: `true`, how often, or a table: "
+        .. "[resilience.md](resilience.md#retries)" },
+  }
+end
