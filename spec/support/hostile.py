@@ -425,7 +425,9 @@ async def script(x):
         async for _ in x.body():
             break
         x.keep = False
-        return await x.answer(503, "early\n", head)
+        await x.answer(503, "early\n", head)
+        # Closing now would send a RST, which may overtake the answer.
+        return await asyncio.wait_for(swallow(x), 5)
     seen[-1].update(await digest(x))
     if word == "stall":
         await x.stall()
