@@ -3,6 +3,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 local settings = require("multisock.settings")
 local ms = require("multisock")
 
@@ -49,6 +50,75 @@ describe("timeouts", function()
     check(0.2, "receive", "total", function()
       return client:get(hostile.url("/stall-headers"), { timeout = 0.2 })
     end)
+  end))
+
+  it("attempt: until the headers, wherever it hangs", helper.task(function()
+    local limits = { attempt = 0.2 }
+    for _ = 1, 2 do                 -- on a connection that is kept, and on new ones
+      client:get(hostile.url("/bytes")):text()
+      check(0.2, "wait", "attempt", function()
+        return client:get(hostile.url("/stall"), { timeout = limits })
+      end)
+      check(0.2, "receive", "attempt", function()
+        return client:get(hostile.url("/stall-headers"), { timeout = limits })
+      end)
+    end
+    check(0.2, "connect", "attempt", function()
+      return client:get(("http://127.0.0.1:%d/"):format(support.deaf_port()), { timeout = limits })
+    end)
+    local _, err = client:post(hostile.url("/stall"), { body = "x", timeout = limits })
+    assert.same({ "timeout", false }, { err.kind, err.retryable })
+  end))
+
+  it("attempt: not in the body, where total still holds", helper.task(function()
+    for _ = 1, 2 do
+      local response = ms.assert(client:get(hostile.url("/trickle?bytes=40"),
+        { timeout = { attempt = 0.15 } }))
+      assert.equal(40, #response:text())
+      check(0.4, "receive", "total", function()
+        return ms.assert(client:get(hostile.url("/stall-body"),
+          { timeout = { attempt = 0.2, total = 0.4 } })):text()
+      end)
+      client:get(hostile.url("/bytes")):text()
+    end
+  end))
+
+  it("attempt: not while it waits for its turn", helper.task(function()
+    local narrow = ms.client({ limits = { connections = 1 }, timeout = { attempt = 0.2 } })
+    local late = hostile.url("/late?delay=0.15")
+    local responses, errs = ms.map({ late, late, late }, function(url) return narrow:get(url) end)
+    assert.same({ nil, nil, nil, 3 }, { errs[1], errs[2], errs[3], responses.n })
+    for i = 1, 3 do
+      responses[i]:close()
+    end
+    narrow:close()
+  end))
+
+  it("attempt: each try of a retry has its own", helper.task(function()
+    local started = ms.now()
+    local _, err = client:get(hostile.url("/stall"), { timeout = { attempt = 0.1, total = 5 },
+      retry = { limit = 2, backoff = 0.001 } })
+    assert.same({ "timeout", 3 }, { err.kind, err.attempts })
+    assert.is_true(ms.now() - started >= 0.3)
+    _, err = client:get(hostile.url("/stall"), { timeout = { attempt = 0.2, total = 0.3 },
+      retry = { limit = 5, backoff = 0.001 } })
+    assert.is_truthy(err.message:find("timeout.total", 1, true), err.message)
+    probe.open_becomes(hostile, 0)
+  end))
+
+  it("attempt: over an agent, and a POST is not sent again for it", helper.task(function()
+    local asked = 0
+    local made = ms.client({ timeout = { attempt = 0.05, total = 5 }, retry = { backoff = 0.001 },
+      agent = function()
+        asked = asked + 1
+        ms.sleep(60)
+      end })
+    local _, err = made:get("http://h.example/")
+    assert.same({ "timeout", true, 3, 3 }, { err.kind, err.retryable, asked, err.attempts })
+    _, err = made:post("http://h.example/", { body = "x" })
+    assert.same({ "timeout", false, 4 }, { err.kind, err.retryable, asked })
+    assert.is_truthy(err.message:find("timeout.attempt", 1, true), err.message)
+    made:close()
   end))
 
   it("total: in the body, also while it flows", helper.task(function()

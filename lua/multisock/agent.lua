@@ -3,6 +3,7 @@
 local errors = require("multisock.errors")
 local asked = require("multisock.asked")
 local response_class = require("multisock.response")
+local is_once = require("multisock.request").is_once
 local scheduler = require("multisock.scheduler")
 local tasks = require("multisock.tasks")
 local values = require("multisock.values")
@@ -50,6 +51,21 @@ local function finish(made, response, err)
   return response
 end
 
+-- Performs it within so many seconds: what is left of a limit of `timeout`.
+local function in_time(made, seconds, name, perform, view)
+  local own
+  local response, err = tasks.with_timeout(seconds, function()
+    local answer
+    answer, own = perform(view)
+    return answer, own
+  end)
+  if response == nil and err ~= own then
+    err = errors.new("timeout", ("no answer within %g s (timeout.%s)"):format(
+      made.settings.timeout[name], name), { phase = "wait", retryable = not is_once(made) })
+  end
+  return response, err
+end
+
 --- @param given what agent.check has passed
 -- @return function(request) -> response; or nil, err
 function agent.wrap(given)
@@ -63,10 +79,14 @@ function agent.wrap(given)
     if made.client.closed then
       errors.misuse("the client is closed")
     end
-    local view = asked.new(made)
+    local view, left, attempt = asked.new(made), math.huge, made.settings.attempt
     if made.deadline then
-      local left = math.max(0, made.deadline - scheduler.now())
-      return finish(made, tasks.with_timeout(left, perform, view))
+      left = math.max(0, made.deadline - scheduler.now())
+    end
+    if attempt and attempt < left then
+      return finish(made, in_time(made, attempt, "attempt", perform, view))
+    elseif made.deadline then
+      return finish(made, in_time(made, left, "total", perform, view))
     end
     return finish(made, perform(view))
   end

@@ -241,6 +241,8 @@ end
 local TIMEOUTS = {
   total = { check = seconds, type = "number",
     doc = "the whole: waiting, every redirect, the body, and pauses of the one who reads it" },
+  attempt = { check = seconds, type = "number",
+    doc = "one try, from the end of its waiting in the queue to the headers of its answer" },
   queue = { check = seconds, type = "number", doc = "waiting for a free place under `limits`" },
   connect = { check = seconds, type = "number", default = 30,
     doc = "name lookup, connecting and TLS together; a reused connection needs none" },
@@ -403,7 +405,7 @@ end
 -- The limits as C takes them.
 local function add_limits(given)
   local timeouts = given.timeout
-  given.total = timeouts.total or false
+  given.total, given.attempt = timeouts.total or false, timeouts.attempt or false
   given.limits = core.limits(timeouts.total, timeouts.connect, timeouts.first_byte,
     given.high_water, given.max_headers, given.max_body)
 end

@@ -74,6 +74,7 @@ end
 function Stream:timeout_error(name, seconds)
   local what = {
     total = "not done after %g s (timeout.total)",
+    attempt = "no answer within %g s (timeout.attempt)",
     first_byte = "no answer within %g s (timeout.first_byte)",
     idle = "nothing arrived for %g s (timeout.idle)",
   }
@@ -294,6 +295,10 @@ end
 local function nearest_limit(self, since)
   local limits = self.settings.timeout
   local at, name, seconds = self.deadline, "total", limits.total
+  local attempt_at = not self.answered and self.attempt_at
+  if attempt_at and (at == nil or attempt_at < at) then
+    at, name, seconds = attempt_at, "attempt", limits.attempt
+  end
   local quiet = since and (self.buffering and limits.idle or rawget(limits, "idle"))
   if quiet then
     local _, _, _, _, active = self.easy:marks()
@@ -489,7 +494,7 @@ function Stream:read_all()
     return nil, err
   end
   if take_rest and self.request.simple and scheduler.task
-    and not (self.left or self.scout or self.settings.curl) then
+    and not (self.left or self.scout or self.settings.curl or self.attempt_at) then
     since = now()
     local body = read_rest(self)
     if body then
@@ -569,7 +574,8 @@ function stream.new(request, easy, multi, host, scout, started, queue_time)
     host = host, multi = multi,
     scout = scout, started = started, queue_time = queue_time, deadline = request.deadline,
     progress = given.progress,
-    limited = request.deadline ~= nil,
+    attempt_at = request.attempt_at,
+    limited = request.deadline ~= nil or request.attempt_at ~= nil,
   }, Stream)
 end
 

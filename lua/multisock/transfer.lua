@@ -32,6 +32,23 @@ local function waited_too_long(request, name, seconds)
   return err
 end
 
+-- From now on its time runs.
+local function begin_attempt(request)
+  local seconds = request.settings.attempt
+  if seconds then
+    request.attempt_at = now() + seconds
+  end
+end
+
+-- When it has to have its answer: seconds of the clock; nil: there is no limit.
+local function answer_due(request)
+  local at, deadline = request.attempt_at, request.deadline
+  if at and not (deadline and deadline < at) then
+    return at
+  end
+  return deadline
+end
+
 -- Waits for a place in the host's queue.
 local function enter(host, request, started)
   local limits = request.settings.timeout
@@ -206,6 +223,10 @@ local function await_name(request, name)
   if request.deadline and (deadline == nil or request.deadline < deadline) then
     which, seconds, deadline = "total", request.settings.timeout.total, request.deadline
   end
+  local attempt_at = request.attempt_at
+  if attempt_at and (deadline == nil or attempt_at < deadline) then
+    which, seconds, deadline = "attempt", request.settings.attempt, attempt_at
+  end
   local ok, err, cancelled = lookups.await(name, deadline)
   if ok or cancelled then
     return ok, err, cancelled
@@ -322,7 +343,7 @@ local function start_in_lua(request, host, scout, started)
   end
   local ok, err = start(host.gate, multi, easy, request.target, request.settings.limits,
     lines_of(request), request.method, body and (body.bytes or true), body and body.size,
-    is_once(request), request.deadline)
+    is_once(request), answer_due(request))
   if not ok then
     return self:fail(err)
   end
@@ -366,11 +387,17 @@ end
 -- its place already.
 local function perform_at_once(request, host, task, taken)
   local given, method, body = request.settings, request.method, request.body
-  local usual = body == nil and method == "GET"
+  local usual, due = body == nil and method == "GET", request.deadline
+  if given.attempt then
+    if not taken then
+      begin_attempt(request)
+    end
+    due = answer_due(request)
+  end
   local lines = usual and given.lines and request.headers == given.headers and given.lines[0]
   local status, text, snapshot, easy, awaited = perform_in_c(host.gate, request.target, task,
     given.profile.number, taken, given.limits, lines or lines_of(request), method,
-    body and body.bytes, nil, not usual and is_once(request), request.deadline)
+    body and body.bytes, nil, not usual and is_once(request), due)
   if status then
     if easy then
       handles.close(request.client, host, easy, easy:home())
@@ -422,6 +449,7 @@ local function admit(request, host, started)
     return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url(),
       phase = "queue", attempts = 1 })
   end
+  begin_attempt(request)
   local name = name_of(request, host)
   request.name = name
   if scout and name and not lookups.is_fresh(name) then
