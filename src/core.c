@@ -3,6 +3,8 @@
 
 #include <sys/resource.h>
 
+#include "batch.h"
+#include "bulk.h"
 #include "callbacks.h"
 #include "decoder_lua.h"
 #include "error.h"
@@ -297,6 +299,8 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   message_open(L);
   start_open(L);
   perform_open(L);
+  batch_open(L);
+  bulk_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {
     lua_pushinteger(L, constants[i].value);
     lua_setfield(L, -2, constants[i].name);

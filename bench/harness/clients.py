@@ -50,6 +50,10 @@ def build_multisock():
     return [*lua, script("multisock.lua")]
 
 
+def build_bulk():
+    return [*build_multisock()[:-1], script("bulk.lua")]
+
+
 def lua_peer(name, *modules):
     def build():
         lua = lua_command()
@@ -122,6 +126,8 @@ CLIENTS = {
     "book": ("C, as curl's documented libuv example does it", build_book, ALL, ""),
     "best": ("C, every trick", build_best, ALL, ""),
     "multisock": ("Lua", build_multisock, ALL | {"parked"}, ""),
+    "bulk": ("multisock, client:each and client:map over a list of URLs", build_bulk,
+             {"h1", "tls", "h2", "inflight", "numbered"}, ""),
     "lcurl": ("Lua-cURLv3, its perform and wait", lcurl_peer("lcurl.lua"),
               {"h1", "tls", "h2", "inflight", "stream", "save", "kinds"},
               "luarocks --lua-version 5.4 install lua-curl"),
@@ -145,7 +151,7 @@ CLIENTS = {
     "curl": ("the curl command, --parallel (at most 300)", build_curl,
              {"h1", "tls", "h2", "stream", "save"}, DEBIAN + "curl"),
 }
-OWN = ("book", "best", "multisock")
+OWN = ("book", "best", "multisock", "bulk")
 KINDLY = tuple(name for name in CLIENTS if "kinds" in CLIENTS[name][2])
 PEERS = tuple(name for name in CLIENTS if name not in OWN)
 

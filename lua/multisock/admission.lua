@@ -84,6 +84,7 @@ function admission.new_host(limits, known, cleartext, http1)
     http1 = http1,
     first = 1,        -- the queue: [first..last]
     last = 0,
+    behind = 0,       -- how many more stand behind the entries: see bulk.lua
   }, Host)
 end
 
@@ -91,7 +92,7 @@ end
 -- open a connection for others. Who is kept back by a budget alone has the host
 -- wait for that.
 local function take(host)
-  local taken, result = host.gate:take(host.last - host.first)
+  local taken, result = host.gate:take(host.last - host.first + host.behind)
   if not taken and result then
     starve(host, result == "client" and host.budget or process)
   end
@@ -112,6 +113,15 @@ local function feed_all(host)
   feed(process)
 end
 
+-- Who waits in the queue looks at its entry.
+local function tell(entry)
+  if entry.told then
+    entry.told(entry)
+  else
+    scheduler.wake(entry.who)
+  end
+end
+
 -- Admits from the head of the queue as long as there are places.
 function Host:pump()
   while self.first <= self.last do
@@ -123,7 +133,7 @@ function Host:pump()
       end
       entry.admitted = true
       entry.scout = scout
-      scheduler.wake(entry.who)
+      tell(entry)
     end
     self[self.first] = nil
     self.first = self.first + 1
@@ -132,14 +142,32 @@ function Host:pump()
   self.gate:set_queued(false)
 end
 
+--- Puts an entry into the queue.
+-- @param entry table: `who` is woken, or `told(entry)` is called, when it is `admitted`
+-- (perhaps as a `scout`) or the client was `closed`; `gone`: it is passed over
+function Host:queue(entry)
+  self.last = self.last + 1
+  self[self.last] = entry
+  self.gate:set_queued(true)
+end
+
+--- Takes a place for one transfer, if one is free and nobody waits.
+-- @return true, scout (boolean); or nothing
+function Host:take()
+  if self.first > self.last then
+    local taken, scout = take(self)
+    if taken then
+      return true, scout
+    end
+  end
+end
+
 -- Waits in the queue. Returns the entry; or nil, err when the client was closed;
 -- or nil when the deadline has passed.
 local function wait(host, deadline)
   local who = waiting.waiter()
   local entry = { who = who }
-  host.last = host.last + 1
-  host[host.last] = entry
-  host.gate:set_queued(true)
+  host:queue(entry)
   while not entry.admitted do
     local err
     if deadline then
@@ -167,11 +195,9 @@ end
 -- @param host @param deadline? seconds of the clock
 -- @return true, scout (boolean); or nil, err; or nil when the deadline has passed
 function admission.enter(host, deadline)
-  if host.first > host.last then
-    local taken, scout = take(host)
-    if taken then
-      return true, scout
-    end
+  local taken, scout = host:take()
+  if taken then
+    return true, scout
   end
   local entry, err = wait(host, deadline)
   if entry == nil then
@@ -221,6 +247,7 @@ end
 --- Whether nobody uses it or waits for it.
 function Host:is_idle()
   return self.gate:active() == 0 and self.first > self.last and not self.starving
+    and self.behind == 0
 end
 
 --- Lets all that wait go: the client is being closed.
@@ -229,7 +256,7 @@ function Host:close()
     local entry = self[i]
     if not entry.gone then
       entry.gone, entry.closed = true, true
-      scheduler.wake(entry.who)
+      tell(entry)
     end
     self[i] = nil
   end

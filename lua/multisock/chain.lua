@@ -88,7 +88,7 @@ end
 local function retried(next)
   return function(made)
     if made.settings.retry then
-      return require("multisock.middleware.retry")(made, next)
+      return require("multisock.middleware.retry").send(made, next)
     end
     return next(made)
   end
@@ -103,6 +103,18 @@ local function total(next)
     end
     return next(made)
   end
+end
+
+--- Whether nothing is done before a request is sent, and nothing with an answer that
+-- is neither a redirect nor a failure.
+-- @param uses as for compose
+function chain.is_bare(uses)
+  for _, use in pairs(uses) do
+    if use and (type(use) ~= "table" or next(use) ~= nil) then
+      return false
+    end
+  end
+  return true
 end
 
 --- @param uses table: middleware, each_attempt (lists), on (who listens, or nil),

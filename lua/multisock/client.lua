@@ -1,11 +1,13 @@
 -- A client: defaults, a connection pool, and the chain that its requests pass.
 local admission = require("multisock.admission")
 local agent = require("multisock.agent")
+local bulk = require("multisock.bulk")
 local chain = require("multisock.chain")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local events = require("multisock.events")
 local handles = require("multisock.handles")
+local map = require("multisock.map")
 local pool = require("multisock.pool")
 local request = require("multisock.request")
 local scheduler = require("multisock.scheduler")
@@ -49,6 +51,22 @@ for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTI
   end
 end
 
+--- As ms.map, with this client.
+function Client:map(items, fn, options)
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", "map")
+  end
+  return map.map(self, items, fn, options)
+end
+
+--- As ms.each, with this client.
+function Client:each(items, fn, options)
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", "each")
+  end
+  return map.each(self, items, fn, options)
+end
+
 local function new_pool(limits)
   return pool.new(function(idle, shares)
     local multi = assert(core.multi({
@@ -84,6 +102,7 @@ function Client:close()
     host:close()
   end
   stream.close_client(self)
+  bulk.close_client(self)
   for _, host in pairs(self.hosts) do
     handles.forget(self, host)
   end
@@ -200,6 +219,7 @@ function client.new(options)
     agent = own.agent,
     tell = uses.on and events.of(uses.on),
     handler = chain.compose(uses, perform),
+    uses = uses, perform = perform, bulks = {},
     is_usual = base == nil and given.curl == nil and given.resolve == nil
       and given.protocols == settings.defaults.protocols,
   }, Client)

@@ -22,8 +22,6 @@ local ms = {
   step = hosted.step,
   next_timeout = scheduler.next_timeout,
   fd = hosted.fd,
-  map = map.map,
-  each = map.each,
   queue = require("multisock.queue"),
 }
 
@@ -51,7 +49,15 @@ for _, name in ipairs(METHODS) do
   end
 end
 
-map.fetch = ms.fetch
+--- Calls a function for every item, or fetches every URL, many at a time: map.lua.
+function ms.map(items, fn, options)
+  return map.map(get_default, items, fn, options)
+end
+
+--- The same, in order of arrival.
+function ms.each(items, fn, options)
+  return map.each(get_default, items, fn, options)
+end
 
 --- Asks again when the answer is slow, and takes the first good one: see hedge.lua.
 function ms.hedge(options, fn)

@@ -1,4 +1,5 @@
 -- Bounded parallel work over a list or an iterator: ms.map and ms.each.
+local bulk = require("multisock.bulk")
 local compat = require("multisock.compat")
 local errors = require("multisock.errors")
 local suggest = require("multisock.suggest")
@@ -69,21 +70,6 @@ local function source(what, items)
   end, count
 end
 
--- Without a function the items are URLs, and the results responses whose body
--- is there.
-local function fetch_whole(url)
-  local response, err = map.fetch(url)
-  if response == nil then
-    return nil, err
-  end
-  local body
-  body, err = response:text()
-  if body == nil then
-    return nil, err
-  end
-  return response
-end
-
 local function arguments(what, fn, options)
   if type(fn) == "table" and options == nil then
     fn, options = nil, fn
@@ -91,7 +77,24 @@ local function arguments(what, fn, options)
   if fn ~= nil and type(fn) ~= "function" then
     errors.misuse(("%s: function expected, got %s"):format(what, type(fn)))
   end
-  return fn or fetch_whole, check_options(what, options or {})
+  return fn, check_options(what, options or {})
+end
+
+-- Without a function the items are URLs, or {url, options}, of this client. Returns a
+-- function that begins.
+local function fetching(client, what, items, next_item, total, options)
+  if type(client) == "function" then
+    client = client()
+  end
+  if client.closed then
+    errors.misuse("the client is closed")
+  end
+  local place = errors.position()
+  return function()
+    return bulk.new(client, { what = what, place = place, items = total and items,
+      total = total, next_item = next_item, concurrency = options.concurrency or 64,
+      stops = options.on_error == "stop", progress = options.progress })
+  end
 end
 
 -- An iterator may wait, as the lines of a response do, so one task at a time
@@ -150,41 +153,13 @@ local function work(next_item, fn, options, done)
   end)
 end
 
---- Calls fn for every item, many at a time.
--- @param items list, or a function that returns the next item; nil ends it. In
--- a list with `n` (the results of a map) items that are nil are left out
--- @param fn? function(item, i) -> value; or nil, err. Without it the items are
--- URLs and the results responses, body read
--- @param options? {concurrency = 64, on_error = "continue" or "stop",
--- progress = function(done, total)}: total is nil for an iterator
--- @return results, errors: by the item's index; results.n is the count
--- @raise what fn raised, after the rest was cancelled
-function map.map(items, fn, options)
-  fn, options = arguments("map", fn, options)
-  local next_item, total = source("map", items)
-  if total == nil then
-    next_item = one_at_a_time(next_item)
-  end
-  local results, errors_ = { n = total or 0 }, {}
+-- Counts what is done, for `progress`.
+local function counter(options, total)
   local finished = 0
-  local function next_counted()
-    local i, item = next_item()
-    if i and i > results.n then
-      results.n = i
-    end
-    return i, item
-  end
-  work(next_counted, fn, options, function(i, value, err)
-    results[i] = value
-    if value == nil then
-      errors_[i] = err
-    end
+  return options.progress and function()
     finished = finished + 1
-    if options.progress then
-      options.progress(finished, total)
-    end
-  end)
-  return results, errors_
+    options.progress(finished, total)
+  end or function() end
 end
 
 local Each = { __name = "multisock.each" }
@@ -217,26 +192,76 @@ function Each:__tostring()
   return ("multisock.each (%s)"):format(self.closed and "closed" or self.task:status())
 end
 
+-- In a group, with which all ends that runs.
+local function map_fetched(begin, results, errors_)
+  tasks.group(function()
+    local fetched = begin()
+    local i, response, err = fetched()
+    while i do
+      results.n = math.max(results.n, i)
+      results[i], errors_[i] = response, err
+      i, response, err = fetched()
+    end
+  end)
+  return results, errors_
+end
+
+--- Calls fn for every item, many at a time.
+-- @param client whose requests they are, or function that returns it
+-- @param items list, or a function that returns the next item; nil ends it. In
+-- a list with `n` (the results of a map) items that are nil are left out
+-- @param fn? function(item, i) -> value; or nil, err. Without it the items are
+-- URLs, or {url, options}, and the results responses, body read
+-- @param options? {concurrency = 64, on_error = "continue" or "stop",
+-- progress = function(done, total)}: total is nil for an iterator
+-- @return results, errors: by the item's index; results.n is the count
+-- @raise what fn raised, after the rest was cancelled
+function map.map(client, items, fn, options)
+  fn, options = arguments("map", fn, options)
+  local next_item, total = source("map", items)
+  local results, errors_, count = { n = total or 0 }, {}, counter(options, total)
+  if fn == nil then
+    return map_fetched(fetching(client, "map", items, next_item, total, options), results, errors_)
+  elseif total == nil then
+    next_item = one_at_a_time(next_item)
+  end
+  local function next_counted()
+    local i, item = next_item()
+    if i and i > results.n then
+      results.n = i
+    end
+    return i, item
+  end
+  work(next_counted, fn, options, function(i, value, err)
+    results[i] = value
+    if value == nil then
+      errors_[i] = err
+    end
+    count()
+  end)
+  return results, errors_
+end
+
 --- The same, in order of arrival: `for i, value, err in ms.each(...)`. Leaving
 -- the loop early cancels what still runs (by `break` in Lua 5.4; elsewhere call
 -- :close() on the first value that `each` returns).
-function map.each(items, fn, options)
+function map.each(client, items, fn, options)
   fn, options = arguments("each", fn, options)
   local next_item, total = source("each", items)
-  if total == nil then
+  local count = counter(options, total)
+  waiting.waiter()                -- raises where the loop below could not wait
+  if fn == nil then
+    local iterator = fetching(client, "each", items, next_item, total, options)()
+    return iterator, nil, nil, iterator
+  elseif total == nil then
     next_item = one_at_a_time(next_item)
   end
-  waiting.waiter()                -- raises where the loop below could not wait
   -- Bounded, so that a slow loop body slows the work down.
   local arrived = new_queue(options.concurrency or 64)
-  local finished = 0
   local task = tasks.spawn_apart(function()
     work(next_item, fn, options, function(i, value, err)
       arrived:put({ i, value, err })
-      finished = finished + 1
-      if options.progress then
-        options.progress(finished, total)
-      end
+      count()
     end)
   end)
   tasks.when_done(task, function()

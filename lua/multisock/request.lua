@@ -323,6 +323,15 @@ local function leaves_marks(self, given)
     or given.curl and (self.body or self.method ~= "GET") and is_replaced(given.curl) or nil
 end
 
+--- A request that is nothing but a URL, of a client whose URLs need no look.
+function request.plain(client, target)
+  local given = client.settings
+  return setmetatable({
+    client = client, method = "GET", settings = given, headers = given.headers,
+    target = target, simple = given.simple,
+  }, Request)
+end
+
 --- Makes a request.
 -- @param client @param method? string; nil: the option `method`, or POST when
 -- there is a body, or GET

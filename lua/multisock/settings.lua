@@ -407,7 +407,8 @@ local function add_limits(given)
   local timeouts = given.timeout
   given.total, given.attempt = timeouts.total or false, timeouts.attempt or false
   given.limits = core.limits(timeouts.total, timeouts.connect, timeouts.first_byte,
-    given.high_water, given.max_headers, given.max_body)
+    given.high_water, given.max_headers, given.max_body,
+    timeouts.idle)
 end
 
 local function check_table(options)

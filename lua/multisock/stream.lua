@@ -479,7 +479,7 @@ end
 -- @return string; or nil, err
 function Stream:read_all()
   local easy = self.easy
-  local since
+  local since = self.since          -- of a list: silence was counted before
   if self.released then
     return failed(self)
   end
@@ -494,7 +494,8 @@ function Stream:read_all()
     return nil, err
   end
   if take_rest and self.request.simple and scheduler.task
-    and not (self.left or self.scout or self.settings.curl or self.attempt_at) then
+    and not (self.left or self.scout or self.settings.curl or self.attempt_at or since)
+    and not (self.deadline and now() >= self.deadline) then
     since = now()
     local body = read_rest(self)
     if body then
@@ -671,8 +672,8 @@ end
 --- How many handles have somebody waiting, for leak checks.
 function stream.counts()
   local count = 0
-  for _, task in pairs(waiters) do
-    count = count + (type(task) == "table" and 1 or 0)
+  for _, who in pairs(waiters) do
+    count = count + ((type(who) == "table" or type(who) == "userdata") and 1 or 0)
   end
   return count
 end

@@ -100,7 +100,7 @@ local function new_host(request, key, pin)
   return host
 end
 
--- The host of a request, as admission knows it.
+-- Of one that is not the client's usual, or not known.
 local function find_host(request)
   local client, target, given = request.client, request.target, request.settings
   local key, usual = target.origin, client.settings
@@ -362,15 +362,16 @@ end
 -- core.perform (see perform.c) does all between the request and its response, where
 -- a place and a handle are free and nothing has to be done meanwhile.
 
--- It did not start.
-local function conclude_refused(request, host, err)
+--- It did not start. @return nil, err
+function transfer.conclude_refused(request, host, err)
   host:pass_on()
   err.url, err.attempts = errors.redact_url(request.target.text), 1
   return nil, err
 end
 
--- More of the body is to come, or it failed, or it was cancelled.
-local function conclude_in_lua(request, host, task, easy, multi)
+--- More of the body is to come, or it failed, or it was cancelled.
+-- @return response; or nil, err
+function transfer.conclude(request, host, task, easy, multi)
   local client, cancelled = request.client, task.interrupt
   local self = stream.new(request, easy, multi, host, nil, now(), 0)
   task.interrupt = nil
@@ -381,6 +382,24 @@ local function conclude_in_lua(request, host, task, easy, multi)
     return self:fail(errors.new("cancelled", stream.CLIENT_CLOSED))
   end
   return finish_start(self, easy:answer())
+end
+
+--- The same of a request of a list, whose body was waited for.
+function transfer.conclude_late(request, host, easy, multi)
+  local response, err = transfer.conclude(request, host, scheduler.task, easy, multi)
+  if response and response._transfer then
+    response._transfer.since = 0
+  end
+  return response, err
+end
+
+--- All of it came in one call. @return response
+function transfer.whole_response(request, status, body, snapshot)
+  return setmetatable({
+    request = request, status = status, ok = status >= 200 and status < 300,
+    text = read_text,               -- asked for first: found without __index
+    _body = body, _snapshot = snapshot, _use = "new",
+  }, response_metatable)
 end
 
 -- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has
@@ -405,26 +424,33 @@ local function perform_at_once(request, host, task, taken)
     if awaited then
       host:pass_on()
     end
-    return setmetatable({
-      request = request, status = status, ok = status >= 200 and status < 300,
-      text = read_text,             -- asked for first: found without __index
-      _body = text, _snapshot = snapshot, _use = "new",
-    }, response_metatable)
+    return transfer.whole_response(request, status, text, snapshot)
   elseif status == false then
-    return conclude_in_lua(request, host, task, text, snapshot)
+    return transfer.conclude(request, host, task, text, snapshot)
   elseif text then
-    return conclude_refused(request, host, text)
+    return transfer.conclude_refused(request, host, text)
   end
 end
 
--- With a place taken at `host`.
-local function start_prepared(request, host, task, started)
+--- Has a handle wait for it at `host`, where it has its place.
+-- @return true; or nil, err, and then the place is given back
+function transfer.prepare(request, host)
   local client = request.client
+  request.name = name_of(request, host)
   local easy, multi, misuse = handles.take(client, host, request)
   if easy == nil then
     return refuse(host, nil, request.target, multi, misuse)
   end
   handles.keep(client, host, easy, multi, request.settings.profile.number)
+  return true
+end
+
+-- With a place taken at `host`.
+local function start_prepared(request, host, task, started)
+  local ready, refused = transfer.prepare(request, host)
+  if not ready then
+    return nil, refused
+  end
   local queue_time = now() - started
   local response, err = perform_at_once(request, host, task, true)
   if response then
@@ -437,14 +463,11 @@ end
 
 ---- All requests ---------------------------------------------------------------
 
--- Waits for a place, and for the name of the host.
+-- With a place taken: waits for the name of the host.
 -- @return true, scout; or nil, err
-local function admit(request, host, started)
+local function look_up(request, host, scout)
   local client = request.client
-  local admitted, scout = enter(host, request, started)
-  if not admitted then
-    return nil, scout
-  elseif client.closed then
+  if client.closed then
     host:leave(scout)
     return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url(),
       phase = "queue", attempts = 1 })
@@ -464,6 +487,52 @@ local function admit(request, host, started)
     end
   end
   return true, scout
+end
+
+-- Waits for a place, too.
+local function admit(request, host, started)
+  local admitted, scout = enter(host, request, started)
+  if not admitted then
+    return nil, scout
+  end
+  return look_up(request, host, scout)
+end
+
+--- Sends a request that has its place at `host`.
+-- @param scout boolean: it opens a connection for others
+-- @return response; or nil, err
+function transfer.perform_admitted(request, host, scout)
+  local ready, err, nameless = look_up(request, host, scout)
+  if nameless then
+    return without_name(request, err)
+  elseif not ready then
+    return nil, err
+  end
+  return start_in_lua(request, host, scout, now())
+end
+
+--- Ends a transfer that no task waits for.
+-- @return nil, err
+function transfer.cut(request, host, easy, err)
+  return stream.new(request, easy, easy:home(), host, nil, now(), 0):fail(err)
+end
+
+--- When a request of a list that is admitted now has to have its answer.
+-- @return seconds of the clock; nil: there is no limit
+function transfer.admitted_until(request)
+  local total = request.settings.total
+  request.deadline = total and now() + total or nil
+  begin_attempt(request)
+  return answer_due(request)
+end
+
+--- The host of a request, as admission knows it.
+function transfer.host_of(request)
+  local client, given = request.client, request.settings
+  if given.profile == client.settings.profile and not given.resolve then
+    return client.hosts[request.target.origin] or find_host(request)
+  end
+  return find_host(request)
 end
 
 --- Sends a request.

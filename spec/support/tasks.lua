@@ -10,6 +10,30 @@ function tasks.turns(count)
   end
 end
 
+--- Counts how many run at once.
+function tasks.gauge()
+  local self = { now = 0, most = 0 }
+  function self.wrap(fn)
+    return function(...)
+      self.now = self.now + 1
+      self.most = math.max(self.most, self.now)
+      local value, err = fn(...)
+      self.now = self.now - 1
+      return value, err
+    end
+  end
+  return self
+end
+
+--- An iterator over 1 to n.
+function tasks.counter(n)
+  local i = 0
+  return function()
+    i = i + 1
+    return i <= n and i or nil
+  end
+end
+
 --- Runs a script in a state of its own. Returns what it wrote, both streams.
 function tasks.lua(script)
   local path = os.tmpname()

@@ -2,6 +2,7 @@
    that leaving one is O(1). */
 #include <limits.h>
 
+#include "batch.h"
 #include "easy.h"
 
 void easy_join_news(Easy *easy, News *news)
@@ -51,6 +52,13 @@ int news_take(lua_State *L, News *news)
     lua_rawgeti(L, 5, easy->id);
     if (lua_istable(L, 6)) {
       lua_rawseti(L, 2, ++last);
+      continue;
+    }
+    if (lua_isuserdata(L, 6)) {    /* a batch */
+      batch_put(L, 6, easy);
+      if (!lua_isnil(L, -1))
+        lua_rawseti(L, 2, ++last);
+      lua_settop(L, 5);
       continue;
     }
     easy_push(L, easy);

@@ -57,6 +57,7 @@ typedef struct Receiver {
   uint64_t active_ms;      /* uv_hrtime's clock at the last sign of life */
   uint64_t first_byte_ms;  /* how long after that the answer has to begin; 0:
                               it may take for ever */
+  uint64_t idle_ms;        /* of a body that is wanted whole, likewise */
   int status;
   Stage stage;
   TlsEnd tls_end;
@@ -94,6 +95,7 @@ typedef struct Receiver {
   bool denied;             /* wanted to */
   bool only_lookup;        /* ends as soon as the name is looked up */
   bool late;               /* that has passed */
+  bool overdue;            /* the limit of the whole has, or that of silence */
   bool abandoned;          /* its response was collected unread */
   bool restarted;          /* another answer began after part of the body */
   bool demanded_http1;     /* the server wants no HTTP/2, see on_socket */

@@ -15,7 +15,7 @@ static const char limits_type[] = "multisock.limits";
 
 typedef struct Limits {
   const char *type;        /* limits_type: a check that costs less, see check */
-  uint64_t total_ms, first_byte_ms;        /* 0: none */
+  uint64_t total_ms, first_byte_ms, idle_ms;           /* 0: none */
   long connect_ms;
   size_t high_water, max_headers;
   curl_off_t max_body;                     /* 0: none */
@@ -33,6 +33,7 @@ static uint64_t check_ms(lua_State *L, int idx)
 /*** Limits of requests, checked and counted once.
 @param total, connect, first_byte seconds; nil or false: none
 @param high_water, max_headers, max_body bytes; max_body 0: none
+@param idle seconds; nil or false: none
 @return core.Limits */
 static int limits_new(lua_State *L)
 {
@@ -47,6 +48,7 @@ static int limits_new(lua_State *L)
   limits->high_water = (size_t)luaL_checkinteger(L, 4);
   limits->max_headers = (size_t)luaL_checkinteger(L, 5);
   limits->max_body = luaL_checkinteger(L, 6);
+  limits->idle_ms = check_ms(L, 7);
   luaL_setmetatable(L, limits_type);
   return 1;
 }
@@ -55,6 +57,7 @@ static CURLcode set_limits(Easy *easy, const Limits *limits)
 {
   Receiver *receiver = easy->receiver;
   receiver->first_byte_ms = limits->first_byte_ms;
+  receiver->idle_ms = limits->idle_ms;
   receiver->high_water = limits->high_water;
   receiver->max_headers = limits->max_headers;
   receiver->max_body = limits->max_body;

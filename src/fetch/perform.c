@@ -103,21 +103,14 @@ static bool is_whole(Easy *easy)
   return receiver->max_body == 0 || size <= receiver->max_body;
 }
 
-/* Goes on when the task is resumed. `box` is that of the easy. */
-static int finish(lua_State *L, Easy **box)
+int perform_conclude(lua_State *L, int gate_at, int easy_at)
 {
+  Easy **box = lua_touserdata(L, easy_at);
   Easy *easy = *box;
-  Gate *gate = lua_touserdata(L, GATE);
-  Multi *home;
-  if (easy == NULL)
-    return luaL_error(L, "the handle of a running transfer was closed");
-  home = *easy->home;
-  lua_settop(L, EASY);
-  lua_pushboolean(L, 0);
-  lua_rawseti(L, lua_upvalueindex(1), easy->id);
-  lua_getfield(L, TASK, "interrupt");
-  if (!lua_isnil(L, -1) || home == NULL || home->depth > 0 ||
-      !is_whole(easy))
+  Gate *gate = lua_touserdata(L, gate_at);
+  Multi *home = *easy->home;
+  int profile = easy->profile;
+  if (home == NULL || home->depth > 0 || !is_whole(easy))
     return leave(L, easy, home);
   multi_remove(home, easy);
   if (*box == NULL)
@@ -126,13 +119,29 @@ static int finish(lua_State *L, Easy **box)
   lua_pushinteger(L, easy->receiver->status);
   easy_push_rest(L, easy);
   gate_leave(gate, false);
-  if (message_is_last(easy) || !gate_has(L, GATE, EASY) ||
-      !gate_keep(gate, box, easy->worn ? 0 : (int)lua_tointeger(L, PROFILE)))
-    lua_pushvalue(L, EASY);        /* one too many: to be closed */
+  if (message_is_last(easy) || !gate_has(L, gate_at, easy_at) ||
+      !gate_keep(gate, box, easy->worn ? 0 : profile))
+    lua_pushvalue(L, easy_at);     /* one too many: to be closed */
   else
     lua_pushnil(L);
   lua_pushboolean(L, gate_is_awaited(gate));
   return 5;
+}
+
+/* Goes on when the task is resumed. `box` is that of the easy. */
+static int finish(lua_State *L, Easy **box)
+{
+  Easy *easy = *box;
+  if (easy == NULL)
+    return luaL_error(L, "the handle of a running transfer was closed");
+  lua_settop(L, EASY);
+  lua_pushboolean(L, 0);
+  lua_rawseti(L, lua_upvalueindex(1), easy->id);
+  lua_getfield(L, TASK, "interrupt");
+  if (!lua_isnil(L, -1))
+    return leave(L, easy, *easy->home);
+  easy->profile = (int)lua_tointeger(L, PROFILE);
+  return perform_conclude(L, GATE, EASY);
 }
 
 /* The task is told of news of this easy from now on. */
@@ -158,22 +167,19 @@ static int give_up(lua_State *L, Gate *gate, Easy **box)
   return 2;
 }
 
-/* Leaves the easy at EASY. NULL when it did not start: then so many results are
-   pushed. */
-static Easy **begin(lua_State *L, int *results)
+Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results)
 {
   Gate *gate = gate_check(L, GATE);
   int profile = (int)luaL_checkinteger(L, PROFILE), at;
   bool taken = lua_toboolean(L, TAKEN);
   Easy **box;
   luaL_checktype(L, TARGET, LUA_TTABLE);
-  luaL_checktype(L, TASK, LUA_TTABLE);
   lua_settop(L, LAST);
   message_check(L, MESSAGE);
   *results = 0;
   at = gate_find(gate, profile);
-  if ((gate->queued && !taken) || !is_ready(gate, at) || !can_wait(L) ||
-      (!taken && !gate_take_free(gate)))
+  if ((gate->queued && !taken) || !is_ready(gate, at) ||
+      (may != NULL && !may(L)) || (!taken && !gate_take_free(gate)))
     return NULL;
   box = gate_take_idle(gate, at);
   easy_push(L, *box);
@@ -183,7 +189,18 @@ static Easy **begin(lua_State *L, int *results)
   }
   if (*box == NULL)
     luaL_error(L, "the handle was closed while its transfer started");
-  await(L, *box);
+  return box;
+}
+
+/* Leaves the easy at EASY. NULL when it did not start: then so many results are
+   pushed. */
+static Easy **begin(lua_State *L, int *results)
+{
+  Easy **box;
+  luaL_checktype(L, TASK, LUA_TTABLE);
+  box = perform_start(L, can_wait, results);
+  if (box != NULL)
+    await(L, *box);
   return box;
 }
 

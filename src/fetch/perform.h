@@ -1,10 +1,19 @@
-/* See perform.c. */
+/* See perform.c. Its two halves are bulk.c's, too. */
 #ifndef MULTISOCK_PERFORM_H
 #define MULTISOCK_PERFORM_H
 
-#include "compat.h"
+#include "gate.h"
 
 #pragma GCC visibility push(hidden)
+
+/* Starts the request that the arguments of `perform` describe, but for the task. The
+   easy is left behind them. NULL when it did not start: then so many results are
+   pushed. `may`: whether there is nothing against it; or NULL. */
+Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results);
+
+/* What has come of a transfer that nobody waits for any more. Returns how many results
+   it has pushed: those of `perform`. */
+int perform_conclude(lua_State *L, int gate, int easy);
 
 void perform_open(lua_State *L);
 

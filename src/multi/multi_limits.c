@@ -51,10 +51,12 @@ static void expire_idle(Deadlines *deadlines, Easy *easy, uint64_t now)
   if (easy->receiver == NULL || easy->finished)
     return;
   due = easy->receiver->active_ms + duration;
-  if (due > now)
+  if (due > now) {
     deadline_add(deadlines, &easy->idle, duration, due);
-  else
-    easy_join_news(easy, easy->multi->news);
+    return;
+  }
+  easy->receiver->overdue = true;
+  easy_join_news(easy, easy->multi->news);
 }
 
 static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
@@ -80,6 +82,8 @@ static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
   switch (due->kind) {
   case LIMIT_TOTAL:                /* who waits for it looks at the time */
     easy = container_of(due, Easy, total);
+    if (easy->receiver != NULL)
+      easy->receiver->overdue = true;
     easy_join_news(easy, easy->multi->news);
     break;
   case LIMIT_IDLE:

@@ -194,14 +194,23 @@ local function set_key(request, name)
   end
 end
 
+local retry = {}
+
+--- One more request is sent: the budget is a part of these.
+function retry.count(client)
+  local part = part_of(client)
+  part.requests = part.requests + 1
+end
+
 --- Sends it until the outcome is good, or no other try may be made.
 -- @param next function(request) -> response; or nil, err
 -- @return the last response; or nil, err
-return function(request, next)
+function retry.send(request, next)
   local given, client = request.settings.retry, request.client
   local sent, try = 0, 0
-  local part = part_of(client)
-  part.requests = part.requests + 1
+  if not request.is_counted then    -- as those of a list are, see submitting.lua
+    retry.count(client)
+  end
   if given.idempotency_key then
     set_key(request, given.idempotency_key)
   end
@@ -230,3 +239,5 @@ return function(request, next)
     request.repeated = nil          -- this is a try of its own
   end
 end
+
+return retry

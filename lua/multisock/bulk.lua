@@ -1,0 +1,370 @@
+-- Requests of a list, many at once, without a task for each: what ms.map and ms.each do
+-- without a function. C starts them and says which have ended (src/fetch/bulk.c); who
+-- has to wait otherwise is submitting.lua's.
+--
+-- Who asks for results takes what has ended, and starts others; while he does something
+-- else the keeper does that, so that no place and no connection waits for him.
+local chain = require("multisock.chain")
+local core = require("multisock.core")
+local errors = require("multisock.errors")
+local handles = require("multisock.handles")
+local request = require("multisock.request")
+local scheduler = require("multisock.scheduler")
+local settings = require("multisock.settings")
+local stream = require("multisock.stream")
+local submitting = require("multisock.submitting")
+local targets = require("multisock.targets")
+local tasks = require("multisock.tasks")
+local transfer = require("multisock.transfer")
+local waiting = require("multisock.waiting")
+
+local collect, find_target = core.collect, targets.get
+local settle, wake, start_plain = submitting.settle, submitting.wake, submitting.start_plain
+local plain_request, whole_response = request.plain, transfer.whole_response
+
+local bulk = {}
+
+-- An iterator as those of map.lua are.
+local Bulk = { __name = "multisock.each" }
+Bulk.__index = Bulk
+
+---- Items ---------------------------------------------------------------------
+
+-- How many are read ahead at most, to find some whose host has a place.
+local MOST_AHEAD = 1000
+
+-- Results that nobody takes are bounded as requests that run.
+local function has_room(self)
+  local most = self.concurrency
+  return self.running < most and self.ahead < self.most_ahead
+    and self.last - self.first + 1 < most and not self.ended and not self.stopping
+end
+
+-- What is wrong is raised by the keeper, whoever has met it.
+local function attempt(self, fn, ...)
+  local ok, err = pcall(fn, self, ...)
+  if not ok then
+    self.raised = self.raised or { err }
+    self.stopping = true
+  end
+end
+
+local function submit(self, i, item)
+  local target = self.plainly and type(item) == "string" and find_target(item)
+  if not (target and start_plain(self, i, target)) then
+    attempt(self, submitting.submit, i, item)
+  end
+end
+
+-- Those of a list.
+local function submit_some(self)
+  local items, count = self.items, self.count
+  while has_room(self) do
+    local at = self.at + 1
+    local item = items[at]
+    self.at = at
+    if at >= count then
+      self.ended = true
+    end
+    if item ~= nil and at <= count then        -- the results of another map have holes
+      submit(self, at, item)
+    end
+  end
+end
+
+-- Goes on with those who wait, and starts others.
+local function fill(self)
+  if self.ahead > 0 then
+    attempt(self, submitting.serve)
+  end
+  if self.items then
+    return submit_some(self)
+  elseif self.feeder and has_room(self) then
+    scheduler.wake(self.feeder)
+  end
+end
+
+-- The items come from a function, which may wait: so a task asks it.
+local function feed(self)
+  local who = waiting.waiter()
+  while not self.ended and not self.stopping do
+    if has_room(self) then
+      local i, item = self.next_item()
+      if i == nil then
+        self.ended = true
+      else
+        submit(self, i, item)
+      end
+    else
+      self.feeder = who
+      local err = waiting.park(who)
+      self.feeder = nil
+      if err then
+        error(err, 0)
+      end
+    end
+    if self.ended or self.last >= self.first then
+      wake(self)
+    end
+  end
+end
+
+---- Answers -------------------------------------------------------------------
+
+-- Whether the chain has nothing to do with an answer that is not simply good.
+local function is_final(given, status)
+  return status >= 400 and not given.fail_on_error and not given.retry
+end
+
+-- What C could not do for one, or what the chain has to do with its answer.
+local function conclude_in_task(self, made, host, status, body, snapshot)
+  if not status then
+    local easy, multi = body, snapshot
+    return submitting.in_task(self, made, function(asked)
+      return transfer.conclude_late(asked, host, easy, multi)
+    end, easy)
+  end
+  local response = whole_response(made, status, body, snapshot)
+  submitting.in_task(self, made, function()
+    return response
+  end)
+end
+
+-- Takes one that has ended. @return i, response; nothing when there is none, or there is
+-- something else to do for it: then also whether there was one
+local function collect_one(self)
+  local id, status, body, snapshot, easy, awaited = collect(self.batch, self.requests)
+  if id == nil then
+    return nil, false
+  end
+  local i, target, which = self.index[id], self.targets[id], self.requests[id]
+  local made, host
+  self.requests[id] = false
+  if target then
+    made, host = plain_request(self.client, target), which
+  else
+    made, host = which, which.host
+  end
+  if easy then
+    handles.close(self.client, host, easy, easy:home())
+  end
+  if awaited then
+    host:pass_on()
+  end
+  if status and (status < 300 or is_final(made.settings, status)) then
+    self.running = self.running - 1
+    return i, whole_response(made, status, body, snapshot)
+  end
+  made.index, made.host = i, host
+  conclude_in_task(self, made, host, status, body, snapshot)
+  return nil, true
+end
+
+-- Takes all that has ended, and starts others.
+local function advance(self)
+  local i, response = collect_one(self)
+  while i or response do
+    if i then
+      settle(self, i, response)
+    end
+    fill(self)
+    i, response = collect_one(self)
+  end
+  fill(self)
+end
+
+---- The keeper ----------------------------------------------------------------
+
+local function is_over(self)
+  return self.stopping or self.ended and self.running == 0 and self.ahead == 0
+end
+
+-- Nothing more is wanted.
+local function stop(self)
+  local function left()
+    return errors.new("cancelled", self.what .. ": left early")
+  end
+  self.stopping = true
+  submitting.take_back(self, left, function() end)
+  for made, had in pairs(self.handed) do       -- by tasks that were ended before they began
+    if had.easy then
+      transfer.cut(made, made.host, had.easy, left())
+    else
+      made.host:leave(had.scout)
+    end
+  end
+  self.client.bulks[self] = nil
+end
+
+local function keep(self, group)
+  local who, slot = waiting.waiter(), self.slot
+  local err
+  self.group, self.keeper = group, who
+  if self.items == nil then
+    group:spawn(feed, self)
+  end
+  advance(self)
+  while not err and not is_over(self) do
+    if self.last >= self.first then
+      wake(self)
+    end
+    slot.who = slot.who or who
+    err = waiting.park(who)
+    if not err then
+      advance(self)
+    end
+  end
+  self.keeper = nil
+  stop(self)
+  if err or self.raised then
+    error(err or self.raised[1], 0)
+  end
+  group:cancel(self.what .. ": stopped at an error")
+end
+
+---- Results -------------------------------------------------------------------
+
+-- The oldest that is there.
+local function take(self)
+  local at = self.first
+  local i, response, err = self.arrived[at], self.responses[at], nil
+  self.responses[at] = false
+  if response == false then
+    response, err = nil, self.failures[at]
+    self.failures[at] = nil
+  end
+  if at < self.last then
+    self.first = at + 1
+  else
+    self.first, self.last = 1, 0    -- the places in the tables are used again
+  end
+  return i, response, err
+end
+
+local function next_result(self)
+  local slot = self.slot
+  while true do
+    if self.first <= self.last then
+      return take(self)
+    elseif self.keeper and not self.stopping then
+      local i, response = collect_one(self)
+      if i then
+        fill(self)
+        return i, response
+      end
+      advance(self)
+    elseif self.task.done then
+      self.task:await()             -- raises what was raised
+      return nil
+    end
+    if self.keeper and is_over(self) then
+      scheduler.wake(self.keeper)
+    end
+    if self.first > self.last then
+      local who = waiting.waiter()
+      slot.who = who
+      local err = waiting.park(who)
+      slot.who = self.keeper
+      if err then
+        error(err, 0)
+      end
+    end
+  end
+end
+
+--- The next result, in order of arrival.
+-- @return i, response; or i, nil, err; or nothing at the end
+-- @raise misuse, and when cancelled
+function Bulk:__call()
+  if self.closed then
+    return nil
+  end
+  local i, response, err = next_result(self)
+  if i and self.progress then
+    self.finished = self.finished + 1
+    self.progress(self.finished, self.total)
+  end
+  return i, response, err
+end
+
+--- Cancels what still runs. May be called again.
+function Bulk:close()
+  if not self.closed then
+    self.closed = true
+    self.task:cancel("each: left early")
+    tasks.forgo(self.task)
+  end
+end
+
+Bulk.__close = Bulk.close
+
+function Bulk:__tostring()
+  return ("multisock.each (%s)"):format(self.closed and "closed" or self.task:status())
+end
+
+--- The client is being closed: what has not ended ends with an error.
+function bulk.close_client(client)
+  for self in pairs(client.bulks) do
+    local function closed()
+      return errors.new("cancelled", stream.CLIENT_CLOSED)
+    end
+    submitting.take_back(self, closed, function(made, err)
+      if err == nil then
+        err = closed()
+        err.url, err.phase, err.attempts = made:url(), "queue", 1
+      end
+      settle(self, made.index, nil, err)
+    end)
+    wake(self)
+  end
+end
+
+--- @param client
+-- @param given table: what ("map" or "each"), place (where that was called, for errors),
+-- items and total (a list, how many they are), or next_item (function() -> i, item, which
+-- may wait), concurrency, stops (boolean: at an error), progress (function or nil)
+-- @return iterator
+function bulk.new(client, given)
+  local slot, bare, usual = {}, chain.is_bare(client.uses), client.settings
+  local self = setmetatable({
+    client = client, what = given.what, place = given.place,
+    items = given.items, at = 0, count = given.total, next_item = given.next_item,
+    concurrency = given.concurrency, most_ahead = math.min(given.concurrency, MOST_AHEAD),
+    stops = given.stops,
+    progress = given.progress, total = given.total, finished = 0,
+    bare = bare,                    -- and URLs need no look:
+    plainly = bare and not (client.base or usual.fills_request or usual.resolve)
+      and usual.protocols == settings.defaults.protocols,
+    -- Those that C has, by the numbers of their handles: where in the list, and their
+    -- target and host, or else the request. `slot` is for C, too.
+    slot = slot, batch = core.batch(slot), index = {}, targets = {}, requests = {},
+    running = 0, ahead = 0,         -- admitted; read ahead, to be admitted
+    ended = given.total == 0, stopping = false,
+    lines = {}, entries = {}, granted = {}, stalled = {}, entering = { first = 1, last = 0 },
+    handed = {},                    -- what tasks have that have not begun
+    -- Results: [first..last].
+    arrived = {}, responses = {}, failures = {}, first = 1, last = 0,
+  }, Bulk)
+  self.told = function(entry)
+    if entry.admitted then
+      self.granted[#self.granted + 1] = entry
+    end
+    wake(self)
+  end
+  client.bulk_handler = client.bulk_handler
+    or chain.compose(client.uses, submitting.perform_with(client.perform))
+  self.handler = client.bulk_handler
+  client.bulks[self] = true
+  self.task = tasks.spawn_apart(function()
+    tasks.group(function(group)
+      keep(self, group)
+    end)
+  end)
+  tasks.when_done(self.task, function()
+    client.bulks[self] = nil
+    wake(self)
+  end)
+  return self
+end
+
+return bulk

@@ -1,0 +1,407 @@
+-- How requests of a list (bulk.lua) are started: at once in C where a place and a handle
+-- are free; else they wait, in lines of which one entry stands in the queue of their
+-- host (admission.lua). A task of its own gets who opens a connection for others, who
+-- needs more than C can do, and who has a chain to pass.
+local errors = require("multisock.errors")
+local core = require("multisock.core")
+local request = require("multisock.request")
+local scheduler = require("multisock.scheduler")
+local transfer = require("multisock.transfer")
+local waiting = require("multisock.waiting")
+
+local start_in_c = core.submit
+local now = scheduler.now
+
+local submitting = {}
+
+--- Who waits for results, or the keeper, looks for himself.
+function submitting.wake(self)
+  local slot = self.slot
+  local who = slot.who
+  if who then
+    slot.who = nil
+    scheduler.wake(who)
+  end
+end
+local wake = submitting.wake
+
+--- A result is there.
+function submitting.settle(self, i, response, err)
+  if self.stopping then
+    return
+  end
+  local last = self.last + 1
+  self.last, self.arrived[last], self.responses[last] = last, i, response or false
+  if response == nil then
+    self.failures[last] = err
+    self.stopping = self.stops
+  end
+end
+local settle = submitting.settle
+
+---- In a task -----------------------------------------------------------------
+
+-- It counts no longer.
+local function leave(self, made)
+  if made.waits then
+    made.waits = nil
+    self.ahead = self.ahead - 1
+  else
+    self.running = self.running - 1
+  end
+end
+
+local function run(self, made)
+  self.handed[made] = nil
+  local response, err = self.handler(made)
+  if response then
+    local body
+    body, err = response:text()
+    response = body and response or nil
+  end
+  leave(self, made)
+  settle(self, made.index, response, err)
+  wake(self)
+end
+
+--- Has a request pass the chain in a task of its own.
+-- @param first? function(request): what performs it the first time
+-- @param easy? core.Easy on which it runs already @param scout? boolean: else it has a
+-- place, as a scout or not; nil: it has none
+function submitting.in_task(self, made, first, easy, scout)
+  local done = false
+  made.first = first and function(asked)
+    if done then                    -- another hop, of the same request or a copy
+      return self.client.perform(asked)
+    end
+    done = true
+    return first(asked)
+  end
+  if easy or scout ~= nil then
+    self.handed[made] = { easy = easy, scout = scout }
+  end
+  self.group:spawn(run, self, made)
+end
+local in_task = submitting.in_task
+
+-- With its body: where that fails the request has failed, to be sent again perhaps.
+local function buffered(response, err)
+  local status = response and response.status
+  if status and (status < 300 or status >= 400) then
+    local body
+    body, err = response:text()
+    return body and response or nil, err
+  end
+  return response, err
+end
+
+--- What performs requests at the end of a chain that in_task uses.
+function submitting.perform_with(perform)
+  return function(made)
+    local first = made.first
+    if first then
+      return buffered(first(made))
+    end
+    return buffered(perform(made))
+  end
+end
+
+---- Starting ------------------------------------------------------------------
+
+-- Whether it is nothing but a URL: then C has all of it, and `plain` of its host what all
+-- of these have in common.
+local function is_plain(self, made, host)
+  local given, target = made.settings, made.target
+  if not (self.plainly and made.simple and given == self.client.settings and target.web
+    and made.method == "GET" and made.body == nil and not target.has_user)
+    or given.retry or given.attempt then
+    return false
+  end
+  host.plain = host.plain or {
+    number = given.profile.number, limits = given.limits, lines = request.lines(made),
+    once = request.is_once(made), total = given.total,
+  }
+  return true
+end
+
+--- Starts the request for a URL in C, if its host is known and has a place and a handle.
+-- @return whether it has started
+function submitting.start_plain(self, i, target)
+  local host = self.client.hosts[target.origin]
+  local plain = host and host.plain
+  if not plain or target.has_user or self.lines[host] then
+    return false
+  end
+  local total = plain.total
+  local id, err = start_in_c(host.gate, target, self.batch, plain.number, nil, plain.limits,
+    plain.lines, "GET", nil, nil, plain.once, total and now() + total)
+  if id then
+    self.index[id], self.targets[id], self.requests[id] = i, target, host
+    self.running = self.running + 1
+    return true
+  elseif err then
+    local made = request.plain(self.client, target)
+    transfer.conclude_refused(made, host, err)
+    settle(self, i, nil, err)
+    return true
+  end
+  return false
+end
+
+-- Starts it in C. @return true; nil, err; or nothing when no handle is free, or no place
+local function start_at_once(self, made, host, taken)
+  local given, body = made.settings, made.body
+  local due = transfer.admitted_until(made)
+  local id, err = start_in_c(host.gate, made.target, self.batch, given.profile.number, taken,
+    given.limits, request.lines(made), made.method, body and body.bytes, nil,
+    request.is_once(made), due)
+  if id then
+    local plain = is_plain(self, made, host)
+    self.index[id], self.requests[id] = made.index, plain and host or made
+    self.targets[id] = plain and made.target
+    self.running = self.running + 1
+    return true
+  elseif err then
+    transfer.conclude_refused(made, host, err)
+  end
+  return nil, err
+end
+
+-- It has a place. A handle is made for it, if need be.
+local function start(self, made, host, scout)
+  if made.simple and not scout then
+    local started, err = start_at_once(self, made, host, true)
+    if not started and not err then
+      started, err = transfer.prepare(made, host)
+      if started then
+        started, err = start_at_once(self, made, host, true)
+      end
+    end
+    if started then
+      return
+    elseif err then
+      return settle(self, made.index, nil, err)
+    end
+  end
+  transfer.admitted_until(made)
+  self.running = self.running + 1
+  in_task(self, made, function(asked)
+    return transfer.perform_admitted(asked, host, scout)
+  end, nil, scout)
+end
+
+---- Lines ---------------------------------------------------------------------
+
+local function queue(self, host)
+  local entry = { host = host, told = self.told }
+  self.entries[host] = entry
+  self.running = self.running + 1   -- kept free for it
+  host:queue(entry)
+end
+
+local function shift(self, host, line)
+  local made = line[line.first]
+  line[line.first] = nil
+  line.first = line.first + 1
+  host.behind, self.ahead = host.behind - 1, self.ahead - 1
+  return made
+end
+
+local function serve_line(self, host, line)
+  while line.first <= line.last do
+    if self.running >= self.concurrency then
+      self.stalled[#self.stalled + 1] = host
+      return
+    end
+    local taken, scout = host:take()
+    if not taken then
+      return queue(self, host)
+    end
+    start(self, shift(self, host, line), host, scout)
+  end
+  self.lines[host] = nil
+end
+
+-- Tasks of a chain wait until so few run that they may be admitted.
+local function serve_entering(self)
+  local line = self.entering
+  while line.first <= line.last and self.running < self.concurrency do
+    local entry = line[line.first]
+    line[line.first] = nil
+    line.first = line.first + 1
+    if not entry.gone then
+      entry.admitted = true
+      self.running = self.running + 1
+      scheduler.wake(entry.who)
+    end
+  end
+end
+
+--- Goes on with those who wait.
+function submitting.serve(self)
+  local granted, stalled = self.granted, self.stalled
+  while #granted > 0 do
+    local entry = table.remove(granted)
+    local host = entry.host
+    local line = self.lines[host]
+    self.entries[host] = nil
+    self.running = self.running - 1
+    start(self, shift(self, host, line), host, entry.scout)
+    serve_line(self, host, line)
+  end
+  for _ = 1, #stalled do
+    if self.running >= self.concurrency then
+      break
+    end
+    local host = table.remove(stalled, 1)
+    serve_line(self, host, self.lines[host])
+  end
+  serve_entering(self)
+end
+
+-- Sends it as soon as there is a place.
+local function admit(self, made)
+  local host = transfer.host_of(made)
+  local line = self.lines[host]
+  made.host, made.gate = host, host.gate       -- `gate`: for C
+  if host.http2_alone and made.settings.http_version == nil then
+    self.running = self.running + 1
+    return in_task(self, made)
+  elseif line == nil then
+    if made.simple then
+      local started, err = start_at_once(self, made, host)
+      if started then
+        return
+      elseif err then
+        return settle(self, made.index, nil, err)
+      end
+    end
+    local taken, scout = host:take()
+    if taken then
+      return start(self, made, host, scout)
+    end
+    line = { first = 1, last = 0 }
+    self.lines[host] = line
+    queue(self, host)
+  end
+  line.last = line.last + 1
+  line[line.last] = made
+  host.behind, self.ahead = host.behind + 1, self.ahead + 1
+end
+
+---- A chain that may have it wait ---------------------------------------------
+
+-- Waits until so few run that it may be admitted.
+local function enter(self)
+  local line = self.entering
+  if self.running < self.concurrency then
+    self.running = self.running + 1
+    return
+  end
+  local entry = { who = waiting.waiter() }
+  line.last = line.last + 1
+  line[line.last] = entry
+  while not entry.admitted do
+    local err = waiting.park(entry.who)
+    if err then
+      entry.gone = true
+      if entry.admitted then
+        self.running = self.running - 1
+      end
+      error(err, 0)
+    end
+  end
+end
+
+local function pass_chain(self, made)
+  made.waits = true
+  self.ahead = self.ahead + 1
+  in_task(self, made, function(asked)
+    enter(self)
+    if made.waits then
+      made.waits = nil
+      self.ahead = self.ahead - 1
+    end
+    return self.client.perform(asked)
+  end)
+end
+
+---- Items ---------------------------------------------------------------------
+
+local function make(self, item)
+  if type(item) == "table" then
+    return request.new(self.client, nil, item[1], item[2])
+  end
+  return request.new(self.client, nil, item)
+end
+
+-- Misuse says which item it was, and where map or each was called.
+local function raise_of_item(self, i, err)
+  if type(err) == "string" then
+    local place = errors.position()
+    if err:sub(1, #place) == place then
+      err = err:sub(#place + 1)
+    end
+    err = ("%s%s: item %d: %s"):format(self.place, self.what, i, err)
+  end
+  error(err, 0)
+end
+
+--- Starts the request for an item, or has it wait.
+-- @param item URL, or {url, options} @raise misuse
+function submitting.submit(self, i, item)
+  if self.client.closed then
+    errors.misuse("the client is closed")
+  end
+  local ok, made, err = pcall(make, self, item)
+  if not ok then
+    raise_of_item(self, i, made)
+  elseif made == nil then
+    return settle(self, i, nil, err)
+  end
+  made.index = i
+  local retry = made.settings.retry
+  if not self.bare or retry and retry.idempotency_key then
+    return pass_chain(self, made)
+  elseif retry then
+    made.is_counted = true          -- what is good at once does not meet retry.lua
+    require("multisock.middleware.retry").count(self.client)
+  end
+  return admit(self, made)
+end
+
+---- Taking all back ------------------------------------------------------------
+
+--- Ends what runs in C, and what waits for a place.
+-- @param reason function() -> err, one for each
+-- @param see function(i, err): err is nil for those that had not begun
+function submitting.take_back(self, reason, see)
+  for _, entry in pairs(self.entries) do
+    entry.gone = true
+    self.running = self.running - 1
+    if entry.admitted then
+      entry.host:leave(entry.scout)
+    end
+  end
+  for host, line in pairs(self.lines) do
+    while line.first <= line.last do
+      local made = shift(self, host, line)
+      see(made)
+    end
+  end
+  self.entries, self.granted, self.lines, self.stalled = {}, {}, {}, {}
+  for id, which in pairs(self.requests) do
+    if which then
+      local easy, i, target = self.slot[id], self.index[id], self.targets[id]
+      local made = target and request.plain(self.client, target) or which
+      local err = reason()
+      core.waiting[id], self.requests[id] = false, false
+      self.running = self.running - 1
+      made.index = i
+      transfer.cut(made, target and which or made.host, easy, err)
+      see(made, err)
+    end
+  end
+end
+
+return submitting

@@ -1,0 +1,28 @@
+/* A batch: transfers with news that one consumer takes, however many there are. In
+   core.waiting it stands in the place of the task that waits for each of them. */
+#ifndef MULTISOCK_BATCH_H
+#define MULTISOCK_BATCH_H
+
+#include "easy.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef struct Batch {
+  News news;
+  const void *self;        /* see Owner in owner.h */
+} Batch;
+
+Batch *batch_check(lua_State *L, int idx);
+
+/* Adds the news of a transfer to the batch at this index of the stack. Who waits for
+   the batch is pushed, and does so no longer; or nil. */
+void batch_put(lua_State *L, int idx, Easy *easy);
+
+/* Pushes the table that the batch was made with. */
+void batch_push_slot(lua_State *L, int idx);
+
+void batch_open(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif
