@@ -2,9 +2,6 @@
    of libcurl at run time, so there is no list here that could age. */
 #include "options_private.h"
 
-#include <limits.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "callbacks.h"
@@ -32,26 +29,6 @@ const char *options_check_text(lua_State *L, int idx, const char *name)
   return text;
 }
 
-/* Integers, integral floats, and booleans as 0 and 1. */
-static lua_Integer check_integer(lua_State *L, int idx, const char *name,
-                                 lua_Integer least, lua_Integer most)
-{
-  int exact;
-  lua_Integer value;
-  if (lua_isboolean(L, idx))
-    return lua_toboolean(L, idx);
-  value = lua_type(L, idx) == LUA_TNUMBER ? lua_tointegerx(L, idx, &exact)
-                                          : (exact = 0, 0);
-  if (!exact)
-    luaL_error(L, "option '%s': integer or boolean expected, got %s", name,
-               lua_type(L, idx) == LUA_TNUMBER ? lua_tostring(L, idx)
-                                               : luaL_typename(L, idx));
-  if (value < least || value > most)
-    luaL_error(L, "option '%s': " INTEGER " is out of range", name,
-               INTEGER_VALUE(value));
-  return value;
-}
-
 /* ---- Values that libcurl points into ---- */
 
 /* Keeps a Lua value for as long as the option points into it. */
@@ -70,94 +47,7 @@ void options_release(lua_State *L, int self, CURLoption id)
   lua_pop(L, 1);
 }
 
-/* Bytes of the body that postfields has set; -1: there is none. */
-static lua_Integer body_size(lua_State *L, int self)
-{
-  lua_Integer size = -1;
-  compat_getuservalue(L, self);
-  if (lua_rawgeti(L, -1, CURLOPT_POSTFIELDS) == LUA_TSTRING)
-    size = (lua_Integer)lua_rawlen(L, -1);
-  lua_pop(L, 2);
-  return size;
-}
-
-/* libcurl would send what lies behind a body that is shorter. */
-static void check_body_size(lua_State *L, int self, const char *name,
-                            lua_Integer size)
-{
-  lua_Integer most = body_size(L, self);
-  if (most >= 0 && (size < 0 || size > most))
-    luaL_error(L, "option '%s': " INTEGER " is out of range, the body has "
-               INTEGER " bytes",
-               name, INTEGER_VALUE(size), INTEGER_VALUE(most));
-}
-
 /* ---- The other types ---- */
-
-static long clamp_buffer_size(long size)
-{
-  const long least = 16 * 1024;
-  if (quirk_small_buffer() && size < least)
-    return least;
-  return size;
-}
-
-/* libcurl (7.88 to 8.18 for sure) would free the entries that a share holds for
-   others, too. */
-static void check_hsts(lua_State *L, const Easy *easy, CURLoption id,
-                       const char *name, long number)
-{
-  if (id == CURLOPT_HSTS_CTRL && (number & CURLHSTS_ENABLE) == 0 &&
-      share_has_hsts(easy->share))
-    luaL_error(L, "option '%s': cannot be switched off (%d) while the entries "
-               "are those of a share", name, (int)number);
-}
-
-/* What others have to know of a handle. */
-static void note_long(Easy *easy, CURLoption id, long number)
-{
-  if (id == CURLOPT_HEADER)
-    easy->guard.wanted = number != 0;
-  else if (id == CURLOPT_HTTP09_ALLOWED)
-    easy->guard.http09 = number != 0;
-  else if (id == CURLOPT_CONNECT_ONLY)
-    easy->connect_only = number != 0;
-  else if (id == CURLOPT_MAXAGE_CONN)
-    easy->max_idle = number;
-  if (id != CURLOPT_HTTP_VERSION)
-    return;
-  easy->cleartext_http2 = number == CURL_HTTP_VERSION_2_0 ||
-                          number == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-  easy->http1_only = number == CURL_HTTP_VERSION_1_0 ||
-                     number == CURL_HTTP_VERSION_1_1;
-}
-
-static CURLcode set_long(lua_State *L, Easy *easy, int self, CURLoption id,
-                         const char *name, int value)
-{
-  long number = (long)check_integer(L, value, name, LONG_MIN, LONG_MAX);
-  check_hsts(L, easy, id, name, number);
-  if (id == CURLOPT_POSTFIELDSIZE)
-    check_body_size(L, self, name, number);
-  if (id == CURLOPT_BUFFERSIZE) {
-    number = clamp_buffer_size(number);
-    easy->buffer_size = -1;
-  }
-  if (id == CURLOPT_WILDCARDMATCH)
-    easy->wildcard = true;
-  note_long(easy, id, number);
-  return curl_easy_setopt(easy->handle, id, number);
-}
-
-static CURLcode set_off_t(lua_State *L, Easy *easy, int self, CURLoption id,
-                          const char *name, int value)
-{
-  lua_Integer number = check_integer(L, value, name, LUA_MININTEGER,
-                                     LUA_MAXINTEGER);
-  if (id == CURLOPT_POSTFIELDSIZE_LARGE)
-    check_body_size(L, self, name, number);
-  return curl_easy_setopt(easy->handle, id, (curl_off_t)number);
-}
 
 static CURLcode set_string(lua_State *L, Easy *easy, CURLoption id,
                            const char *name, int value)
@@ -187,43 +77,6 @@ static CURLcode set_blob(lua_State *L, Easy *easy, CURLoption id,
   blob.len = size;
   blob.flags = CURL_BLOB_COPY;
   return curl_easy_setopt(easy->handle, id, &blob);
-}
-
-/* libcurl reads the body where Lua keeps it: no copy, zero bytes allowed. */
-static CURLcode set_postfields(lua_State *L, Easy *easy, int self,
-                               const char *name, int value)
-{
-  size_t size;
-  const char *bytes;
-  CURLcode code;
-  if (lua_type(L, value) != LUA_TSTRING)
-    luaL_error(L, "option '%s': string expected, got %s", name,
-               luaL_typename(L, value));
-  bytes = lua_tolstring(L, value, &size);
-  options_anchor(L, self, CURLOPT_POSTFIELDS, value);
-  code = curl_easy_setopt(easy->handle, CURLOPT_POSTFIELDSIZE_LARGE,
-                          (curl_off_t)size);
-  if (code == CURLE_OK)
-    code = curl_easy_setopt(easy->handle, CURLOPT_POSTFIELDS, bytes);
-  return code;
-}
-
-/* Without a body the request is a GET again. libcurl makes it a POST even
-   when it is told that there is none, so it is only told of one there was. */
-static CURLcode unset_postfields(lua_State *L, Easy *easy, int self)
-{
-  CURL *handle = easy->handle;
-  CURLcode code;
-  if (body_size(L, self) < 0)
-    return CURLE_OK;
-  code = curl_easy_setopt(handle, CURLOPT_POSTFIELDS, NULL);
-  if (code == CURLE_OK)
-    code = curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
-                            (curl_off_t)-1);
-  if (code == CURLE_OK)
-    code = curl_easy_setopt(handle, CURLOPT_POST, 0L);
-  options_release(L, self, CURLOPT_POSTFIELDS);
-  return code;
 }
 
 /* ---- Files that libcurl reads or writes itself ---- */
@@ -294,7 +147,7 @@ static CURLcode unset_object(lua_State *L, Easy *easy, int self,
   switch (option->id) {
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
-    return unset_postfields(L, easy, self);
+    return options_unset_postfields(L, easy, self);
   case CURLOPT_SHARE:
     return share_use(L, easy, NULL);
   case CURLOPT_MIMEPOST:
@@ -321,7 +174,7 @@ static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
   switch (id) {
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
-    return set_postfields(L, easy, self, name, value);
+    return options_set_postfields(L, easy, self, name, value);
   case CURLOPT_SHARE:
     return share_use(L, easy, share_check(L, value));
   case CURLOPT_MIMEPOST:
@@ -340,24 +193,6 @@ static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
   }
 }
 
-static CURLcode unset_long(lua_State *L, Easy *easy, int self, CURLoption id)
-{
-  long number = options_long_default(id);
-  check_hsts(L, easy, id, "HSTS_CTRL", number);
-  if (id == CURLOPT_POSTFIELDSIZE)
-    number = (long)body_size(L, self);
-  note_long(easy, id, number);
-  return curl_easy_setopt(easy->handle, id, number);
-}
-
-static CURLcode unset_off_t(lua_State *L, Easy *easy, int self, CURLoption id)
-{
-  curl_off_t number = id == CURLOPT_INFILESIZE_LARGE ? -1 : 0;
-  if (id == CURLOPT_POSTFIELDSIZE_LARGE)
-    number = body_size(L, self);
-  return curl_easy_setopt(easy->handle, id, number);
-}
-
 /* By number: younger than a header may be. */
 #define OPTION_HAPROXY_CLIENT_IP (CURLOPTTYPE_STRINGPOINT + 323)
 
@@ -370,9 +205,9 @@ static CURLcode unset(lua_State *L, Easy *easy, int self,
   switch (option->type) {
   case CURLOT_LONG:
   case CURLOT_VALUES:
-    return unset_long(L, easy, self, id);
+    return options_unset_long(L, easy, self, id);
   case CURLOT_OFF_T:
-    return unset_off_t(L, easy, self, id);
+    return options_unset_off_t(L, easy, self, id);
   case CURLOT_FUNCTION:
     return drop_file(easy, id, callbacks_unset(L, easy, self, id));
   case CURLOT_SLIST:
@@ -401,9 +236,9 @@ static CURLcode set_value(lua_State *L, Easy *easy, int self,
   switch (option->type) {
   case CURLOT_LONG:
   case CURLOT_VALUES:
-    return set_long(L, easy, self, option->id, name, value);
+    return options_set_long(L, easy, self, option->id, name, value);
   case CURLOT_OFF_T:
-    return set_off_t(L, easy, self, option->id, name, value);
+    return options_set_off_t(L, easy, self, option->id, name, value);
   case CURLOT_STRING:
     return set_string(L, easy, option->id, name, value);
   case CURLOT_SLIST:

@@ -17,6 +17,29 @@ const char *options_check_text(lua_State *L, int idx, const char *name);
 void options_anchor(lua_State *L, int self, CURLoption id, int value);
 void options_release(lua_State *L, int self, CURLoption id);
 
+/* ---- options_body.c ---- */
+
+/* Bytes of the body that postfields has set; -1: there is none. */
+lua_Integer options_body_size(lua_State *L, int self);
+
+/* Raises when it has fewer than `size`. */
+void options_check_body_size(lua_State *L, int self, const char *name,
+                             lua_Integer size);
+
+CURLcode options_set_postfields(lua_State *L, Easy *easy, int self,
+                                const char *name, int value);
+CURLcode options_unset_postfields(lua_State *L, Easy *easy, int self);
+
+/* ---- options_number.c ---- */
+
+CURLcode options_set_long(lua_State *L, Easy *easy, int self, CURLoption id,
+                          const char *name, int value);
+CURLcode options_set_off_t(lua_State *L, Easy *easy, int self, CURLoption id,
+                           const char *name, int value);
+CURLcode options_unset_long(lua_State *L, Easy *easy, int self, CURLoption id);
+CURLcode options_unset_off_t(lua_State *L, Easy *easy, int self,
+                             CURLoption id);
+
 /* ---- options_default.c ---- */
 
 long options_long_default(CURLoption id);
