@@ -25,12 +25,7 @@ local function ours(text)
 end
 
 describe("an error that leaves its task", function()
-  local hostile = fixtures.hostile()
-  local url
-
-  setup(function()
-    url = hostile.url("/upload")
-  end)
+  local url = fixtures.hostile().url("/upload")
 
   local ways = {
     ["by ms.run"] = [[ms.run(outer)]],

@@ -8,6 +8,7 @@
 #include "callbacks.h"
 #include "decoder_lua.h"
 #include "error.h"
+#include "fields.h"
 #include "gate.h"
 #include "headers.h"
 #include "info.h"
@@ -31,12 +32,6 @@
 #include "url.h"
 
 #define MULTISOCK_VERSION "0.1.0"
-
-static void set_string(lua_State *L, const char *name, const char *value)
-{
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, name);
-}
 
 static void push_protocols(lua_State *L, const char *const *protocols)
 {
@@ -107,20 +102,20 @@ static int core_version(lua_State *L)
 {
   const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
   lua_newtable(L);
-  set_string(L, "multisock", MULTISOCK_VERSION);
+  field_string(L, "multisock", MULTISOCK_VERSION);
   compat_push_release(L);
   lua_setfield(L, -2, "lua");
-  set_string(L, "curl", info->version);
+  field_string(L, "curl", info->version);
   lua_pushinteger(L, (lua_Integer)info->version_num);
   lua_setfield(L, -2, "curl_number");
-  set_string(L, "ssl", info->ssl_version);
+  field_string(L, "ssl", info->ssl_version);
   if (info->age >= CURLVERSION_SIXTH && info->quic_version != NULL)
-    set_string(L, "quic", info->quic_version);
+    field_string(L, "quic", info->quic_version);
   if (info->age >= CURLVERSION_SEVENTH) {
-    set_string(L, "cainfo", info->cainfo);
-    set_string(L, "capath", info->capath);
+    field_string(L, "cainfo", info->cainfo);
+    field_string(L, "capath", info->capath);
   }
-  set_string(L, "uv", uv_version_string());
+  field_string(L, "uv", uv_version_string());
   push_protocols(L, info->protocols);
   lua_setfield(L, -2, "protocols");
   push_features(L, info);
@@ -143,10 +138,10 @@ static int core_quirks(lua_State *L)
     if (!all && !quirk->applies())
       continue;
     lua_createtable(L, 0, 4);
-    set_string(L, "versions", quirk->versions);
-    set_string(L, "issue", quirk->issue);
-    set_string(L, "effect", quirk->effect);
-    set_string(L, "remedy", quirk->remedy);
+    field_string(L, "versions", quirk->versions);
+    field_string(L, "issue", quirk->issue);
+    field_string(L, "effect", quirk->effect);
+    field_string(L, "remedy", quirk->remedy);
     lua_setfield(L, -2, quirk->name);
   }
   return 1;
@@ -307,6 +302,6 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   }
   lua_pushlightuserdata(L, NULL);        /* what most JSON libraries have */
   lua_setfield(L, -2, "null");
-  set_string(L, "_VERSION", "multisock " MULTISOCK_VERSION);
+  field_string(L, "_VERSION", "multisock " MULTISOCK_VERSION);
   return 1;
 }

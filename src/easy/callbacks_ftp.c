@@ -2,6 +2,7 @@
    before and after each file. */
 #include "callbacks_private.h"
 
+#include "fields.h"
 #include "options.h"
 
 /* ---- Names ---- */
@@ -43,36 +44,24 @@ static const char *file_type(curlfiletype type)
   return type < sizeof names / sizeof *names ? names[type] : "unknown";
 }
 
-static void set_string(lua_State *L, const char *field, const char *value)
-{
-  lua_pushstring(L, value);        /* nil for NULL */
-  lua_setfield(L, -2, field);
-}
-
-static void set_integer(lua_State *L, const char *field, lua_Integer value)
-{
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, field);
-}
-
 /* What the listing did not tell is nil. The texts are the listing's own.
    libcurl 7.88 gives the size of what is no file as well. */
 static void push_file(lua_State *L, const struct curl_fileinfo *file)
 {
   lua_createtable(L, 0, 12);
-  set_string(L, "filename", file->filename);
-  set_string(L, "filetype", file_type(file->filetype));
+  field_string(L, "filename", file->filename);
+  field_string(L, "filetype", file_type(file->filetype));
   if (file->flags & CURLFINFOFLAG_KNOWN_SIZE)
-    set_integer(L, "size", file->size);
+    field_integer(L, "size", file->size);
   if (file->flags & CURLFINFOFLAG_KNOWN_PERM)
-    set_integer(L, "perm", (lua_Integer)file->perm);
+    field_integer(L, "perm", (lua_Integer)file->perm);
   if (file->flags & CURLFINFOFLAG_KNOWN_HLINKCOUNT)
-    set_integer(L, "hardlinks", file->hardlinks);
-  set_string(L, "time", file->strings.time);
-  set_string(L, "permissions", file->strings.perm);
-  set_string(L, "user", file->strings.user);
-  set_string(L, "group", file->strings.group);
-  set_string(L, "target", file->strings.target);
+    field_integer(L, "hardlinks", file->hardlinks);
+  field_string(L, "time", file->strings.time);
+  field_string(L, "permissions", file->strings.perm);
+  field_string(L, "user", file->strings.user);
+  field_string(L, "group", file->strings.group);
+  field_string(L, "target", file->strings.target);
 }
 
 typedef struct Chunk {

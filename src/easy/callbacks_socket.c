@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "fields.h"
 
 /* ---- Opening ---- */
 
@@ -26,34 +27,22 @@ typedef struct Open {
   int fd;                  /* the user's; -1: refused; -2: open one */
 } Open;
 
-static void set_string(lua_State *L, const char *field, const char *value)
-{
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, field);
-}
-
-static void set_integer(lua_State *L, const char *field, lua_Integer value)
-{
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, field);
-}
-
 static void set_host(lua_State *L, int family, const void *address, int port)
 {
   char text[INET6_ADDRSTRLEN];
-  set_string(L, "family", family == AF_INET ? "inet" : "inet6");
+  field_string(L, "family", family == AF_INET ? "inet" : "inet6");
   if (inet_ntop(family, address, text, sizeof text) != NULL)
-    set_string(L, "ip", text);
-  set_integer(L, "port", ntohs((uint16_t)port));
+    field_string(L, "ip", text);
+  field_integer(L, "port", ntohs((uint16_t)port));
 }
 
 static void push_address(lua_State *L, const struct curl_sockaddr *address)
 {
   const struct sockaddr *name = &address->addr;
   lua_createtable(L, 0, 5);
-  set_string(L, "socktype", uvdriver_kind(address->socktype) == SOCK_DGRAM
+  field_string(L, "socktype", uvdriver_kind(address->socktype) == SOCK_DGRAM
                               ? "dgram" : "stream");
-  set_integer(L, "protocol", address->protocol);
+  field_integer(L, "protocol", address->protocol);
   if (address->family == AF_INET) {
     const struct sockaddr_in *in = (const void *)name;
     set_host(L, AF_INET, &in->sin_addr, in->sin_port);
@@ -64,11 +53,11 @@ static void push_address(lua_State *L, const struct curl_sockaddr *address)
   }
   else if (address->family == AF_UNIX) {
     const struct sockaddr_un *un = (const void *)name;
-    set_string(L, "family", "unix");
-    set_string(L, "path", un->sun_path);   /* empty for an abstract one */
+    field_string(L, "family", "unix");
+    field_string(L, "path", un->sun_path);   /* empty for an abstract one */
   }
   else
-    set_integer(L, "family", address->family);
+    field_integer(L, "family", address->family);
 }
 
 /* The program keeps the descriptor that it returns: whoever closes what and

@@ -1,214 +1,14 @@
-/* The one table from CURLcode to err.kind, and the errors of transfers. Kinds of
-   our own making (too_large, redirect, status, ...) are given by the Lua layer
-   through core.error. */
-#include "error.h"
+/* Errors of transfers: the kind that libcurl's code has (error_codes.c), and
+   where the code alone misleads. Kinds of our own making (too_large,
+   redirect, status, ...) are given by the Lua layer through core.error. */
+#include "error_private.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "easy.h"
+#include "fields.h"
 #include "gathered.h"
 #include "quirks.h"
-
-/* Newer than the oldest header of libcurl: by number. */
-#define TOO_LARGE 100
-
-typedef struct CodeRow {
-  int code;
-  const char *name;
-  const char *kind;
-  bool retryable;        /* trying again, unchanged, may succeed */
-} CodeRow;
-
-#define ROW(name, kind, retryable) { CURLE_##name, "CURLE_" #name, \
-                                     kind, retryable }
-
-static const CodeRow rows[] = {
-  ROW(UNSUPPORTED_PROTOCOL, "policy", false),
-  ROW(FAILED_INIT, "curl", false),
-  ROW(URL_MALFORMAT, "url", false),
-  ROW(NOT_BUILT_IN, "curl", false),
-  ROW(COULDNT_RESOLVE_PROXY, "proxy", true),
-  ROW(COULDNT_RESOLVE_HOST, "resolve", true),
-  ROW(COULDNT_CONNECT, "connect", true),
-  ROW(WEIRD_SERVER_REPLY, "protocol", false),
-  ROW(REMOTE_ACCESS_DENIED, "curl", false),
-  ROW(FTP_ACCEPT_FAILED, "connect", true),
-  ROW(FTP_WEIRD_PASS_REPLY, "protocol", false),
-  ROW(FTP_ACCEPT_TIMEOUT, "timeout", true),
-  ROW(FTP_WEIRD_PASV_REPLY, "protocol", false),
-  ROW(FTP_WEIRD_227_FORMAT, "protocol", false),
-  ROW(FTP_CANT_GET_HOST, "resolve", true),
-  ROW(HTTP2, "protocol", true),
-  ROW(FTP_COULDNT_SET_TYPE, "curl", false),
-  ROW(PARTIAL_FILE, "closed", true),
-  ROW(FTP_COULDNT_RETR_FILE, "curl", false),
-  ROW(QUOTE_ERROR, "curl", false),
-  ROW(HTTP_RETURNED_ERROR, "status", false),
-  ROW(WRITE_ERROR, "curl", false),
-  ROW(UPLOAD_FAILED, "curl", false),
-  ROW(READ_ERROR, "io", false),
-  ROW(OUT_OF_MEMORY, "curl", false),
-  ROW(OPERATION_TIMEDOUT, "timeout", true),
-  ROW(FTP_PORT_FAILED, "curl", false),
-  ROW(FTP_COULDNT_USE_REST, "curl", false),
-  ROW(RANGE_ERROR, "protocol", false),
-  ROW(HTTP_POST_ERROR, "curl", false),
-  ROW(SSL_CONNECT_ERROR, "tls", false),
-  ROW(BAD_DOWNLOAD_RESUME, "io", false),
-  ROW(FILE_COULDNT_READ_FILE, "io", false),
-  ROW(LDAP_CANNOT_BIND, "curl", false),
-  ROW(LDAP_SEARCH_FAILED, "curl", false),
-  ROW(FUNCTION_NOT_FOUND, "curl", false),
-  ROW(ABORTED_BY_CALLBACK, "cancelled", false),
-  ROW(BAD_FUNCTION_ARGUMENT, "curl", false),
-  ROW(INTERFACE_FAILED, "connect", false),
-  ROW(TOO_MANY_REDIRECTS, "redirect", false),
-  ROW(UNKNOWN_OPTION, "curl", false),
-  ROW(SETOPT_OPTION_SYNTAX, "curl", false),
-  ROW(GOT_NOTHING, "closed", true),
-  ROW(SSL_ENGINE_NOTFOUND, "tls", false),
-  ROW(SSL_ENGINE_SETFAILED, "tls", false),
-  ROW(SEND_ERROR, "closed", true),
-  ROW(RECV_ERROR, "closed", true),
-  ROW(SSL_CERTPROBLEM, "tls", false),
-  ROW(SSL_CIPHER, "tls", false),
-  ROW(PEER_FAILED_VERIFICATION, "tls", false),
-  ROW(BAD_CONTENT_ENCODING, "protocol", false),
-  ROW(FILESIZE_EXCEEDED, "too_large", false),
-  ROW(USE_SSL_FAILED, "tls", false),
-  ROW(SEND_FAIL_REWIND, "io", false),
-  ROW(SSL_ENGINE_INITFAILED, "tls", false),
-  ROW(LOGIN_DENIED, "curl", false),
-  ROW(TFTP_NOTFOUND, "curl", false),
-  ROW(TFTP_PERM, "curl", false),
-  ROW(REMOTE_DISK_FULL, "curl", false),
-  ROW(TFTP_ILLEGAL, "curl", false),
-  ROW(TFTP_UNKNOWNID, "curl", false),
-  ROW(REMOTE_FILE_EXISTS, "curl", false),
-  ROW(TFTP_NOSUCHUSER, "curl", false),
-  ROW(SSL_CACERT_BADFILE, "tls", false),
-  ROW(REMOTE_FILE_NOT_FOUND, "curl", false),
-  ROW(SSH, "curl", false),
-  ROW(SSL_SHUTDOWN_FAILED, "tls", false),
-  ROW(AGAIN, "curl", true),
-  ROW(SSL_CRL_BADFILE, "tls", false),
-  ROW(SSL_ISSUER_ERROR, "tls", false),
-  ROW(FTP_PRET_FAILED, "curl", false),
-  ROW(RTSP_CSEQ_ERROR, "protocol", false),
-  ROW(RTSP_SESSION_ERROR, "protocol", false),
-  ROW(FTP_BAD_FILE_LIST, "protocol", false),
-  ROW(CHUNK_FAILED, "curl", false),
-  ROW(NO_CONNECTION_AVAILABLE, "connect", true),
-  ROW(SSL_PINNEDPUBKEYNOTMATCH, "tls", false),
-  ROW(SSL_INVALIDCERTSTATUS, "tls", false),
-  ROW(HTTP2_STREAM, "closed", true),
-  ROW(RECURSIVE_API_CALL, "curl", false),
-  ROW(AUTH_ERROR, "curl", false),
-  ROW(HTTP3, "protocol", true),
-  ROW(QUIC_CONNECT_ERROR, "connect", true),
-  ROW(PROXY, "proxy", true),
-  ROW(SSL_CLIENTCERT, "tls", false),
-  /* Newer than the oldest header: by number. */
-  { 99, "CURLE_UNRECOVERABLE_POLL", "curl", false },
-  { TOO_LARGE, "CURLE_TOO_LARGE", "too_large", false },
-  { 101, "CURLE_ECH_REQUIRED", "tls", false },
-};
-
-static const char *const phase_names[] = {
-  "queue", "resolve", "connect", "tls", "send", "wait", "receive"
-};
-
-static const CodeRow *row_find(CURLcode code)
-{
-  size_t i;
-  for (i = 0; i < sizeof rows / sizeof *rows; i++)
-    if (rows[i].code == (int)code)
-      return &rows[i];
-  return NULL;
-}
-
-static void set_string(lua_State *L, const char *field, const char *value)
-{
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, field);
-}
-
-static curl_off_t info_time(CURL *handle, CURLINFO info)
-{
-  curl_off_t us = 0;
-  (void)curl_easy_getinfo(handle, info, &us);   /* stays 0 when unknown */
-  return us;
-}
-
-/* libcurl marks the time of a connect only when TLS is done too, or has failed
-   for another reason than time. In 7.88 the local end of the socket is known
-   as soon as TCP stands; later versions tell nothing, so it takes a driver that
-   sees what the socket waits for. */
-static bool is_connected(Easy *easy)
-{
-  long port = 0;
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_LOCAL_PORT, &port);
-  return port > 0 || easy->connected ||
-         info_time(easy->handle, CURLINFO_CONNECT_TIME_T) > 0;
-}
-
-static long connect_status(Easy *easy)
-{
-  long status = 0;
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_CONNECTCODE, &status);
-  return status;
-}
-
-/* Whether the connection to the proxy stands, and that to the server does not. */
-static bool asks_proxy(Easy *easy)
-{
-  const char *scheme = NULL;
-  if (easy->receiver == NULL || !easy->receiver->tunnels)
-    return false;
-  /* Behind its status line headers may come. */
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
-  return connect_status(easy) / 100 != 2 ||
-         (scheme != NULL && strcasecmp(scheme, "http") == 0);
-}
-
-static bool is_sending(Easy *easy)
-{
-  curl_off_t length = -1, sent = 0;
-  if (easy->receiver->sending)
-    return !easy->receiver->sent;
-  if (!easy->receiver->uploads)
-    return false;
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_CONTENT_LENGTH_UPLOAD_T,
-                          &length);
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_SIZE_UPLOAD_T, &sent);
-  return sent < length;
-}
-
-/* How far the transfer came, from libcurl's marks and the receiver's. */
-static Phase easy_phase(Easy *easy)
-{
-  const Receiver *receiver = easy->receiver;
-  if (receiver != NULL && receiver->stage != STAGE_START)
-    return PHASE_RECEIVE;
-  if (receiver != NULL && receiver->connected)
-    return is_sending(easy) ? PHASE_SEND : PHASE_WAIT;
-  /* libcurl counts "100 Continue" as a start. */
-  if (info_time(easy->handle, CURLINFO_STARTTRANSFER_TIME_T) > 0)
-    return PHASE_RECEIVE;
-  if (info_time(easy->handle, CURLINFO_PRETRANSFER_TIME_T) > 0)
-    return PHASE_WAIT;
-  if (is_connected(easy))
-    return asks_proxy(easy) ? PHASE_CONNECT : PHASE_TLS;
-  if (info_time(easy->handle, CURLINFO_NAMELOOKUP_TIME_T) > 0)
-    return PHASE_CONNECT;
-  return PHASE_RESOLVE;
-}
-
-const char *error_phase(Easy *easy)
-{
-  return phase_names[easy_phase(easy)];
-}
 
 /* ---- Where the code alone misleads: libcurl uses one code for what a user
    must tell apart. The first row that applies decides. ---- */
@@ -273,14 +73,14 @@ static bool in_tls(Easy *easy, Phase phase)
 static bool proxy_refused(Easy *easy, Phase phase)
 {
   (void)phase;
-  return connect_status(easy) >= 300;
+  return error_connect_status(easy) >= 300;
 }
 
 /* It closed, or what it said is no HTTP. Of a proxy that the environment names
    only libcurl's message tells. */
 static bool proxy_failed(Easy *easy, Phase phase)
 {
-  return (phase == PHASE_CONNECT && asks_proxy(easy)) ||
+  return (phase == PHASE_CONNECT && error_asks_proxy(easy)) ||
          (phase == PHASE_TLS && strstr(easy->message, "CONNECT") != NULL);
 }
 
@@ -348,7 +148,7 @@ static bool is_long(Easy *easy, CURLcode code)
   switch ((int)code) {
   case CURLE_RECV_ERROR: return is_long_head(easy);
   case CURLE_OUT_OF_MEMORY: return is_long_line(easy);
-  case TOO_LARGE: return easy_phase(easy) == PHASE_RECEIVE;
+  case ERROR_TOO_LARGE: return error_phase_of(easy) == PHASE_RECEIVE;
   default: return false;
   }
 }
@@ -420,7 +220,7 @@ static const struct Refinement {
 
 #define REFINEMENTS (sizeof refinements / sizeof *refinements)
 
-static const char *refine_kind(Easy *easy, const CodeRow *row, Phase phase)
+static const char *refine_kind(Easy *easy, const ErrorRow *row, Phase phase)
 {
   size_t i;
   for (i = 0; i < REFINEMENTS; i++)
@@ -460,7 +260,7 @@ static void add_reason(lua_State *L, const char *message, int number)
 
 void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
 {
-  const CodeRow *row = row_find(code);
+  const ErrorRow *row = error_row(code);
   const char *kind = row != NULL ? row->kind : "curl";
   const char *message = curl_easy_strerror(code);
   if (easy != NULL && easy->message[0] != '\0')
@@ -471,14 +271,14 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
     message = "a header or trailer of the answer is longer than libcurl takes";
   error_push_kind(L, kind, message);
   if (row != NULL) {
-    set_string(L, "code", row->name);
+    field_string(L, "code", row->name);
     lua_pushboolean(L, row->retryable);
     lua_setfield(L, -2, "retryable");
   }
   lua_pushinteger(L, (lua_Integer)code);
   lua_setfield(L, -2, "number");
   if (easy != NULL && easy->handle != NULL && row != NULL) {
-    Phase phase = easy_phase(easy);
+    Phase phase = error_phase_of(easy);
     kind = refine_kind(easy, row, phase);
     if (phase == PHASE_TLS && (strcmp(kind, "proxy") == 0 ||
                                strcmp(kind, "too_large") == 0))
@@ -487,28 +287,9 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
     if (strcmp(kind, "protocol") == 0 &&
         (phase == PHASE_SEND || phase == PHASE_WAIT))
       phase = PHASE_RECEIVE;
-    set_string(L, "phase", phase_names[phase]);
-    set_string(L, "kind", kind);
+    field_string(L, "phase", error_phase_name(phase));
+    field_string(L, "kind", kind);
     if (no_file(easy, phase))
       add_reason(L, message, easy->lacking);
   }
-}
-
-/*** The table from libcurl's codes to kinds, for documentation and tests.
-@return list of {number=, code=, kind=, retryable=} */
-int error_table(lua_State *L)
-{
-  size_t i;
-  lua_createtable(L, (int)(sizeof rows / sizeof *rows), 0);
-  for (i = 0; i < sizeof rows / sizeof *rows; i++) {
-    lua_createtable(L, 0, 4);
-    lua_pushinteger(L, rows[i].code);
-    lua_setfield(L, -2, "number");
-    set_string(L, "code", rows[i].name);
-    set_string(L, "kind", rows[i].kind);
-    lua_pushboolean(L, rows[i].retryable);
-    lua_setfield(L, -2, "retryable");
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
-  return 1;
 }

@@ -5,22 +5,17 @@
 
 #include <curl/curl.h>
 
+#include "fields.h"
 #include "plain.h"
 
 #define ERROR_TYPE "multisock.error"
-
-static void set_string(lua_State *L, const char *field, const char *value)
-{
-  lua_pushstring(L, value);
-  lua_setfield(L, -2, field);
-}
 
 /* What a message says may come from anybody. */
 void error_push_kind(lua_State *L, const char *kind, const char *message)
 {
   lua_createtable(L, 0, 8);
   luaL_setmetatable(L, ERROR_TYPE);
-  set_string(L, "kind", kind);
+  field_string(L, "kind", kind);
   plain_push(L, message, strlen(message), '?', PLAIN_MOST, PLAIN_LOGS);
   lua_setfield(L, -2, "message");
 }
@@ -53,7 +48,7 @@ void error_push_multi(lua_State *L, CURLMcode code)
 {
   push_numbered(L, curl_multi_strerror(code), (int)code);
   if (code == CURLM_RECURSIVE_API_CALL)
-    set_string(L, "code", "CURLM_RECURSIVE_API_CALL");
+    field_string(L, "code", "CURLM_RECURSIVE_API_CALL");
 }
 
 void error_push_share(lua_State *L, CURLSHcode code)
@@ -64,7 +59,7 @@ void error_push_share(lua_State *L, CURLSHcode code)
 void error_push_url(lua_State *L, CURLUcode code)
 {
   push_numbered(L, curl_url_strerror(code), (int)code);
-  set_string(L, "kind", "url");
+  field_string(L, "kind", "url");
 }
 
 static const char traceback_key;   /* its address is the registry key */
