@@ -1,6 +1,7 @@
-/* core.mime: the description of a multipart body. Parts and their fields are Lua
-   values in the user values of mimes and parts; everything is checked when it is
-   set, so that building the body can fail only where the outside world does. */
+/* core.mime: the description of a multipart body. Parts and their fields are
+   Lua values in the user values of mimes and parts; everything is checked
+   when it is set, so that building the body can fail only where the outside
+   world does. */
 #include "mime_private.h"
 
 static const char mime_type[] = "multisock.mime";

@@ -1,5 +1,5 @@
-/* What mime.c, and the files with the fields and the methods of its parts, share.
-   Nobody else includes this. */
+/* What mime.c, and the files with the fields and the methods of its parts,
+   share. Nobody else includes this. */
 #ifndef MULTISOCK_MIME_PRIVATE_H
 #define MULTISOCK_MIME_PRIVATE_H
 
@@ -39,8 +39,8 @@ void mime_set_subparts(lua_State *L, int part, int value);
 /* size, read and seek are at `first` and the two after it. */
 void mime_set_stream(lua_State *L, int part, int first);
 
-/* Sets the field named at `key`, whose value is behind it; returns the name when
-   it is a content. */
+/* Sets the field named at `key`, whose value is behind it; returns the name
+   when it is a content. */
 const char *mime_set_field(lua_State *L, int part, int table, int key);
 
 /* ---- mime_part.c ---- */

@@ -1,5 +1,5 @@
-/* Options that are numbers or switches, and what others have to know of a handle
-   because of them. */
+/* Options that are numbers or switches, and what others have to know of a
+   handle because of them. */
 #include "options_private.h"
 
 #include <limits.h>

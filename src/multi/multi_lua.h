@@ -1,5 +1,5 @@
-/* What the files that give a multi its methods share: multi_methods.c, multi_lua.c,
-   multi_options.c, multi_poll.c and multi_push.c. */
+/* What the files that give a multi its methods share: multi_methods.c,
+   multi_lua.c, multi_options.c, multi_poll.c and multi_push.c. */
 #ifndef MULTISOCK_MULTI_LUA_H
 #define MULTISOCK_MULTI_LUA_H
 
