@@ -48,6 +48,7 @@ bool loop_has_results(const Loop *loop);
 /* Has the timer of the deadlines fire for the earliest of them. */
 void loop_arm_deadline(Loop *loop);
 
+extern const luaL_Reg loop_turn_methods[];      /* loop_turn.c */
 int loop_new(lua_State *L);
 void loop_open(lua_State *L);
 
