@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "field_scan.h"
 #include "plain.h"
 
 static const char headers_type[] = "multisock.headers";
@@ -16,120 +17,6 @@ typedef struct Block {
   size_t size;
   char bytes[];
 } Block;
-
-typedef struct Span {
-  const char *at, *end;
-} Span;
-
-/* ---- Lines ---- */
-
-/* RFC 9112 5.1: what may stand around a value. */
-static bool is_blank(char byte)
-{
-  return byte == ' ' || byte == '\t';
-}
-
-/* A carriage return or a zero byte within a line is to be taken for a space
-   (RFC 9110 5.5): it could end a line where the value is written again. */
-static bool is_forged(char byte)
-{
-  return byte == '\r' || byte == '\0';
-}
-
-static bool is_empty(Span span)
-{
-  return span.at == span.end;
-}
-
-static Span trim(Span span)
-{
-  while (!is_empty(span) && (is_blank(*span.at) || is_forged(*span.at)))
-    span.at++;
-  while (!is_empty(span) && (is_blank(span.end[-1]) || is_forged(span.end[-1])))
-    span.end--;
-  return span;
-}
-
-/* Takes the next line, which is not empty of bytes, from `rest`. */
-static Span take_line(Span *rest)
-{
-  Span line = *rest;
-  const char *end = memchr(rest->at, '\n', (size_t)(rest->end - rest->at));
-  if (end != NULL)
-    line.end = end;
-  rest->at = end != NULL ? end + 1 : rest->end;
-  return line;
-}
-
-/* ---- Fields ---- */
-
-/* RFC 9110 5.6.2 */
-static bool is_token(const char *name, size_t size)
-{
-  static const char others[] = "!#$%&'*+-.^_`|~";
-  size_t i;
-  for (i = 0; i < size; i++) {
-    char byte = name[i];
-    if (!((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-          (byte >= '0' && byte <= '9') ||
-          (byte != '\0' && strchr(others, byte) != NULL)))
-      return false;
-  }
-  return size > 0;
-}
-
-/* A line that begins with a blank continues the value. */
-static void take_continuation(Span *rest, Span *value)
-{
-  while (!is_empty(*rest) && is_blank(*rest->at))
-    value->end = take_line(rest).end;
-}
-
-/* Takes lines up to the next field with this name, a token; false at the end. */
-static bool find_field(Span *rest, const char *name, size_t size, Span *value)
-{
-  while (!is_empty(*rest)) {
-    Span line = take_line(rest);
-    /* The byte behind the name tells at once of nearly all other lines. */
-    if ((size_t)(line.end - line.at) <= size ||
-        (line.at[size] != ':' && !is_blank(line.at[size])) ||
-        !curl_strnequal(line.at, name, size))
-      continue;
-    line.at += size;
-    while (!is_empty(line) && is_blank(*line.at))
-      line.at++;
-    if (is_empty(line) || *line.at != ':')
-      continue;
-    line.at++;
-    *value = line;
-    take_continuation(rest, value);
-    return true;
-  }
-  return false;
-}
-
-/* Takes lines up to the next field of any name; false at the end. What is no
-   field is passed over: the status line, for one. */
-static bool next_field(Span *rest, Span *name, Span *value)
-{
-  while (!is_empty(*rest)) {
-    Span line = take_line(rest);
-    const char *colon = memchr(line.at, ':', (size_t)(line.end - line.at));
-    if (colon == NULL)
-      continue;
-    name->at = line.at;
-    name->end = colon;
-    while (!is_empty(*name) && is_blank(name->end[-1]))
-      name->end--;
-    if (!is_token(name->at, (size_t)(name->end - name->at)))
-      continue;
-    value->at = colon + 1;
-    value->end = line.end;
-    take_continuation(rest, value);
-    return true;
-  }
-  return false;
-}
 
 /* ---- Values ---- */
 
@@ -142,12 +29,12 @@ static bool has(Span span, char byte)
 static size_t unfold(Span value, char *to)
 {
   char *start = to;
-  while (!is_empty(value)) {
-    Span line = trim(take_line(&value));
-    if (!is_empty(line) && to > start)
+  while (!span_is_empty(value)) {
+    Span line = field_trim(field_line(&value));
+    if (!span_is_empty(line) && to > start)
       *to++ = ' ';
-    for (; !is_empty(line); line.at++)
-      *to++ = is_forged(*line.at) ? ' ' : *line.at;
+    for (; !span_is_empty(line); line.at++)
+      *to++ = field_forged(*line.at) ? ' ' : *line.at;
   }
   return (size_t)(to - start);
 }
@@ -156,7 +43,7 @@ static void push_value(lua_State *L, Span value)
 {
   size_t size;
   luaL_Buffer buffer;
-  value = trim(value);
+  value = field_trim(value);
   size = (size_t)(value.end - value.at);
   if (!has(value, '\n') && !has(value, '\r') && !has(value, '\0')) {
     lua_pushlstring(L, value.at, size);
@@ -169,19 +56,19 @@ static void push_value(lua_State *L, Span value)
 void headers_push_reason(lua_State *L, const char *block, size_t size)
 {
   Span rest = { block, block + size };
-  Span line = take_line(&rest);
+  Span line = field_line(&rest);
   if (line.end - line.at < 5 || memcmp(line.at, "HTTP/", 5) != 0) {
     lua_pushnil(L);
     return;
   }
-  while (!is_empty(line) && !is_blank(*line.at))
+  while (!span_is_empty(line) && !field_blank(*line.at))
     line.at++;
-  while (!is_empty(line) && is_blank(*line.at))
+  while (!span_is_empty(line) && field_blank(*line.at))
     line.at++;
-  while (!is_empty(line) && *line.at >= '0' && *line.at <= '9')
+  while (!span_is_empty(line) && *line.at >= '0' && *line.at <= '9')
     line.at++;
-  line = trim(line);
-  if (is_empty(line))
+  line = field_trim(line);
+  if (span_is_empty(line))
     lua_pushnil(L);
   else
     push_value(L, line);
@@ -209,7 +96,7 @@ static const char *check_name(lua_State *L, const char *method, size_t *size)
     luaL_error(L, "%s: name: string expected, got %s", method,
                luaL_typename(L, 2));
   name = lua_tolstring(L, 2, size);
-  if (!is_token(name, *size))
+  if (!field_is_name(name, *size))
     *size = 0;
   return name;
 }
@@ -224,7 +111,7 @@ static int headers_get_all(lua_State *L)
   const char *name = check_name(L, "get_all", &size);
   lua_Integer count = 0;
   lua_newtable(L);
-  while (size > 0 && find_field(&rest, name, size, &value)) {
+  while (size > 0 && field_find(&rest, name, size, &value)) {
     push_value(L, value);
     lua_rawseti(L, -2, ++count);
   }
@@ -236,7 +123,7 @@ static int each_next(lua_State *L)
   const Block *block = lua_touserdata(L, lua_upvalueindex(1));
   Span rest = whole(block), name, value;
   rest.at += (size_t)lua_tointeger(L, lua_upvalueindex(2));
-  if (!next_field(&rest, &name, &value)) {
+  if (!field_next(&rest, &name, &value)) {
     lua_pushnil(L);
     return 1;
   }
@@ -263,12 +150,12 @@ static void push_joined(lua_State *L, Span rest, const char *name, size_t size)
 {
   luaL_Buffer buffer;
   Span value;
-  if (!find_field(&rest, name, size, &value)) {
+  if (!field_find(&rest, name, size, &value)) {
     lua_pushnil(L);
     return;
   }
   push_value(L, value);
-  if (!find_field(&rest, name, size, &value))
+  if (!field_find(&rest, name, size, &value))
     return;
   lua_insert(L, 1);                /* the buffer has the top to itself */
   luaL_buffinit(L, &buffer);
@@ -278,7 +165,7 @@ static void push_joined(lua_State *L, Span rest, const char *name, size_t size)
     luaL_addstring(&buffer, ", ");
     push_value(L, value);
     luaL_addvalue(&buffer);
-  } while (find_field(&rest, name, size, &value));
+  } while (field_find(&rest, name, size, &value));
   luaL_pushresult(&buffer);
 }
 
@@ -311,7 +198,7 @@ static int headers_index(lua_State *L)
   if (lua_type(L, 2) != LUA_TSTRING)
     return 1;
   name = lua_tolstring(L, 2, &size);
-  if (is_token(name, size))
+  if (field_is_name(name, size))
     push_joined(L, whole(block), name, size);
   return 1;
 }
@@ -357,7 +244,7 @@ static int headers_tostring(lua_State *L)
   bool first = true;
   luaL_Buffer buffer;
   luaL_buffinit(L, &buffer);
-  while (next_field(&rest, &name, &value)) {
+  while (field_next(&rest, &name, &value)) {
     if (!first)
       luaL_addchar(&buffer, '\n');
     first = false;

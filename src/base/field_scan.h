@@ -1,0 +1,53 @@
+/* Header fields in the bytes that a server sent. Nothing is kept: each look
+   walks over the lines, in time that is in proportion to the bytes, whatever
+   they are. Pure C; used by headers.c. */
+#ifndef MULTISOCK_FIELD_SCAN_H
+#define MULTISOCK_FIELD_SCAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#pragma GCC visibility push(hidden)
+
+typedef struct Span {
+  const char *at, *end;
+} Span;
+
+/* RFC 9112 5.1: what may stand around a value. */
+static inline bool field_blank(char byte)
+{
+  return byte == ' ' || byte == '\t';
+}
+
+/* A carriage return or a zero byte within a line is to be taken for a space
+   (RFC 9110 5.5): it could end a line where the value is written again. */
+static inline bool field_forged(char byte)
+{
+  return byte == '\r' || byte == '\0';
+}
+
+static inline bool span_is_empty(Span span)
+{
+  return span.at == span.end;
+}
+
+/* Without what may stand around a value. */
+Span field_trim(Span span);
+
+/* Takes the next line, which is not empty of bytes, from `rest`. */
+Span field_line(Span *rest);
+
+/* Whether it can be the name of a field. */
+bool field_is_name(const char *name, size_t size);
+
+/* Takes lines up to the next field with this name, a token; false at the
+   end. */
+bool field_find(Span *rest, const char *name, size_t size, Span *value);
+
+/* Takes lines up to the next field of any name; false at the end. What is no
+   field is passed over: the status line, for one. */
+bool field_next(Span *rest, Span *name, Span *value);
+
+#pragma GCC visibility pop
+
+#endif
