@@ -1,5 +1,7 @@
-/* What driver_uv.c (timer, entering libcurl, life) and driver_watch.c (sockets
-   and polls) share. Nobody else includes this. */
+/* What the files of the libuv driver share: driver_uv.c (entering libcurl,
+   timer), driver_life.c, driver_watch.c (what is watched), driver_event.c,
+   driver_socket.c; and cures, each in a file: driver_rescue.c, driver_ftp.c,
+   driver_idle.c. Nobody else includes this. */
 #ifndef MULTISOCK_DRIVER_PRIVATE_H
 #define MULTISOCK_DRIVER_PRIVATE_H
 
@@ -81,7 +83,7 @@ struct UvDriver {
   bool reuses_talking;   /* what this libcurl does */
   uint64_t looked;       /* ns: when the loop last looked at its sockets */
   int64_t slept;         /* ms that the system has slept until now */
-  bool forgetful_quic;   /* see rescue in driver_uv.c */
+  bool forgetful_quic;   /* see driver_rescue.c */
 };
 
 /* Milliseconds of the clock that all deadlines are on. */
@@ -95,13 +97,22 @@ static inline uint64_t now_ms(void)
 /* One call into libcurl. The callbacks run inside may end any watch. */
 void multi_action(UvMulti *multi, curl_socket_t fd, int mask);
 
+/* Has libcurl look after all transfers of a multi, which may be gone
+   afterwards. */
+void multi_sweep(UvMulti *multi);
+
+/* Whether the multi is still one of its. */
+bool driver_has(const UvDriver *driver, const UvMulti *multi);
+
+/* What is due is served before libuv waits again. */
+void driver_serve_soon(UvDriver *driver);
+
+/* Of libuv, after it has waited; CURLMOPT_TIMERFUNCTION with a UvMulti. */
+void driver_on_check(uv_check_t *check);
+int timer_on_multi(CURLM *handle, long ms, void *data);
+
 /* Makes the timer fire at `deadline` at the latest. */
 void timer_arm(UvDriver *driver, uint64_t deadline);
-
-/* See rescue in driver_uv.c: a connection was refused, or FTP may have stalled;
-   QUIC has got something. */
-void rescue_forgotten(UvDriver *driver);
-void rescue_quic(UvDriver *driver);
 
 /* Whether this multi may connect in this turn: of cold ones only one a turn parses
    its file, or all else that the loop has to do would wait for all of them. */
@@ -109,6 +120,13 @@ bool multi_may_connect(const UvMulti *multi);
 
 /* Makes the multi look after all of its transfers, in this turn. */
 void multi_sweep_soon(UvMulti *multi);
+
+/* ---- driver_rescue.c ---- */
+
+/* A connection was refused, or FTP may have stalled;
+   QUIC has got something. */
+void rescue_forgotten(UvDriver *driver);
+void rescue_quic(UvDriver *driver);
 
 /* ---- driver_ftp.c ---- */
 
@@ -155,11 +173,53 @@ void idle_check_sleep(UvDriver *driver);
 
 /* ---- driver_watch.c ---- */
 
-/* Has the poll report what a socket has to say that nobody asks. */
-void watch_listen(Watch *watch);
-
 /* NULL when it is not watched. */
 Watch *watch_find(const UvDriver *driver, curl_socket_t fd);
+
+/* NULL without memory. */
+Watch *watch_new(UvDriver *driver, curl_socket_t fd);
+
+/* Ends the poll now, while the descriptor is still the one it was started
+   for. */
+void watch_end(Watch *watch);
+
+/* libcurl wants something of a descriptor, for `easy` (NULL where it is not
+   known), or nothing any more. */
+void watch_want(UvMulti *multi, CURL *easy, curl_socket_t fd, int wanted);
+void watch_remove(UvDriver *driver, curl_socket_t fd);
+
+/* Has the poll report what is wanted; what a socket has to say that nobody
+   asks. */
+void watch_arm(Watch *watch);
+void watch_listen(Watch *watch);
+
+/* After each action: arms what took over the number of a closed socket. */
+void watches_inherit(UvDriver *driver);
+
+/* On the timer: drives descriptors that libuv cannot poll. */
+void watches_serve_unpollable(UvDriver *driver);
+
+/* Ends all watches, or those of one multi. */
+void watches_end(UvDriver *driver, const UvMulti *multi);
+
+/* ---- driver_event.c ---- */
+
+/* Of libuv: a socket is ready. */
+void watch_on_poll(uv_poll_t *poll, int status, int events);
+
+/* Its event waits for the next turn no more. */
+void watch_unlate(Watch *watch);
+
+/* libuv's events as libcurl's. */
+int watch_mask(int events);
+
+/* Connections of datagrams that have said as much as this have been made. */
+#define QUIC_HEARD 4
+
+/* Lets libcurl look after them. */
+void watches_nudge(UvDriver *driver);
+
+/* ---- driver_socket.c ---- */
 
 /* CURLMOPT_SOCKETFUNCTION with a UvMulti, CURLOPT_OPENSOCKETFUNCTION and
    CURLOPT_CLOSESOCKETFUNCTION with a UvDriver. */
@@ -168,21 +228,6 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
 curl_socket_t watch_open_socket(void *data, curlsocktype purpose,
                                 struct curl_sockaddr *address);
 int watch_close_socket(void *data, curl_socket_t fd);
-
-/* After each action: arms what took over the number of a closed socket. */
-void watches_inherit(UvDriver *driver);
-
-/* On the timer: drives descriptors that libuv cannot poll. */
-void watches_serve_unpollable(UvDriver *driver);
-
-/* Connections of datagrams that have said as much as this have been made. */
-#define QUIC_HEARD 4
-
-/* Lets libcurl look after them. */
-void watches_nudge(UvDriver *driver);
-
-/* Ends all watches, or those of one multi. */
-void watches_end(UvDriver *driver, const UvMulti *multi);
 
 #pragma GCC visibility pop
 
