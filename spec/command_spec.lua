@@ -1,403 +1,26 @@
 -- bin/multisock as users run it: its files, what it says, how it ends.
-local arguments = require("multisock.command.arguments")
 local cjson = require("cjson")
+local command = require("spec.support.command")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local names = require("multisock.command.names")
-local progress = require("multisock.command.progress")
 local servers = require("spec.support.servers")
-local text = require("multisock.command.text")
+local terminal = require("spec.support.terminal")
 
-local function quote(word)
-  return "'" .. word:gsub("'", "'\\''") .. "'"
-end
-
-local function read_file(path)
-  local file = io.open(path, "rb")
-  if not file then
-    return nil
-  end
-  local content = file:read("a")
-  file:close()
-  return content
-end
-
-local function write_file(path, content)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(content))
-  assert(file:close())
-end
-
-local function shell(script)
-  local pipe = assert(io.popen(script))
-  local said = pipe:read("a")
-  pipe:close()
-  return said
-end
-
-local interpreter
-do
-  local i = 0
-  while arg[i - 1] do
-    i = i - 1
-  end
-  interpreter = arg[i]
-end
-local source = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
-local root = shell("cd " .. quote(source) .. "/.. && pwd"):gsub("\n$", "")
-local MULTISOCK = quote(interpreter) .. " " .. quote(root .. "/bin/multisock")
--- A preloaded sanitizer makes curl hang at its start.
-local CURL = "env -u LD_PRELOAD " .. servers.program("curl", "curl") .. " --noproxy '*' -s -m 10 "
-
----- A folder for each spec, and the command run in it --------------------------
-
-local dir
-
-local function words(list)
-  local quoted = {}
-  for i, word in ipairs(list) do
-    quoted[i] = quote(word)
-  end
-  return table.concat(quoted, " ")
-end
-
--- Runs `multisock` with these arguments; returns its status, stdout, stderr.
--- `rest` is shell: redirections and the like.
-local function run(list, rest)
-  local script = ("cd %s && { %s %s </dev/null %s; } >../out 2>../err; echo $?"):format(quote(dir),
-    MULTISOCK, words(list), rest or "")
-  local status = tonumber(shell(script))
-  return status, read_file(dir .. "/../out"), read_file(dir .. "/../err")
-end
-
-local function get(...)
-  return run({ "get", ... })
-end
-
--- The names in the folder, as one string.
-local function files()
-  return (shell("cd " .. quote(dir) .. " && LC_ALL=C ls -A"):gsub("\n", " "):gsub(" $", ""))
-end
-
-local function content(name)
-  return read_file(dir .. "/" .. name)
-end
-
-local function records(out)
-  local list, by_url = {}, {}
-  for line in out:gmatch("[^\n]+") do
-    local record = cjson.decode(line)
-    list[#list + 1] = record
-    by_url[record.url] = record
-  end
-  return list, by_url
-end
-
--- What a terminal shows after it got all this: enough of it for our own output.
-local function screen(bytes, columns)
-  local lines, row, column, wrap = { {} }, 1, 1, true
-  local function put(char)
-    if column > columns then
-      if wrap then
-        row, column = row + 1, 1
-      else
-        column = columns
-      end
-    end
-    lines[row] = lines[row] or {}
-    lines[row][column] = char
-    column = column + 1
-  end
-  local function erase(line, from)
-    for i = from, columns do
-      line[i] = nil
-    end
-  end
-  local i = 1
-  while i <= #bytes do
-    local private, count, final = bytes:match("^\27%[(%??)(%d*)(%a)", i)
-    if final then
-      if final == "A" then
-        row = math.max(1, row - tonumber(count))
-      elseif private == "?" then
-        wrap = final == "h"
-      else
-        erase(lines[row], column)
-        for below = row + 1, final == "J" and #lines or row do
-          lines[below] = {}
-        end
-      end
-      i = i + 2 + #private + #count + 1
-    else
-      local char = bytes:sub(i, i)
-      if char == "\r" then
-        column = 1
-      elseif char == "\n" then
-        row = row + 1
-        lines[row] = lines[row] or {}
-      else
-        put(char)
-      end
-      i = i + 1
-    end
-  end
-  local shown = {}
-  for n = 1, #lines do
-    local line = {}
-    for c = 1, columns do
-      line[c] = lines[n][c] or " "
-    end
-    shown[n] = table.concat(line):gsub(" +$", "")
-  end
-  return (table.concat(shown, "\n"):gsub("\n+$", ""))
-end
+local run, get, shell = command.run, command.get, command.shell
+local files, content, records = command.files, command.content, command.records
+local words, quote, read_file = command.words, servers.quote, command.read_file
+local MULTISOCK, CURL = command.MULTISOCK, command.CURL
 
 describe("the command", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local dir
 
   before_each(function()
-    local work = shell("mktemp -d \"${TMPDIR:-/tmp}/multisock.XXXXXX\""):gsub("\n", "")
-    dir = work .. "/d"
-    shell("mkdir " .. quote(dir))
+    dir = command.open()
   end)
-
   after_each(function()
-    shell("rm -rf " .. quote((dir:gsub("/d$", ""))))
+    command.close()
     helper.check_leaks()
-  end)
-
-  describe("names", function()
-    local long = ("n"):rep(300)
-    local umlauts = ("ü"):rep(200)
-    for url, expected in pairs({
-      ["http://h/a/b.txt"] = "b.txt",
-      ["http://h/a.txt?x=/y#/z"] = "a.txt",
-      ["http://h/a#b?c/d"] = "a",
-      ["http://h"] = "index.html",
-      ["http://h?x=/etc/passwd"] = "index.html",
-      ["http://h/dir/"] = "index.html",
-      ["http://h/my%20file%2B1.txt"] = "my file+1.txt",
-      ["http://h/a/..%2f..%2fetc"] = "etc",
-      ["http://h/..%2F..%2Fetc%2Fpasswd"] = "passwd",
-      ["http://h/%2e%2e"] = "index.html",
-      ["http://h/%2e%2e%2f"] = "index.html",
-      ["http://h/.."] = "index.html",
-      ["http://h/."] = "index.html",
-      ["http://h/..%5c..%5cetc"] = "_.._etc",
-      ["http://h/.bashrc"] = "bashrc",
-      ["http://h/%20.%20x%20"] = "x",
-      ["http://h/a%00b%0a%1b[2Jc%7f"] = "a_b__[2Jc_",
-      ["http://h/%C2%9Bx"] = "_x",
-      ["http://h/%FFx%E2%82"] = "_x__",
-      ["http://h/exe%E2%80%AEtxt"] = "exe_txt",
-      ["http://h/%E4%B8%AD%E6%96%87"] = "中文",
-      ["http://h/100%"] = "100%",
-      ["http://h/" .. long .. ".tar"] = ("n"):rep(236) .. ".tar",
-      ["http://h/" .. umlauts] = ("ü"):rep(120),
-      ["http://h/x." .. long] = "x." .. ("n"):rep(238),
-    }) do
-      it("come from the URL: " .. (#url > 60 and url:sub(1, 12) .. "..." or url), function()
-        assert.equal(expected, names.from_url(url))
-      end)
-    end
-
-    it("are given once, and not while something stands there", function()
-      local folder = names.folder(dir)
-      write_file(dir .. "/b", "")
-      shell("ln -s nowhere " .. quote(dir .. "/c") .. " && mkdir " .. quote(dir .. "/d"))
-      local function claim(name)
-        return (folder:claim(name):gsub("^.*/", ""))
-      end
-      assert.equal("a", claim("a"))
-      assert.equal("a.1", claim("a"))
-      assert.equal("a.2", claim("a"))
-      assert.equal("b.1", claim("b"))
-      assert.equal("c.1", claim("c"))
-      assert.equal("d.1", claim("d"))
-      -- "a.part" is the partial file of "a".
-      assert.equal("a.part.1", claim("a.part"))
-    end)
-  end)
-
-  describe("text", function()
-    it("is cut in the middle to the columns it has", function()
-      assert.equal("name  ", text.fit("name", 6))
-      assert.equal("abc...xyz", text.fit("abcdefghijklmnopqrstuvwxyz", 9))
-      assert.equal("a.z", text.fit("abcdefghijklmnopqrstuvwxyz", 3))
-      assert.equal("", text.fit("abc", 0))
-      assert.equal("中文...字", text.fit("中文名字中文名字", 9))
-      for width = 0, 30 do
-        assert.equal(width, text.width(text.fit("中文名字.e\204\129-long-name", width)))
-      end
-    end)
-
-    it("is told apart from others that would look like it", function()
-      assert.same({ "...6.tar.", "...7.tar.", "...7.tar.", "cur....gz", "x        " },
-        text.fit_apart({ "lua-5.4.6.tar.gz", "lua-5.4.7.tar.gz", "lua-5.4.7.tar.gz", "curl.tar.gz",
-          "x" }, 9))
-      assert.same({ "video-01", "video-02" }, text.fit_apart({ "video-01", "video-02" }, 8))
-      for width = 0, 12 do
-        for _, name in ipairs(text.fit_apart({ "中文名字一-long", "中文名字二-long" }, width)) do
-          assert.equal(width, text.width(name))
-        end
-      end
-    end)
-
-    it("shows sizes and times in five columns", function()
-      for bytes, shown in pairs({
-        [0] = "0", [999] = "999", [1000] = "0.98K", [1024] = "1.00K", [12595] = "12.3K",
-        [1048575] = "1.00M", [209715200] = "200M", [1.5 * 2 ^ 40] = "1.50T",
-      }) do
-        assert.equal(shown, text.short_size(bytes))
-      end
-      assert.equal("1 byte", text.size(1))
-      assert.equal("1.50 KiB", text.size(1536))
-      for seconds, shown in pairs({
-        [0.2] = "0:01", [59.5] = "1:00", [754] = "12:34", [3599.5] = "1h00m", [3600] = "1h00m",
-        [86400 * 3.5] = "3d12h", [1e300] = ">99d", [math.huge] = ">99d",
-      }) do
-        assert.equal(shown, text.duration(seconds))
-      end
-    end)
-  end)
-
-  describe("arguments", function()
-    local known = {
-      ["-q"] = { name = "quiet" }, ["-P"] = { name = "count", value = "N" },
-      ["-i"] = { name = "lists", value = "FILE", many = true }, ["--json"] = { name = "json" },
-    }
-    local function parse(...)
-      return arguments.parse(known, { "get", ... }, 2)
-    end
-
-    it("may be mixed, joined and repeated", function()
-      local options, operands = parse("a", "-qP4", "-i", "x", "-iy", "b", "--json", "--", "-q",
-        "--")
-      assert.same({ quiet = true, count = "4", lists = { "x", "y" }, json = true }, options)
-      assert.same({ "a", "b", "-q", "--" }, operands)
-      options, operands = parse("-P", "-q", "-")
-      assert.same({ count = "-q" }, options)
-      assert.same({ "-" }, operands)
-    end)
-
-    it("that are wrong are named", function()
-      for word, message in pairs({
-        ["-x"] = "unknown option '-x'", ["-qx"] = "unknown option '-x'",
-        ["--retry"] = "unknown option '--retry'",
-        ["--json=1"] = "unknown option '--json=1', did you mean '--json'?",
-        ["-P"] = "option '-P' needs a value: -P N",
-      }) do
-        local options, said = parse(word)
-        assert.is_nil(options)
-        assert.equal(message, said)
-      end
-    end)
-  end)
-
-  describe("progress", function()
-    local function make()
-      local batch = {
-        started = 0, count = 10, done = 3, failed = 1, done_bytes = 3000, lost_bytes = 0,
-        active = {
-          { started = 0, wanted = "a-file-with-a-long-name-that-has-to-be-cut.tar.gz", status = 200,
-            size = 0, total = 4096000 },
-          { started = 0, wanted = "endless", status = 200, size = 0 },
-          { started = 0, wanted = "bad\27[2J", url = "http://h/", size = 0 },
-        },
-      }
-      local frames = {}
-      local display = progress.new(batch, function(frame)
-        frames[#frames + 1] = frame
-      end, function()
-        return 80, 24
-      end)
-      return display, batch, frames
-    end
-
-    -- Ten steps of 0.1 s, 102,400 bytes each for the first file.
-    local function advance(display, batch)
-      for step = 1, 10 do
-        batch.active[1].size = step * 102400
-        batch.active[2].size = step * 1024
-        display:lines(step / 10, 80, 24)
-      end
-    end
-
-    it("has a line for each file and one for all", function()
-      local display, batch = make()
-      advance(display, batch)
-      local lines = display:lines(1, 79, 24)
-      local expected = {
-        "^a%-file%-with%-a%-lo.*%.%.%..*cut%.tar%.gz   25%%  0%.98M/3%.91M  0%.98M/s   0:03$",
-        "^endless +%-        10%.0K  10%.0K/s      %-$",
-        "^bad%?%[2J +%-      waiting        %-      %-$",
-        "^3 of 10 files done, 1 failed +0%.99M  0%.99M/s   0:0%d$",
-      }
-      assert.equal(4, #lines)
-      for i, pattern in ipairs(expected) do
-        assert.truthy(lines[i]:find(pattern), lines[i])
-      end
-    end)
-
-    it("shows which file is which at 40 columns", function()
-      local display, batch = make()
-      for i, job in ipairs(batch.active) do
-        job.wanted = ("debian-12.7.0-amd64-DVD-%d.iso"):format(i)
-      end
-      advance(display, batch)
-      local lines, seen = display:lines(1, 39, 24), {}
-      for i = 1, 3 do
-        local name = lines[i]:sub(1, 7)
-        assert.is_nil(seen[name], lines[i])
-        assert.truthy(name:find("^%.%.%." .. i), lines[i])
-        seen[name] = true
-      end
-    end)
-
-    it("fits any terminal", function()
-      local display, batch = make()
-      advance(display, batch)
-      for columns = 1, 120 do
-        for _, line in ipairs(display:lines(1, columns, 24)) do
-          assert.truthy(text.width(line) <= columns, columns .. ": " .. line)
-        end
-      end
-      for rows = 1, 6 do
-        local lines = display:lines(1, 39, rows)
-        assert.equal(math.min(rows, 4), #lines)
-        assert.truthy(lines[#lines]:find("^3/10"), lines[#lines])
-      end
-      assert.truthy(display:lines(1, 39, 3)[2]:find("^%.%.%. and 2 more"))
-      local line = display:lines(1, 39, 24)[1]
-      assert.truthy(line:find("^a%S+  25%% 0%.98M/3%.91M 0%.98M/s  0:03$"), line)
-    end)
-
-    it("smooths rates, which are right from the first second", function()
-      local meter = progress.meter(0, 0)
-      local rate
-      for step = 1, 10 do
-        rate = meter:sample(step / 10, step * 100)
-      end
-      assert.near(1000, rate, 0.01)
-      -- A stop shows, but not at once; after a while nothing is left of it.
-      rate = meter:sample(1.1, 1000)
-      assert.truthy(rate > 700 and rate < 1000, rate)
-      assert.truthy(meter:sample(30, 1000) < 1)
-    end)
-
-    it("is drawn over itself, and taken away at the end", function()
-      local display, batch, frames = make()
-      display:draw(0.1)
-      batch.active[2] = nil
-      batch.active[3] = nil
-      display:draw(0.2)
-      local shown = screen(table.concat(frames), 80)
-      assert.equal(2, select(2, shown:gsub("\n", "\n")) + 1, shown)
-      assert.truthy(shown:find("^a%-file"))
-      display:clear()
-      display:clear()
-      assert.equal("", (screen(table.concat(frames), 80):gsub("%s", "")))
-    end)
   end)
 
   describe("get", function()
@@ -445,8 +68,8 @@ describe("the command", function()
     end)
 
     it("overwrites nothing, not even through a link", function()
-      write_file(dir .. "/1k", "mine")
-      write_file(dir .. "/../outside", "mine")
+      helper.write_file(dir .. "/1k", "mine")
+      helper.write_file(dir .. "/../outside", "mine")
       shell("cd " .. quote(dir) .. " && ln -s ../outside x.part && ln -s ../new y")
       local status, _, err = get(nginx.url("/1k"), nginx.url("/file/x"), nginx.url("/file/y"))
       assert.equal(0, status, err)
@@ -459,7 +82,7 @@ describe("the command", function()
     end)
 
     it("begins anew where a partial file is left from before, and says so", function()
-      write_file(dir .. "/1k.part", ("old"):rep(1000))
+      helper.write_file(dir .. "/1k.part", ("old"):rep(1000))
       local status, _, err = get(nginx.url("/1k"))
       assert.equal(0, status)
       assert.equal("1k", files())
@@ -505,9 +128,9 @@ describe("the command", function()
     end)
 
     it("reads lists of URLs", function()
-      write_file(dir .. "/../list", ("\239\187\191# a list\n\n %s\r\n%s\nexample.com/x\n"):format(
-        nginx.url("/file/a"), nginx.url("/file/b")))
-      write_file(dir .. "/../stdin", nginx.url("/file/d"))
+      helper.write_file(dir .. "/../list", ("\239\187\191# a list\n\n %s\r\n%s\nexample.com/x\n")
+        :format(nginx.url("/file/a"), nginx.url("/file/b")))
+      helper.write_file(dir .. "/../stdin", nginx.url("/file/d"))
       local status, _, err = run({ "get", nginx.url("/file/c"), "-i", "../list", "-i", "-" },
         "<../stdin")
       assert.equal(1, status)
@@ -537,7 +160,7 @@ describe("the command", function()
     it("prints a record for each URL with --json, as it ends", function()
       local slow, bad = hostile.url("/late?delay=0.3&body=slow"), nginx.url("/nope")
       local broken = hostile.url("/truncate?bytes=300")
-      write_file(dir .. "/1k", "mine")
+      helper.write_file(dir .. "/1k", "mine")
       local status, out, err = get("--json", "-q", slow, bad, broken, nginx.url("/1k"))
       assert.equal(1, status)
       assert.truthy(err:find("^failed: 2\n"), err)
@@ -645,10 +268,10 @@ describe("the command", function()
         for _ = 1, 4 do
           stop = select(2, assert(bytes:find("\27[?7h", stop + 1, true)))
         end
-        local during = screen(bytes:sub(1, stop), columns)
+        local during = terminal.screen(bytes:sub(1, stop), columns)
         local pattern = "^trickle +%d+%% [^\n]+\n1 ?[o/]f? ?3 [%a ]*done, 1 failed [^\n]+$"
         assert.truthy(during:find(pattern), during)
-        local at_end = screen(bytes, math.max(columns, 100))
+        local at_end = terminal.screen(bytes, math.max(columns, 100))
         assert.falsy(at_end:find("%%", 1, true), at_end)
         local table_and_summary = "^failed: 1\nkind [^\n]+\nstatus [^\n]+ 404 [^\n]+\n2 files, "
         assert.truthy(at_end:find(table_and_summary), at_end)
@@ -735,9 +358,9 @@ describe("the command", function()
 
     it("runs from anywhere, and through links", function()
       shell(("cd %s && ln -s %s one && ln -s d/one ../two"):format(quote(dir),
-        quote(root .. "/bin/multisock")))
+        quote(command.root .. "/bin/multisock")))
       local said = shell(("cd %s/.. && unset LUA_PATH LUA_CPATH && %s ./two version 2>&1"):format(
-        quote(dir), quote(interpreter)))
+        quote(dir), quote(command.interpreter)))
       assert.truthy(said:find("^multisock %d"), said)
     end)
   end)

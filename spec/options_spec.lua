@@ -5,21 +5,6 @@ local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
--- What hostile.py saw of the request that this easy makes.
-local function echo(easy, body)
-  for i = #body, 1, -1 do
-    body[i] = nil
-  end
-  assert(easy:perform())
-  local seen = cjson.decode(table.concat(body))
-  local headers = {}
-  for _, pair in ipairs(seen.headers) do
-    headers[pair[1]:lower()] = pair[2]
-  end
-  seen.headers = headers
-  return seen
-end
-
 describe("options", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local easy, body
@@ -69,7 +54,7 @@ describe("options", function()
       easy:setopt {
         useragent = "agent", referer = "http://r/", cookie = "a=b", customrequest = "PROBE",
       }
-      local seen = echo(easy, body)
+      local seen = support.echo(easy, body)
       assert.equal("PROBE", seen.method)
       assert.equal("agent", seen.headers["user-agent"])
       assert.equal("http://r/", seen.headers.referer)
@@ -78,7 +63,7 @@ describe("options", function()
 
     it("take numbers as Lua writes them", function()
       easy:setopt { useragent = 17, range = "0-1" }
-      assert.equal("17", echo(easy, body).headers["user-agent"])
+      assert.equal("17", support.echo(easy, body).headers["user-agent"])
     end)
 
     it("refuse zero bytes", function()
@@ -162,7 +147,7 @@ describe("options", function()
   describe("that are lists", function()
     it("reach the request", function()
       easy:setopt("httpheader", { "X-One: 1", "X-Two: 2", "Accept:" })
-      local seen = echo(easy, body)
+      local seen = support.echo(easy, body)
       assert.equal("1", seen.headers["x-one"])
       assert.equal("2", seen.headers["x-two"])
       assert.is_nil(seen.headers.accept)
@@ -171,14 +156,14 @@ describe("options", function()
     it("may be replaced and emptied", function()
       easy:setopt("httpheader", { "X-One: 1" })
       easy:setopt("httpheader", { "X-Two: 2" })
-      local seen = echo(easy, body)
+      local seen = support.echo(easy, body)
       assert.is_nil(seen.headers["x-one"])
       assert.equal("2", seen.headers["x-two"])
       easy:setopt("httpheader", {})
-      assert.is_nil(echo(easy, body).headers["x-two"])
+      assert.is_nil(support.echo(easy, body).headers["x-two"])
       easy:setopt("httpheader", { "X-Three: 3" })
       easy:unsetopt("httpheader")
-      assert.is_nil(echo(easy, body).headers["x-three"])
+      assert.is_nil(support.echo(easy, body).headers["x-three"])
     end)
 
     it("are copied", function()
@@ -186,7 +171,7 @@ describe("options", function()
       easy:setopt("httpheader", list)
       list[1] = "X-One: changed"
       support.collect()
-      assert.equal("1", echo(easy, body).headers["x-one"])
+      assert.equal("1", support.echo(easy, body).headers["x-one"])
     end)
 
     it("refuse what is no list of texts, and keep what was set", function()
@@ -195,7 +180,7 @@ describe("options", function()
         { "a", n = 1 }, { [0] = "a" }, { "a\r\nX: y" }, { "a", "b\n" }, { "a\0b" } } do
         assert.error_matches(function() easy:setopt("httpheader", bad) end, "option 'HTTPHEADER'")
       end
-      assert.equal("1", echo(easy, body).headers["x-one"])
+      assert.equal("1", support.echo(easy, body).headers["x-one"])
     end)
 
     it("resolve names", function()
@@ -203,7 +188,7 @@ describe("options", function()
         url = ("http://nowhere.invalid:%d/echo"):format(hostile.port),
         resolve = { ("nowhere.invalid:%d:127.0.0.1"):format(hostile.port) },
       }
-      assert.equal("/echo", echo(easy, body).path)
+      assert.equal("/echo", support.echo(easy, body).path)
     end)
   end)
 
@@ -228,13 +213,13 @@ describe("options", function()
 
     it("take every byte", function()
       easy:setopt("postfields", bytes)
-      local seen = echo(easy, body)
+      local seen = support.echo(easy, body)
       assert.equal("POST", seen.method)
       assert.equal(#bytes, seen.length)
       easy:setopt("copypostfields", "\0\0")
-      assert.equal(2, echo(easy, body).length)
+      assert.equal(2, support.echo(easy, body).length)
       easy:setopt("postfields", "")
-      seen = echo(easy, body)
+      seen = support.echo(easy, body)
       assert.equal("POST", seen.method)
       assert.equal(0, seen.length)
     end)
@@ -244,12 +229,12 @@ describe("options", function()
       easy:setopt("postfields", ("abcdefghij"):rep(count / 10))
       easy:setopt("headerfunction", function() collectgarbage() end)
       support.collect()
-      local seen = echo(easy, body)
+      local seen = support.echo(easy, body)
       assert.equal(count, seen.length)
       local sum = seen.sha256
       easy:setopt("postfields", ("abcdefghij"):rep(count / 10))
       support.collect()
-      assert.equal(sum, echo(easy, body).sha256)
+      assert.equal(sum, support.echo(easy, body).sha256)
     end)
 
     it("are sent on when the variable of a running transfer goes", function()
@@ -283,9 +268,9 @@ describe("options", function()
         end
       end
       easy:setopt("postfieldsize", 2)
-      assert.equal(2, echo(easy, body).length)
+      assert.equal(2, support.echo(easy, body).length)
       easy:unsetopt("postfieldsize")
-      assert.equal(3, echo(easy, body).length)
+      assert.equal(3, support.echo(easy, body).length)
     end)
 
     it("refuse other types", function()
@@ -296,65 +281,13 @@ describe("options", function()
 
     it("are no body again when they are unset", function()
       easy:unsetopt("postfields")
-      assert.equal("GET", echo(easy, body).method)
+      assert.equal("GET", support.echo(easy, body).method)
       easy:setopt("postfields", "abc")
-      assert.equal(3, echo(easy, body).length)
+      assert.equal(3, support.echo(easy, body).length)
       easy:unsetopt("copypostfields")
-      local seen = echo(easy, body)
+      local seen = support.echo(easy, body)
       assert.equal("GET", seen.method)
       assert.equal(0, seen.length)
-    end)
-  end)
-
-  describe("that are objects", function()
-    it("take a core.url, which lives as long as it is used", function()
-      do
-        local url = core.url(hostile.url("/echo?from=object"))
-        easy:setopt("curlu", url)
-        url:close()
-      end
-      support.collect()
-      assert.equal("/echo?from=object", echo(easy, body).path)
-      easy:unsetopt("curlu")
-      easy:setopt("url", hostile.url("/echo?from=text"))
-      assert.equal("/echo?from=text", echo(easy, body).path)
-    end)
-
-    it("refuse other values", function()
-      local closed = core.url("http://a/")
-      closed:close()
-      for _, bad in ipairs { "http://a/", {}, io.stdout, closed } do
-        assert.has_error(function() easy:setopt("curlu", bad) end)
-      end
-    end)
-
-    it("keep a value of the user's own under private", function()
-      local value = { "mine" }
-      assert.is_nil((easy:getinfo("private")))
-      easy:setopt("private", value)
-      support.collect()
-      assert.equal(value, easy:getinfo("private"))
-      assert.equal("GET", echo(easy, body).method)
-      assert.equal(value, easy:getinfo("private"))
-      easy:unsetopt("private")
-      assert.is_nil((easy:getinfo("private")))
-      easy:setopt("private", easy)
-    end)
-
-    it("cannot be those with a reason, which is told", function()
-      local reasons = 0
-      for _, option in ipairs(core.options()) do
-        if option.reason then
-          reasons = reasons + 1
-          for _, value in ipairs { "x", print, io.stdout, 1 } do
-            assert.error_matches(function() easy:setopt(option.name, value) end,
-              option.name .. "' cannot be set: it " .. option.reason, 1, true)
-          end
-          assert.error_matches(function() easy:unsetopt(option.name) end, "cannot be set")
-        end
-      end
-      assert.truthy(reasons > 0 and reasons < 30)
-      assert.equal("GET", echo(easy, body).method)
     end)
   end)
 
@@ -437,301 +370,4 @@ describe("options", function()
     end
   end)
 
-  describe("that are files", function()
-    local path
-
-    before_each(function()
-      path = os.tmpname()
-      easy = assert(core.easy { url = hostile.url("/echo"), noproxy = "*", timeout_ms = 20000 })
-    end)
-
-    after_each(function()
-      os.remove(path)
-    end)
-
-    local function content()
-      local file = assert(io.open(path, "rb"))
-      local text = file:read("a")
-      file:close()
-      return text
-    end
-
-    it("get body and headers, by path", function()
-      local heads = os.tmpname()
-      assert(easy:setopt { writedata = path, headerdata = heads })
-      assert.is_true(easy:perform())
-      assert.equal("GET", cjson.decode(content()).method)
-      path, heads = heads, path
-      assert.truthy(content():find("^HTTP/1.1 200 OK\r\n.*\r\n\r\n$"))
-      os.remove(heads)
-    end)
-
-    it("get the headers alone although a function takes the body", function()
-      local got = {}
-      assert(easy:setopt {
-        headerdata = path, writefunction = function(bytes) got[#got + 1] = bytes end,
-      })
-      assert.is_true(easy:perform())
-      assert.truthy(content():find("^HTTP/1.1 200 OK\r\n"))
-      assert.equal("GET", cjson.decode(table.concat(got)).method)
-    end)
-
-    it("are there at once, whatever the program does with its own", function()
-      local file = assert(io.open(path, "wb"))
-      file:write("before ")
-      assert(easy:setopt("writedata", file))
-      file:close()
-      support.collect()
-      assert.is_true(easy:perform())
-      assert.truthy(content():find("^before {"))
-    end)
-
-    it("are read from where the program's own stands", function()
-      local file = assert(io.open(path, "w+b"))
-      file:write(("x"):rep(100000))
-      file:seek("set", 10)
-      assert.equal("x", file:read(1))
-      local got = {}
-      assert(easy:setopt {
-        url = hostile.url("/upload"), upload = true, readdata = file,
-        writefunction = function(bytes) got[#got + 1] = bytes end,
-      })
-      file:close()
-      assert.is_true(easy:perform())
-      assert.equal(100000 - 11, cjson.decode(table.concat(got)).length)
-    end)
-
-    it("are read again after a redirect", function()
-      local file = assert(io.open(path, "wb"))
-      file:write(("x"):rep(5000))
-      file:close()
-      local got = {}
-      assert(easy:setopt {
-        url = hostile.url("/redirect?status=307&to=/upload"), followlocation = true,
-        upload = true, infilesize = 5000, readdata = path,
-        writefunction = function(bytes) got[#got + 1] = bytes end,
-      })
-      assert.is_true(easy:perform())
-      assert.equal(5000, cjson.decode(table.concat(got):match("{.*}")).length)
-    end)
-
-    it("get what libcurl would tell stderr, until the handle is gone", function()
-      assert(easy:setopt { stderr = path, verbose = true, writefunction = function() end })
-      assert.is_true(easy:perform())
-      assert.truthy(content():find("GET /echo", 1, true))
-      easy:setopt("verbose", false)
-      easy:unsetopt("stderr")
-      assert.is_true(easy:perform())
-    end)
-
-    it("give way to a function, and the other way round", function()
-      assert(easy:setopt("writedata", path))
-      easy:setopt("writefunction", function(bytes) body[#body + 1] = bytes end)
-      assert.equal("GET", echo(easy, body).method)
-      assert.equal("", content())
-      assert(easy:setopt("writedata", path))
-      for i = #body, 1, -1 do body[i] = nil end
-      assert.is_true(easy:perform())
-      assert.same({}, body)
-      assert.equal("GET", cjson.decode(content()).method)
-      easy:unsetopt("writedata")
-      assert.is_true(easy:perform())
-    end)
-
-    it("refuse what is none", function()
-      for _, bad in ipairs { 5, true, {}, print } do
-        for _, name in ipairs { "writedata", "readdata", "headerdata", "stderr" } do
-          assert.error_matches(function() easy:setopt(name, bad) end, "open file or path expected")
-        end
-      end
-      local file = assert(io.open(path))
-      file:close()
-      assert.error_matches(function() easy:setopt("writedata", file) end, "the file is closed")
-      assert.error_matches(function() easy:setopt("writedata", "a\0b") end, "zero byte")
-      for name, bad in pairs { writedata = "/nonexistent/a", readdata = "/", stderr = "/" } do
-        local ok, err = easy:setopt(name, bad)
-        assert.is_nil(ok)
-        assert.equal("io", err.kind)
-        assert.truthy(err.message:find(name:upper(), 1, true))
-      end
-      file = assert(io.open(path))
-      local ok, err = easy:setopt("writedata", file)
-      assert.is_nil(ok)
-      assert.equal("io", err.kind)
-      file:close()
-    end)
-  end)
-
-  describe("of streams that depend on another", function()
-    local function chain(name)
-      local parent, child = core.easy(), core.easy()
-      assert.equal(child, child:setopt(name or "stream_depends", parent))
-      return parent, child
-    end
-
-    it("may be closed in any order", function()
-      for _, name in ipairs { "stream_depends", "stream_depends_e" } do
-        local parent, child = chain(name)
-        parent:close()
-        child:close()
-        parent, child = chain(name)
-        child:close()
-        parent:close()
-        chain(name)
-        support.collect()
-      end
-    end)
-
-    it("may be reset in any order", function()
-      local parent, child = chain()
-      parent:reset()
-      child:close()
-      parent:close()
-      parent, child = chain()
-      child:reset()
-      parent:close()
-      child:close()
-    end)
-
-    it("may be exclusive, with all others behind", function()
-      local parent, first = chain()
-      local last = core.easy { stream_depends_e = parent }
-      last:reset()
-      first:close()
-      parent:close()
-      last:close()
-    end)
-
-    it("refuse a circle, and what is no handle", function()
-      local parent, child = chain()
-      assert.error_matches(function() parent:setopt("stream_depends", child) end, "itself")
-      assert.error_matches(function() parent:setopt("stream_depends", parent) end, "itself")
-      for _, bad in ipairs { 1, "x", {}, io.stdout } do
-        assert.has_error(function() parent:setopt("stream_depends", bad) end)
-      end
-      child:unsetopt("stream_depends")
-      assert.equal(parent, parent:setopt("stream_depends", child))
-      parent:close()
-      child:close()
-    end)
-
-    it("reach the server over HTTP/2", function()
-      local multi, h2 = core.multi(), nginx.tls_url("/1k")
-      local first = support.easy { url = h2, cainfo = nginx.ca, stream_weight = 32 }
-      local second = support.easy { url = h2, cainfo = nginx.ca, stream_depends = first,
-        pipewait = true }
-      multi:add_handle(first):add_handle(second)
-      local seen = support.perform(multi)
-      assert.is_true(seen[first])
-      assert.is_true(seen[second])
-      multi:close()
-      first:close()
-      second:close()
-    end)
-  end)
-
-  describe("when they are unset", function()
-    it("verify the server again", function()
-      for _, ca in ipairs { "cainfo", "cainfo_blob", "capath" } do
-        local https = support.easy {
-          url = nginx.unknown_ca_url("/"), ssl_verifypeer = false, ssl_verifyhost = 0,
-        }
-        assert.is_true(https:perform())
-        https:unsetopt("ssl_verifypeer")
-        https:unsetopt("ssl_verifyhost")
-        https:unsetopt(ca)
-        https:setopt("fresh_connect", true)
-        local ok, err = https:perform()
-        assert.is_nil(ok)
-        assert.equal("tls", err.kind)
-        https:close()
-      end
-      local wrong = support.easy {
-        url = nginx.wrong_host_url("/"), cainfo = nginx.ca, ssl_verifyhost = false,
-      }
-      assert.is_true(wrong:perform())
-      wrong:setopt { ssl_verifyhost = nil, fresh_connect = true }
-      wrong:unsetopt("ssl_verifyhost")
-      local ok, err = wrong:perform()
-      assert.is_nil(ok)
-      assert.equal("tls", err.kind)
-      wrong:close()
-    end)
-
-    it("trust the system's authorities again", function()
-      local function authorities(https)
-        local lines = {}
-        https:setopt {
-          url = nginx.tls_url("/1k"), fresh_connect = true, verbose = true,
-          debugfunction = function(kind, text)
-            if kind == "text" and text:find("^%s*CA%a+:") then
-              lines[#lines + 1] = text
-            end
-          end,
-        }
-        https:perform()
-        return lines
-      end
-      local fresh = core.easy { noproxy = "*" }
-      local default = authorities(fresh)
-      assert.truthy(#default > 0)
-      easy:setopt { cainfo = nginx.ca, capath = "/nonexistent" }
-      assert.are_not.same(default, authorities(easy))
-      easy:unsetopt("cainfo")
-      easy:unsetopt("capath")
-      assert.same(default, authorities(easy))
-      -- No folder at all is another thing.
-      easy:setopt { capath = core.null }
-      assert.truthy(table.concat(authorities(easy)):find("CApath: none", 1, true))
-      easy:unsetopt("capath")
-      assert.same(default, authorities(easy))
-      fresh:close()
-    end)
-
-    it("allow the protocols that libcurl allows by default", function()
-      easy:setopt("protocols_str", "https")
-      assert.is_nil((easy:perform()))
-      easy:unsetopt("protocols_str")
-      assert.is_true(easy:perform())
-      easy:setopt { url = hostile.url("/redirect?to=file:///etc/hostname"), followlocation = true,
-        redir_protocols_str = "all" }
-      assert.is_true(easy:perform())
-      easy:unsetopt("redir_protocols_str")
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
-      assert.equal("policy", err.kind)
-    end)
-
-    it("do it without an error, or say that they cannot", function()
-      for _, option in ipairs(core.options()) do
-        local ran, ok, err = pcall(easy.unsetopt, easy, option.name)
-        if not ran then
-          assert.truthy(option.reason or ok:find("managed", 1, true), ok)
-        else
-          -- Built without it; and libcurl 7.88 cannot switch Alt-Svc off
-          -- again, nor set this TLSAUTH type to anything.
-          local excused = err and (err.code == "CURLE_UNKNOWN_OPTION"
-            or err.code == "CURLE_NOT_BUILT_IN" or option.name == "ALTSVC_CTRL"
-            or option.name == "PROXY_TLSAUTH_TYPE")
-          assert.truthy(ok == easy or excused, option.name .. ": " .. tostring(err))
-        end
-      end
-    end)
-
-    it("leave a handle that works as a fresh one does", function()
-      for _, option in ipairs(core.options()) do
-        pcall(easy.unsetopt, easy, option.name)
-      end
-      easy:setopt { url = hostile.url("/echo"), noproxy = "*", timeout_ms = 20000 }
-      easy:setopt("writefunction", function(bytes) body[#body + 1] = bytes end)
-      local seen = echo(easy, body)
-      local fresh, received = support.easy { url = hostile.url("/echo") }
-      assert.same(echo(fresh, received), seen)
-      easy:setopt { url = nginx.unknown_ca_url("/") }
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
-      assert.equal("tls", err.kind)
-      fresh:close()
-    end)
-  end)
 end)

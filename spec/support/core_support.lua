@@ -1,5 +1,6 @@
 -- What the specs of the core share: handles that cannot hang, the ways to drive
 -- a multi, each with a deadline, and scripts in a process of their own.
+local cjson = require("cjson")
 local core = require("multisock.core")
 local helper = require("spec.helper")
 local socket = require("socket")
@@ -45,6 +46,30 @@ function support.easy(options)
   end
   local easy = assert(core.easy(all))
   return easy, body
+end
+
+--- Adds one to a multi; it and its body go to the end of `list`.
+function support.add(multi, list, options)
+  local easy, body = support.easy(options)
+  list[#list + 1] = { easy = easy, body = body }
+  multi:add_handle(easy)
+  return easy, body
+end
+
+--- What hostile.py's /echo saw of the request that this easy makes, its headers by
+--- name in lower case.
+function support.echo(easy, body)
+  for i = #body, 1, -1 do
+    body[i] = nil
+  end
+  assert(easy:perform())
+  local seen = cjson.decode(table.concat(body))
+  local headers = {}
+  for _, pair in ipairs(seen.headers) do
+    headers[pair[1]:lower()] = pair[2]
+  end
+  seen.headers = headers
+  return seen
 end
 
 --- Takes what has ended out of a multi: `seen[easy]` becomes true, or the list
