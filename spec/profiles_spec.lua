@@ -38,14 +38,14 @@ describe("a handle that serves one request after another", function()
 
   -- How often a handle was set up.
   local function count_settings(fn)
-    local settings = require("multisock.settings")
-    local apply, count = settings.apply, 0
-    settings.apply = function(...)
+local setup = require("multisock.setup")
+    local apply, count = setup.apply, 0
+    setup.apply = function(...)
       count = count + 1
       return apply(...)
     end
     local ok, err = pcall(fn)
-    settings.apply = apply
+    setup.apply = apply
     assert(ok, err)
     return count
   end

@@ -4,7 +4,7 @@ local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
-local settings = require("multisock.settings")
+local DEFAULTS = require("multisock.options").defaults
 local ms = require("multisock")
 
 describe("timeouts", function()
@@ -219,7 +219,7 @@ describe("timeouts", function()
   end))
 
   it("first_byte: by default, also for a request with nothing but a URL", helper.task(function()
-    local defaults = getmetatable(settings.defaults.timeout).__index
+    local defaults = getmetatable(DEFAULTS.timeout).__index
     assert.equal(300, defaults.first_byte)
     defaults.first_byte = 0.2
     finally(function()
@@ -360,7 +360,7 @@ describe("timeouts", function()
   end, 20))
 
   it("idle: by default for text, not for streams", helper.task(function()
-    local defaults = getmetatable(settings.defaults.timeout).__index
+    local defaults = getmetatable(DEFAULTS.timeout).__index
     assert.equal(60, defaults.idle)
     defaults.idle = 0.1
     finally(function()

@@ -2,8 +2,8 @@
 -- What becomes of a change is checked when the request goes on.
 local errors = require("multisock.errors")
 local headers = require("multisock.headers")
+local ROWS = require("multisock.options").rows
 local request = require("multisock.request")
-local settings = require("multisock.settings")
 local targets = require("multisock.targets")
 local values = require("multisock.values")
 
@@ -147,7 +147,7 @@ end
 function asked.seal(self)
   local made = self._made:clone()
   if self.method ~= made.method then
-    made.method = checked(settings.rows.method.check, "method", self.method)
+    made.method = checked(ROWS.method.check, "method", self.method)
   end
   local list = self.headers
   made.headers = getmetatable(list) == Fields and list[LIST] or to_list(list)

@@ -8,9 +8,9 @@ local chain = require("multisock.chain")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
+local DEFAULTS = require("multisock.options").defaults
 local request = require("multisock.request")
 local scheduler = require("multisock.scheduler")
-local settings = require("multisock.settings")
 local stream = require("multisock.stream")
 local submitting = require("multisock.submitting")
 local targets = require("multisock.targets")
@@ -334,7 +334,7 @@ function bulk.new(client, given)
     progress = given.progress, total = given.total, finished = 0,
     bare = bare,                    -- and URLs need no look:
     plainly = bare and not (client.base or usual.fills_request or usual.resolve)
-      and usual.protocols == settings.defaults.protocols,
+      and usual.protocols == DEFAULTS.protocols,
     -- Those that C has, by the numbers of their handles: where in the list, and their
     -- target and host, or else the request. `slot` is for C, too.
     slot = slot, batch = core.batch(slot), index = {}, targets = {}, requests = {},

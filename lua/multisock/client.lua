@@ -8,6 +8,7 @@ local errors = require("multisock.errors")
 local events = require("multisock.events")
 local handles = require("multisock.handles")
 local map = require("multisock.map")
+local DEFAULTS = require("multisock.options").defaults
 local pool = require("multisock.pool")
 local request = require("multisock.request")
 local scheduler = require("multisock.scheduler")
@@ -221,7 +222,7 @@ function client.new(options)
     handler = chain.compose(uses, perform),
     uses = uses, perform = perform, bulks = {},
     is_usual = base == nil and given.curl == nil and given.resolve == nil
-      and given.protocols == settings.defaults.protocols,
+      and given.protocols == DEFAULTS.protocols,
   }, Client)
 end
 

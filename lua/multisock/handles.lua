@@ -5,7 +5,7 @@ local compat = require("multisock.compat")
 local core = require("multisock.core")
 local lookups = require("multisock.lookups")
 local pool = require("multisock.pool")
-local settings = require("multisock.settings")
+local setup = require("multisock.setup")
 
 local handles = {}
 
@@ -18,18 +18,18 @@ local function version_of(host)
 end
 
 local function set_version(easy, http1)
-  return easy:setopt("http_version", settings.HTTP_VERSION[http1])
+  return easy:setopt("http_version", setup.HTTP_VERSION[http1])
 end
 
 -- `http1`: in this version, whatever the profile says. `pin`: to these addresses.
 local function configure(easy, profile, scheme, base, http1, pin)
   local given = profile.settings
-  local ok, err = settings.apply(easy, given, base, scheme)
+  local ok, err = setup.apply(easy, given, base, scheme)
   if ok and http1 then
     ok, err = set_version(easy, http1)
   end
   if ok and pin then
-    ok, err = settings.apply_pin(easy, pin, given)
+    ok, err = setup.apply_pin(easy, pin, given)
   end
   return ok and true, err
 end

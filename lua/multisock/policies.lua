@@ -2,7 +2,7 @@
 -- request are laid over its client's. What they do is in middleware/.
 local compat = require("multisock.compat")
 
---- @param basic table of the checks and makers of checks that settings.lua has:
+--- @param basic table of the checks and makers of checks that options.lua has:
 -- boolean, list, token, fields, expected
 -- @return table of rows by option
 return function(basic)

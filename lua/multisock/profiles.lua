@@ -33,7 +33,7 @@ local function describe(value)
 end
 
 --- The profiles of a client.
--- @param base table its settings @param rows see settings.lua
+-- @param base table its settings @param rows see options.lua
 function profiles.new(base, rows)
   local names = {}
   for name, row in pairs(rows) do

@@ -1,5 +1,5 @@
 -- What protocols a request may speak, and whom it trusts where these are not
--- HTTP: settings.lua calls it.
+-- HTTP: setup.lua calls it.
 local core = require("multisock.core")
 
 local protocols = {}

@@ -1,9 +1,10 @@
 -- What a user asks for, checked: URL, method, headers, body, settings. Pure:
 -- nothing is sent here.
-local base64 = require("multisock.base64")
-local core = require("multisock.core")
+local bodies = require("multisock.bodies")
 local errors = require("multisock.errors")
 local headers = require("multisock.headers")
+local DEFAULTS = require("multisock.options").defaults
+local ROWS = require("multisock.options").rows
 local pins = require("multisock.pins")
 local settings = require("multisock.settings")
 local targets = require("multisock.targets")
@@ -17,98 +18,6 @@ local setmetatable, type = setmetatable, type
 local Request = { __name = "multisock.request" }
 Request.__index = Request
 
-local FILE_CHUNK = 64 * 1024
-
----- Bodies ------------------------------------------------------------------
-
--- A body is {bytes = string}, or {read = function() -> string or nil,
--- size = integer or nil, rewind = function or nil, begun = true once it was read from}.
-
-local function check_chunk(chunk)
-  if chunk ~= nil and type(chunk) ~= "string" then
-    error("body: the iterator returned " .. type(chunk) .. ": string or nil expected", 0)
-  end
-  return chunk
-end
-
--- How many bytes a file has from `start` on; nil where that cannot be told: files
--- of /proc say that they have none.
-local function file_size(file, start)
-  local stop = file:seek("end")
-  file:seek("set", start)
-  local size = stop and math.max(stop - start, 0)
-  return (size ~= 0 or file:read(0) == nil) and size or nil
-end
-
--- Of a file that grows meanwhile, a log, what it has now is sent.
-local function file_body(file)
-  local start, given = file:seek("cur"), 0
-  local size = start and file_size(file, start)
-  return {
-    size = size, file = true,
-    read = function()
-      local most = size and math.min(FILE_CHUNK, size - given) or FILE_CHUNK
-      if most == 0 then
-        return nil
-      end
-      local chunk, message = file:read(most)
-      if chunk == nil and message then
-        error(errors.new("io", "body: " .. message), 0)
-      end
-      given = given + #(chunk or "")
-      return chunk
-    end,
-    rewind = start and function()
-      file:seek("set", start)
-      given = 0
-    end,
-  }
-end
-
-local function function_body(read)
-  return {
-    read = function()
-      return check_chunk(read())
-    end,
-  }
-end
-
--- For protocols that are fed piece by piece.
-local function text_body(text)
-  local sent = false
-  return {
-    size = #text,
-    read = function()
-      local piece = not sent and text ~= "" and text or nil
-      sent = true
-      return piece
-    end,
-    rewind = function()
-      sent = false
-    end,
-  }
-end
-
-local function make_body(value)
-  local kind = type(value)
-  if kind == "string" then
-    return { bytes = value }
-  elseif kind == "function" then
-    return function_body(value)
-  elseif kind == "table" and values.odd_key(value) == nil then
-    for i = 1, #value do
-      if type(value[i]) ~= "string" then
-        error(("body[%d]: string expected, got %s"):format(i, type(value[i])), 0)
-      end
-    end
-    return { bytes = table.concat(value) }
-  elseif io.type(value) == "file" then
-    return file_body(value)
-  end
-  error("body: string, list of strings, function or open file expected, got "
-    .. (io.type(value) or values.describe(value)), 0)
-end
-
 -- Methods are case-sensitive; these are mistyped in lower case only.
 local STANDARD = {
   GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
@@ -117,83 +26,6 @@ local STANDARD = {
 local function normal_method(method)
   local upper = method:upper()
   return STANDARD[upper] and upper or method
-end
-
--- The one value of a field that frames the body, or nil.
-local function find_one(list, name)
-  local found
-  for i = 1, #list do
-    if list[i][1]:lower() == name:lower() then
-      if found then
-        error(("headers: %s is given twice"):format(name), 0)
-      end
-      found = list[i][2]
-    end
-  end
-  return found
-end
-
--- How long the body is, and that it comes in chunks, is libcurl's to know: what
--- the user says of it must be true, or the server would wait, or have a rest.
-local function check_framing(body, list, http_version)
-  if http_version ~= "1.0" and (#list == 0 or not core.frames(list)) then
-    return
-  end
-  local length = find_one(list, "Content-Length")
-  local coding = find_one(list, "Transfer-Encoding")
-  if length and coding then
-    error("headers: Content-Length and Transfer-Encoding exclude each other", 0)
-  elseif coding then
-    if not body then
-      error("headers: Transfer-Encoding, but there is no body", 0)
-    elseif not coding:lower():find("%f[%w]chunked%s*$") then
-      error(("headers: Transfer-Encoding is %s, but must end with \"chunked\""):format(
-        errors.quote(coding)), 0)
-    end
-  elseif length then
-    local number = length:find("^%d+$") and tonumber(length)
-    local actual = not body and 0 or body.bytes and #body.bytes or body.size or number
-    if number == nil or number ~= actual then
-      error(("headers: Content-Length is %s, but the body has %s bytes"):format(length,
-        tostring(actual or "unknown")), 0)
-    elseif body then
-      body.size = actual
-    end
-  end
-  if http_version == "1.0" and body and (coding or not (body.bytes or body.size)) then
-    error("body: HTTP/1.0 has no chunks: the length must be known, from a string or the header "
-      .. "Content-Length", 0)
-  end
-end
-
-local function encode_json(value)
-  local ok, encoded = pcall(core.json_encode, value)
-  if not ok then
-    error("option 'json': " .. tostring(encoded), 0)
-  end
-  return encoded
-end
-
-local function refuse_two(one, other)
-  error(("options '%s' and '%s' exclude each other"):format(one, other), 0)
-end
-
--- The body and the content type that goes with it; or nothing.
-local function choose_body(options)
-  local body, json, form = options.body, options.json, options.form
-  if json ~= nil then
-    if body ~= nil or form ~= nil then
-      refuse_two(body ~= nil and "body" or "json", body ~= nil and "json" or "form")
-    end
-    return { bytes = encode_json(json) }, "application/json"
-  elseif body ~= nil then
-    if form ~= nil then
-      refuse_two("body", "form")
-    end
-    return make_body(body), "application/octet-stream"
-  elseif form ~= nil then
-    return { bytes = targets.encode_form("form", form) }, "application/x-www-form-urlencoded"
-  end
 end
 
 ---- Requests ----------------------------------------------------------------
@@ -225,19 +57,6 @@ function request.check_target(given, target)
   end
   return nil, errors.new("policy", ("protocol %q is not allowed (option 'protocols')"):format(
     target.scheme), { url = errors.redact_url(target.text) })
-end
-
--- Bodies for other protocols than HTTP. MQTT publishes what HTTP would post; all
--- others upload.
-local function adapt_body(body, scheme)
-  if scheme == "file" then
-    errors.misuse("body: a file: URL is only read; write with io.open")
-  elseif scheme == "mqtt" and not body.bytes then
-    errors.misuse("body: string or list of strings expected for mqtt:")
-  elseif scheme ~= "mqtt" and body.bytes then
-    return text_body(body.bytes)
-  end
-  return body
 end
 
 -- Raw options in whose place the request sets its own: what they say would not be
@@ -287,11 +106,11 @@ local function fill(self, method, url, options)
     self.headers = fields
   end
   if other ~= nil then
-    method = normal_method(settings.rows.method.check("method", other))
+    method = normal_method(ROWS.method.check("method", other))
   end
-  local body, content_type = choose_body(options)
+  local body, content_type = bodies.choose(options)
   if body or fields then
-    check_framing(body, self.headers, given.http_version)
+    bodies.check_framing(body, self.headers, given.http_version)
   end
   if body then
     if method == "HEAD" or method == "TRACE" then
@@ -370,7 +189,7 @@ function request.new(client, method, url, options)
     self.simple = given.simple and not (body and body.bytes == nil)
     return self
   end
-  if not target.web or given.protocols ~= settings.defaults.protocols or given.resolve then
+  if not target.web or given.protocols ~= DEFAULTS.protocols or given.resolve then
     local ok
     ok, err = request.check_target(given, target)
     if not ok then
@@ -382,7 +201,7 @@ function request.new(client, method, url, options)
   end
   self.simple = target.web and given.simple and not (body and body.bytes == nil)
   if not target.web then
-    self.body = self.body and adapt_body(self.body, target.scheme)
+    self.body = self.body and bodies.adapt(self.body, target.scheme)
     self.marks = true
   elseif given.curl then
     self.marks = leaves_marks(self, given)
@@ -418,81 +237,6 @@ end
 
 function Request:__tostring()
   return "multisock.request (" .. self.method .. " " .. errors.redact_url(self.target.text) .. ")"
-end
-
----- What a request means to an easy handle -----------------------------------
-
--- Whose bodies have a meaning, see message.c.
-local HAS_LENGTH = { POST = true, PUT = true, PATCH = true }
-
-local USER_AGENT = "User-Agent: multisock/" .. core.version().multisock
--- What can be undone but deflate: all that have it have gzip, it is two formats with
--- one name, and each byte of a header line costs libcurl 100 instructions.
-local ACCEPT_ENCODING = "Accept-Encoding: "
-  .. table.concat(core.version().codings, ", "):gsub(", deflate", "")
-local ACCEPT_IDENTITY = "Accept-Encoding: identity"
-
--- A header line of our own, because libcurl formats its options anew for each
--- request, and a handle would have to be set up for it.
-local function authorization(self)
-  local auth = self.settings.auth
-  if auth.bearer then
-    return "Authorization: Bearer " .. auth.bearer
-  elseif not self.target.has_user then
-    return "Authorization: Basic " .. base64.encode(auth.basic[1] .. ":" .. auth.basic[2])
-  end
-end
-
--- What is sent unless the user says otherwise. As header lines, because
--- libcurl formats its own options anew for each request, character by
--- character.
-local function default_lines(given)
-  local raw = settings.raw(given)
-  local lines = { agent = not raw.useragent and USER_AGENT or nil }
-  if given.decompress and not raw.accept_encoding then
-    -- A part of a coded body is no coded body.
-    local is_part = raw.range or raw.resume_from or raw.resume_from_large
-    lines.encoding = is_part and ACCEPT_IDENTITY or ACCEPT_ENCODING
-    lines.identity = ACCEPT_IDENTITY
-  end
-  return lines
-end
-
-local function make_lines(self, content_type)
-  local given = self.settings
-  local raw, profile = given.curl, given.profile
-  local defaults = profile.lines
-  if defaults == nil then
-    defaults = default_lines(given)
-    profile.lines = defaults        -- they follow from what makes a profile
-  end
-  return core.lines(self.headers, raw and raw.httpheader, defaults, content_type,
-    self.body ~= nil, self.unexpected, given.auth and self.target.web and authorization(self))
-end
-
---- The header lines of a request, for C. Those of requests that have none of their own
--- are made once for all of them.
--- @return core.Lines
-function request.lines(self)
-  local given, content_type = self.settings, self.content_type
-  if self.body == nil then
-    content_type = HAS_LENGTH[self.method] and "" or nil
-  end
-  local known = given.lines
-  if not known or self.headers ~= given.headers or self.unexpected or self.target.has_user
-    or not self.target.web then
-    local lines
-    lines, self.expects = make_lines(self, content_type)
-    return lines
-  end
-  -- What differs, as a key: a content type, or that there is none, or no body at all.
-  local key = content_type or 0
-  local lines = known[key]
-  if lines == nil then
-    lines, self.expects = make_lines(self, content_type)
-    known[key] = not self.expects and lines or nil
-  end
-  return lines
 end
 
 -- What may be done twice (RFC 9110 9.2.2). Of others libcurl would send again,
@@ -549,10 +293,10 @@ end
 --- Gives a request another body, or none.
 -- @param value what the option `body` takes, or nil @raise naming what is wrong
 function request.replace_body(self, value)
-  local body = value ~= nil and make_body(value) or nil
-  check_framing(body, self.headers, self.settings.http_version)
+  local body = value ~= nil and bodies.make(value) or nil
+  bodies.check_framing(body, self.headers, self.settings.http_version)
   if body and not self.target.web then
-    body = adapt_body(body, self.target.scheme)
+    body = bodies.adapt(body, self.target.scheme)
   end
   self.body = body
   self.content_type = body and (self.content_type or "application/octet-stream")

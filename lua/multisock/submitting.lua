@@ -4,6 +4,7 @@
 -- needs more than C can do, and who has a chain to pass.
 local errors = require("multisock.errors")
 local core = require("multisock.core")
+local header_lines = require("multisock.header_lines")
 local request = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local transfer = require("multisock.transfer")
@@ -118,7 +119,7 @@ local function is_plain(self, made, host)
     return false
   end
   host.plain = host.plain or {
-    number = given.profile.number, limits = given.limits, lines = request.lines(made),
+    number = given.profile.number, limits = given.limits, lines = header_lines.of(made),
     once = request.is_once(made), total = given.total,
   }
   return true
@@ -153,7 +154,7 @@ local function start_at_once(self, made, host, taken)
   local given, body = made.settings, made.body
   local due = transfer.admitted_until(made)
   local id, err = start_in_c(host.gate, made.target, self.batch, given.profile.number, taken,
-    given.limits, request.lines(made), made.method, body and body.bytes, nil,
+    given.limits, header_lines.of(made), made.method, body and body.bytes, nil,
     request.is_once(made), due)
   if id then
     local plain = is_plain(self, made, host)

@@ -5,16 +5,18 @@ local compat = require("multisock.compat")
 local core = require("multisock.core")
 local errors = require("multisock.errors")
 local handles = require("multisock.handles")
+local header_lines = require("multisock.header_lines")
 local lookups = require("multisock.lookups")
 local pins = require("multisock.pins")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.scheduler")
 local settings = require("multisock.settings")
+local setup = require("multisock.setup")
 local stream = require("multisock.stream")
 local waiting = require("multisock.waiting")
 
 local now, waiter = scheduler.now, waiting.waiter
-local lines_of, is_once = request_module.lines, request_module.is_once
+local lines_of, is_once = header_lines.of, request_module.is_once
 local setmetatable = setmetatable
 local start, perform_in_c = core.start, compat.perform
 
@@ -92,10 +94,10 @@ local function new_host(request, key, pin)
   local known = target.scheme ~= "https"
     and (target.numeric or given.unix_socket ~= nil or pin ~= nil)
   local host = admission.new_host(client.limits, known, target.scheme == "http",
-    settings.http1(given, target.scheme))
+    setup.http1(given, target.scheme))
   host.tls, host.pin = target.scheme == "https", pin
-  host.trust = host.tls and given ~= usual and settings.trust(given, usual) or nil
-  host.name = not pin and lookups.name_for(usual, target, settings.environment_has_proxy)
+  host.trust = host.tls and given ~= usual and setup.trust(given, usual) or nil
+  host.name = not pin and lookups.name_for(usual, target, setup.environment_has_proxy)
   remember_host(client, key, host)
   return host
 end
@@ -107,8 +109,8 @@ local function find_host(request)
   local profile, pin = given.profile, given.resolve and pins.choose(given, target)
   if profile ~= usual.profile then
     -- What leads to another connection is another host.
-    key = ("%s|%s|%s|%s"):format(key, profile.connection, tostring(settings.raw_version(given)),
-      target.scheme == "https" and settings.trust(given, usual) or "")
+    key = ("%s|%s|%s|%s"):format(key, profile.connection, tostring(setup.raw_version(given)),
+      target.scheme == "https" and setup.trust(given, usual) or "")
   end
   if pin then
     key = key .. "|" .. pin.name
@@ -120,7 +122,7 @@ end
 local function refuse(host, scout, target, err, misuse)
   host:leave(scout)
   if misuse then
-    errors.misuse(settings.explain(err))
+    errors.misuse(setup.explain(err))
   end
   err.url, err.attempts = errors.redact_url(target.text), 1
   return nil, err
@@ -142,7 +144,7 @@ local function speaks_http2_alone(request, err)
   return request.settings.http_version == nil and errors.is(err, "tls")
     and request.target.scheme == "https"
     and err.message:lower():find("no application protocol", 1, true) ~= nil
-    and settings.http1(request.settings, "https") == "1.1"
+    and setup.http1(request.settings, "https") == "1.1"
 end
 
 local function ask_http2(request)
@@ -209,7 +211,7 @@ local function name_of(request, host)
   if request.settings.profile == request.client.settings.profile or host.pin then
     return host.name or false
   end
-  return lookups.name_for(request.settings, request.target, settings.environment_has_proxy)
+  return lookups.name_for(request.settings, request.target, setup.environment_has_proxy)
     or false
 end
 
@@ -336,7 +338,7 @@ local function start_in_lua(request, host, scout, started)
     end
   end
   if request.settings.auth and not request.target.web then
-    settings.apply_auth(easy, request.settings.auth)
+    setup.apply_auth(easy, request.settings.auth)
   end
   if body and body.read then
     easy:gather("rewinds", body.rewind ~= nil)

@@ -1,4 +1,4 @@
-/* See lines.h, and request.lua, which asks for them. Also the fields that users give,
+/* See lines.h, and header_lines.lua, which asks for them. Also the fields that users give,
    where they are usual: headers.lua looks at all others. */
 #include "lines.h"
 

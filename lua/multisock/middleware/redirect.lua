@@ -1,6 +1,7 @@
 -- Redirects, as WHATWG fetch does them. Not left to libcurl, which keeps all
 -- headers but two for a foreign origin, and has no history.
 local errors = require("multisock.errors")
+local ROWS = require("multisock.options").rows
 local request_module = require("multisock.request")
 local settings = require("multisock.settings")
 local targets = require("multisock.targets")
@@ -56,7 +57,7 @@ end
 
 -- What does not follow to another origin: true, or which fields of it do not.
 local LOST = {}
-for name, row in pairs(settings.rows) do
+for name, row in pairs(ROWS) do
   if row.cross_origin == "drop" then
     LOST[name] = true
   end
