@@ -40,6 +40,32 @@ describe("a URL", function()
     end
   end)
 
+  it("beside one of its place is what it would be alone", function()
+    local place = "http://beside.example:81"
+    targets.get(place .. "/first?query#fragment")
+    for _, path in ipairs({
+      "/", "/x", "/?", "/?a=b?c#d?e", "/x#", "/x#f?g", "//x/", "/a/../b", "/./a", "/..", "/a.b/c..",
+      "/%41%zz", "/a;b=c&d", "/\195\164", "/a|b", "/x?a=http://other.example/../",
+    }) do
+      local alone = assert(core.url(place .. path, { "non_support_scheme", "uri" }))
+      local target = targets.get(place .. path)
+      for _, part in ipairs({ "url", "host", "port", "path", "query", "fragment" }) do
+        assert.equal(alone:get(part), target.url:get(part), path .. " " .. part)
+      end
+    end
+    for _, path in ipairs({ "/a b", "/\0", "/\r\n", "/\127" }) do
+      assert.equal("url", select(2, targets.get(place .. path)).kind)
+    end
+    local sample = core.url("http://h.example/")
+    for _, text in ipairs({ "http://h.example", "http://h.example/a b", "http://u@h.example/", "",
+      "ftp://h.example/", "http:///", "http://h.example/\0", "https://", "http://h.example/../" }) do
+      assert.is_false((pcall(sample.beside, sample, text)), text)
+    end
+    assert.is_nil(core.url_place("http://h.example:x/"))
+    assert.same({ "https://h.example:1", true }, { core.url_place("https://h.example:1/x") })
+    assert.same({ "http://h", false }, { core.url_place("http://h/ ") })
+  end)
+
   it("is remembered, unless it is longer than any that people write", function()
     local text = "http://a.example/remembered?"
     assert.equal(targets.get(text), targets.get(text))

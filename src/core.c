@@ -10,6 +10,7 @@
 #include "error.h"
 #include "fields.h"
 #include "gate.h"
+#include "form.h"
 #include "headers.h"
 #include "info.h"
 #include "json.h"
@@ -225,6 +226,7 @@ static int core_may_suspend(lua_State *L)
 static const luaL_Reg functions[] = {
   { "easy", easy_new },           { "multi", multi_new },
   { "loop", loop_new },           { "url", url_new },
+  { "url_place", url_place },
   { "share", share_new },         { "mime", mime_new },
   { "plain", plain_clean },       { "redact", plain_redact },
   { "error", error_new },         { "error_table", error_table },
@@ -240,6 +242,7 @@ static const luaL_Reg functions[] = {
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
   { "headers", headers_new },       { "number_text", number_text },
+  { "form", form_new },
   { NULL, NULL }
 };
 

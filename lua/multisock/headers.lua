@@ -50,6 +50,10 @@ end
 -- @return list of {name, value}, names in alphabetical order
 function headers.to_list(given, level)
   level = (level or 1) + 1
+  local usual = type(given) == "table" and core.fields(given)
+  if usual then
+    return usual
+  end
   local list = {}
   if type(given) == "userdata" and getmetatable(given) == Headers then
     for name, value in given:each() do
@@ -58,10 +62,6 @@ function headers.to_list(given, level)
     return check_host(list, level)
   elseif type(given) ~= "table" then
     error("headers: table expected, got " .. type(given), level)
-  end
-  local usual = core.fields(given)
-  if usual then
-    return usual
   end
   local names = {}
   for name in pairs(given) do

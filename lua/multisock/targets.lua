@@ -25,27 +25,11 @@ local function url_error(err, text)
   return err
 end
 
--- What is before the path, when it is nothing but a name and a port. In two
--- steps: digits could belong to both, and trying each way takes the square of
--- their number.
-local function plain_place(text)
-  local colon = text:match("^https?://[%w.-]+()")
-  local slash = colon and text:match("^:?%d*/()", colon)
-  return slash and text:sub(1, slash - 1)
-end
-
--- The last targets by what is before the path: asking libcurl for the parts of a
--- URL is most of the work, and a crawler has thousands of one place.
+-- By what is before the path (core.url_place): metatables with what the last targets
+-- have in common, a parsed one for a start. Parsing and asking for the parts is most of
+-- the work, and a crawler has thousands of one place.
 local places, place_count = {}, 0
 local MOST_PLACES = 512
-
-local function describe_like(place, url, text)
-  return {
-    url = url, text = text, scheme = place.scheme, host = place.host, origin = place.origin,
-    numeric = place.numeric, web = place.web,
-    repeated = false,               -- asked for before
-  }
-end
 
 -- A name that is not ASCII in the form that DNS and TLS know (IDN). libcurl does
 -- this by itself, but in the encoding of the locale.
@@ -60,10 +44,30 @@ local function to_ascii(url, host)
   return url:set("host", ascii) and ascii
 end
 
-local function describe(url, text)
-  local written = plain_place(text)
-  if written and places[written] then
-    return describe_like(places[written], url, text)
+-- What all URLs of a place have.
+local function describe_place(url, scheme, host)
+  local port = url:get("port", { "default_port", "non_support_scheme" }) or "0"
+  return {
+    scheme = scheme,
+    host = host,
+    origin = scheme .. "://" .. host .. ":" .. port,
+    numeric = host == "" or host == "localhost" or is_numeric(host),
+    web = scheme == "http" or scheme == "https",
+  }
+end
+
+local function remember_place(written, place)
+  if place_count >= MOST_PLACES then
+    places, place_count = {}, 0
+  end
+  places[written], place_count = place, place_count + 1
+end
+
+-- `written`: its place, where that is worth remembering.
+local function describe(url, text, written)
+  local place = written and places[written]
+  if place then
+    return setmetatable({ url = url, text = text }, place)
   end
   local scheme, host = url:get("scheme"), (url:get("host") or ""):lower()
   if host:find("[\128-\255]") then
@@ -74,23 +78,15 @@ local function describe(url, text)
     end
     text = url:get("url")
   end
-  local port = url:get("port", { "default_port", "non_support_scheme" }) or "0"
-  local target = describe_like({
-    scheme = scheme,
-    host = host,
-    origin = scheme .. "://" .. host .. ":" .. port,
-    numeric = host == "" or host == "localhost" or is_numeric(host),
-    web = scheme == "http" or scheme == "https",
-  }, url, text)
+  place = { __index = describe_place(url, scheme, host) }
   if written and #written <= LONGEST then
-    if place_count >= MOST_PLACES then
-      places, place_count = {}, 0
-    end
-    places[written], place_count = target, place_count + 1
-  elseif not written and (url:get("user") or url:get("password")) then
-    target.has_user = true
+    place.__index.sample = url
+    remember_place(written, place)
   end
-  return target
+  return setmetatable({
+    url = url, text = text,
+    has_user = not written and (url:get("user") or url:get("password")) and true or nil,
+  }, place)
 end
 
 -- What libcurl means by "bad path" and the like, where that can be told.
@@ -107,6 +103,34 @@ local function explain(text)
   end
 end
 
+-- One that is not remembered.
+local function parse(text)
+  local written, sent_so = core.url_place(text)
+  local place = sent_so and places[written]
+  if place then
+    return setmetatable({ url = place.__index.sample:beside(text), text = text }, place)
+  end
+  local url, err = core.url(text, ANY_SCHEME)
+  if url == nil then
+    err.message = explain(text) or err.message
+    return nil, err
+  end
+  local target
+  target, err = describe(url, text, written)
+  if target and target.host == "" and target.scheme:find("^http") then
+    return nil, errors.new("url", "the URL has no host")
+  end
+  return target, err
+end
+
+local function remember(text, target)
+  if count >= GENERATION then
+    old, young, count = young, {}, 0
+  end
+  young[text] = target
+  count = count + 1
+end
+
 --- Parses an absolute URL.
 -- @return target; or nil, err of kind "url"
 function targets.get(text)
@@ -116,24 +140,14 @@ function targets.get(text)
   end
   target = old[text]
   if target == nil then
-    local url, err = core.url(text, ANY_SCHEME)
-    if url == nil then
-      err.message = explain(text) or err.message
-      return nil, url_error(err, text)
-    end
-    target, err = describe(url, text)
+    local err
+    target, err = parse(text)
     if target == nil then
       return nil, url_error(err, text)
-    elseif target.host == "" and target.scheme:find("^http") then
-      return nil, url_error(errors.new("url", "the URL has no host"), text)
     end
   end
   if not target.has_user and #text <= LONGEST then
-    if count >= GENERATION then
-      old, young, count = young, {}, 0
-    end
-    young[text] = target
-    count = count + 1
+    remember(text, target)
   end
   return target
 end
@@ -195,6 +209,10 @@ function targets.encode_form(what, fields)
   if type(fields) ~= "table" then
     error(("%s: table expected, got %s"):format(what, type(fields)), 0)
   end
+  local usual = getmetatable(fields) == nil and core.form(fields)
+  if usual then
+    return usual
+  end
   local names, pieces = {}, {}
   for name in pairs(fields) do
     if type(name) ~= "string" then
@@ -219,7 +237,10 @@ function targets.add_query(text, query)
   if encoded == "" then
     return text
   end
-  local head, fragment = text:match("^([^#]*)(.*)$")
+  local head, fragment = text, ""
+  if text:find("#", 1, true) then
+    head, fragment = text:match("^([^#]*)(.*)$")
+  end
   local glue = head:find("?", 1, true) and (head:find("[?&]$") and "" or "&") or "?"
   return head .. glue .. encoded .. fragment
 end

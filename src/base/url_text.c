@@ -47,6 +47,39 @@ static bool is_foreign(char byte, bool blanks)
   }
 }
 
+static bool is_digit(char byte)
+{
+  return byte >= '0' && byte <= '9';
+}
+
+size_t url_text_place(const char *text, size_t size)
+{
+  const char *end = text + size, *at, *host;
+  if (size > 7 && memcmp(text, "http://", 7) == 0)
+    at = text + 7;
+  else if (size > 8 && memcmp(text, "https://", 8) == 0)
+    at = text + 8;
+  else
+    return 0;
+  host = at;
+  while (at < end && (is_letter(*at) || is_digit(*at) || *at == '.' || *at == '-'))
+    at++;
+  if (at > host && at < end && *at == ':')
+    for (at++; at < end && is_digit(*at);)
+      at++;
+  return at > host && at < end && *at == '/' ? (size_t)(at - text) : 0;
+}
+
+bool url_text_is_sent_so(const char *at, size_t size)
+{
+  const char *end = at + size;
+  for (; at < end; at++)
+    if (*at <= ' ' || *at == 0x7f || is_foreign(*at, true) ||
+        (*at == '.' && at[-1] == '/'))
+      return false;
+  return true;
+}
+
 size_t url_text_foreign(const char *text, size_t size, bool blanks)
 {
   const char *end = text + size, *at = skip_authority(text, end);

@@ -192,6 +192,23 @@ int url_new(lua_State *L)
   return 1;
 }
 
+/*** What is before the path, where it is nothing but http or https, a name and a port:
+of URLs with the same libcurl need be asked only once.
+@param text string
+@return string, nil when it is something else; whether libcurl sends what is behind
+it as it is written */
+int url_place(lua_State *L)
+{
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  size_t place = url_text_place(text, size);
+  if (place == 0)
+    return 0;
+  lua_pushlstring(L, text, place);
+  lua_pushboolean(L, url_text_is_sent_so(text + place, size - place));
+  return 2;
+}
+
 /*** One part of the URL. Flags: "default_port" "no_default_port"
 "default_scheme" "urldecode" "urlencode" and, of newer versions, "punycode"
 (7.88) "puny2idn" (8.3) "get_empty" (8.8) "no_guess_scheme" (8.9).
@@ -253,6 +270,47 @@ static int url_dup(lua_State *L)
   return 1;
 }
 
+/* Ends the text before this byte; what is behind it, NULL where it is not. */
+static char *cut(char *text, char byte)
+{
+  char *at = strchr(text, byte);
+  if (at != NULL)
+    *at++ = '\0';
+  return at;
+}
+
+/*** Another URL of the same place.
+@param text string, of which url_place says that it is that place, and that libcurl
+sends what is behind it as it is written
+@return core.Url */
+static int url_beside(lua_State *L)
+{
+  CURLU *sample = url_check(L, 1)->handle;
+  size_t size;
+  const char *text = luaL_checklstring(L, 2, &size);
+  size_t place = url_text_place(text, size);
+  char *path, *query, *fragment;
+  CURLU *url;
+  CURLUcode code;
+  luaL_argcheck(L, place > 0 && url_text_is_sent_so(text + place, size - place),
+                2, "is not of that kind");
+  url = push_url(L, sample)->handle;
+  path = strdup(text + place);
+  if (path == NULL)
+    return luaL_error(L, "not enough memory");
+  fragment = cut(path, '#');
+  if (fragment != NULL && *fragment == '\0')
+    fragment = NULL;               /* as libcurl reads it */
+  query = cut(path, '?');
+  code = curl_url_set(url, CURLUPART_PATH, path, 0);
+  if (code == CURLUE_OK)
+    code = curl_url_set(url, CURLUPART_QUERY, query, 0);
+  if (code == CURLUE_OK)
+    code = curl_url_set(url, CURLUPART_FRAGMENT, fragment, 0);
+  free(path);
+  return code == CURLUE_OK ? 1 : fail(L, code);
+}
+
 static int url_gc(lua_State *L)
 {
   UrlBox *box = compat_checkudata(L, 1, url_type);
@@ -289,6 +347,7 @@ static int url_tostring(lua_State *L)
 static const luaL_Reg methods[] = {
   { "get", url_get },             { "set", url_set },
   { "dup", url_dup },             { "close", url_close },
+  { "beside", url_beside },
   { NULL, NULL }
 };
 

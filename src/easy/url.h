@@ -20,6 +20,7 @@ Url *url_check(lua_State *L, int idx);
 void url_release(Url *url);
 
 int url_new(lua_State *L);
+int url_place(lua_State *L);
 void url_open(lua_State *L);
 
 #pragma GCC visibility pop

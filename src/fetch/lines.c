@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "form.h"
+
 const char lines_type[] = "multisock.lines";
 
 typedef struct Given {
@@ -258,15 +260,6 @@ static bool is_usual(lua_State *L)
          !is(name, size, "Host");
 }
 
-/* Sorts the names, of which there are few. The table keeps them alive. */
-static void insert_name(const char **names, int count, const char *name)
-{
-  int at = count;
-  for (; at > 0 && strcmp(names[at - 1], name) > 0; at--)
-    names[at] = names[at - 1];
-  names[at] = name;
-}
-
 /*** Header fields in order, for what is usual: few names with a text each.
 @param given table
 @return list of {name, value}, names in alphabetical order; nil when it has to be
@@ -281,7 +274,7 @@ static int fields_new(lua_State *L)
   while (lua_next(L, 1) != 0) {
     if (count == MOST_FIELDS || !is_usual(L))
       return 0;
-    insert_name(names, count++, lua_tostring(L, -2));
+    form_insert_name(names, count++, lua_tostring(L, -2));   /* the table has it */
     lua_pop(L, 1);
   }
   lua_createtable(L, count, 0);
