@@ -57,8 +57,10 @@ describe("a URL", function()
       assert.equal("url", select(2, targets.get(place .. path)).kind)
     end
     local sample = core.url("http://h.example/")
-    for _, text in ipairs({ "http://h.example", "http://h.example/a b", "http://u@h.example/", "",
-      "ftp://h.example/", "http:///", "http://h.example/\0", "https://", "http://h.example/../" }) do
+    for _, text in ipairs({
+      "http://h.example", "http://h.example/a b", "http://u@h.example/", "", "ftp://h.example/",
+      "http:///", "http://h.example/\0", "https://", "http://h.example/../",
+    }) do
       assert.is_false((pcall(sample.beside, sample, text)), text)
     end
     assert.is_nil(core.url_place("http://h.example:x/"))

@@ -84,16 +84,6 @@ local function in_time(next)
   end
 end
 
--- What few use is loaded by the first request that does.
-local function retried(next)
-  return function(made)
-    if made.settings.retry then
-      return require("multisock.middleware.retry").send(made, next)
-    end
-    return next(made)
-  end
-end
-
 -- The time for all hops. (The network sets it itself where nothing lies between.)
 local function total(next)
   return function(made)
@@ -117,6 +107,27 @@ function chain.is_bare(uses)
   return true
 end
 
+-- Redirects, of requests that are tried again (what few use is loaded by the first that
+-- does), and then fail_on_error. Of most requests only the status is looked at.
+local function answered(next)
+  local function retried(made)
+    return require("multisock.middleware.retry").send(made, next)
+  end
+  return function(made)
+    local given = made.settings
+    local try = given.retry and retried or next
+    local response, err = try(made)
+    if response == nil or response.status < 300 then
+      return response, err
+    end
+    response, err = redirect.continue(made, response, try)
+    if given.fail_on_error then
+      return status.check(response, err)
+    end
+    return response, err
+  end
+end
+
 --- @param uses table: middleware, each_attempt (lists), on (who listens, or nil),
 -- foreign (boolean: an agent of the user's)
 -- @param perform function(request) -> response; or nil, err
@@ -130,11 +141,11 @@ function chain.compose(uses, perform)
   if uses.on or uses.foreign or #uses.each_attempt > 0 then
     handler = count_attempts(handler)
   end
-  handler = redirect.wrap(retried(handler))
+  handler = answered(handler)
   if uses.foreign or #uses.each_attempt > 0 then
     handler = total(handler)
   end
-  handler = users("middleware", uses.middleware, status.wrap(handler))
+  handler = users("middleware", uses.middleware, handler)
   return (on.response or on.error) and events.outcome(handler) or handler
 end
 

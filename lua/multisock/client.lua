@@ -19,37 +19,35 @@ local targets = require("multisock.targets")
 local transfer = require("multisock.transfer")
 require("multisock.response")
 
+local new_request = request.new
+
 local client = {}
 
 local Client = { __name = "multisock.client" }
 Client.__index = Client
 
-local function send(self, method, url, options)
-  local made, err = request.new(self, method, url, options)
-  if made == nil then
-    return nil, err
+-- Every method that sends: a request and what its chain makes of it.
+local function sender(name, method)
+  return function(self, url, options)
+    local handler = self ~= nil and self.handler
+    if not handler then
+      errors.called_with_dot("client", name)
+    end
+    local made, err = new_request(self, method, url, options)
+    if made == nil then
+      return nil, err
+    end
+    return handler(made)
   end
-  return self.handler(made)
 end
 
 --- Sends a request and waits for its headers; the body streams.
 -- @param url string @param options? table
 -- @return response; or nil, err @raise on misuse, and when cancelled
-function Client:fetch(url, options)
-  if self == nil or self.handler == nil then
-    errors.called_with_dot("client", "fetch")
-  end
-  return send(self, nil, url, options)
-end
+Client.fetch = sender("fetch")
 
 for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
-  local name = method:lower()
-  Client[name] = function(self, url, options)
-    if self == nil or self.handler == nil then
-      errors.called_with_dot("client", name)
-    end
-    return send(self, method, url, options)
-  end
+  Client[method:lower()] = sender(method:lower(), method)
 end
 
 --- As ms.map, with this client.

@@ -32,8 +32,11 @@ local function known(self, name)
   return shot and core.snapshot(shot, name)
 end
 
+local read_snapshot = core.snapshot
+
 function computed:headers()
-  return known(self, "headers")
+  local shot = self._snapshot or snapshot(self)
+  return shot and read_snapshot(shot, "headers")
 end
 
 function computed:trailers()
@@ -98,7 +101,7 @@ function Response.__index(self, key)
   end
   local value = compute(self)
   if not CHANGING[key] or self._transfer == nil or self._transfer.released then
-    rawset(self, key, value)
+    self[key] = value
   end
   return value
 end

@@ -200,15 +200,4 @@ function redirect.continue(request, response, next)
   return response
 end
 
---- @param next what it is put in front of @return function(request) -> response; or nil, err
-function redirect.wrap(next)
-  return function(request)
-    local response, err = next(request)
-    if response == nil or response.status < 300 then
-      return response, err
-    end
-    return redirect.continue(request, response, next)
-  end
-end
-
 return redirect

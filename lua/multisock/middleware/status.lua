@@ -3,7 +3,8 @@ local errors = require("multisock.errors")
 
 local status = {}
 
-local function check(response, err)
+--- @return what it was given; or nil, err
+function status.check(response, err)
   if response and response.status >= 400 then
     return nil, errors.new("status", ("HTTP status %d %s"):format(response.status,
       response.status_text), {
@@ -12,16 +13,6 @@ local function check(response, err)
       })
   end
   return response, err
-end
-
---- @param next what it is put in front of @return function(request) -> response; or nil, err
-function status.wrap(next)
-  return function(request)
-    if request.settings.fail_on_error then
-      return check(next(request))
-    end
-    return next(request)
-  end
 end
 
 return status
