@@ -71,6 +71,7 @@ class Hub:
 
     def saw(self, key):
         with self.lock:
+            self.done[key].clear()     # it may be one that comes again
             self.seen[key] += 1
             return self.seen[key]
 

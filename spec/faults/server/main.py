@@ -71,10 +71,7 @@ class Listener:
         self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
         for wire in list(self.wires):
-            try:
-                wire.reset()
-            except OSError:
-                pass
+            wire.abort()
         time.sleep(0.1)
         self.sock = socket.create_server(("127.0.0.1", self.port), backlog=256)
         threading.Thread(target=self.accept, daemon=True).start()
