@@ -163,7 +163,8 @@ describe("a forked process", function()
       local got = {}
       ms.spawn(function() got[1] = assert(ms.get(url .. "1")):text() end)
       ms.spawn(function() got[2] = assert(ms.get(late)):text() end)
-      after(200, function()
+      -- Behind them, so that they have begun, however slow the machine is.
+      ms.spawn(after, 200, function()
         say(child(function()
           assert(fork_loop() == 0)
           after(600, function() say("the child's timer") end)

@@ -27,7 +27,7 @@ local rows = {
   { "one-stream", "SETTINGS allow one stream", "ok" },
   { "window-none", "no window for a body", "ok", but = { { "upload", "timeout" } },
     options = SILENCE },
-  { "window-tiny", "a window of one byte", "ok", up = 500 },
+  { "window-tiny", "a window of one byte", "ok", up = 100 },
   { "table-none", "no table for headers", "ok" },
   { "settings-unknown", "30 unknown settings", "ok" },
   { "settings-unacknowledged", "ours are never acknowledged", "ok" },
