@@ -25,7 +25,7 @@ return {
     enough = ENOUGH, gap = 0.2 },
   { "endless-chunks", "chunks", "too_large", but = BODY, options = BOUND,
     enough = ENOUGH },
-  { "endless-tiny-chunks", "chunks of one byte", "timeout or too_large", options = BOUND,
+  { "endless-tiny-chunks", "chunks of one byte", "timeout or too_large or stopped", options = BOUND,
     enough = ENOUGH },
   { "endless-extension", "an extension of a chunk", ANY, options = BOUND },
   { "endless-size", "zeros of a chunk's size", "protocol", options = BOUND },
