@@ -1,5 +1,5 @@
 -- What a request passes, outermost first: `middleware`, fail_on_error, total,
--- redirects, retries, `each_attempt`, and the agent that performs it. Made once for a client,
+-- redirects, retries, throttles, `each_attempt`, and the agent that performs it. Made once for a client,
 -- of what it uses: an empty place is none.
 local asked = require("multisock.asked")
 local errors = require("multisock.errors")
@@ -84,6 +84,16 @@ local function in_time(next)
   end
 end
 
+-- Throttles; what few use is loaded by the first request that does.
+local function throttled(next)
+  return function(made)
+    if made.settings.throttle then
+      return require("multisock.middleware.throttle").send(made, next)
+    end
+    return next(made)
+  end
+end
+
 -- The time for all hops. (The network sets it itself where nothing lies between.)
 local function total(next)
   return function(made)
@@ -141,7 +151,7 @@ function chain.compose(uses, perform)
   if uses.on or uses.foreign or #uses.each_attempt > 0 then
     handler = count_attempts(handler)
   end
-  handler = answered(handler)
+  handler = answered(throttled(handler))
   if uses.foreign or #uses.each_attempt > 0 then
     handler = total(handler)
   end

@@ -5,21 +5,34 @@ local waiting = require("multisock.waiting")
 
 local pause = {}
 
---- Suspends until `deadline` (seconds of the clock).
+--- Suspends until woken, or until `deadline` (seconds of the clock), or the client is
+-- closed.
+-- @param who of waiting.waiter @param deadline? math.huge is none
+-- @return nothing; or the error with which it was cancelled: clean up, then raise
+function pause.park(client, who, deadline)
+  local pauses = client.pauses or {}
+  client.pauses = pauses
+  pauses[who] = true
+  local err
+  if deadline and deadline < math.huge then
+    err = waiting.park_until(who, deadline)
+  else
+    err = waiting.park(who)
+  end
+  pauses[who] = nil
+  return err
+end
+
+--- Suspends until `deadline`.
 -- @return true; false when the client was closed
 -- @raise when cancelled
 function pause.wait_until(client, deadline)
   local who = waiting.waiter()
-  local pauses = client.pauses or {}
-  client.pauses = pauses
-  local err
-  while err == nil and not client.closed and scheduler.now() < deadline do
-    pauses[who] = true
-    err = waiting.park_until(who, deadline)
-    pauses[who] = nil
-  end
-  if err then
-    error(err, 0)
+  while not client.closed and scheduler.now() < deadline do
+    local err = pause.park(client, who, deadline)
+    if err then
+      error(err, 0)
+    end
   end
   return not client.closed
 end

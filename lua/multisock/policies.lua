@@ -119,7 +119,87 @@ return function(basic)
     return given
   end
 
+  local function at_least_one(name, value)
+    if not compat.is_integer(value) or value < 1 then
+      expected(name, "integer of 1 or more", value)
+    end
+    return value
+  end
+
+  local function duration(name, value)
+    if type(value) ~= "number" or value ~= value or value <= 0 or value == math.huge then
+      expected(name, "seconds above 0", value)
+    end
+    return value
+  end
+
+  local function throttle_key(name, value)
+    if value ~= "host" and value ~= "all" and type(value) ~= "function" then
+      expected(name, '"host", "all" or function', value)
+    end
+    return value
+  end
+
+  local rate = { check = duration, type = "number", doc = "starts a second" }
+  local adaptive_fields = basic.fields({ min = rate, max = rate })
+
+  local function adaptive(name, value)
+    local checked = adaptive_fields(name, value)
+    if not (checked.min and checked.max and checked.min <= checked.max) then
+      expected(name, "{min = , max = } with starts a second", value)
+    end
+    return checked
+  end
+
+  local THROTTLE = {
+    limit = { check = at_least_one, type = "integer",
+      doc = "starts in any window of `per` seconds" },
+    per = { check = duration, type = "number", default = 1, doc = "seconds" },
+    burst = { check = at_least_one, type = "integer", shown = "`limit`",
+      doc = "starts that may follow each other at once; the rest is spread over the window" },
+    key = { check = throttle_key, default = "host",
+      type = '"host"|"all"|fun(request: multisock.Request): any, table?',
+      doc = "what is counted together: each host, all, or what a function says; nil: not counted" },
+    adaptive = { check = adaptive, type = "table",
+      doc = "`{min = , max = }`, starts a second: faster while answers are good, half as fast "
+        .. "after 429 and 503" },
+  }
+  local rule_fields = basic.fields(THROTTLE)
+
+  local function rule(name, value)
+    local checked = rule_fields(name, value)
+    if checked.limit == nil and checked.adaptive == nil then
+      expected(name .. ".limit", "integer of 1 or more", nil)
+    end
+    checked.per = checked.per or 1
+    checked.limit = checked.limit or math.max(1, math.ceil(checked.adaptive.max * checked.per))
+    checked.key = checked.key or "host"
+    local steered = checked.adaptive or {}
+    checked.name = ("%d|%g|%s|%s|%s|%s"):format(checked.limit, checked.per,
+      tostring(checked.burst), tostring(checked.key), tostring(steered.min), tostring(steered.max))
+    return checked
+  end
+
+  -- @return false: never; or a list of rules
+  local function throttle(name, value)
+    if value == false then
+      return false
+    elseif type(value) ~= "table" or next(value) == nil then
+      expected(name, "false, table or list of tables", value)
+    elseif value[1] == nil then
+      return { rule(name, value) }
+    end
+    local rules = {}
+    for i = 1, #value do
+      rules[i] = rule(("%s[%d]"):format(name, i), value[i])
+    end
+    return rules
+  end
+
   return {
+    throttle = { check = throttle, scope = "chain", fields = THROTTLE, default = false,
+      type = "false|multisock.Throttle|multisock.Throttle[]", shown = "`false`",
+      doc = "so many starts in a time, for each host: [resilience.md](resilience.md#throttling)" },
     retry = { check = retry, merge = merge, scope = "chain", fields = RETRY, default = false,
       type = "boolean|integer|multisock.Retry", shown = "`false`",
       doc = "sends again what failed: `true`, how often, or a table: "

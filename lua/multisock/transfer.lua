@@ -55,7 +55,7 @@ end
 local function enter(host, request, started)
   local limits = request.settings.timeout
   local name, seconds = "queue", limits.queue
-  local deadline = seconds and started + seconds
+  local deadline = seconds and (request.queue_until or started + seconds)
   if request.deadline and (deadline == nil or request.deadline < deadline) then
     name, deadline, seconds = "total", request.deadline, limits.total
   end

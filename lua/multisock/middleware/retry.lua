@@ -4,6 +4,7 @@ local errors = require("multisock.errors")
 local headers = require("multisock.headers")
 local pause = require("multisock.pause")
 local request_module = require("multisock.request")
+local retry_after = require("multisock.retry_after")
 local scheduler = require("multisock.scheduler")
 local values = require("multisock.values")
 
@@ -71,43 +72,6 @@ end
 
 ---- When ----------------------------------------------------------------------
 
--- A number as these headers have them, also an absurd one; nil when it is none.
-local function number(text)
-  return text:find("^%d[%d.eE+-]*$") and tonumber(text) or nil
-end
-
--- Seconds from now, by the server's own clock where it tells: clocks differ.
-local function until_date(text, response)
-  local date = core.getdate(text)
-  return date and date - (core.getdate(response.headers:get("date") or "") or os.time())
-end
-
--- The longest that one of the fields asks for.
-local function longest(fields, read, ...)
-  local most
-  for _, text in ipairs(fields) do
-    local seconds = read(text, ...)
-    if seconds and (most == nil or seconds > most) then
-      most = seconds
-    end
-  end
-  return most
-end
-
-local function seconds_or_date(text, response)
-  return number(text) or until_date(text, response)
-end
-
--- How long the server wants to be left alone, seconds; nil: it has not said, or a time
--- that is over.
-local function wanted(response)
-  local fields = response.headers
-  local milliseconds = longest(fields:get_all("retry-after-ms"), number)
-  local seconds = milliseconds and milliseconds / 1000
-    or longest(fields:get_all("retry-after"), seconds_or_date, response)
-  return seconds and seconds > 0 and seconds or nil
-end
-
 -- Longer it gets by no doubling.
 local LONGEST_BACKOFF = 30
 
@@ -133,7 +97,7 @@ local FOREVER = 1e9
 -- What is waited before retry number `try`: seconds; nil: there is none. And whether
 -- the server has said so.
 local function delay_of(given, request, try, response, err)
-  local seconds = response and given.respect_retry_after and wanted(response)
+  local seconds = response and given.respect_retry_after and retry_after(response)
   local by_server = seconds ~= nil and seconds ~= false
   if not by_server then
     seconds = own_delay(given, try, response, err)

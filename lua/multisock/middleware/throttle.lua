@@ -1,0 +1,294 @@
+-- The option `throttle`: at most so many starts in any window of so many seconds, for
+-- each key. Who has to wait waits with its like: one key never holds up another.
+local asked = require("multisock.asked")
+local compat = require("multisock.compat")
+local errors = require("multisock.errors")
+local pause = require("multisock.pause")
+local retry_after = require("multisock.retry_after")
+local scheduler = require("multisock.scheduler")
+local values = require("multisock.values")
+local waiting = require("multisock.waiting")
+
+local now = scheduler.now
+
+---- Windows -------------------------------------------------------------------
+
+-- The last `limit` starts, in a ring: one more may follow when the oldest is so old.
+local function new_window(limit, per)
+  return { limit = limit, per = per, at = 0 }
+end
+
+local function window_free_at(window)
+  local oldest = window[window.at % window.limit + 1]
+  return oldest and oldest + window.per or 0
+end
+
+local function window_note(window, time)
+  window[window.at % window.limit + 1] = time
+  window.at = window.at + 1
+end
+
+---- Gates: what one key of one rule may do ------------------------------------
+
+-- Waiting requests stand in its queue, [first..last], by their numbers: who has come
+-- first is first, also when it has waited somewhere else before.
+local function new_gate(limit, per, rule)
+  local gate = {
+    closed_until = 0, windows = { new_window(limit, per) }, started = 0, first = 1, last = 0,
+  }
+  local burst = rule.burst
+  if burst and burst < limit then
+    gate.windows[2] = new_window(burst, burst * per / limit)
+  end
+  local adaptive = rule.adaptive
+  if adaptive then
+    gate.adaptive, gate.cut_at = adaptive, 0
+    gate.rate = math.min(math.max(limit / per, adaptive.min), adaptive.max)
+  end
+  return gate
+end
+
+local function free_at(gate)
+  local at = gate.closed_until
+  for _, window in ipairs(gate.windows) do
+    at = math.max(at, window_free_at(window))
+  end
+  return gate.rate and math.max(at, gate.started + 1 / gate.rate) or at
+end
+
+local function note_start(gate, time)
+  for _, window in ipairs(gate.windows) do
+    window_note(window, time)
+  end
+  gate.started = time
+end
+
+-- Those that have left in the middle are passed over.
+local function first_of(gate)
+  while gate.first <= gate.last and gate[gate.first].gone do
+    gate[gate.first] = nil
+    gate.first = gate.first + 1
+  end
+  return gate[gate.first]
+end
+
+local function wake_first(gate)
+  local first = first_of(gate)
+  if first then
+    scheduler.wake(first.who)
+  end
+end
+
+local function join(gate, entry)
+  local at = gate.last + 1
+  while at > gate.first and gate[at - 1].number > entry.number do
+    gate[at] = gate[at - 1]
+    at = at - 1
+  end
+  gate[at], gate.last = entry, gate.last + 1
+end
+
+local function leave(gate, entry)
+  entry.gone = true
+  wake_first(gate)
+end
+
+---- Rules and keys ------------------------------------------------------------
+
+-- Keys of a rule that are remembered before those are forgotten that keep nobody back.
+local MOST_KEYS = 1000
+
+local function sweep(gates)
+  local left, time = 0, now()
+  for key, gate in pairs(gates.by_key) do
+    if first_of(gate) == nil and gate.closed_until <= time
+      and gate.started + gate.windows[1].per <= time then
+      gates.by_key[key] = nil
+    else
+      left = left + 1
+    end
+  end
+  gates.count, gates.most = left, math.max(MOST_KEYS, 2 * left)
+end
+
+-- The gates of a rule for a client: by what it says, as a request may say it anew.
+local function gates_of(client, rule)
+  local all = client.throttles or {}
+  client.throttles = all
+  local gates = all[rule.name]
+  if gates == nil then
+    gates = { by_key = {}, count = 0, most = MOST_KEYS }
+    all[rule.name] = gates
+  end
+  return gates
+end
+
+local function key_of(rule, request)
+  local key = rule.key
+  if key == "all" then
+    return key
+  elseif key == "host" then
+    return request.target.host
+  end
+  local own
+  key, own = key(asked.new(request))
+  if own ~= nil and (type(own) ~= "table" or not compat.is_integer(own.limit) or own.limit < 1
+    or type(own.per) ~= "number" or own.per ~= own.per or own.per <= 0) then
+    errors.misuse("throttle.key: the function returned a key and " .. values.describe(own)
+      .. ": {limit = , per = } expected")
+  end
+  return key, own
+end
+
+local function gate_of(client, rule, request)
+  local key, own = key_of(rule, request)
+  if key == nil then
+    return nil                      -- it is not throttled
+  end
+  local gates = gates_of(client, rule)
+  local gate = gates.by_key[key]
+  if gate == nil then
+    if gates.count >= gates.most then
+      sweep(gates)
+    end
+    gates.count = gates.count + 1
+    gate = new_gate(own and own.limit or rule.limit, own and own.per or rule.per, rule)
+    gates.by_key[key] = gate
+  end
+  return gate
+end
+
+---- Waiting -------------------------------------------------------------------
+
+-- When the first gate that keeps it back may let it through; nil: it may start.
+local function find_closed(gates, number)
+  local time = now()
+  for _, gate in ipairs(gates) do
+    local at = free_at(gate)
+    local first = first_of(gate)
+    if at > time or first and first.number < number then
+      return gate, at
+    end
+  end
+end
+
+local function too_late(request, name)
+  return nil, errors.new("timeout", ("not started within %g s (timeout.%s)"):format(
+    request.settings.timeout[name], name), { url = request:url(), phase = "queue",
+      attempts = request.tries or 1, retryable = true })
+end
+
+local numbers = 0
+
+-- Waits until all gates let it through.
+-- @return true; or nil, err
+local function pass(request, gates, deadline, name)
+  local client = request.client
+  numbers = numbers + 1
+  local number = numbers
+  local closed, at = find_closed(gates, number)
+  while closed do
+    local who = waiting.waiter()
+    local entry = { number = number, who = who }
+    local err
+    join(closed, entry)
+    repeat
+      -- Only the first one knows when its turn is.
+      local mine = first_of(closed) == entry and at or math.huge
+      err = pause.park(client, who, math.min(mine, deadline))
+      at = free_at(closed)
+    until err or client.closed or now() >= deadline or first_of(closed) == entry and now() >= at
+    leave(closed, entry)
+    if err then
+      error(err, 0)
+    elseif client.closed then
+      return nil, pause.closed_error(request, request.tries or 1)
+    elseif now() >= deadline then
+      return too_late(request, name)
+    end
+    closed, at = find_closed(gates, number)
+  end
+  local time = now()
+  for _, gate in ipairs(gates) do
+    note_start(gate, time)
+    wake_first(gate)
+  end
+  return true
+end
+
+---- What answers say ----------------------------------------------------------
+
+-- A server that says longer is asked again nevertheless: nothing waits for ever.
+local LONGEST_CLOSED = 3600
+
+-- One second of good answers makes it one start a second faster (or a tenth for each,
+-- while it is slow); a bad one half as fast, once for those that were on their way
+-- together.
+local function adapt(gate, bad)
+  local adaptive, time = gate.adaptive, now()
+  if not bad then
+    gate.rate = math.min(adaptive.max, gate.rate + math.min(1 / gate.rate, gate.rate / 10))
+  elseif time >= gate.cut_at then
+    gate.rate = math.max(adaptive.min, gate.rate / 2)
+    gate.cut_at = time + 2 / gate.rate
+  end
+end
+
+local function learn(rules, gates, response)
+  local bad = response.status == 429 or response.status == 503
+  local seconds = bad and retry_after(response)
+  for i, gate in ipairs(gates) do
+    if gate.adaptive then
+      adapt(gate, bad)
+    end
+    -- What one host says is not for all.
+    if seconds and rules[i].key ~= "all" then
+      gate.closed_until = math.max(gate.closed_until,
+        now() + math.min(seconds, LONGEST_CLOSED))
+    end
+  end
+end
+
+-- When it has to be started, and the name of the limit.
+local function limit_of(request)
+  local given, time = request.settings, now()
+  if given.total and request.deadline == nil then
+    request.deadline = time + given.total
+  end
+  local queue = given.timeout.queue
+  request.queue_until = queue and time + queue or nil
+  local deadline = request.deadline or math.huge
+  if queue and time + queue < deadline then
+    return time + queue, "queue"
+  end
+  return deadline, "total"
+end
+
+local throttle = {}
+
+--- Sends it when all its rules allow it.
+-- @param next function(request) -> response; or nil, err
+function throttle.send(request, next)
+  local client, rules, gates = request.client, {}, {}
+  for _, rule in ipairs(request.settings.throttle) do
+    local gate = gate_of(client, rule, request)
+    if gate then
+      rules[#rules + 1], gates[#gates + 1] = rule, gate
+    end
+  end
+  local came = now()
+  local ok, err = pass(request, gates, limit_of(request))
+  if not ok then
+    return nil, err
+  end
+  local waited = now() - came
+  local response
+  response, err = next(request)
+  if response then
+    response._queue_time = (rawget(response, "_queue_time") or 0) + waited
+    learn(rules, gates, response)
+  end
+  return response, err
+end
+
+return throttle
