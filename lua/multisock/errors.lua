@@ -15,6 +15,7 @@ errors.kinds = {
   { "redirect",
     "more than `max_redirects`, `redirect = \"error\"`, or a body that cannot be sent twice" },
   { "policy", "a protocol that `protocols` does not allow, or `resolve` beside `proxy`" },
+  { "breaker", "`retry.breaker`: its origin has failed too often, and is not asked for a while" },
   { "status", "`fail_on_error` and a status of 400 or more" },
   { "protocol", "a body that is not what its headers say" },
   { "io", "a local file cannot be read or written" },

@@ -17,6 +17,29 @@ return function(basic)
     end
   end
 
+  -- What who does not say gets.
+  local function defaults(rows)
+    local default = {}
+    for name, row in pairs(rows) do
+      default[name] = row.default
+    end
+    return { __index = default }
+  end
+
+  local function at_least_one(name, value)
+    if not compat.is_integer(value) or value < 1 then
+      expected(name, "integer of 1 or more", value)
+    end
+    return value
+  end
+
+  local function duration(name, value)
+    if type(value) ~= "number" or value ~= value or value <= 0 or value == math.huge then
+      expected(name, "seconds above 0", value)
+    end
+    return value
+  end
+
   local function limit(name, value)
     if value ~= math.huge and (not compat.is_integer(value) or value < 0) then
       expected(name, "integer of 0 or more", value)
@@ -62,6 +85,31 @@ return function(basic)
     return value ~= false and basic.token(name, value)
   end
 
+  local function share(name, value)
+    if type(value) ~= "number" or value ~= value or value <= 0 or value > 1 then
+      expected(name, "number above 0, at most 1", value)
+    end
+    return value
+  end
+
+  local BREAKER = {
+    ratio = { check = share, type = "number", default = 0.5,
+      doc = "the share of failures that opens it" },
+    min = { check = at_least_one, type = "integer", default = 10,
+      doc = "requests in `window` below which it does not open" },
+    window = { check = duration, type = "number", default = 30, doc = "seconds that are counted" },
+    open = { check = duration, type = "number", default = 5,
+      doc = "seconds for which nobody is sent" },
+  }
+  local breaker_fields, breaker_default = basic.fields(BREAKER), defaults(BREAKER)
+
+  local function breaker(name, value)
+    if value == false then
+      return false
+    end
+    return setmetatable(breaker_fields(name, value == true and {} or value), breaker_default)
+  end
+
   local statuses, methods = { 408, 425, 429, 500, 502, 503, 504 },
     { "GET", "HEAD", "PUT", "DELETE", "OPTIONS" }
 
@@ -87,13 +135,10 @@ return function(basic)
     idempotency_key = { check = key_header, type = "boolean|string", default = false,
       doc = "a header (`true`: `Idempotency-Key`) with one random key on all tries; POST and PATCH "
         .. "are sent again then, too" },
+    breaker = { check = breaker, fields = BREAKER, type = "boolean|multisock.Breaker",
+      default = false, doc = "`true`, or a table: does not ask an origin that fails too often" },
   }
-
-  local default = {}
-  for name, row in pairs(RETRY) do
-    default[name] = row.default
-  end
-  local retry_fields, with_default = basic.fields(RETRY), { __index = default }
+  local retry_fields, with_default = basic.fields(RETRY), defaults(RETRY)
 
   -- @return false: never; or all fields
   local function retry(name, value)
@@ -117,20 +162,6 @@ return function(basic)
       end
     end
     return given
-  end
-
-  local function at_least_one(name, value)
-    if not compat.is_integer(value) or value < 1 then
-      expected(name, "integer of 1 or more", value)
-    end
-    return value
-  end
-
-  local function duration(name, value)
-    if type(value) ~= "number" or value ~= value or value <= 0 or value == math.huge then
-      expected(name, "seconds above 0", value)
-    end
-    return value
   end
 
   local function throttle_key(name, value)

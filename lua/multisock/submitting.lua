@@ -362,7 +362,8 @@ function submitting.submit(self, i, item)
   end
   made.index = i
   local retry = made.settings.retry
-  if not self.bare or made.settings.throttle or retry and retry.idempotency_key then
+  if not self.bare or made.settings.throttle
+    or retry and (retry.idempotency_key or retry.breaker) then
     return pass_chain(self, made)
   elseif retry then
     made.is_counted = true          -- what is good at once does not meet retry.lua

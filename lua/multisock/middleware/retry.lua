@@ -6,6 +6,7 @@ local pause = require("multisock.pause")
 local request_module = require("multisock.request")
 local retry_after = require("multisock.retry_after")
 local scheduler = require("multisock.scheduler")
+local tally = require("multisock.tally")
 local values = require("multisock.values")
 
 local now = scheduler.now
@@ -31,42 +32,25 @@ end
 
 ---- The budget ----------------------------------------------------------------
 
--- Of the last so many seconds, in parts of one.
+-- Of the last so many seconds.
 local WINDOW = 10
 local FREE = 10
 
--- What is counted now: this second's part.
-local function part_of(client)
-  local budget = client.retry_budget
-  if budget == nil then
-    budget = {}
-    client.retry_budget = budget
-  end
-  local second = math.floor(now())
-  local part = budget[second % WINDOW]
-  if part == nil then
-    part = {}
-    budget[second % WINDOW] = part
-  end
-  if part.second ~= second then
-    part.second, part.requests, part.retries = second, 0, 0
-  end
-  return part, budget
+-- Requests of a client, and their retries.
+local function budget_of(client)
+  local budget = client.retry_budget or tally.new(WINDOW)
+  client.retry_budget = budget
+  return budget
 end
 
 -- Whether one more retry is within it; then it is counted.
 local function spend(client, ratio)
-  local part, budget = part_of(client)
-  local requests, retries = 0, 0
-  for _, other in pairs(budget) do
-    if other.second > part.second - WINDOW then
-      requests, retries = requests + other.requests, retries + other.retries
-    end
-  end
+  local budget = budget_of(client)
+  local requests, retries = budget:sums()
   if retries >= FREE + ratio * requests then
     return false
   end
-  part.retries = part.retries + 1
+  budget:add(0, 1)
   return true
 end
 
@@ -152,6 +136,11 @@ local function count_sent(request, before, response, err)
   return sent
 end
 
+-- Loaded when it is used.
+local function breaker_of(given)
+  return given.breaker and require("multisock.breaker") or nil
+end
+
 local function set_key(request, name)
   if not headers.find(request.headers, name) then
     request.headers = headers.merge(request.headers, { { name, new_key() } })
@@ -162,8 +151,7 @@ local retry = {}
 
 --- One more request is sent: the budget is a part of these.
 function retry.count(client)
-  local part = part_of(client)
-  part.requests = part.requests + 1
+  budget_of(client):add(1, 0)
 end
 
 --- Sends it until the outcome is good, or no other try may be made.
@@ -171,7 +159,7 @@ end
 -- @return the last response; or nil, err
 function retry.send(request, next)
   local given, client = request.settings.retry, request.client
-  local sent, try = 0, 0
+  local breaker, sent, try = breaker_of(given), 0, 0
   if not request.is_counted then    -- as those of a list are, see submitting.lua
     retry.count(client)
   end
@@ -179,11 +167,16 @@ function retry.send(request, next)
     set_key(request, given.idempotency_key)
   end
   while true do
-    local response, err = next(request)
+    local response, err
+    if breaker then
+      response, err = breaker.perform(request, next)
+    else
+      response, err = next(request)
+    end
     sent = count_sent(request, sent, response, err)
     try = try + 1
     if try > given.limit or not is_transient(given, request, response, err)
-      or not request:can_replay() then
+      or not request:can_replay() or breaker and breaker.is_open(request) then
       return response, err
     end
     local delay, by_server = delay_of(given, request, try, response, err)

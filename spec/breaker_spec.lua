@@ -1,0 +1,138 @@
+-- `retry.breaker`: a server that fails too often is left alone for a while.
+local core_support = require("spec.support.core_support")
+local helper = require("spec.helper")
+local servers = require("spec.support.servers")
+local ms = require("multisock")
+
+local task, failure = helper.task, helper.failure
+
+describe("breaker", function()
+  local hostile
+  local keys = 0
+
+  setup(function() hostile = servers.hostile() end)
+  teardown(function() servers.stop_all() end)
+  after_each(helper.check_leaks)
+
+  local function client_of(breaker, retry)
+    retry = retry or {}
+    retry.breaker, retry.limit = breaker, retry.limit or 0
+    return ms.client({ retry = retry })
+  end
+
+  -- A URL with these answers, one after the other, and how often it was asked.
+  local function script(words)
+    keys = keys + 1
+    local key = "breaker-" .. keys
+    return hostile.url("/script?key=" .. key .. "&words=" .. words), function()
+      return #ms.assert(ms.get(hostile.url("/script-log?key=" .. key))):json()
+    end
+  end
+
+  local function outcome(client, url)
+    local response, err = client:get(url)
+    if response then
+      response:close()
+    end
+    return response and response.status or err.kind
+  end
+
+  local QUICK = { ratio = 0.5, min = 4, window = 10, open = 0.1 }
+
+  it("opens when too much has failed, and asks nobody then", task(function()
+    local client = client_of(QUICK)
+    local url, count = script("200,503,200,503,200")
+    local seen = {}
+    for i = 1, 6 do
+      seen[i] = outcome(client, url)
+    end
+    assert.same({ 200, 503, 200, 503, "breaker", "breaker" }, seen)
+    assert.equal(4, count())
+    local _, err = client:get(url)
+    assert.same({ "queue", true, 1 }, { err.phase, err.retryable, err.attempts })
+    assert.truthy(err.message:find("http://127.0.0.1:%d+ has failed too often; it is asked again"),
+      err.message)
+    client:close()
+  end))
+
+  it("lets one find out, and closes or stays open", task(function()
+    local client = client_of(QUICK)
+    local url, count = script("503,503,503,503,503,200")
+    for _ = 1, 4 do
+      assert.equal(503, outcome(client, url))
+    end
+    assert.equal("breaker", outcome(client, url))
+    ms.sleep(0.11)
+    local both = ms.map({ url, url }, function(each) return outcome(client, each) end)
+    table.sort(both, function(a, b) return tostring(a) < tostring(b) end)
+    assert.same({ 503, "breaker" }, { both[1], both[2] })
+    assert.equal("breaker", outcome(client, url))
+    assert.equal(5, count())
+    ms.sleep(0.11)
+    assert.same({ 200, 200, 200 }, { outcome(client, url), outcome(client, url),
+      outcome(client, url) })
+    client:close()
+  end))
+
+  it("counts each origin, and each client, by itself", task(function()
+    local client = client_of(QUICK)
+    local refusing = ("http://127.0.0.1:%d/"):format(core_support.refusing_port())
+    for _ = 1, 4 do
+      assert.equal("connect", outcome(client, refusing))
+    end
+    assert.equal("breaker", outcome(client, refusing))
+    assert.equal(200, outcome(client, hostile.url("/bytes")))
+    local another = client_of(QUICK)
+    assert.equal("connect", outcome(another, refusing))
+    another:close()
+    client:close()
+  end))
+
+  it("ends the tries of one request, with the answer that there is", task(function()
+    local client = client_of(QUICK, { limit = 10, backoff = 0.001 })
+    local url, count = script("503")
+    assert.equal(503, outcome(client, url))
+    assert.equal(4, count())
+    client:close()
+  end))
+
+  it("does not mind what is the request's own fault, or cancelled", task(function()
+    local client = client_of({ ratio = 0.1, min = 1, window = 10, open = 0.05 })
+    assert.equal(404, outcome(client, hostile.url("/nowhere")))
+    local cancelled = ms.spawn(client.get, client, hostile.url("/stall"))
+    ms.sleep(0.02)
+    cancelled:cancel()
+    assert.equal(200, outcome(client, hostile.url("/bytes")))
+    -- Also when that one was to find out.
+    assert.equal(503, outcome(client, (script("503"))))
+    ms.sleep(0.06)
+    cancelled = ms.spawn(client.get, client, hostile.url("/stall"))
+    ms.sleep(0.02)
+    cancelled:cancel()
+    ms.sleep(0.06)
+    assert.equal(200, outcome(client, hostile.url("/bytes")))
+    client:close()
+  end))
+
+  it("forgets what is long ago", task(function()
+    local client = client_of({ ratio = 0.5, min = 4, window = 0.1, open = 60 })
+    for _ = 1, 3 do
+      assert.equal(503, outcome(client, (script("503"))))
+      assert.equal(503, outcome(client, (script("503"))))
+      ms.sleep(0.12)
+    end
+    client:close()
+  end))
+
+  it("has its mistakes named", function()
+    local function check(words, breaker)
+      local err = failure(function() ms.client({ retry = { breaker = breaker } }) end)
+      assert.truthy(err:find(words, 1, true), err)
+    end
+    check("option 'retry.breaker': table expected, got 5", 5)
+    check("option 'retry.breaker.ratio': number above 0, at most 1 expected, got 2", { ratio = 2 })
+    check("option 'retry.breaker.min': integer of 1 or more expected", { min = 0 })
+    check("option 'retry.breaker.open': seconds above 0 expected", { open = 0 })
+    check("option 'retry.breaker': unknown field \"windows\"", { windows = 1 })
+  end)
+end)
