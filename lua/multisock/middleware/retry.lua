@@ -173,6 +173,9 @@ function retry.send(request, next)
     else
       response, err = next(request)
     end
+    if response and response.status < 400 and sent == 0 then
+      return response               -- the usual case; it knows its attempts by itself
+    end
     sent = count_sent(request, sent, response, err)
     try = try + 1
     if try > given.limit or not is_transient(given, request, response, err)

@@ -35,6 +35,7 @@ end
 local function new_gate(limit, per, rule)
   local gate = {
     closed_until = 0, windows = { new_window(limit, per) }, started = 0, first = 1, last = 0,
+    is_of_all = rule.key == "all",
   }
   local burst = rule.burst
   if burst and burst < limit then
@@ -49,16 +50,18 @@ local function new_gate(limit, per, rule)
 end
 
 local function free_at(gate)
-  local at = gate.closed_until
-  for _, window in ipairs(gate.windows) do
-    at = math.max(at, window_free_at(window))
+  local at, windows = gate.closed_until, gate.windows
+  for i = 1, #windows do
+    local free = window_free_at(windows[i])
+    at = free > at and free or at
   end
   return gate.rate and math.max(at, gate.started + 1 / gate.rate) or at
 end
 
 local function note_start(gate, time)
-  for _, window in ipairs(gate.windows) do
-    window_note(window, time)
+  local windows = gate.windows
+  for i = 1, #windows do
+    window_note(windows[i], time)
   end
   gate.started = time
 end
@@ -161,11 +164,10 @@ end
 ---- Waiting -------------------------------------------------------------------
 
 -- When the first gate that keeps it back may let it through; nil: it may start.
-local function find_closed(gates, number)
-  local time = now()
-  for _, gate in ipairs(gates) do
-    local at = free_at(gate)
-    local first = first_of(gate)
+local function find_closed(gates, number, time)
+  for i = 1, #gates do
+    local gate = gates[i]
+    local at, first = free_at(gate), first_of(gate)
     if at > time or first and first.number < number then
       return gate, at
     end
@@ -180,13 +182,25 @@ end
 
 local numbers = 0
 
--- Waits until all gates let it through.
+-- When it has to be started, and the name of the limit.
+local function limit_of(request, time)
+  local given = request.settings
+  if given.total and request.deadline == nil then
+    request.deadline = time + given.total
+  end
+  local queue, deadline = given.timeout.queue, request.deadline or math.huge
+  request.queue_until = queue and time + queue or nil
+  if queue and time + queue < deadline then
+    return time + queue, "queue"
+  end
+  return deadline, "total"
+end
+
+-- Waits until all gates let it through; at this one it has to wait.
 -- @return true; or nil, err
-local function pass(request, gates, deadline, name)
+local function wait(request, gates, number, closed, at)
   local client = request.client
-  numbers = numbers + 1
-  local number = numbers
-  local closed, at = find_closed(gates, number)
+  local deadline, name = limit_of(request, now())
   while closed do
     local who = waiting.waiter()
     local entry = { number = number, who = who }
@@ -206,14 +220,32 @@ local function pass(request, gates, deadline, name)
     elseif now() >= deadline then
       return too_late(request, name)
     end
-    closed, at = find_closed(gates, number)
-  end
-  local time = now()
-  for _, gate in ipairs(gates) do
-    note_start(gate, time)
-    wake_first(gate)
+    closed, at = find_closed(gates, number, now())
   end
   return true
+end
+
+-- @return seconds that it has waited; or nil, err
+local function pass(request, gates)
+  local came = now()
+  local time, number = came, numbers + 1
+  numbers = number
+  local closed, at = find_closed(gates, number, time)
+  if request.queue_until then
+    request.queue_until = nil       -- of the try before
+  end
+  if closed then
+    local ok, err = wait(request, gates, number, closed, at)
+    if not ok then
+      return nil, err
+    end
+    time = now()
+  end
+  for i = 1, #gates do
+    note_start(gates[i], time)
+    wake_first(gates[i])
+  end
+  return time - came
 end
 
 ---- What answers say ----------------------------------------------------------
@@ -234,34 +266,20 @@ local function adapt(gate, bad)
   end
 end
 
-local function learn(rules, gates, response)
+local function learn(gates, response)
   local bad = response.status == 429 or response.status == 503
   local seconds = bad and retry_after(response)
-  for i, gate in ipairs(gates) do
+  for i = 1, #gates do
+    local gate = gates[i]
     if gate.adaptive then
       adapt(gate, bad)
     end
     -- What one host says is not for all.
-    if seconds and rules[i].key ~= "all" then
+    if seconds and not gate.is_of_all then
       gate.closed_until = math.max(gate.closed_until,
         now() + math.min(seconds, LONGEST_CLOSED))
     end
   end
-end
-
--- When it has to be started, and the name of the limit.
-local function limit_of(request)
-  local given, time = request.settings, now()
-  if given.total and request.deadline == nil then
-    request.deadline = time + given.total
-  end
-  local queue = given.timeout.queue
-  request.queue_until = queue and time + queue or nil
-  local deadline = request.deadline or math.huge
-  if queue and time + queue < deadline then
-    return time + queue, "queue"
-  end
-  return deadline, "total"
 end
 
 local throttle = {}
@@ -269,24 +287,21 @@ local throttle = {}
 --- Sends it when all its rules allow it.
 -- @param next function(request) -> response; or nil, err
 function throttle.send(request, next)
-  local client, rules, gates = request.client, {}, {}
-  for _, rule in ipairs(request.settings.throttle) do
-    local gate = gate_of(client, rule, request)
-    if gate then
-      rules[#rules + 1], gates[#gates + 1] = rule, gate
-    end
+  local client, rules, gates = request.client, request.settings.throttle, {}
+  for i = 1, #rules do
+    gates[#gates + 1] = gate_of(client, rules[i], request)
   end
-  local came = now()
-  local ok, err = pass(request, gates, limit_of(request))
-  if not ok then
+  local waited, err = pass(request, gates)
+  if waited == nil then
     return nil, err
   end
-  local waited = now() - came
   local response
   response, err = next(request)
   if response then
-    response._queue_time = (rawget(response, "_queue_time") or 0) + waited
-    learn(rules, gates, response)
+    if waited > 0 then
+      response._queue_time = (rawget(response, "_queue_time") or 0) + waited
+    end
+    learn(gates, response)
   end
   return response, err
 end
