@@ -96,6 +96,19 @@ describe("breaker", function()
     client:close()
   end))
 
+  it("holds for lists of URLs, too", task(function()
+    local client = client_of(QUICK)
+    local url, count = script("503")
+    local urls = {}
+    for i = 1, 12 do
+      urls[i] = url
+    end
+    local _, errs = client:map(urls, { concurrency = 1 })
+    assert.same({ nil, "breaker" }, { errs[4], errs[5] and errs[5].kind })
+    assert.equal(4, count())
+    client:close()
+  end))
+
   it("does not mind what is the request's own fault, or cancelled", task(function()
     local client = client_of({ ratio = 0.1, min = 1, window = 10, open = 0.05 })
     assert.equal(404, outcome(client, hostile.url("/nowhere")))

@@ -293,8 +293,8 @@ describe("retry", function()
       end
       client:close()
       client = client_of({ backoff = function() return "soon" end })
-      assert.truthy(failure(client.get, client, (script("503"))):find(
-        "retry.backoff: the function returned string", 1, true))
+      local _, raised = ms.spawn(client.get, client, (script("503"))):join()
+      assert.truthy(tostring(raised):find("retry.backoff: the function returned string", 1, true))
       client:close()
     end))
 

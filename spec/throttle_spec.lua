@@ -175,6 +175,20 @@ describe("throttle", function()
     client:close()
   end))
 
+  it("holds for lists of URLs, too", task(function()
+    local client = ms.client({ throttle = { limit = 2, per = 0.1 } })
+    local url = hostile.url("/bytes?n=1")
+    client:get(url):text()
+    local before = ms.now()
+    local responses = client:map({ url, url, url, url, url })
+    assert.equal(5, responses.n)
+    for i = 1, 5 do
+      assert.equal(200, responses[i].status)
+    end
+    assert.truthy(ms.now() - before >= 0.2 - SLACK)
+    client:close()
+  end))
+
   it("says how long it took in timings.queue", task(function()
     local client = client_of({ limit = 1, per = 0.1 })
     client:get(hostile.url("/bytes")):close()

@@ -1,6 +1,6 @@
 -- What a request passes, outermost first: `middleware`, fail_on_error, total,
--- redirects, retries, throttles, `each_attempt`, and the agent that performs it. Made once for a client,
--- of what it uses: an empty place is none.
+-- redirects, retries, throttles, `each_attempt`, and the agent that performs it. Made
+-- once for a client, of what it uses: an empty place is none.
 local asked = require("multisock.asked")
 local errors = require("multisock.errors")
 local events = require("multisock.events")
