@@ -184,7 +184,7 @@ describe("misuse", function()
     task.co = coroutine.create(function()
       local target = { url = assert(core.url(nginx.url("/1k"))) }
       results = table.pack(perform(door, target, task, 1, false,
-        core.limits(nil, 30, nil, 1, 1024, 0), core.lines({}, nil, {}), "GET"))
+        core.limits(nil, 30, nil, 1, 1024, 0, nil), core.lines({}, nil, {}), "GET"))
     end)
     assert(coroutine.resume(task.co))
     door:drop(easy)

@@ -79,8 +79,10 @@ local function start(name, dir, command, ready)
   server.stop = function() stop(server) end
   running[server] = true
 
-  os.execute(("cd %s && i=0 && until [ -s %s ] || [ -e ended ] || [ $i -ge %d ]; " ..
-    "do i=$((i + 1)); sleep 0.02; done"):format(quote(dir), ready, START_SECONDS * 50))
+  -- A line may be written in pieces: it is there with its end.
+  os.execute(("cd %s && i=0 && until { [ -s %s ] && [ \"$(tail -c 1 %s | wc -l)\" = 1 ]; } || " ..
+    "[ -e ended ] || [ $i -ge %d ]; do i=$((i + 1)); sleep 0.02; done"):format(quote(dir), ready,
+    ready, START_SECONDS * 50))
   if read_file(dir .. "/" .. ready) == "" then
     local ended = read_file(dir .. "/ended"):match("%d+")
     local said = read_file(dir .. "/stderr") .. read_file(dir .. "/error.log")
