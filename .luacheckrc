@@ -4,7 +4,8 @@ include_files = {
   "**/*.lua", "rockspec/*.rockspec", "lcurl/*.rockspec", "bin/multisock",
   ".luacheckrc", ".busted",
 }
-exclude_files = { "build*/" }
+-- What is in library/ is generated, for editors.
+exclude_files = { "build*/", "library/" }
 files["spec"] = { std = "+busted" }
 files["examples/neovim"] = { read_globals = { "vim" } }
 files["rockspec/*.rockspec"] = { std = "+rockspec" }

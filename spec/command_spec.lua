@@ -340,7 +340,8 @@ describe("the command", function()
         { { "--verson" }, "multisock: unknown option '--verson', did you mean '--version'?" },
         { { "get", "--jsno", "http://h/" },
           "multisock get: unknown option '--jsno', did you mean '--json'?" },
-        { { "help", "x" }, "multisock help: unknown command 'x'" },
+        { { "help", "qqq" }, "multisock help: unknown name 'qqq' (try" },
+        { { "help", "timout" }, "multisock help: unknown name 'timout', did you mean 'timeout'?" },
         { { "version", "x" }, "multisock version: unexpected argument 'x'" },
       }) do
         local status, out, err = run(case[1])

@@ -7,7 +7,7 @@ local TEXT, CODED, TWICE, RAW = codings.text, codings.coded, codings.twice, codi
 local BOMBS, ZEROS = codings.bombs, codings.zeros
 local bytes, has = codings.bytes, codings.has
 
--- Decodes all of it, in pieces of `size` bytes.
+--- Decodes all of it, in pieces of `size` bytes.
 -- @return string, whether it has ended; or nil, message
 local function decode(names, coded, size)
   local decoder = assert(core.decoder(names))

@@ -149,7 +149,8 @@ static int core_quirks(lua_State *L)
 }
 
 /*** The monotonic clock of all loops.
-@return seconds, with fractions */
+@return seconds, with fractions
+@local */
 static int core_now(lua_State *L)
 {
   lua_pushnumber(L, (lua_Number)uv_hrtime() / 1e9);
@@ -172,8 +173,9 @@ static int core_getdate(lua_State *L)
 
 /*** Chance that nobody can foretell, and no two processes have in common, as Lua's
 own generator may.
-@param count how many bytes, 256 at most
-@return string */
+@param count integer: how many bytes, 256 at most
+@return string
+@local */
 static int core_random(lua_State *L)
 {
   char bytes[256];
@@ -203,7 +205,7 @@ static int core_open_files(lua_State *L)
 }
 
 /*** Whether a standard stream is a terminal.
-@param fd 0, 1 or 2
+@param fd integer: 0, 1 or 2
 @return boolean */
 static int core_is_terminal(lua_State *L)
 {
@@ -215,7 +217,8 @@ static int core_is_terminal(lua_State *L)
 /*** Whether the running coroutine is this one and may suspend: both questions
 that waiting asks, in one call.
 @param co coroutine
-@return boolean, boolean */
+@return boolean, boolean
+@local */
 static int core_may_suspend(lua_State *L)
 {
   lua_pushboolean(L, lua_tothread(L, 1) == L);

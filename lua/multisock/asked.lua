@@ -78,6 +78,16 @@ end
 
 ---- The request -----------------------------------------------------------------
 
+--- A request as middleware and agents see it; its fields may be changed before `next`.
+-- @class multisock.Request
+-- @field method string
+-- @field url string user name and password removed; what is assigned may be relative to it
+-- @field headers headers `request.headers["X-Name"] = value`, a list of values, or nil;
+-- read as those of responses
+-- @field body? any: a string, or what else the option `body` takes; of a body that is no
+-- string what stands here is opaque
+-- @field meta any: the option `meta`, or an empty table: to pass things on
+-- @field attempt integer of `each_attempt` and agents: 1, 2, ...; only read
 local Asked = { __name = "multisock.request" }
 Asked.__index = Asked
 
@@ -97,7 +107,7 @@ function asked.new(made)
 end
 
 --- Makes its body start again. A request that is sent a second time does so itself.
--- @return true; or nil, why not
+-- @return true; or nil, string: why not
 function Asked:replay()
   return self._made:replay()
 end

@@ -28,6 +28,12 @@ Client.__index = Client
 
 -- Every method that sends: a request and what its chain makes of it.
 local function sender(name, method)
+  --- Sends a request with the method in its name (`fetch`: that of the option `method`)
+  -- and waits for the headers of the answer; the body streams.
+  -- @param url string
+  -- @param options? multisock.Options
+  -- @return response; or nil, err
+  -- @raise on misuse, and when the task is cancelled
   return function(self, url, options)
     local handler = self ~= nil and self.handler
     if not handler then
@@ -41,9 +47,6 @@ local function sender(name, method)
   end
 end
 
---- Sends a request and waits for its headers; the body streams.
--- @param url string @param options? table
--- @return response; or nil, err @raise on misuse, and when cancelled
 Client.fetch = sender("fetch")
 
 for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
@@ -51,6 +54,11 @@ for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTI
 end
 
 --- As ms.map, with this client.
+-- @param items table|function as for ms.map
+-- @param fn? fun(item: any, i: integer): any, any as for ms.map
+-- @param options? multisock.MapOptions
+-- @return table, table: results and errors, by the item's index; results.n is the count
+-- @raise what fn raised, after the rest was cancelled
 function Client:map(items, fn, options)
   if getmetatable(self) ~= Client then
     errors.called_with_dot("client", "map")
@@ -59,6 +67,10 @@ function Client:map(items, fn, options)
 end
 
 --- As ms.each, with this client.
+-- @param items table|function as for ms.map
+-- @param fn? fun(item: any, i: integer): any, any as for ms.map
+-- @param options? multisock.MapOptions
+-- @return multisock.Each, an iterator
 function Client:each(items, fn, options)
   if getmetatable(self) ~= Client then
     errors.called_with_dot("client", "each")
@@ -132,7 +144,14 @@ function Client:__tostring()
   return "multisock.client (" .. (self.closed and "closed" or "open") .. ")"
 end
 
-local LIMITS = { connections = true, host_connections = true, streams = true, idle = true }
+local LIMITS = {
+  connections = { type = "integer", shown = "open files less 96, or half of a few",
+    doc = "connections at once; who finds no descriptor left waits for one as long as "
+      .. "`timeout.connect` allows" },
+  host_connections = { type = "integer", shown = "none", doc = "to one scheme, host and port" },
+  streams = { type = "integer", default = 100, doc = "requests at once on one HTTP/2 connection" },
+  idle = { type = "integer", shown = "as `connections`", doc = "idle connections that are kept" },
+}
 
 -- Checks and copies what the user gave.
 local function make_limits(given)
@@ -154,10 +173,23 @@ local function make_limits(given)
   return limits
 end
 
+-- What a client takes beside the options of requests, as rows: see options.lua.
 local OWN = {
-  base_url = true, limits = true, middleware = true, each_attempt = true, agent = true,
-  on = true,
+  base_url = { type = "string",
+    doc = "URLs are resolved against it, as links in a page are: end it with `/`" },
+  limits = { type = "multisock.Limits", fields = LIMITS, doc = "how much at once" },
+  middleware = { type = "function[]",
+    doc = "functions that each call passes once, outside of all else" },
+  each_attempt = { type = "function[]",
+    doc = "functions that a request passes each time that it is sent, also for each redirect "
+      .. "and retry; signing belongs here" },
+  on = { type = "table<string, fun(event: multisock.Event)>",
+    doc = "functions that are told of what happens, by event" },
+  agent = { type = "table|fun(request: multisock.Request): multisock.Response?, any",
+    doc = "performs in the place of the network: a function, or an object with "
+      .. "`:perform(request)` and perhaps `:close()`" },
 }
+client.rows = OWN
 
 -- What its chain is made of, and what performs at the end of it.
 local function parts(own)

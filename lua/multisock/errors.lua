@@ -4,6 +4,24 @@ local core = require("multisock.core")
 
 local errors = {}
 
+--- What failed outside of the program. `tostring(err)` is one line.
+-- @class multisock.Error
+-- @field kind string what to decide by; the list is in [errors.md](errors.md)
+-- @field message string libcurl's own words where it has some
+-- @field code? string libcurl's code, such as `"CURLE_COULDNT_CONNECT"`
+-- @field number? integer libcurl's code, such as 7
+-- @field url? string user name and password removed
+-- @field phase? string `"queue" "resolve" "connect" "tls" "send" "wait" "receive"`: how far
+-- it came
+-- @field retryable boolean whether trying again, unchanged, may succeed; false when that
+-- might do twice what a POST or PATCH does, of which bytes were sent
+-- @field attempts? integer how often the server may have got the request, or a part of it;
+-- 1 at least. See [Kept connections](#kept-connections)
+-- @field timings? multisock.Timings as in a response
+-- @field response? response when headers had arrived
+-- @field reason? any of kind `"cancelled"`: what was given to `cancel`
+-- @field traceback? string where the task was that met it, when it was raised
+
 -- The kinds that multisock gives beside the table of libcurl's codes
 -- (core.error_table), each with its reason.
 errors.kinds = {

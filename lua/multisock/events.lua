@@ -33,7 +33,19 @@ function events.listeners(given)
   return list
 end
 
--- Tells who listens. What a listener raises is no matter of the request: it goes to
+--- What a listener of the option `on` gets.
+-- @class multisock.Event
+-- @field name string "queue", "headers", "redirect", "retry", "response" or "error"
+-- @field method string
+-- @field url string
+-- @field meta any
+-- @field attempt integer
+-- @field response? response of "headers", "redirect", "retry" and "response"
+-- @field err? err of "error" and "retry"
+-- @field to? string: where a redirect leads
+-- @field delay? seconds until a retry
+
+--- Tells who listens. What a listener raises is no matter of the request: it goes to
 -- ms.on_error.
 -- @param made the request @param name string
 -- @param response? @param err? @param to? string: where a redirect leads

@@ -10,7 +10,7 @@ local waiting = require("multisock.waiting")
 
 local OPTIONS = { after = true, max = true }
 
--- @return after, max
+--- @return after, max
 local function check(options, fn)
   if type(options) ~= "table" then
     errors.misuse("hedge: table of options expected, got " .. values.describe(options))
@@ -38,7 +38,7 @@ local function check(options, fn)
   return after, max
 end
 
--- Whether a try that has ended is what was asked for. What it raised of the outside
+--- Whether a try that has ended is what was asked for. What it raised of the outside
 -- world, as iterators do, is a failure like one that it returned.
 -- @raise anything else that it raised
 local function is_good(task)

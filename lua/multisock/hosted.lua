@@ -64,8 +64,8 @@ function hosted.is_hosted()
     and (loop.is_running() or co ~= nil and loop.visitor(co) ~= nil)
 end
 
---- A descriptor that is readable when ms.step has something to do; nil where
--- the system has none.
+--- A descriptor that is readable when ms.step has something to do.
+-- @return descriptor; nil where the system has none
 function hosted.fd()
   return get_loop().fd()
 end

@@ -14,7 +14,6 @@ local ms = {
   run = tasks.run,
   spawn = tasks.spawn,
   sleep = waiting.sleep,
-  now = scheduler.now,
   group = tasks.group,
   with_timeout = tasks.with_timeout,
   on_error = tasks.on_error,
@@ -25,7 +24,14 @@ local ms = {
   queue = require("multisock.queue"),
 }
 
+--- A monotonic clock; its start means nothing.
+-- @return seconds
+ms.now = scheduler.now
+
 --- Makes a client: its own defaults, connections and limits.
+-- @param options? multisock.ClientOptions
+-- @return client
+-- @raise on an unknown option
 function ms.client(options)
   return client.new(options)
 end
@@ -43,29 +49,56 @@ end
 local METHODS = { "fetch", "get", "head", "post", "put", "patch", "delete", "options" }
 
 for _, name in ipairs(METHODS) do
+  --- Sends a request with the method in its name (`fetch`: that of the option `method`)
+  -- and waits for the headers of the answer; the body streams.
+  -- @param url string
+  -- @param options? multisock.Options
+  -- @return response; or nil, err
+  -- @raise on misuse, and when the task is cancelled
   ms[name] = function(url, options)
     local shared = default or get_default()
     return shared[name](shared, url, options)
   end
 end
 
---- Calls a function for every item, or fetches every URL, many at a time: map.lua.
+--- Calls a function for every item, or fetches every URL, many at a time.
+-- @param items table|function: a list, or a function that returns the next item; nil ends
+-- it. In a list with `n` (the results of a map) items that are nil are left out
+-- @param fn? fun(item: any, i: integer): any, any value; or nil, err. Without it the items
+-- are URLs, or {url, options}, and the results responses, body read
+-- @param options? multisock.MapOptions
+-- @return table, table: results and errors, by the item's index; results.n is the count
+-- @raise what fn raised, after the rest was cancelled
 function ms.map(items, fn, options)
   return map.map(get_default, items, fn, options)
 end
 
---- The same, in order of arrival.
+--- The same, in order of arrival: `for i, value, err in ms.each(...)`. Leaving the loop
+-- early cancels what still runs (by `break` in Lua 5.4; elsewhere call :close() on the
+-- first value that `each` returns).
+-- @param items table|function as for map
+-- @param fn? fun(item: any, i: integer): any, any as for map
+-- @param options? multisock.MapOptions
+-- @return multisock.Each, an iterator
 function ms.each(items, fn, options)
   return map.each(get_default, items, fn, options)
 end
 
---- Asks again when the answer is slow, and takes the first good one: see hedge.lua.
+--- Asks again when the answer is slow, and takes the first good one: what is neither nil nor a
+-- response of 500 or more. For what may be asked twice.
+-- @param options? {after?: number, max?: integer} another try after so many seconds (0.3),
+-- so many in all (2)
+-- @param fn fun(try: integer): any, any
+-- @return value; or nil, err
+-- @raise what a try raised that is no failure of the outside world
 function ms.hedge(options, fn)
   return require("multisock.hedge")(options, fn)
 end
 
 --- Makes a response of a string, an iterator or an open file: what agents give.
--- @param body? @param options? table: status (200), headers, url
+-- @param body? string|fun(): string?|file*
+-- @param options? {status?: integer, headers?: table, url?: string} the status is 200
+-- @return response
 ms.response = made.new
 
 --- JSON's null, as response:json() gives it and the option `json` takes it.
@@ -75,8 +108,14 @@ ms.null = core.null
 -- @param list table @return list
 ms.array = core.json_array
 
---- The JSON that is in use: encode(value) -> string, raising on what JSON cannot
--- say; decode(text) -> value; or nil, err. Read-only.
+--- JSON as the option `json` and response:json() have it.
+-- @class multisock.Json
+-- @field encode fun(value: any): string raises on what JSON cannot say
+-- @field decode fun(text: string): any, multisock.Error? the value; or nil, err
+-- @field null any as ms.null
+
+--- The JSON that is in use. Read-only.
+-- @return multisock.Json
 ms.json = setmetatable({}, {
   __index = { encode = core.json_encode, decode = core.json_decode, null = core.null },
   __newindex = function(_, name)
@@ -84,7 +123,19 @@ ms.json = setmetatable({}, {
   end,
 })
 
+--- Tells about a function, a method, an option or a field; without a name, which there
+-- are.
+-- @param name? string such as "ms.get", "get", "timeout", "tls.verify" or "response"
+-- @return string to be printed
+function ms.help(name)
+  return require("multisock.help").text(name)
+end
+
 --- `assert` for every Lua: raises the error object itself.
+-- @param value any
+-- @param err? any
+-- @param ... any
+-- @return value, any, ...
 function ms.assert(value, err, ...)
   if not value then
     error(err, 2)
@@ -101,6 +152,8 @@ function ms.version()
   return version
 end
 
+--- "multisock X.Y.Z".
+-- @return string
 ms._VERSION = core._VERSION
 
 return ms

@@ -72,9 +72,9 @@ local function load(name)
 end
 
 --- Chooses the loop, before anything uses one.
--- @param loop? "uv", "luv", "cqueues", "copas", "event", "ev" or "poll"; or an
--- adapter table (see docs/loops.md)
--- @return the name of the loop that drives, or will
+-- @param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev" or "poll"; or
+-- an adapter (see docs/loops.md)
+-- @return string: the name of the loop that drives, or will
 -- @raise when it is unknown or its module is missing; when another is in use
 function loops.use_loop(loop)
   if loop == nil then

@@ -9,6 +9,11 @@ local waiting = require("multisock.waiting")
 
 local map = {}
 
+--- Options of ms.map and ms.each.
+-- @class multisock.MapOptions
+-- @field concurrency? integer items in work at once (64), or math.huge
+-- @field on_error? "continue"|"stop" `"stop"`: the first `nil, err` cancels the rest
+-- @field progress? fun(done: integer, total: integer?) after each item; no total of an iterator
 local OPTIONS = { concurrency = true, on_error = true, progress = true }
 
 local function bad_option(what, name, expected, value)
@@ -162,6 +167,8 @@ local function counter(options, total)
   end or function() end
 end
 
+--- What ms.each returns: an iterator that can be closed.
+-- @class multisock.Each
 local Each = { __name = "multisock.each" }
 Each.__index = Each
 
@@ -206,16 +213,8 @@ local function map_fetched(begin, results, errors_)
   return results, errors_
 end
 
---- Calls fn for every item, many at a time.
+--- What ms.map does, for a client.
 -- @param client whose requests they are, or function that returns it
--- @param items list, or a function that returns the next item; nil ends it. In
--- a list with `n` (the results of a map) items that are nil are left out
--- @param fn? function(item, i) -> value; or nil, err. Without it the items are
--- URLs, or {url, options}, and the results responses, body read
--- @param options? {concurrency = 64, on_error = "continue" or "stop",
--- progress = function(done, total)}: total is nil for an iterator
--- @return results, errors: by the item's index; results.n is the count
--- @raise what fn raised, after the rest was cancelled
 function map.map(client, items, fn, options)
   fn, options = arguments("map", fn, options)
   local next_item, total = source("map", items)
@@ -242,9 +241,7 @@ function map.map(client, items, fn, options)
   return results, errors_
 end
 
---- The same, in order of arrival: `for i, value, err in ms.each(...)`. Leaving
--- the loop early cancels what still runs (by `break` in Lua 5.4; elsewhere call
--- :close() on the first value that `each` returns).
+--- What ms.each does, for a client.
 function map.each(client, items, fn, options)
   fn, options = arguments("each", fn, options)
   local next_item, total = source("each", items)

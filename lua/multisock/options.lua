@@ -209,7 +209,8 @@ local TIMEOUTS = {
   total = { check = seconds, type = "number",
     doc = "the whole: waiting, every redirect, the body, and pauses of the one who reads it" },
   attempt = { check = seconds, type = "number",
-    doc = "one try, from the end of its waiting in the queue to the headers of its answer" },
+    doc = "one try, from the end of its waiting in the queue to the headers of its answer; "
+      .. "each [retry](resilience.md#retries) is another one" },
   queue = { check = seconds, type = "number",
     doc = "waiting for a free place under `limits`, and for `throttle`" },
   connect = { check = seconds, type = "number", default = 30,

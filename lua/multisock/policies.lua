@@ -140,7 +140,7 @@ return function(basic)
   }
   local retry_fields, with_default = basic.fields(RETRY), defaults(RETRY)
 
-  -- @return false: never; or all fields
+  --- @return false: never; or all fields
   local function retry(name, value)
     if value == false then
       return false
@@ -211,7 +211,7 @@ return function(basic)
     return checked
   end
 
-  -- @return false: never; or a list of rules
+  -- Returns false: never; or a list of rules.
   local function throttle(name, value)
     if value == false then
       return false

@@ -4,6 +4,9 @@ local errors = require("multisock.errors")
 local scheduler = require("multisock.scheduler")
 local waiting = require("multisock.waiting")
 
+--- What ms.queue makes; `for value in queue` takes until it is closed and empty.
+-- @class multisock.Queue
+-- @field count integer values in it; `#queue` where Lua has it for tables
 local Queue = { __name = "multisock.queue" }
 Queue.__index = Queue
 
@@ -62,7 +65,7 @@ local function has_values(self)
 end
 
 --- Adds a value; waits while the queue is full.
--- @param value anything but nil
+-- @param value any but nil
 -- @raise when the queue is closed
 function Queue:put(value)
   if getmetatable(self) ~= Queue then
@@ -136,7 +139,8 @@ function Queue:__tostring()
 end
 
 --- Makes a queue.
--- @param capacity? values at most; nil: no bound
+-- @param capacity? integer: values at most; nil: no bound
+-- @return queue
 return function(capacity)
   if capacity ~= nil and capacity ~= math.huge
     and (not compat.is_integer(capacity) or capacity < 1) then

@@ -12,6 +12,41 @@ local transfer = require("multisock.transfer")
 -- garbage.
 local MOST = 64 * 1024
 
+--- An answer. `timings`, `sizes` and `trailers` change until the body has ended.
+-- @class multisock.Response
+-- @field status integer 0 where a protocol has none (`file:`)
+-- @field ok boolean status 200 to 299
+-- @field status_text string reason phrase; `""` when there is none, as in HTTP/2
+-- @field url string of this answer; user name and password removed
+-- @field redirected boolean whether redirects were followed
+-- @field history list of the redirects that led here, as responses, oldest first; do not read
+-- their bodies
+-- @field http_version string `"1.0"`, `"1.1"`, `"2"`, `"3"`: what the server answered with
+-- @field headers headers see below
+-- @field trailers headers empty until the body has ended
+-- @field attempts integer how often the request was sent, see [Kept
+-- connections](#kept-connections)
+-- @field peer? string `"address:port"` of the other end, `"[address]:port"` for IPv6
+-- @field timings multisock.Timings seconds: `queue dns connect tls first_byte total`
+-- @field sizes multisock.Sizes bytes: `body` (as received, before decoding), `upload`, `headers`,
+-- `request`
+
+--- Seconds. `queue` is the wait before the start, the others are counted from the start.
+-- @class multisock.Timings
+-- @field queue number the wait for a connection
+-- @field dns number until the name was known
+-- @field connect number until the connection stood; 0 when it was there
+-- @field tls number until TLS stood; 0 when it did
+-- @field first_byte number until the answer began
+-- @field total number until now, or the end
+
+--- Bytes.
+-- @class multisock.Sizes
+-- @field body integer as received, before decoding
+-- @field upload integer
+-- @field headers integer
+-- @field request integer
+
 local Response = { __name = "multisock.response" }
 local methods = {}
 local computed = {}
@@ -187,7 +222,7 @@ local function read_kept(self, most)
   return body:sub(at, stop)
 end
 
---- Some of the body, as soon as some is there.
+--- Some of the body, as soon as some is there: what came meanwhile.
 -- @param most? bytes at most
 -- @return string; nil at the end; nil, err when it did not end well
 function methods:read(most)
@@ -214,6 +249,7 @@ end
 
 --- Iterates over the body as it arrives.
 -- @param most? bytes of a chunk at most
+-- @return iterator of strings
 -- @raise the err table when the body does not end well
 function methods:chunks(most)
   local running, begun = self._transfer, false
@@ -235,8 +271,9 @@ function methods:chunks(most)
 end
 
 --- Iterates over lines, without their "\n" or "\r\n".
--- @param options? table: max_size, bytes of a line at most (1 MiB)
--- @raise the err table when the body does not end well, or a line is longer
+-- @param options? {max_size?: integer} bytes of a line at most (1 MiB)
+-- @return iterator of strings
+-- @raise the err table when the body does not end well, or (kind "too_large") a line is longer
 function methods:lines(options)
   local most = lines.longest(options)
   local function read()
@@ -250,7 +287,8 @@ function methods:lines(options)
   return lines.iterate(read, most, too_long), nil, nil, self._guard and self or nil
 end
 
---- Writes the body to a file, replacing what was there.
+--- Writes the body to a file, replacing what was there. After an error what was
+-- written stays.
 -- @param path string
 -- @return bytes written; or nil, err (kind "io" when the file fails)
 function methods:save(path)
@@ -323,7 +361,7 @@ local DRAIN_MOST = 64 * 1024
 local DRAIN_SECONDS = 1
 
 --- Reads what is left of a body that nobody wants, so that the connection can be used
--- again, unless it is long or slow: then the connection is dropped.
+-- again, unless it is long (64 KiB) or slow (1 s): then the connection is dropped.
 function methods:drain()
   if self._body == nil and self._guard then
     tasks.with_timeout(DRAIN_SECONDS, self.discard, self, DRAIN_MOST)

@@ -71,8 +71,8 @@ local function get_loop()
 end
 scheduler.loop = get_loop
 
---- How long a host may wait, at most, before it calls ms.step: seconds, nil when
--- only its sockets (ms.fd) can bring news.
+--- How long a host may wait, at most, before it calls ms.step.
+-- @return seconds; nil when only its sockets (ms.fd) can bring news
 local function next_timeout()
   if ready_first <= ready_last then
     return 0

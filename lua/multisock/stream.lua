@@ -264,6 +264,15 @@ local function run_upload(self)
   self.uploader = nil
 end
 
+--- What the option `progress` gets.
+-- @class multisock.Progress
+-- @field down integer bytes so far, before decoding
+-- @field up integer bytes so far
+-- @field down_total? integer
+-- @field up_total? integer
+-- @field speed number bytes a second, mean
+-- @field eta? number seconds that are left
+
 local function call_progress(self, last)
   local time = now()
   if not last and time - (self.progress_at or 0) < PROGRESS_INTERVAL then

@@ -33,7 +33,8 @@ local function body_results(body)
 end
 
 --- Runs the loop until `fn` and all that it spawned have ended.
--- @return fn's results @raise what fn raised; or else what a task raised that
+-- @param fn function @param ... any what it is called with
+-- @return ... fn's results @raise what fn raised; or else what a task raised that
 -- nobody awaited, unless there is an on_error
 function tasks.run(fn, ...)
   if scheduler.is_driving() or scheduler.task or hosted.is_hosted() then
@@ -67,6 +68,7 @@ local Group = { __name = "multisock.group" }
 Group.__index = Group
 
 --- Starts a task in the group.
+-- @param fn function @param ... any what it is called with
 -- @return task
 function Group:spawn(fn, ...)
   if getmetatable(self) ~= Group then
@@ -80,6 +82,7 @@ function Group:spawn(fn, ...)
 end
 
 --- Cancels every task of the group but the one that calls.
+-- @param reason? any
 function Group:cancel(reason)
   if getmetatable(self) ~= Group then
     errors.called_with_dot("group", "cancel")
@@ -94,8 +97,9 @@ end
 
 --- Structured concurrency: returns when every child has ended; the first
 -- failure cancels the others and is raised.
--- @param fn function(group): group:spawn(f, ...)
--- @return fn's results
+-- @param fn fun(group: multisock.Group): any which starts them with group:spawn
+-- @return ... fn's results
+-- @raise what fn or a child raised first
 function tasks.group(fn)
   check_function("group", fn)
   local who = waiter()
@@ -113,7 +117,9 @@ function tasks.group(fn)
 end
 
 --- Limits the time of `fn` and everything spawned inside.
--- @return fn's results; or nil, err with kind "timeout"
+-- @param seconds number @param fn function @param ... any what it is called with
+-- @return ... fn's results; or nil, err with kind "timeout"
+-- @raise what fn raised
 function tasks.with_timeout(seconds, fn, ...)
   if type(seconds) ~= "number" or seconds ~= seconds then
     error("with_timeout: seconds expected, got " .. tostring(seconds), 2)
@@ -149,6 +155,7 @@ local function spawn_scope()
 end
 
 --- Starts a task at the next turn.
+-- @param fn function @param ... any what it is called with
 -- @return task
 function tasks.spawn(fn, ...)
   check_function("spawn", fn)
@@ -180,7 +187,7 @@ end
 --- The function that gets errors of tasks that nobody awaited, and their
 -- tracebacks: when the task was collected, or when its run has ended. nil: they
 -- are raised from ms.run and ms.step.
--- @param fn function(err, traceback) or nil
+-- @param fn? fun(err: any, traceback: string)
 function tasks.on_error(fn)
   if fn ~= nil and type(fn) ~= "function" then
     error("on_error: function expected, got " .. type(fn), 2)
@@ -228,7 +235,7 @@ local function wait_done(task)
   unobserved.observe(task)
 end
 
---- Waits for the task. @return its results @raise what it raised
+--- Waits for the task. @return ... its results @raise what it raised
 function Task:await()
   if getmetatable(self) ~= Task then
     errors.called_with_dot("task", "await")
@@ -238,7 +245,7 @@ function Task:await()
 end
 
 --- The same, never raising what the task raised.
--- @return true, results...; or false, err
+-- @return boolean, ... true and its results; or false, err
 function Task:join()
   if getmetatable(self) ~= Task then
     errors.called_with_dot("task", "join")
@@ -249,7 +256,7 @@ end
 
 --- Ends the task now, unless its cleanup waits: what it waits for raises an
 -- error of kind "cancelled", once.
--- @param reason? string, or an error object that says why
+-- @param reason? any: a string, or an error object that says why
 -- @return true; false when it had ended already
 function Task:cancel(reason)
   if getmetatable(self) ~= Task then
@@ -277,7 +284,8 @@ function Task:cancel(reason)
   return true
 end
 
---- "ready" (will run), "running", "waiting", "done", "failed" or "cancelled".
+--- How far it is: "ready" (will run), "running", "waiting", "done", "failed" or
+-- "cancelled". @return string
 function Task:status()
   if getmetatable(self) ~= Task then
     errors.called_with_dot("task", "status")
@@ -292,6 +300,7 @@ function Task:status()
 end
 
 --- Calls `fn(ok, ...)` when the task ends (at once when it has). It may not wait.
+-- @param fn fun(ok: boolean, ...: any)
 -- @return self
 function Task:on_done(fn)
   if getmetatable(self) ~= Task then

@@ -152,7 +152,7 @@ local function ask_http2(request)
   return transfer.perform(request)
 end
 
--- The server does not want to be asked whether it wants the body (417): it gets it
+--- The server does not want to be asked whether it wants the body (417): it gets it
 -- unasked, where that can be read again.
 -- @return response; or nil, err; or nothing
 local function start_unasked(self)
@@ -169,7 +169,7 @@ local function start_unasked(self)
   return transfer.perform(again)
 end
 
--- A kept connection died while the body was sent: what may be is sent once more,
+--- A kept connection died while the body was sent: what may be is sent once more,
 -- where that can be read again. What has died while libcurl read it repeats itself.
 -- @return response; or nil, err
 local function start_once_more(self, err)
@@ -215,7 +215,7 @@ local function name_of(request, host)
     or false
 end
 
--- Waits for a name, as long as connecting may take.
+--- Waits for a name, as long as connecting may take.
 -- @return true; or nil, err; or nil, err, true: to be raised
 local function await_name(request, name)
   local connect = request.settings.timeout.connect
@@ -465,7 +465,7 @@ end
 
 ---- All requests ---------------------------------------------------------------
 
--- With a place taken: waits for the name of the host.
+--- With a place taken: waits for the name of the host.
 -- @return true, scout; or nil, err
 local function look_up(request, host, scout)
   local client = request.client

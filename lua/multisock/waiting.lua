@@ -110,7 +110,8 @@ function waiting.park_until(who, deadline)
   return err
 end
 
---- Suspends the task for so many seconds.
+--- Suspends the task for so many seconds; 0 or less lets the other tasks run once.
+-- @param seconds number
 function waiting.sleep(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds then
     error("sleep: seconds expected, got " .. tostring(seconds), 2)

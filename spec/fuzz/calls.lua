@@ -74,7 +74,7 @@ local function check_driven(name, frame, results)
 end
 
 --- Calls a function under pcall; keeps the objects that it returns. Returns
---- pcall's results, packed.
+-- pcall's results, packed.
 function calls.call(name, fn, ...)
   local arguments = table.pack(...)
   journal.calls = journal.calls + 1

@@ -120,7 +120,7 @@ function options.value(easy, name)
 end
 
 --- A name and a value of an easy's option that may be set and unset: those
---- that bound it keep their value.
+-- that bound it keep their value.
 function options.pair(easy)
   local name = options.name()
   return name, options.value(easy, name)

@@ -57,7 +57,7 @@ function support.add(multi, list, options)
 end
 
 --- What hostile.py's /echo saw of the request that this easy makes, its headers by
---- name in lower case.
+-- name in lower case.
 function support.echo(easy, body)
   for i = #body, 1, -1 do
     body[i] = nil
@@ -73,7 +73,7 @@ function support.echo(easy, body)
 end
 
 --- Takes what has ended out of a multi: `seen[easy]` becomes true, or the list
---- of its error. Returns how many there were.
+-- of its error. Returns how many there were.
 function support.reap(multi, seen)
   local count = 0
   while true do
@@ -102,8 +102,8 @@ function support.perform(multi)
 end
 
 --- A driver on socket.select for a multi: `driver:run(done)` drives it until
---- nothing runs, or `done()` says so. `driver.watched` maps descriptors to what
---- is wanted, `driver.due` is when the timer is due.
+-- nothing runs, or `done()` says so. `driver.watched` maps descriptors to what
+-- is wanted, `driver.due` is when the timer is due.
 function support.select_driver(options)
   local driver = { watched = {}, due = nil, events = {} }
   options = options or {}
@@ -203,7 +203,7 @@ function support.refusing_port()
 end
 
 --- A port that neither accepts nor refuses: its queue is full. Returns it and
---- the sockets that keep it so.
+-- the sockets that keep it so.
 function support.deaf_port()
   local server = assert(socket.tcp())
   assert(server:bind("127.0.0.1", 0))
@@ -224,7 +224,7 @@ local function quote(text)
 end
 
 --- Runs a Lua script in a process of its own; what follows `script` it finds in
---- `...`. Returns what it wrote to both its outputs, and its exit status.
+-- `...`. Returns what it wrote to both its outputs, and its exit status.
 function support.child(script, ...)
   local name = os.tmpname()
   local file = assert(io.open(name, "w"))

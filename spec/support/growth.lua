@@ -30,7 +30,7 @@ local function step(read, small, large)
 end
 
 --- How much longer `read` takes for twice as much, from 1x to 2x or from 2x to 4x,
---- whichever is worse. 1 when it takes too short a time to tell.
+-- whichever is worse. 1 when it takes too short a time to tell.
 -- @param make function(size) -> text of about this size
 -- @param read function(text)
 -- @return number, seconds for the largest one

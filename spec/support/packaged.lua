@@ -8,7 +8,7 @@ local packaged = {}
 local read_file, write_file, output, quote =
   servers.read_file, servers.write_file, servers.output, servers.quote
 
--- Starts a program with the files given, each a template (see launch.py).
+--- Starts a program with the files given, each a template (see launch.py).
 -- @param files table: name -> text @return server, with `ports`
 local function launch(name, files, command)
   local dir = servers.make_dir()
@@ -79,12 +79,12 @@ rsa_private_key_file=%s
 ]]
 
 --- vsftpd: /1k, /text.txt, /1m, /big (50 MiB), /upload (to write to). Who is not
---- `anonymous` is refused.
----@param options? {tls: boolean, implicit: boolean, any_session: boolean, rate: integer,
----  clients: integer}
---- `any_session`: a data connection need not go on with the TLS session of its own
---- control connection
----@return table server with `url`, and `ca` for TLS
+-- `anonymous` is refused.
+-- @param options? {tls: boolean, implicit: boolean, any_session: boolean, rate: integer,
+--  clients: integer}
+-- `any_session`: a data connection need not go on with the TLS session of its own
+-- control connection
+-- @return table server with `url`, and `ca` for TLS
 function packaged.ftp(options)
   options = options or {}
   local vsftpd = servers.program("vsftpd", "vsftpd")
@@ -138,9 +138,9 @@ PerSourcePenalties no
 ]]
 
 --- sshd for SFTP and SCP: `url(path)` of a path in `folder` (/1k, /1m, /text.txt,
---- /big, /upload), `user`, `key`, `public_key` (paths), `known_hosts`, and
---- `stranger`, a key that is not let in.
----@return table server
+-- /big, /upload), `user`, `key`, `public_key` (paths), `known_hosts`, and
+-- `stranger`, a key that is not let in.
+-- @return table server
 function packaged.ssh()
   local sshd = servers.program("sshd", "openssh-server")
   local keygen = servers.program("ssh-keygen", "openssh-client")
@@ -179,7 +179,7 @@ function packaged.ssh()
 end
 
 --- `ssh -D`: a SOCKS proxy of versions 4, 4a and 5, through an sshd of packaged.ssh.
----@return table server with `port`
+-- @return table server with `port`
 function packaged.ssh_socks(sshd)
   local server = launch("ssh", {}, {
     servers.program("ssh", "openssh-client"), "-N", "-D", "127.0.0.1:@SOCKS_PORT@",
@@ -202,7 +202,7 @@ socks pass { from: 127.0.0.0/8 to: 0.0.0.0/0 }
 ]]
 
 --- Dante: a SOCKS proxy of versions 4 and 5.
----@return table server with `port`; nil where it is not installed (Debian 13 has none)
+-- @return table server with `port`; nil where it is not installed (Debian 13 has none)
 function packaged.dante()
   local found, danted = pcall(servers.program, "danted", "dante-server")
   if not found then
@@ -215,7 +215,7 @@ function packaged.dante()
 end
 
 --- microsocks: SOCKS5, for whoever knows user "user" and password "secret".
----@return table server with `port`
+-- @return table server with `port`
 function packaged.socks5()
   local server = launch("microsocks", {}, {
     servers.program("microsocks", "microsocks"), "-i", "127.0.0.1", "-p", "@SOCKS_PORT@",
@@ -234,7 +234,7 @@ persistence false
 ]]
 
 --- mosquitto: MQTT for user "user" with password "secret".
----@return table server with `url(topic)` and `port`
+-- @return table server with `url(topic)` and `port`
 function packaged.mqtt()
   local mosquitto = servers.program("mosquitto", "mosquitto")
   local passwords = servers.program("mosquitto_passwd", "mosquitto")
@@ -289,8 +289,8 @@ done
 ]]
 
 --- squid: an HTTP proxy at `port`, and one at `auth_port` for user "user" with
---- password "secret". It refuses paths with /forbidden and ports below 80.
----@return table server with `url`, `auth_url`, and `log(pattern, count)` of lines
+-- password "secret". It refuses paths with /forbidden and ports below 80.
+-- @return table server with `url`, `auth_url`, and `log(pattern, count)` of lines
 function packaged.http_proxy()
   local squid = servers.program("squid", "squid")
   local who = ""
@@ -349,8 +349,8 @@ remote-control:
 ]]
 
 --- unbound: DNS over HTTPS (HTTP/2). It knows known.test and four.test, and that
---- no other name ends in .test.
----@return table server with `url`, `ca`
+-- no other name ends in .test.
+-- @return table server with `url`, `ca`
 function packaged.doh()
   local certs = servers.certificate_dir()
   local server = launch("unbound", { ["unbound.conf"] = UNBOUND:format(certs, certs) },
@@ -377,7 +377,7 @@ local function python(name, tls, ...)
 end
 
 --- hostile_h2.py, whose comments say what each path does.
----@return table server with `url`, `ca`
+-- @return table server with `url`, `ca`
 function packaged.hostile_h2()
   local server = python("hostile_h2.py", true)
   server.url = function(path) return ("https://localhost:%d%s"):format(server.port, path) end
@@ -385,8 +385,8 @@ function packaged.hostile_h2()
 end
 
 --- kept.py, whose comments say what each path does.
----@param tls? boolean
----@return table server with `url`, `ca`
+-- @param tls? boolean
+-- @return table server with `url`, `ca`
 function packaged.kept(tls)
   local server = python("kept.py", tls)
   local base = tls and "https://localhost:" or "http://127.0.0.1:"
@@ -395,15 +395,15 @@ function packaged.kept(tls)
 end
 
 --- lossy_udp.py before another server's port.
----@param port integer
----@param lost integer datagrams that get lost at the start of each client
----@return table server with `port`
+-- @param port integer
+-- @param lost integer datagrams that get lost at the start of each client
+-- @return table server with `port`
 function packaged.lossy_udp(port, lost)
   return python("lossy_udp.py", false, tostring(port), tostring(lost))
 end
 
 --- hasty_ftp.py, whose comment says what it does.
----@return table server with `url`
+-- @return table server with `url`
 function packaged.hasty_ftp()
   local server = python("hasty_ftp.py")
   server.url = function(path) return ("ftp://127.0.0.1:%d%s"):format(server.port, path) end
@@ -411,8 +411,8 @@ function packaged.hasty_ftp()
 end
 
 --- websocket.py, on the websockets package of Python.
----@param tls? boolean
----@return table server with `url`, `ca`
+-- @param tls? boolean
+-- @return table server with `url`, `ca`
 function packaged.websocket(tls)
   local server = python("websocket.py", tls)
   server.url = function(path)
@@ -455,11 +455,11 @@ http {
 ]]
 
 --- Another nginx: over HTTP/2 it sends GOAWAY after `requests` of a connection;
---- with `http3` it speaks HTTP/3 as well, on the UDP port of the same number.
---- Files as packaged.ftp has them, and /file/X, /slow, /upload/X (PUT).
---- `log` is that of servers.nginx, with ports in the place of connections.
----@param options? {requests: integer, http3: boolean}
----@return table server with `url`, `ca`
+-- with `http3` it speaks HTTP/3 as well, on the UDP port of the same number.
+-- Files as packaged.ftp has them, and /file/X, /slow, /upload/X (PUT).
+-- `log` is that of servers.nginx, with ports in the place of connections.
+-- @param options? {requests: integer, http3: boolean}
+-- @return table server with `url`, `ca`
 function packaged.nginx(options)
   options = options or {}
   local certs, www = servers.certificate_dir(), servers.make_dir()

@@ -50,9 +50,9 @@ local function make_dir()
 end
 
 --- The full path of a program that a server needs.
----@param name string
----@param package string the Debian package to name when it is missing
----@return string
+-- @param name string
+-- @param package string the Debian package to name when it is missing
+-- @return string
 function servers.program(name, package)
   -- nginx lives in /usr/sbin, which only root has in its PATH.
   local path = output("PATH=\"$PATH:/usr/sbin:/sbin\"; command -v " .. quote(name))
@@ -115,11 +115,11 @@ local function url_maker(base)
 end
 
 --- The filler bytes that hostile.py sends: the byte at offset i (from 0) is
---- (i * 7 + seed) % 251.
----@param count integer
----@param seed? integer
----@param offset? integer where to begin
----@return string
+-- (i * 7 + seed) % 251.
+-- @param count integer
+-- @param seed? integer
+-- @param offset? integer where to begin
+-- @return string
 function servers.bytes(count, seed, offset)
   local period = {}
   for i = 0, 250 do period[i + 1] = string.char((i * 7 + (seed or 0)) % 251) end
@@ -149,13 +149,13 @@ local function read_log(path, pattern, count)
 end
 
 --- Starts nginx on free loopback ports. Files: /1k (1,024 bytes: `bytes(1024)`),
---- /file/X ("body-X" for every X), /1m and /200m (zeros), /slow?rate=BYTES_PER_SECOND
---- (1 MiB), /text.txt (gzip), /upload/X (PUT, then GET).
---- `url` is http, `tls_url` https with HTTP/2; `unknown_ca_url` and `wrong_host_url`
---- are https that nobody should trust; `unix_socket` is a path; `ca` a PEM file.
---- `log(pattern, count)` reads the lines of the access log whose uri matches, as
---- `{connection, requests, protocol, method, uri, status}`, once there are `count`.
----@return table server
+-- /file/X ("body-X" for every X), /1m and /200m (zeros), /slow?rate=BYTES_PER_SECOND
+-- (1 MiB), /text.txt (gzip), /upload/X (PUT, then GET).
+-- `url` is http, `tls_url` https with HTTP/2; `unknown_ca_url` and `wrong_host_url`
+-- are https that nobody should trust; `unix_socket` is a path; `ca` a PEM file.
+-- `log(pattern, count)` reads the lines of the access log whose uri matches, as
+-- `{connection, requests, protocol, method, uri, status}`, once there are `count`.
+-- @return table server
 function servers.nginx()
   local python = servers.program("/usr/bin/python3", "python3")
   local nginx = servers.program("nginx", "nginx-light")
@@ -189,8 +189,8 @@ function servers.nginx()
 end
 
 --- Starts hostile.py, whose comments say what each path does.
----@param options? {tls: boolean}
----@return table server with `port`, `url`, and `ca` when it speaks TLS
+-- @param options? {tls: boolean}
+-- @return table server with `port`, `url`, and `ca` when it speaks TLS
 function servers.hostile(options)
   local tls = options and options.tls
   local command = { servers.program("/usr/bin/python3", "python3"), "-B", support("hostile.py") }
@@ -208,12 +208,12 @@ function servers.hostile(options)
 end
 
 --- Starts nghttpd on a port that must be free: HTTP/2 without TLS over a folder
---- of files, given as a table of contents by name. `pushes` are arguments such as
---- "/a=/b": whoever asks for /a is pushed /b.
----@param port integer
----@param files table<string, string>
----@param pushes string[]
----@return table server with `url`; it may take a moment until it answers
+-- of files, given as a table of contents by name. `pushes` are arguments such as
+-- "/a=/b": whoever asks for /a is pushed /b.
+-- @param port integer
+-- @param files table<string, string>
+-- @param pushes string[]
+-- @return table server with `url`; it may take a moment until it answers
 function servers.nghttpd(port, files, pushes)
   local nghttpd = servers.program("nghttpd", "nghttp2-server")
   local dir = make_dir()
@@ -246,7 +246,7 @@ servers.certificate_dir, servers.output, servers.quote = certificate_dir, output
 servers.read_log = read_log
 
 --- Stops everything that this module started. A server's own `stop()` may be
---- called before or after, any number of times.
+-- called before or after, any number of times.
 function servers.stop_all()
   local list = {}
   for server in pairs(running) do list[#list + 1] = server end

@@ -20,8 +20,8 @@ function transfers.missing(protocol)
 end
 
 --- A multi on a loop of its own: `add(options) -> easy, body`, `step(done)`,
---- `finish(count) -> seen` as support.drain, `close()`, which asserts that
---- nothing is watched any more.
+-- `finish(count) -> seen` as support.drain, `close()`, which asserts that
+-- nothing is watched any more.
 function transfers.driver()
   local driver = { loop = assert(core.loop()) }
   driver.multi = assert(core.multi():attach(driver.loop))
@@ -57,7 +57,7 @@ function transfers.run(options)
 end
 
 --- Runs `count` raw transfers at once; `make(i)` gives options and the body
---- that is expected.
+-- that is expected.
 function transfers.run_many(count, make)
   local driver = transfers.driver()
   local expected = {}
@@ -75,7 +75,7 @@ function transfers.run_many(count, make)
 end
 
 --- Starts a raw transfer, waits for its first bytes, removes it, and checks
---- that the driver goes on to serve another one.
+-- that the driver goes on to serve another one.
 function transfers.cancel(options, another, expected)
   local driver = transfers.driver()
   local easy, body = driver.add(options)

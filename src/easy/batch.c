@@ -34,7 +34,8 @@ void batch_put(lua_State *L, int idx, Easy *easy)
 /*** Makes one.
 @param slot table: its field `who` is the task to be woken when there is news, and
 is taken out then; by their numbers it keeps the handles alive that run
-@return core.Batch */
+@return core.Batch
+@local */
 static int batch_new(lua_State *L)
 {
   Batch *batch;

@@ -229,7 +229,7 @@ void easy_disown(Easy *easy)
 }
 
 /*** Makes an easy handle.
-@param options optional table of options by name
+@param options? table of options by name
 @return core.Easy; or nil, err when libcurl refuses an option
 @raise on an unknown option or a value of the wrong type
 @see curl_easy_init(3) */

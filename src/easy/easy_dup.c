@@ -102,7 +102,8 @@ much less work than to set them again.
 @return core.Easy
 @raise when this one does not collect, runs, or holds callbacks, files or the
 like
-@see curl_easy_duphandle(3) */
+@see curl_easy_duphandle(3)
+@local */
 int easy_twin(lua_State *L)
 {
   Easy *easy = easy_check(L, 1), *twin;

@@ -80,11 +80,11 @@ static void push_header(lua_State *L, const struct curl_header *header)
 enum { HEADER_OK, HEADER_MEMORY = 5, HEADER_BAD_ARGUMENT, HEADER_LACKS };
 
 /*** A header of the last transfer.
-@param name in any case
-@param index which one of several with this name, from 0 (the default)
-@param origin "header" (the default), "trailer", "connect", "1xx" or "pseudo",
-or a list of these
-@param request number of the request in a transfer with redirects, from 0;
+@param name string in any case
+@param index? integer: which one of several with this name, from 0 (the default)
+@param origin? string|string[]: "header" (the default), "trailer", "connect",
+"1xx" or "pseudo", or a list of these
+@param request? integer: the number of the request in a transfer with redirects, from 0;
 -1 (the default): the last
 @return table with name, value, amount, index and origin; nil when there is no
 such header; or nil, err when libcurl is older than 7.83 or built without
@@ -168,9 +168,9 @@ static void keep_list(lua_State *L, Easy *easy, int list)
 
 /*** The header after another one, in the order in which they came. The first call
 reads all that there are then.
-@param origin as for header
-@param request as for header
-@param previous what nextheader returned; nil: the first one
+@param origin? string|string[] as for header
+@param request? integer as for header
+@param previous? table: what nextheader returned; nil: the first one
 @return table as header returns it, with its `position` (from 1); nil after
 the last; or nil, err
 @see curl_easy_nextheader(3) */

@@ -61,8 +61,8 @@ static int easy_send(lua_State *L)
 }
 
 /*** Receives bytes from the connection of a handle with connect_only.
-@param most bytes at most (16,384)
-@return string, "" when the other end has closed; or nil, err, with code
+@param most? bytes at most (16,384)
+@return string, which is "" when the other end has closed; or nil, err, with code
 "CURLE_AGAIN" when nothing is there now
 @raise in a callback
 @see curl_easy_recv(3) */
@@ -162,9 +162,9 @@ static void push_frame(lua_State *L, const struct curl_ws_frame *frame)
 /*** Sends a WebSocket frame, or a part of one. May be called in a callback of
 the handle itself.
 @param bytes string
-@param flags "text" (the default), "binary", "close", "ping", "pong", "cont"
-or "offset", or a list of these
-@param fragment_size size of the whole frame when "offset" is among the flags
+@param flags? string|string[]: "text" (the default), "binary", "close", "ping",
+"pong", "cont" or "offset", or a list of these
+@param size? integer of the whole frame when "offset" is among the flags
 @return count of bytes that were taken; or nil, err, with code "CURLE_AGAIN"
 when the socket takes none now
 @see curl_ws_send(3) */
@@ -194,9 +194,9 @@ static int easy_ws_send(lua_State *L)
 }
 
 /*** Receives a WebSocket frame, or a part of one.
-@param most bytes at most (16,384)
-@return string, and a table with a field that is true for each of the frame's
-flags, `offset` and `bytesleft`; or nil, err, with code "CURLE_AGAIN" when
+@param most? bytes at most (16,384)
+@return string, table with a field that is true for each of the frame's flags,
+`offset` and `bytesleft`; or nil, err, with code "CURLE_AGAIN" when
 nothing is there now and "CURLE_GOT_NOTHING" when the other end has closed
 @raise in a callback
 @see curl_ws_recv(3) */

@@ -24,11 +24,11 @@ static Easy *check_settable(lua_State *L)
 }
 
 /*** Sets options. What libcurl refuses is returned, not raised.
-@param name option, or a table of options and values
-@param value nil: back to the default
+@param name string|table: an option, or a table of options and values
+@param value? any; nil: back to the default; core.null, for a string: none
 @return self; or nil, err
 @raise on an unknown name, a wrong type, zero bytes or line breaks where they
-would change the request
+would change the request, and while the transfer runs
 @see curl_easy_setopt(3) */
 static int easy_setopt(lua_State *L)
 {
@@ -50,6 +50,7 @@ static int easy_setopt(lua_State *L)
 }
 
 /*** Sets an option back to its default.
+@param name string
 @return self; or nil, err */
 static int easy_unsetopt(lua_State *L)
 {
@@ -63,9 +64,8 @@ static int easy_unsetopt(lua_State *L)
 }
 
 /*** What libcurl knows of the transfer.
-@param name info, such as "response_code" or "total_time"
-@return its value, nil where there is none; or nil, err when this libcurl
-lacks it
+@param name string such as "response_code" or "total_time"
+@return value; nil where there is none; or nil, err when this libcurl lacks it
 @see curl_easy_getinfo(3) */
 static int easy_getinfo(lua_State *L)
 {
@@ -121,7 +121,7 @@ bool easy_may_start(lua_State *L, const Easy *easy, int self)
 }
 
 /*** Runs the transfer to its end; nothing else runs meanwhile.
-@return true; or nil, err, where err is what a callback raised
+@return true; or nil, err, which may be what a callback raised
 @see curl_easy_perform(3) */
 static int easy_perform(lua_State *L)
 {

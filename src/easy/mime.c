@@ -103,7 +103,7 @@ int mime_push_mime(lua_State *L, int depth)
 }
 
 /*** Adds a part.
-@param fields optional table: name, data, file, filename, type, encoder,
+@param fields? table: name, data, file, filename, type, encoder,
 headers, subparts, and read, seek, size
 @return core.MimePart
 @see curl_mime_addpart(3) */
@@ -144,9 +144,9 @@ static int mime_tostring(lua_State *L)
 }
 
 /*** Makes a multipart body.
-@param easy optional core.Easy, as libcurl has it: not needed, any easy can be
-given the mime
-@param parts optional list of tables as for addpart
+@param easy? core.Easy, as libcurl has it: not needed, any easy can be given the
+mime
+@param parts? list of tables as for addpart
 @return core.Mime
 @see curl_mime_init(3) */
 int mime_new(lua_State *L)

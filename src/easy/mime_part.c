@@ -24,7 +24,7 @@ static int set_by_method(lua_State *L,
 }
 
 /*** The name of the form field.
-@param name string; nil: none
+@param name? string; nil: none
 @return self
 @see curl_mime_name(3) */
 static int part_name(lua_State *L)
@@ -54,9 +54,11 @@ static int part_filedata(lua_State *L)
 }
 
 /*** The content: what a function gives, as the readfunction of an easy does.
-@param size bytes; nil or -1 when it is not known
-@param read function(room): a string of at most so many bytes; nil: the end
-@param seek optional function(offset, origin), needed to send it again
+@param size integer|nil: bytes; nil or -1 when it is not known
+@param read fun(room: integer): string? a string of at most so many bytes; nil:
+the end
+@param seek? fun(offset: integer, origin: string): boolean? needed to send it
+again
 @return self
 @see curl_mime_data_cb(3) */
 static int part_data_cb(lua_State *L)
@@ -69,7 +71,7 @@ static int part_data_cb(lua_State *L)
 }
 
 /*** The file name that is sent.
-@param name string; false: none; nil: that of the file
+@param name? string|false: none; nil: that of the file
 @return self
 @see curl_mime_filename(3) */
 static int part_filename(lua_State *L)
@@ -78,7 +80,7 @@ static int part_filename(lua_State *L)
 }
 
 /*** The content type.
-@param type string; nil: as libcurl decides
+@param type? string; nil: as libcurl decides
 @return self
 @see curl_mime_type(3) */
 static int part_type(lua_State *L)
@@ -87,7 +89,8 @@ static int part_type(lua_State *L)
 }
 
 /*** The transfer encoding.
-@param name "binary" "8bit" "7bit" "base64" "quoted-printable"; nil: none
+@param name? string: "binary" "8bit" "7bit" "base64" "quoted-printable"; nil:
+none
 @return self
 @see curl_mime_encoder(3) */
 static int part_encoder(lua_State *L)
@@ -96,7 +99,7 @@ static int part_encoder(lua_State *L)
 }
 
 /*** Headers of its own.
-@param list strings such as "X-Name: value"; nil: none
+@param list? list of strings such as "X-Name: value"; nil: none
 @return self
 @see curl_mime_headers(3) */
 static int part_headers(lua_State *L)
@@ -106,7 +109,8 @@ static int part_headers(lua_State *L)
 
 /*** The content: parts. The mime belongs to this part from now on: no easy and
 no other part can have it.
-@param mime core.Mime, or a list of parts as for core.mime; nil: none
+@param mime? core.Mime|table: a mime, or a list of parts as for core.mime; nil:
+none
 @return self
 @raise when it is part of another mime, or would be of itself
 @see curl_mime_subparts(3) */

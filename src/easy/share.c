@@ -184,8 +184,8 @@ static bool set_table(lua_State *L, Share *share, int table)
 }
 
 /*** Sets what is shared. Not while an easy uses it.
-@param name "share" or "unshare", or a table of both
-@param value "cookie" "dns" "ssl_session" "connect" "psl" "hsts", or a list
+@param name string|table: "share" or "unshare", or a table of both
+@param value? string|string[]: "cookie" "dns" "ssl_session" "connect" "psl" "hsts", or a list
 @return self; or nil, err
 @raise on an unknown name
 @see curl_share_setopt(3) */
@@ -207,8 +207,8 @@ static int share_setopt(lua_State *L)
   return 1;
 }
 
-/*** Shares this.
-@param kind name, or a list of names, as for setopt
+/*** Shares this. Not while an easy uses it.
+@param kinds string|string[]: a name, or a list of names, as for setopt
 @return self; or nil, err */
 static int share_share(lua_State *L)
 {
@@ -220,8 +220,8 @@ static int share_share(lua_State *L)
   return 1;
 }
 
-/*** Shares this no more.
-@param kind name, or a list of names, as for setopt
+/*** Shares this no more. Not while an easy uses it.
+@param kinds string|string[]: a name, or a list of names, as for setopt
 @return self; or nil, err */
 static int share_unshare(lua_State *L)
 {
@@ -274,7 +274,7 @@ static int share_tostring(lua_State *L)
 }
 
 /*** Makes a share handle.
-@param options optional: a kind, or a table as for setopt, in which items
+@param options? string|table: a kind, or a table as for setopt, in which items
 without a name are kinds to share
 @return core.Share; or nil, err
 @raise on an unknown name

@@ -167,8 +167,8 @@ static CURLUcode set_part(lua_State *L, CURLU *handle, CURLUPart part,
 }
 
 /*** Parses a URL.
-@param text optional string
-@param flags optional list of names: "default_scheme" "non_support_scheme"
+@param text? string; nil: an empty one
+@param flags? list of strings: "default_scheme" "non_support_scheme"
 "path_as_is" "disallow_user" "urlencode" "guess_scheme" "no_authority"
 "allow_space"; "uri" is multisock's own: what no URI has is percent-encoded
 behind the host, a blank only with "urlencode"
@@ -212,9 +212,9 @@ int url_place(lua_State *L)
 /*** One part of the URL. Flags: "default_port" "no_default_port"
 "default_scheme" "urldecode" "urlencode" and, of newer versions, "punycode"
 (7.88) "puny2idn" (8.3) "get_empty" (8.8) "no_guess_scheme" (8.9).
-@param part "url" "scheme" "user" "password" "options" "host" "port" "path"
+@param part? string: "url" (the default) "scheme" "user" "password" "options" "host" "port" "path"
 "query" "fragment" "zoneid"
-@param flags optional list of names
+@param flags? list of strings
 @return string, nil when the URL has no such part; or nil, err
 @see curl_url_get(3) */
 static int url_get(lua_State *L)
@@ -240,9 +240,9 @@ static int url_get(lua_State *L)
 }
 
 /*** Sets one part; setting "url" to a relative one resolves it.
-@param part as for get
-@param value string; nil removes the part
-@param flags optional list of names
+@param part string as for get
+@param value? string; nil removes the part
+@param flags? list of strings
 @return self; or nil, err
 @see curl_url_set(3) */
 static int url_set(lua_State *L)

@@ -165,7 +165,7 @@ static void on_timer(uv_timer_t *timer)
 
 /*** Sets the function that gets Lua's turn in the host's uv_run, once for all
 that has happened: then there may be news, or ends for info_read.
-@param fn function(); what it raises is printed
+@param fn fun(): what it raises is printed
 @return self
 @raise when the loop is not adopted */
 static int host_on_turn(lua_State *L)
@@ -183,7 +183,7 @@ static int host_on_turn(lua_State *L)
 }
 
 /*** Asks for a turn of an adopted loop. The last call counts.
-@param seconds until then, at most; 0: the next one; nil: when there is news
+@param seconds? number: until then, at most; 0: the next one; nil: when there is news
 @return self
 @raise when the loop is not adopted, or belongs to another thread */
 static int host_wake(lua_State *L)
@@ -208,7 +208,7 @@ static int host_wake(lua_State *L)
 }
 
 /*** Whether the host was seen to run its loop: then Lua cannot wait for it.
-@param over optional boolean: the host says that its run has ended
+@param over? boolean: the host says that its run has ended
 @return boolean */
 static int host_hosted(lua_State *L)
 {

@@ -141,7 +141,7 @@ static uv_loop_t *make_own(lua_State *L)
 
 /*** Makes a libuv loop, or adopts the host's: then the host runs it, and
 on_turn and wake say when Lua gets its turn.
-@param loop optional light userdata: the host's uv_loop_t *
+@param loop? lightuserdata: the host's uv_loop_t *
 @return core.Loop; or nil, err
 @raise when that loop is of another copy of libuv */
 int loop_new(lua_State *L)

@@ -92,7 +92,7 @@ static uv_run_mode arm_alarm(Loop *loop, lua_Number seconds)
 
 /*** Waits for events and serves them. In a turn of an adopted loop it does
 nothing: the host's uv_run does it.
-@param timeout seconds at most; nil: until something happens; 0: what is
+@param timeout? seconds at most; nil: until something happens; 0: what is
 there now
 @return boolean whether anything is left that the loop could wait for
 @raise when called in a callback, or while the host runs an adopted loop; what
@@ -126,7 +126,8 @@ nobody waits for into `strays`.
 @param ready list of tasks
 @param last index of its last one
 @param strays table that takes easies as 1..count; what it held beyond stays
-@return last, count */
+@return last, count
+@local */
 static int loop_news(lua_State *L)
 {
   return news_take(L, &loop_check(L, 1)->news);
@@ -214,7 +215,8 @@ static int loop_interruptible(lua_State *L)
 /*** Keeps Ctrl-C until further notice, then lets it through: for the time in
 which somebody else's loop waits, and calls functions that may not raise. Only
 where `interruptible` is on.
-@param on boolean */
+@param on boolean
+@local */
 static int loop_defer_interrupts(lua_State *L)
 {
   interrupt_defer(loop_check(L, 1)->uv, lua_toboolean(L, 2));

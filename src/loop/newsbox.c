@@ -71,7 +71,8 @@ static int newsbox_expire(lua_State *L)
   return 1;
 }
 
-/*** Makes an empty one. @return core.Newsbox */
+/*** Makes an empty one. @return core.Newsbox
+@local */
 int newsbox_new(lua_State *L)
 {
   Newsbox *box = compat_newuserdata(L, sizeof *box);

@@ -186,7 +186,8 @@ static int poller_tostring(lua_State *L)
 }
 
 /*** Makes an empty set of descriptors.
-@return core.Poller */
+@return core.Poller
+@local */
 int poller_new(lua_State *L)
 {
   Poller *poller = compat_newuserdata(L, sizeof *poller);

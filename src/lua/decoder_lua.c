@@ -25,6 +25,7 @@ static Handle *handle_check(lua_State *L)
   return handle;
 }
 
+/*** Ends the use of this object. May be called again. */
 static int handle_close(lua_State *L)
 {
   Handle *handle = compat_checkudata(L, 1, decoder_type);
@@ -44,12 +45,12 @@ static int fail(lua_State *L, Handle *handle, const char *message)
   return 2;
 }
 
-/*** Decodes some bytes, a bounded piece of work at a time.
+/*** Decodes some bytes: 64 KiB and about 1 ms at most.
 @param bytes string
 @param first? integer: where to begin in it, default 1
-@return string (may be empty); integer: the first byte that was not taken;
-boolean: whether there is more to be had for the asking, even without bytes; or
-nil, message, and then the decoder is closed */
+@return string, integer, boolean: the decoded bytes, which may be none; the first
+byte that was not taken; whether there is more to be had for the asking, even
+without bytes; or nil, string: a message, and then the decoder is closed */
 static int handle_decode(lua_State *L)
 {
   Handle *handle = handle_check(L);
@@ -77,7 +78,9 @@ static int handle_decode(lua_State *L)
   return 3;
 }
 
-/*** Whether the codings are complete, and nothing came after them. */
+/*** Whether the codings are complete, with length and checksum right where they
+have these, and nothing came after them.
+@return boolean */
 static int handle_ended(lua_State *L)
 {
   const Handle *handle = handle_check(L);
@@ -87,8 +90,8 @@ static int handle_ended(lua_State *L)
 }
 
 /*** Makes a decoder for bytes that came in these codings.
-@param codings string: as in Content-Encoding, at least one
-@return core.Decoder; or nil, message when one of them is not known, or when they
+@param codings string: as in Content-Encoding, those of core.version().codings
+@return core.Decoder; or nil, string: a message when one of them is not known, or when they
 are more than 5 */
 int decoder_lua_new(lua_State *L)
 {

@@ -133,7 +133,7 @@ static void clean_field(lua_State *L, const char *field)
 /*** Makes an error object of a table, and returns the table.
 `message` and `url` come out as core.redact has them.
 @param fields table with at least `kind` and `message` (strings)
-@return the same table, with the metatable of error objects */
+@return table: the same, with the metatable of error objects */
 int error_new(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);

@@ -269,7 +269,8 @@ void headers_push(lua_State *L, const char *block, size_t size)
 
 /*** Reads a raw header block.
 @param block string
-@return headers; the reason phrase, nil when there is none */
+@return headers; the reason phrase, nil when there is none
+@local */
 int headers_new(lua_State *L)
 {
   size_t size;

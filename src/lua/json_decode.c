@@ -335,7 +335,8 @@ static bool read_text(Reader *reader)
 /*** Reads a JSON text.
 @param text string
 @return the value: null is core.null, arrays keep their mark (see json_array);
-or nil, err of kind "protocol" */
+or nil, err of kind "protocol"
+@local */
 int json_decode(lua_State *L)
 {
   size_t size;

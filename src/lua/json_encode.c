@@ -314,7 +314,8 @@ static Scratch *scratch_push(lua_State *L)
 to n an array; an empty one is an object unless it is marked (json_array).
 @param value string, number, boolean, table, or core.null
 @return string
-@raise when JSON cannot say it: NaN, text that is no UTF-8, a function ... */
+@raise when JSON cannot say it: NaN, text that is no UTF-8, a function ...
+@local */
 static int json_encode(lua_State *L)
 {
   Scratch *scratch;
@@ -350,7 +351,8 @@ void json_push_mark(lua_State *L)
 
 /*** Marks a table as an array, also when it is empty.
 @param list table without a metatable
-@return list */
+@return list
+@local */
 static int json_array(lua_State *L)
 {
   luaL_checktype(L, 1, LUA_TTABLE);

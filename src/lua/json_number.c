@@ -149,7 +149,8 @@ size_t number_print(char *to, double value)
 
 /*** A number as it is sent: exact, and without ".0" when it is whole.
 @param value number, finite
-@return string; nil when it is not finite */
+@return string; nil when it is not finite
+@local */
 int number_text(lua_State *L)
 {
   char text[NUMBER_ROOM];

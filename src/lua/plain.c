@@ -166,7 +166,8 @@ void plain_push(lua_State *L, const char *text, size_t size, char substitute,
 change the order of others, and bytes that are no UTF-8.
 @param text string
 @param substitute? string of one character, "?" when it is nil
-@return string */
+@return string
+@local */
 int plain_clean(lua_State *L)
 {
   size_t size;
@@ -179,7 +180,8 @@ int plain_clean(lua_State *L)
 and passwords of the URLs in it, and without the values of a query whose names
 say that they are secret (`token`, `api_key`, `signature`, ...).
 @param text string
-@return string */
+@return string
+@local */
 int plain_redact(lua_State *L)
 {
   size_t size;

@@ -140,7 +140,7 @@ static int multi_tostring(lua_State *L)
 }
 
 /*** Makes a multi handle: a connection pool with transfers.
-@param options optional table as for multi:setopt
+@param options? table as for multi:setopt
 @return core.Multi; or nil, err
 @see curl_multi_init(3) */
 int multi_new(lua_State *L)

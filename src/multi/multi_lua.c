@@ -149,8 +149,8 @@ the timer, must be set before the first transfer is added.
 `pushfunction(parent, pushed, headers)` is asked about each stream that an
 HTTP/2 server pushes, `notifyfunction(kind, easy)` is told what notify_enable
 names. core.multi_options() lists all of them.
-@param name option, or a table of options and values
-@param value nil: back to the default
+@param name string|table: an option, or a table of options and values
+@param value? any; nil: back to the default
 @return self; or nil, err
 @raise on an unknown name, a wrong type, or in a callback of this multi
 @see curl_multi_setopt(3) */
@@ -206,8 +206,8 @@ static int finish(lua_State *L, Multi *multi, CURLMcode code, int running)
 }
 
 /*** Tells libcurl what happened on a socket, or that its timer is due.
-@param fd descriptor; nil for the timer (CURL_SOCKET_TIMEOUT)
-@param what "in" "out" "inout" or "err"; nil lets libcurl look for itself
+@param fd? descriptor; nil: the timer (CURL_SOCKET_TIMEOUT)
+@param what? "in"|"out"|"inout"|"err"; nil lets libcurl look for itself
 @return count of running transfers; or nil, err
 @raise what a socket, timer, push or notify callback raised; in a callback of
 this multi; when a loop drives it
@@ -269,7 +269,7 @@ static int multi_socket_all(lua_State *L)
 /*** Keeps a value for a socket: the socket callback gets it as its fourth
 argument until libcurl says "remove". May be called in that callback.
 @param fd descriptor that libcurl has asked to watch
-@param value anything; nil forgets
+@param value? any; nil forgets
 @return self; or nil, err when libcurl does not use this socket now
 @raise when a loop drives this multi
 @see curl_multi_assign(3) */
@@ -303,7 +303,8 @@ static int multi_assign(lua_State *L)
 
 /*** Hands over the transfers of the fetch path that have something to tell,
 for a multi that no loop of ours drives. See loop:news.
-@return last, count */
+@return last, count
+@local */
 static int multi_news(lua_State *L)
 {
   return news_take(L, &multi_check(L, 1)->own_news);
@@ -311,7 +312,8 @@ static int multi_news(lua_State *L)
 
 /*** Whether TLS connects without parsing a file of authorities first: libcurl
 keeps the last one that it parsed, in each multi.
-@return boolean */
+@return boolean
+@local */
 static int multi_is_warm(lua_State *L)
 {
   lua_pushboolean(L, multi_check(L, 1)->warm);

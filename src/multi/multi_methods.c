@@ -71,7 +71,8 @@ static int multi_info_read(lua_State *L)
 /*** Says whether a transfer keeps no loop running any more, since nobody waits for
 it.
 @param easy core.Easy that is in this multi
-@param on boolean */
+@param on boolean
+@local */
 static int multi_ignore(lua_State *L)
 {
   Multi *multi = multi_check(L, 1);
@@ -88,7 +89,8 @@ static int multi_ignore(lua_State *L)
 /*** Continues a transfer that a full buffer has paused, or that waited for
 more to send.
 @param easy core.Easy
-@return self */
+@return self
+@local */
 static int multi_resume(lua_State *L)
 {
   Multi *multi = multi_check_idle(L, 1, "resume");

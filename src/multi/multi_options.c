@@ -265,8 +265,8 @@ static int set_notify(lua_State *L, const char *what,
 }
 
 /*** Lets `notifyfunction(kind, easy)` be called when this happens.
-@param kind "info_read": there is something for info_read, where there was
-nothing; "easy_done": this transfer has ended
+@param kind "info_read"|"easy_done": the first says that there is something for info_read, where there was
+nothing, the second that this transfer has ended
 @return self; or nil, err: needs libcurl 8.17
 @see curl_multi_notify_enable(3) */
 static int multi_notify_enable(lua_State *L)
@@ -275,7 +275,7 @@ static int multi_notify_enable(lua_State *L)
 }
 
 /*** The opposite of notify_enable.
-@param kind as for notify_enable
+@param kind "info_read"|"easy_done" as for notify_enable
 @return self; or nil, err: needs libcurl 8.17
 @see curl_multi_notify_disable(3) */
 static int multi_notify_disable(lua_State *L)

@@ -131,10 +131,10 @@ static int wait_with(lua_State *L, const char *what, WaitFunction function)
 
 /*** Waits for activity on any transfer, or on descriptors of the caller.
 @param ms milliseconds at most
-@param fds optional list of {fd=, events=}, with events "in" (the default),
+@param fds? table: a list of {fd=, events=}, with events "in" (the default),
 "out", "inout" or "pri"
-@return count of descriptors with activity, list of those of `fds` that are
-ready, in the same form; or nil, err
+@return count, list: how many descriptors have activity, and those of `fds` that
+are ready, in the same form; or nil, err
 @raise in a callback of this multi
 @see curl_multi_poll(3) */
 static int multi_poll(lua_State *L)
@@ -143,6 +143,9 @@ static int multi_poll(lua_State *L)
 }
 
 /*** The same as poll, but returns at once when there is nothing to wait for.
+@param ms milliseconds at most
+@param fds? table as for poll
+@return count, list; or nil, err
 @see curl_multi_wait(3) */
 static int multi_wait(lua_State *L)
 {
@@ -163,7 +166,7 @@ static int multi_wakeup(lua_State *L)
 }
 
 /*** When the timer is due, for a program that does not keep it.
-@return milliseconds, nil for never; or nil, err
+@return milliseconds; nil: never; or nil, err
 @see curl_multi_timeout(3) */
 static int multi_timeout(lua_State *L)
 {

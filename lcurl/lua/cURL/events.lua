@@ -73,8 +73,8 @@ local function read_ends(multi, queue, heard)
 end
 
 --- Yields value, kind, easy: kind is "response" (value: the status), "header",
---- "data", "done" (the status) or "error" (an error object). Handles may be added
---- meanwhile; those that have ended are taken out.
+-- "data", "done" (the status) or "error" (an error object). Handles may be added
+-- meanwhile; those that have ended are taken out.
 function events.iterate(multi)
   local handle = multi:handle()
   local queue, heard = new_queue(), {}

@@ -62,7 +62,7 @@ local function add_field(form, name, field)
 end
 
 --- Adds every field of a table.
----@return form; or nil, err
+-- @return form; or nil, err
 function forms.add(form, fields)
   for name, field in pairs(fields) do
     local ok, err = add_field(form, name, field)

@@ -242,7 +242,7 @@ local function define_version3(module, curl)
   end
 end
 
----@param curl table lcurl, or its safe variant
+--- @param curl table lcurl, or its safe variant
 return function(curl)
   local module = {}
   for name, value in pairs(curl) do

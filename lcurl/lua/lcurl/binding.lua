@@ -101,7 +101,7 @@ function library.ieasy_options()
   end
 end
 
----@param mode string "raise", or "return" for nil and the error
+--- @param mode string "raise", or "return" for nil and the error
 return function(mode)
   local module = {}
   for name, value in pairs(constants.values) do

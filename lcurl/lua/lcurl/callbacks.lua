@@ -17,9 +17,9 @@ local WRITE_ERROR, ABORTED = values.E_WRITE_ERROR, values.E_ABORTED_BY_CALLBACK
 local STOP = setmetatable({}, { __tostring = function() return "ended by a callback" end })
 
 --- Makes one function of a function, a function with its context, or an object.
----@param method string of the object
----@param where string, number the method and argument for messages
----@return function|nil nil for null
+-- @param method string of the object
+-- @param where string, number the method and argument for messages
+-- @return function|nil nil for null
 function callbacks.bind(method, where, position, ...)
   local count, fn, context = select("#", ...), ...
   if count == 0 or fn == nil then
@@ -107,7 +107,7 @@ local function read(easy, reader, room, ...)
 end
 
 --- A reader for libcurl: calls `fn(room)` when nothing is left over.
----@param reader table that keeps what is left over, as `rest`
+-- @param reader table that keeps what is left over, as `rest`
 function callbacks.reader(easy, reader, room, fn)
   local rest = reader.rest
   if rest then
@@ -341,7 +341,7 @@ function callbacks.find(name)
 end
 
 --- Makes libcurl call the dispatcher of this callback.
----@return boolean|nil, any as core.easy:setopt
+-- @return boolean|nil, any as core.easy:setopt
 function callbacks.install(easy, name)
   if easy.installed[name] then
     return true
@@ -362,7 +362,7 @@ function callbacks.begin(easy)
 end
 
 --- How a failed transfer ended.
----@return string "raised", value; "refused", packed results; "failed", code or nil
+-- @return string "raised", value; "refused", packed results; "failed", code or nil
 function callbacks.ended(easy, err)
   local entered, refused, stopped = easy.entered, easy.refused, easy.stopped
   easy.refused, easy.stopped, easy.entered = nil, nil, 0

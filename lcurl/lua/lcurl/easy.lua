@@ -156,8 +156,8 @@ end
 -- ---- Transfers ----
 
 --- What a transfer needs at its start: nothing left of the one before, and a
---- body that is what the form or mime object says now.
----@return true; or nil, an error of multisock.core
+-- body that is what the form or mime object says now.
+-- @return true; or nil, an error of multisock.core
 function easy.begin(state)
   callbacks.begin(state)
   return mime.refresh(state)
@@ -288,7 +288,7 @@ function easy.clear(state)
 end
 
 --- Calls dispatchers for what arrives, so that it can be listened to while the
---- transfer runs.
+-- transfer runs.
 function easy.listen(handle)
   local state = class.state(handle)
   local ok, err = callbacks.install(state, "writefunction")
@@ -299,8 +299,8 @@ function easy.listen(handle)
 end
 
 --- Makes an easy handle.
----@param mode string "raise" or "return"
----@param settings table|nil
+-- @param mode string "raise" or "return"
+-- @param settings table|nil
 function easy.new(mode, settings)
   local handle, err = core.easy()
   local state = { mode = mode, core = handle }

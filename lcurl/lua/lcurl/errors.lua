@@ -28,11 +28,11 @@ local methods = {
 }
 
 --- What libcurl wrote to its error buffer: which host, which port, why. nil
---- when it wrote nothing.
+-- when it wrote nothing.
 function methods.detail(state) return state.detail end
 
 --- What a callback raised, or returned after nil, where that ended a transfer
---- of a multi handle.
+-- of a multi handle.
 function methods.cause(state) return state.cause end
 
 local function summary(state)
@@ -58,10 +58,10 @@ class = object.class("LcURL Error", methods, {
 errors.class = class
 
 --- Makes an error object.
----@param kind string "CURL-EASY", "CURL-MULTI", "CURL-SHARE", "CURL-FORM" or "CURL-URL"
----@param code integer
----@param detail string|nil
----@param cause any
+-- @param kind string "CURL-EASY", "CURL-MULTI", "CURL-SHARE", "CURL-FORM" or "CURL-URL"
+-- @param code integer
+-- @param detail string|nil
+-- @param cause any
 function errors.new(kind, code, detail, cause)
   return class.new({ category = kind, number = code, detail = detail, cause = cause })
 end
@@ -87,7 +87,7 @@ function errors.raise(err)
 end
 
 --- Ends a method with an error object: raises it, or returns nil and it.
----@param state table of the object, for its `mode`: "raise" or "return"
+-- @param state table of the object, for its `mode`: "raise" or "return"
 function errors.deliver(state, err)
   if state.mode == "return" then
     return nil, err

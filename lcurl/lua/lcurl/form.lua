@@ -17,8 +17,8 @@ local function add(state, self, part)
   return self
 end
 
--- Optional texts, then headers: nil and false stand for one that is left out.
----@return headers, texts...
+--- Optional texts, then headers: nil and false stand for one that is left out.
+-- @return headers, texts...
 local function split(method, first, limit, ...)
   local texts = {}
   for i = 1, select("#", ...) do
@@ -131,8 +131,8 @@ function methods.add_stream(state, self, name, ...)
   })
 end
 
--- Pieces of the text to a writer, as a writefunction takes them.
----@return true; or false, what the writer returned after nil
+--- Pieces of the text to a writer, as a writefunction takes them.
+-- @return true; or false, what the writer returned after nil
 local function write(text, writer)
   local results = object.pack(writer(text))
   local first = results[1]
@@ -145,7 +145,7 @@ local function write(text, writer)
 end
 
 --- get(): the body as text. get(writer[, context]), get(object): to a writer.
---- A stream cannot be read twice: its part is there without its content.
+-- A stream cannot be read twice: its part is there without its content.
 function methods.get(state, self, ...)
   local text, err = multipart.encode(state.parts)
   if not text then
@@ -194,7 +194,7 @@ local function describe(state, easy, readers)
   return list
 end
 
----@param mode string "raise" or "return"
+--- @param mode string "raise" or "return"
 function form.new(mode)
   return form.class.new({ mode = mode, parts = {}, version = 0, describe = describe })
 end

@@ -242,8 +242,8 @@ mime.class = object.class("LcURL MIME", methods, {
   end,
 })
 
----@param mode string "raise" or "return"
----@param easy userdata the handle, not kept alive
+--- @param mode string "raise" or "return"
+-- @param easy userdata the handle, not kept alive
 function mime.new(mode, easy)
   return mime.class.new({
     mode = mode, parts = {}, version = 0, describe = mime.describe,
@@ -270,9 +270,9 @@ end
 -- ---- Bodies of transfers ----
 
 --- Gives a tree, or a form, to an easy handle.
----@param easy table state of the handle
----@param tree table with `version` and `describe(tree, easy, readers)`
----@return core.Easy|nil, any as setopt
+-- @param easy table state of the handle
+-- @param tree table with `version` and `describe(tree, easy, readers)`
+-- @return core.Easy|nil, any as setopt
 function mime.attach(easy, tree)
   local readers = {}
   local ok, err = easy.core:setopt("mimepost", core.mime(tree.describe(tree, easy, readers)))

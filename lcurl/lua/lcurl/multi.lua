@@ -76,8 +76,8 @@ function methods.remove_handle(state, self, handle)
 end
 
 --- The next transfer that has ended.
----@param remove boolean whether to take it out
----@return handle, true; or handle, nil, err; or 0
+-- @param remove boolean whether to take it out
+-- @return handle, true; or handle, nil, err; or 0
 function methods.info_read(state, _, remove)
   while true do
     local handle, ok, err = state.core:info_read()
@@ -269,8 +269,8 @@ end
 
 multi.class = object.class("LcURL Multi", methods, { lookup = lookup })
 
----@param mode string "raise" or "return"
----@param settings table|nil
+--- @param mode string "raise" or "return"
+-- @param settings table|nil
 function multi.new(mode, settings)
   local handle, err = core.multi()
   local state = { mode = mode, core = handle, easies = {}, depth = 0 }

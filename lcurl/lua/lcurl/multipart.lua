@@ -92,7 +92,7 @@ function encode_parts(parts, boundary, disposition)
 end
 
 --- The whole body, after the header that names its boundary.
----@return string|nil, string|nil nil and a message when a file cannot be read
+-- @return string|nil, string|nil nil and a message when a file cannot be read
 function multipart.encode(parts)
   if #parts == 0 then
     return "Content-Type: multipart/form-data\r\n\r\n"

@@ -19,7 +19,7 @@ local function is_ours(info)
 end
 
 --- Raises about a wrong call, at the line of the program that made it.
----@param message string
+-- @param message string
 function object.misuse(message)
   local level = 2
   local info = debug.getinfo(level, "S")
@@ -33,9 +33,9 @@ end
 local misuse = object.misuse
 
 --- Raises about an argument.
----@param name string the method
----@param position integer counted without self
----@param message string
+-- @param name string the method
+-- @param position integer counted without self
+-- @param message string
 function object.bad_argument(name, position, message)
   misuse(("bad argument #%d to '%s' (%s)"):format(position, name, message))
 end
@@ -53,12 +53,12 @@ local function address(state)
 end
 
 --- Makes a class.
----@param name string such as "LcURL Easy"
----@param methods table of function(state, self, ...); `methods.close` or
---- `methods.free` also runs at collection
----@param options table|nil `lookup(name)`: makes a method on demand, or nil;
---- `closed`: the word for the state after its end; `tostring(state, text)`
----@return table class with `new(state)`, and `state(object)`, nil for others
+-- @param name string such as "LcURL Easy"
+-- @param methods table of function(state, self, ...); `methods.close` or
+-- `methods.free` also runs at collection
+-- @param options table|nil `lookup(name)`: makes a method on demand, or nil;
+-- `closed`: the word for the state after its end; `tostring(state, text)`
+-- @return table class with `new(state)`, and `state(object)`, nil for others
 function object.class(name, methods, options)
   options = options or {}
   local closed = options.closed or "closed"
@@ -132,7 +132,7 @@ function object.class(name, methods, options)
 end
 
 --- A text argument: a string, or a number as Lua writes it.
----@return string
+-- @return string
 function object.check_string(method, position, value)
   if type(value) == "number" then
     return tostring(value)
@@ -146,7 +146,7 @@ end
 local to_integer = tostring(1.0) == "1.0" and math.tointeger
 
 --- A number for an integer of libcurl's. Before Lua 5.3 a fraction is cut off,
---- as C does; later ones leave it to be refused. Other values stay what they are.
+-- as C does; later ones leave it to be refused. Other values stay what they are.
 function object.integer(value)
   if type(value) ~= "number" or value ~= value then
     return value

@@ -142,8 +142,8 @@ function setters.object(easy, self, option, where, value, ...)
 end
 
 --- Sets an option.
----@param where string the method, for messages
----@return self, or as errors.deliver
+-- @param where string the method, for messages
+-- @return self, or as errors.deliver
 function options.set(easy, self, option, where, ...)
   return setters[option.kind](easy, self, option, where, ...)
 end
@@ -177,8 +177,8 @@ end
 options.finish = finish
 
 --- Applies a table of options by name or number.
----@param set_one function(key, value) -> self, or nil, err
----@return true, or what set_one returned
+-- @param set_one function(key, value) -> self, or nil, err
+-- @return true, or what set_one returned
 function options.apply(settings, set_one)
   for key, value in pairs(settings) do
     if type(key) == "string" or type(key) == "number" then

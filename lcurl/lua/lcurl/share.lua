@@ -72,8 +72,8 @@ end
 
 share.class = object.class("LcURL Share", methods)
 
----@param mode string "raise" or "return"
----@param settings table|nil
+--- @param mode string "raise" or "return"
+-- @param settings table|nil
 function share.new(mode, settings)
   local handle, err = core.share()
   local state = { mode = mode, core = handle }

@@ -113,9 +113,9 @@ url.class = object.class("LcURL URL", methods, {
   end,
 })
 
----@param mode string "raise" or "return"
----@param text string|nil
----@param sum integer|nil flags
+--- @param mode string "raise" or "return"
+-- @param text string|nil
+-- @param sum integer|nil flags
 function url.new(mode, text, sum)
   local state = { mode = mode, core = assert(core.url()) }
   local self = url.class.new(state)

@@ -11,6 +11,7 @@ usage: multisock get URL... [options]   download many files at once
        multisock URL...                 the same
        multisock version                what runs: multisock, Lua, libcurl, libuv
        multisock help [get]             this text, or that of a command
+       multisock help NAME              of a function, method, option or field in Lua
 
 multisock get --help lists the options.
 ]]
@@ -67,7 +68,12 @@ local function help(argv)
   elseif argv[2] == nil or argv[2] == "help" or argv[2] == "version" or argv[2] == "--help" then
     return output.say(HELP)
   end
-  return output.misuse("multisock help", "unknown command '" .. argv[2] .. "'")
+  local told, near = require("multisock.help").find(argv[2])
+  if told then
+    return output.say(told .. "\n")
+  end
+  return output.misuse("multisock help", ("unknown name '%s'%s"):format(text.clean(argv[2]),
+    near and (", did you mean '%s'?"):format(near) or ""))
 end
 
 local COMMANDS = {

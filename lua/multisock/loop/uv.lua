@@ -103,7 +103,7 @@ local function add_host()
 end
 
 --- Adopts the host's loop, before anything uses another. For the same one
---- again: its uv_run has returned, so that Lua may wait until it is called again.
+-- again: its uv_run has returned, so that Lua may wait until it is called again.
 -- loops.adopt calls this.
 -- @param pointer light userdata: a uv_loop_t *
 -- @raise when another loop is in use; when it is of another copy of libuv

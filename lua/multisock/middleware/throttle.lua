@@ -196,8 +196,8 @@ local function limit_of(request, time)
   return deadline, "total"
 end
 
--- Waits until all gates let it through; at this one it has to wait.
--- @return true; or nil, err
+-- Waits until all gates let it through; at this one it has to wait. Returns true;
+-- or nil, err.
 local function wait(request, gates, number, closed, at)
   local client = request.client
   local deadline, name = limit_of(request, now())
@@ -225,7 +225,7 @@ local function wait(request, gates, number, closed, at)
   return true
 end
 
--- @return seconds that it has waited; or nil, err
+-- Returns the seconds that it has waited; or nil, err.
 local function pass(request, gates)
   local came = now()
   local time, number = came, numbers + 1

@@ -1,0 +1,593 @@
+---@meta multisock
+-- Written by script/docs, for lua-language-server.
+
+---@class multisock.Client
+local multisock_Client = {}
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Client:delete(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Client:fetch(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Client:get(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Client:head(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Client:options(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Client:patch(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Client:post(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Client:put(url, options) end
+
+---As ms.map, with this client.
+---Raises what fn raised, after the rest was cancelled.
+---@param items table|function as for ms.map
+---@param fn? fun(item: any, i: integer): any, any as for ms.map
+---@param options? multisock.MapOptions
+---@return table # table, table: results and errors, by the item's index; results.n is the count
+---@return table
+function multisock_Client:map(items, fn, options) end
+
+---As ms.each, with this client.
+---@param items table|function as for ms.map
+---@param fn? fun(item: any, i: integer): any, any as for ms.map
+---@param options? multisock.MapOptions
+---@return multisock.Each # multisock.Each, an iterator
+function multisock_Client:each(items, fn, options) end
+
+---Forgets all connections, and what names were resolved to: to be called when the network is another one. Transfers that run go on; their connections are closed when they are done.
+function multisock_Client:network_changed() end
+
+---Ends its transfers and closes its connections. May be called again.
+function multisock_Client:close() end
+
+---@class multisock.Response
+---@field status integer 0 where a protocol has none (`file:`)
+---@field ok boolean status 200 to 299
+---@field status_text string reason phrase; `""` when there is none, as in HTTP/2
+---@field url string of this answer; user name and password removed
+---@field redirected boolean whether redirects were followed
+---@field history table of the redirects that led here, as responses, oldest first; do not read their bodies
+---@field http_version string `"1.0"`, `"1.1"`, `"2"`, `"3"`: what the server answered with
+---@field headers multisock.Headers see below
+---@field trailers multisock.Headers empty until the body has ended
+---@field attempts integer how often the request was sent, see Kept connections
+---@field peer? string `"address:port"` of the other end, `"[address]:port"` for IPv6
+---@field timings multisock.Timings seconds: `queue dns connect tls first_byte total`
+---@field sizes multisock.Sizes bytes: `body` (as received, before decoding), `upload`, `headers`, `request`
+local multisock_Response = {}
+
+---The whole body; it is kept, so this may be called again.
+---@return string? # string; or nil, err (kind "timeout", "closed", "too_large", ...)
+---@return multisock.Error?
+function multisock_Response:text() end
+
+---The body, decoded as JSON; null is ms.null.
+---@return any? # value; or nil, err (kind "protocol" when it is no JSON)
+---@return multisock.Error?
+function multisock_Response:json() end
+
+---Some of the body, as soon as some is there: what came meanwhile.
+---@param most? integer bytes at most
+---@return string? # string; nil at the end; nil, err when it did not end well
+---@return multisock.Error?
+function multisock_Response:read(most) end
+
+---Iterates over the body as it arrives.
+---Raises the err table when the body does not end well.
+---@param most? integer bytes of a chunk at most
+---@return fun(): string? # iterator of strings
+function multisock_Response:chunks(most) end
+
+---Iterates over lines, without their "\n" or "\r\n".
+---Raises the err table when the body does not end well, or (kind "too_large") a line is longer.
+---@param options? {max_size?: integer} bytes of a line at most (1 MiB)
+---@return fun(): string? # iterator of strings
+function multisock_Response:lines(options) end
+
+---Writes the body to a file, replacing what was there. After an error what was written stays.
+---@param path string
+---@return integer? # bytes written; or nil, err (kind "io" when the file fails)
+---@return multisock.Error?
+function multisock_Response:save(path) end
+
+---Reads the rest of the body and drops it, so that the connection can be used again.
+---@param most? integer bytes; when there is more, the transfer is closed instead
+---@return true? # true; or nil, err
+---@return multisock.Error?
+function multisock_Response:discard(most) end
+
+---Reads what is left of a body that nobody wants, so that the connection can be used again, unless it is long (64 KiB) or slow (1 s): then the connection is dropped.
+function multisock_Response:drain() end
+
+---Ends the transfer when it still runs; what was not read is gone. May be called again.
+function multisock_Response:close() end
+
+---@class multisock.Headers
+---@field [string] string?
+local multisock_Headers = {}
+
+---Iterates over name, value in the order of arrival, names as they came.
+---@return fun(): any, any # iterator
+function multisock_Headers:each() end
+
+---The value of a field, whatever its case; of several their values, joined by ", ".
+---@param name string
+---@return string? # string; nil when there is none
+function multisock_Headers:get(name) end
+
+---All values of a field, in the order of arrival.
+---@param name string
+---@return table # list, empty when there is none
+function multisock_Headers:get_all(name) end
+
+---@class multisock.Request
+---@field method string
+---@field url string user name and password removed; what is assigned may be relative to it
+---@field headers multisock.Headers `request.headers["X-Name"] = value`, a list of values, or nil; read as those of responses
+---@field body? any a string, or what else the option `body` takes; of a body that is no string what stands here is opaque
+---@field meta any the option `meta`, or an empty table: to pass things on
+---@field attempt integer of `each_attempt` and agents: 1, 2, ...; only read
+local multisock_Request = {}
+
+---Makes its body start again. A request that is sent a second time does so itself.
+---@return true? # true; or nil, string: why not
+---@return string?
+function multisock_Request:replay() end
+
+---@class multisock.Task
+local multisock_Task = {}
+
+---Waits for the task.
+---Raises what it raised.
+---@return any ... # ... its results
+function multisock_Task:await() end
+
+---The same, never raising what the task raised.
+---@return boolean|false # boolean, ... true and its results; or false, err
+---@return ...|multisock.Error
+function multisock_Task:join() end
+
+---Ends the task now, unless its cleanup waits: what it waits for raises an error of kind "cancelled", once.
+---@param reason? any a string, or an error object that says why
+---@return true|false # true; false when it had ended already
+function multisock_Task:cancel(reason) end
+
+---How far it is: "ready" (will run), "running", "waiting", "done", "failed" or "cancelled".
+---@return string # string
+function multisock_Task:status() end
+
+---Calls `fn(ok, ...)` when the task ends (at once when it has). It may not wait.
+---@param fn fun(ok: boolean, ...: any)
+---@return self # self
+function multisock_Task:on_done(fn) end
+
+---@class multisock.Group
+local multisock_Group = {}
+
+---Starts a task in the group.
+---@param fn function
+---@param ... any what it is called with
+---@return multisock.Task # task
+function multisock_Group:spawn(fn, ...) end
+
+---Cancels every task of the group but the one that calls.
+---@param reason? any
+function multisock_Group:cancel(reason) end
+
+---@class multisock.Queue
+---@field count integer values in it; `#queue` where Lua has it for tables
+local multisock_Queue = {}
+
+---Adds a value; waits while the queue is full.
+---Raises when the queue is closed.
+---@param value any but nil
+function multisock_Queue:put(value) end
+
+---Takes the oldest value; waits while the queue is empty.
+---@return any? # value; nil when it is closed and empty
+function multisock_Queue:get() end
+
+---No more can be put; what is in it can still be taken. May be called again.
+function multisock_Queue:close() end
+
+---@class multisock.Each
+local multisock_Each = {}
+
+---Cancels what still runs. May be called again.
+function multisock_Each:close() end
+
+---@class multisock.Error
+---@field kind string what to decide by; the list is in errors.md
+---@field message string libcurl's own words where it has some
+---@field code? string libcurl's code, such as `"CURLE_COULDNT_CONNECT"`
+---@field number? integer libcurl's code, such as 7
+---@field url? string user name and password removed
+---@field phase? string `"queue" "resolve" "connect" "tls" "send" "wait" "receive"`: how far it came
+---@field retryable boolean whether trying again, unchanged, may succeed; false when that might do twice what a POST or PATCH does, of which bytes were sent
+---@field attempts? integer how often the server may have got the request, or a part of it; 1 at least. See Kept connections
+---@field timings? multisock.Timings as in a response
+---@field response? multisock.Response when headers had arrived
+---@field reason? any of kind `"cancelled"`: what was given to `cancel`
+---@field traceback? string where the task was that met it, when it was raised
+
+---@class multisock.Event
+---@field name string "queue", "headers", "redirect", "retry", "response" or "error"
+---@field method string
+---@field url string
+---@field meta any
+---@field attempt integer
+---@field response? multisock.Response of "headers", "redirect", "retry" and "response"
+---@field err? multisock.Error of "error" and "retry"
+---@field to? string where a redirect leads
+---@field delay? number seconds until a retry
+
+---@class multisock.Progress
+---@field down integer bytes so far, before decoding
+---@field up integer bytes so far
+---@field down_total? integer
+---@field up_total? integer
+---@field speed number bytes a second, mean
+---@field eta? number seconds that are left
+
+---@class multisock.Timings
+---@field queue number the wait for a connection
+---@field dns number until the name was known
+---@field connect number until the connection stood; 0 when it was there
+---@field tls number until TLS stood; 0 when it did
+---@field first_byte number until the answer began
+---@field total number until now, or the end
+
+---@class multisock.Sizes
+---@field body integer as received, before decoding
+---@field upload integer
+---@field headers integer
+---@field request integer
+
+---@class multisock.MapOptions
+---@field concurrency? integer items in work at once (64), or math.huge
+---@field on_error? "continue"|"stop" `"stop"`: the first `nil, err` cancels the rest
+---@field progress? fun(done: integer, total: integer?) after each item; no total of an iterator
+
+---@class multisock.Json
+---@field encode fun(value: any): string raises on what JSON cannot say
+---@field decode fun(text: string): any, multisock.Error? the value; or nil, err
+---@field null any as ms.null
+
+---@class multisock.Options
+---@field auth? multisock.Auth `{basic = {user, password}}` or `{bearer = token}`
+---@field body? string|string[]|fun(): string?|file* what is sent: Bodies
+---@field connect_to? string[] `"host:port:host2:port2"`: connects elsewhere, `CURLOPT_CONNECT_TO`
+---@field curl? table<string, any> `option = value`: libcurl's own options, as in core.md
+---@field decompress? boolean asks for content codings and undoes them: Content codings
+---@field doh_url? string name lookup over HTTPS at this URL
+---@field fail_on_error? boolean a status of 400 or more is `nil, err`; `err.response` is the answer
+---@field form? table<string, any> sent as a form, `application/x-www-form-urlencoded`; values as for `query`
+---@field headers? table<string, string|number|(string|number)[]>|multisock.Headers `name = value`, or `name = {values}` to send several; strings or numbers
+---@field high_water? integer unread body held before the transfer is paused; also what is decoded ahead of the reader
+---@field http_version? "1.0"|"1.1"|"2"|"3" see below
+---@field interface? string name or address of the local end
+---@field json? any sent as JSON, `Content-Type: application/json`; null is `ms.null`, `ms.array({})` an empty array
+---@field max_body? integer largest body that is buffered whole, decoded; `math.huge`, or 0: no limit
+---@field max_headers? integer largest header block of an answer
+---@field max_redirects? integer more is `nil, err`
+---@field meta? any kept with the request; nothing else looks at it
+---@field method? string in place of the call's; GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS may be in lower case
+---@field no_proxy? string[] hosts that are asked without the proxy
+---@field progress? fun(progress: multisock.Progress) see Progress
+---@field protocols? string[] URL schemes that are allowed, for redirects too: protocols.md
+---@field proxy? string|false URL of a proxy; `false`: none, whatever the environment says
+---@field query? table<string, any> added to the URL, encoded: strings, numbers, booleans, or lists of them
+---@field redirect? "follow"|"error"|"manual" `"error"`: a redirect is `nil, err`; `"manual"`: it is the response
+---@field resolve? string[] `"host:port:address"`: addresses for names, see below
+---@field retry? boolean|integer|multisock.Retry sends again what failed: `true`, how often, or a table: resilience.md
+---@field sensitive_headers? string[] headers that a redirect to another origin loses, in place of the default list
+---@field throttle? false|multisock.Throttle|multisock.Throttle[] so many starts in a time, for each host: resilience.md
+---@field timeout? number|multisock.Timeout seconds: a number limits all of it
+---@field tls? multisock.Tls see TLS
+---@field trust_env? boolean takes the proxy from the environment when `proxy` is not given
+---@field unix_socket? string connects to the Unix socket with this path; the URL still gives `Host` and path
+
+---@class multisock.Auth
+---@field basic? string[] `{user, password}`
+---@field bearer? string a token
+
+---@class multisock.Retry
+---@field backoff? number|fun(try: integer, response: multisock.Response?, err: multisock.Error?): number? seconds: before each retry a random time of at most so many, which double each time; or a function that says how long, nil: no more
+---@field breaker? boolean|multisock.Breaker `true`, or a table: does not ask an origin that fails too often
+---@field budget? number retries of a client in 10 s, as a share of its requests in these; 10 more are free, and so is what the server has asked for. `math.huge`: no limit
+---@field idempotency_key? boolean|string a header (`true`: `Idempotency-Key`) with one random key on all tries; POST and PATCH are sent again then, too
+---@field limit? integer tries after the first
+---@field max_delay? number seconds that are waited at most; a server that asks for more is not asked again
+---@field methods? string[] of others only what the server has certainly not got is sent again
+---@field respect_retry_after? boolean heeds `Retry-After`, `retry-after-ms` and `x-should-retry` of an answer
+---@field statuses? integer[] answers that are asked for again
+
+---@class multisock.Breaker
+---@field min? integer requests in `window` below which it does not open
+---@field open? number seconds for which nobody is sent
+---@field ratio? number the share of failures that opens it
+---@field window? number seconds that are counted
+
+---@class multisock.Throttle
+---@field adaptive? table `{min = , max = }`, starts a second: faster while answers are good, half as fast after 429 and 503
+---@field burst? integer starts that may follow each other at once; the rest is spread over the window
+---@field key? "host"|"all"|fun(request: multisock.Request): any, table? what is counted together: each host, all, or what a function says; nil: not counted
+---@field limit? integer starts in any window of `per` seconds
+---@field per? number seconds
+
+---@class multisock.Timeout
+---@field attempt? number one try, from the end of its waiting in the queue to the headers of its answer; each retry is another one
+---@field connect? number name lookup, connecting and TLS together; a reused connection needs none
+---@field first_byte? number silence between the connection, or the last byte sent, and the answer's headers; interim answers (1xx) do not end it
+---@field idle? number silence while somebody waits for the body
+---@field queue? number waiting for a free place under `limits`, and for `throttle`
+---@field total? number the whole: waiting, every redirect, the body, and pauses of the one who reads it
+
+---@class multisock.Tls
+---@field ca? string file with the authorities to trust, PEM: these and no others
+---@field ca_path? string folder with them (`openssl rehash`), alone or beside `ca`
+---@field cert? string file with the client certificate
+---@field key? string file with its key
+---@field min_version? "1.0"|"1.1"|"1.2"|"1.3" the oldest version that is accepted
+---@field password? string the key's password
+---@field pinned_public_key? string `CURLOPT_PINNEDPUBLICKEY`: a file, or `"sha256//..."`
+---@field verify? boolean `false` accepts any certificate and any host name
+
+---@class multisock.ClientOptions: multisock.Options
+---@field agent? table|fun(request: multisock.Request): multisock.Response?, any performs in the place of the network: a function, or an object with `:perform(request)` and perhaps `:close()`
+---@field base_url? string URLs are resolved against it, as links in a page are: end it with `/`
+---@field each_attempt? function[] functions that a request passes each time that it is sent, also for each redirect and retry; signing belongs here
+---@field limits? multisock.Limits how much at once
+---@field middleware? function[] functions that each call passes once, outside of all else
+---@field on? table<string, fun(event: multisock.Event)> functions that are told of what happens, by event
+
+---@class multisock.Limits
+---@field connections? integer connections at once; who finds no descriptor left waits for one as long as `timeout.connect` allows
+---@field host_connections? integer to one scheme, host and port
+---@field idle? integer idle connections that are kept
+---@field streams? integer requests at once on one HTTP/2 connection
+
+---@class multisock
+---@field _VERSION string "multisock X.Y.Z".
+---@field json multisock.Json The JSON that is in use. Read-only.
+---@field null any JSON's null, as response:json() gives it and the option `json` takes it.
+local multisock = {}
+
+---Marks a table as a list, so that JSON has it as an array when it is empty.
+---@param list table
+---@return table # list
+function multisock.array(list) end
+
+---`assert` for every Lua: raises the error object itself.
+---@param value any
+---@param err? any
+---@param ... any
+---@return any # value, any, ...
+---@return any
+---@return any ...
+function multisock.assert(value, err, ...) end
+
+---Makes a client: its own defaults, connections and limits.
+---Raises on an unknown option.
+---@param options? multisock.ClientOptions
+---@return multisock.Client # client
+function multisock.client(options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock.delete(url, options) end
+
+---The same, in order of arrival: `for i, value, err in ms.each(...)`. Leaving the loop early cancels what still runs (by `break` in Lua 5.4; elsewhere call :close() on the first value that `each` returns).
+---@param items table|function as for map
+---@param fn? fun(item: any, i: integer): any, any as for map
+---@param options? multisock.MapOptions
+---@return multisock.Each # multisock.Each, an iterator
+function multisock.each(items, fn, options) end
+
+---A descriptor that is readable when ms.step has something to do.
+---@return integer? # descriptor; nil where the system has none
+function multisock.fd() end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock.fetch(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock.get(url, options) end
+
+---Structured concurrency: returns when every child has ended; the first failure cancels the others and is raised.
+---Raises what fn or a child raised first.
+---@param fn fun(group: multisock.Group): any which starts them with group:spawn
+---@return any ... # ... fn's results
+function multisock.group(fn) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock.head(url, options) end
+
+---Asks again when the answer is slow, and takes the first good one: what is neither nil nor a response of 500 or more. For what may be asked twice.
+---Raises what a try raised that is no failure of the outside world.
+---@param options? {after?: number, max?: integer} another try after so many seconds (0.3), so many in all (2)
+---@param fn fun(try: integer): any, any
+---@return any? # value; or nil, err
+---@return multisock.Error?
+function multisock.hedge(options, fn) end
+
+---Tells about a function, a method, an option or a field; without a name, which there are.
+---@param name? string such as "ms.get", "get", "timeout", "tls.verify" or "response"
+---@return string # string to be printed
+function multisock.help(name) end
+
+---Calls a function for every item, or fetches every URL, many at a time.
+---Raises what fn raised, after the rest was cancelled.
+---@param items table|function a list, or a function that returns the next item; nil ends it. In a list with `n` (the results of a map) items that are nil are left out
+---@param fn? fun(item: any, i: integer): any, any value; or nil, err. Without it the items are URLs, or {url, options}, and the results responses, body read
+---@param options? multisock.MapOptions
+---@return table # table, table: results and errors, by the item's index; results.n is the count
+---@return table
+function multisock.map(items, fn, options) end
+
+---How long a host may wait, at most, before it calls ms.step.
+---@return number? # seconds; nil when only its sockets (ms.fd) can bring news
+function multisock.next_timeout() end
+
+---A monotonic clock; its start means nothing.
+---@return number # seconds
+function multisock.now() end
+
+---The function that gets errors of tasks that nobody awaited, and their tracebacks: when the task was collected, or when its run has ended. nil: they are raised from ms.run and ms.step.
+---@param fn? fun(err: any, traceback: string)
+function multisock.on_error(fn) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock.options(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock.patch(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock.post(url, options) end
+
+---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
+---Raises on misuse, and when the task is cancelled.
+---@param url string
+---@param options? multisock.Options
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock.put(url, options) end
+
+---Makes a queue.
+---@param capacity? integer values at most; nil: no bound
+---@return multisock.Queue # queue
+function multisock.queue(capacity) end
+
+---Makes a response of a string, an iterator or an open file: what agents give.
+---@param body? string|fun(): string?|file*
+---@param options? {status?: integer, headers?: table, url?: string} the status is 200
+---@return multisock.Response # response
+function multisock.response(body, options) end
+
+---Runs the loop until `fn` and all that it spawned have ended.
+---Raises what fn raised; or else what a task raised that nobody awaited, unless there is an on_error.
+---@param fn function
+---@param ... any what it is called with
+---@return any ... # ... fn's results
+function multisock.run(fn, ...) end
+
+---Suspends the task for so many seconds; 0 or less lets the other tasks run once.
+---@param seconds number
+function multisock.sleep(seconds) end
+
+---Starts a task at the next turn.
+---@param fn function
+---@param ... any what it is called with
+---@return multisock.Task # task
+function multisock.spawn(fn, ...) end
+
+---One turn of the loop, for a host that owns its time.
+---Raises in a task or a callback; the error of a task that nobody awaited, unless there is an on_error.
+---@param timeout? number seconds to wait at most; nil: not at all
+function multisock.step(timeout) end
+
+---Chooses the loop, before anything uses one.
+---Raises when it is unknown or its module is missing; when another is in use.
+---@param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev" or "poll"; or an adapter (see docs/loops.md)
+---@return string # string: the name of the loop that drives, or will
+function multisock.use_loop(loop) end
+
+---The versions that run.
+---@return table # table: multisock, lua, curl, ssl, uv, protocols, features, and warnings: a list of strings, what is known to be dangerous of them and what is done about it
+function multisock.version() end
+
+---Limits the time of `fn` and everything spawned inside.
+---Raises what fn raised.
+---@param seconds number
+---@param fn function
+---@param ... any what it is called with
+---@return ...? # ... fn's results; or nil, err with kind "timeout"
+---@return multisock.Error
+function multisock.with_timeout(seconds, fn, ...) end
+
+return multisock

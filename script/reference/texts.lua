@@ -1,0 +1,62 @@
+-- The texts of ms.help, of what the public names say of themselves.
+local words = require("script.reference.words")
+
+local texts = {}
+
+local WIDTH = 78
+
+local function wrap(text, indent)
+  local lines, line = {}, indent
+  for word in text:gmatch("%S+") do
+    if #line + #word + 1 > WIDTH and line:find("%S") then
+      lines[#lines + 1] = line
+      line = indent
+    end
+    line = line .. (line:find("%S") and " " or "") .. word
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
+local function help_text(entry)
+  local lines = {}
+  local function add(text, indent)
+    lines[#lines + 1] = wrap(words.plain(text), indent or "  ")
+  end
+  if entry.kind == "function" then
+    local doc = entry.doc
+    add(words.signature(entry) .. (doc["return"] and " -> " .. doc["return"] or ""), "")
+    add(words.sentence(doc.text))
+    for _, param in ipairs(doc.params) do
+      add(("%s: %s"):format(param.name, param.said ~= "" and param.said or "any"), "    ")
+    end
+    if doc.raise then
+      add(words.sentence("raises " .. doc.raise))
+    end
+  elseif entry.kind == "field" then
+    add(("%s: %s"):format(entry.name, words.field_type(entry.field):gsub("`", "")), "")
+    add(words.sentence(entry.field.text ~= "" and entry.field.text or entry.field.name))
+  elseif entry.kind == "value" then
+    add(entry.name, "")
+    add(words.sentence(entry.doc.text))
+  else
+    local default = words.shown_default(entry.row):gsub("`", "")
+    add(("option %s: %s%s"):format(entry.name, words.type_words(entry.row.type):gsub("`", ""),
+      default ~= "" and ", default " .. default or ""), "")
+    add((words.sentence(entry.row.doc):gsub("`", "")))
+  end
+  return table.concat(lines, "\n")
+end
+
+--- The file that ms.help reads: a list of {name, text, option = whether it is one}.
+function texts.file(entries)
+  local lines = { "-- Written by script/docs: what ms.help tells.", "return {" }
+  for _, entry in ipairs(entries) do
+    lines[#lines + 1] = ("  { %q, [==[\n%s]==]%s },"):format(entry.name, help_text(entry),
+      entry.kind == "option" and ", option = true" or "")
+  end
+  lines[#lines + 1] = "}"
+  return table.concat(lines, "\n") .. "\n"
+end
+
+return texts
