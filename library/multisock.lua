@@ -393,7 +393,7 @@ function multisock_Each:close() end
 
 ---@class multisock.Limits
 ---@field connections? integer connections at once; who finds no descriptor left waits for one as long as `timeout.connect` allows
----@field host_connections? integer to one scheme, host and port
+---@field host_connections? integer to one scheme, origin and port
 ---@field idle? integer idle connections that are kept
 ---@field streams? integer requests at once on one HTTP/2 connection
 
@@ -495,7 +495,7 @@ function multisock.help(name) end
 function multisock.map(items, fn, options) end
 
 ---How long a host may wait, at most, before it calls ms.step.
----@return number? # seconds; nil when only its sockets (ms.fd) can bring news
+---@return number? # seconds; nil when only its sockets (ms.fd) can make one ready
 function multisock.next_timeout() end
 
 ---A monotonic clock; its start means nothing.

@@ -155,7 +155,7 @@ describe("cancelling", function()
     assert_works()
   end))
 
-  it("over TLS, and with HTTP/2's scout", helper.task(function()
+  it("over TLS, and with HTTP/2's probe", helper.task(function()
     cancel(function()
       return client:get(secure.url("/stall"))
     end, 0.1)

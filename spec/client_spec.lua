@@ -147,7 +147,7 @@ describe("clients", function()
     local client <close> = ms.client({ limits = limits })
     limits.host_connections = 7
     assert.equal(2, client.limits.host_connections)
-    assert.is_nil(limits.budget)
+    assert.is_nil(limits.counter)
   end)
 
   describe("that are closed", function()

@@ -9,7 +9,7 @@ local task = helper.task
 
 local KINDS = {}
 for name in ("url resolve connect tls proxy timeout cancelled closed protocol too_large redirect "
-  .. "policy status checksum io curl"):gmatch("%S+") do
+  .. "policy status checksum breaker io curl"):gmatch("%S+") do
   KINDS[name] = true
 end
 

@@ -60,8 +60,8 @@ describe("a host that has not answered", function()
     local version
     repeat
       ms.sleep(0.01)
-      for _, host in pairs(client.hosts) do
-        version = host.gate:version()
+      for _, host in pairs(client.origins) do
+        version = host.limiter:version()
       end
     until version or stalled[1]:status() == "done"
     assert.equal("h1", version)
@@ -104,17 +104,17 @@ describe("a host that has not answered", function()
     assert.equal("timeout\n", said)
   end)
 
-  it("is asked by its scouts alone", helper.task(function()
+  it("is asked by its probes alone", helper.task(function()
     local client <close> = ms.client({ tls = { ca = holding.ca }, http_version = "2" })
     for i = 1, 3 do
       assert.equal("ok", ms.assert(client:get(holding.url("/ok?i=" .. i))):text())
     end
-    for _, host in pairs(client.hosts) do
-      local easy, multi, number = host.gate:pop()
-      -- The scout's handle serves the others, and tells nothing any more.
+    for _, host in pairs(client.origins) do
+      local easy, multi, number = host.limiter:pop()
+      -- The probe's handle serves the others, and tells nothing any more.
       assert.equal(client.settings.profile.number, number)
       assert.is_nil(easy:version())
-      host.gate:keep(easy, multi, number)
+      host.limiter:keep(easy, multi, number)
     end
   end))
 end)

@@ -147,7 +147,7 @@ describe("core.loop", function()
     assert.has_error(function() core.multi():attach() end)
     loop:close()
     assert.error_matches(function() core.multi():attach(loop) end, "closed")
-    for _, method in ipairs { "step", "news", "now", "counts" } do
+    for _, method in ipairs { "step", "ready", "now", "counts" } do
       if method ~= "now" then
         assert.error_matches(function() loop[method](loop, {}) end, "closed")
       end

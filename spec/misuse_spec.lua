@@ -20,7 +20,7 @@ describe("misuse", function()
 
   local function finish(easy, loop)
     support.step(loop, function()
-      loop:news({}, 0, {})
+      loop:ready({}, 0, {})
       return easy:ended() ~= false
     end)
   end
@@ -164,22 +164,22 @@ describe("misuse", function()
     assert.has_error(function() core.snapshot(good .. "x", "headers") end)
   end)
 
-  -- A gate that lets all through at once.
-  local function gate()
-    return core.gate(core.budget(), core.budget(), nil, 100, true, true)
+  -- A limiter that lets all through at once.
+  local function limiter()
+    return core.limiter(core.counter(), core.counter(), nil, 100, true, true)
   end
 
-  it("of numbers that no gate can count with", function()
-    assert.has_error(function() core.gate(core.budget(), core.budget(), nil, 2 ^ 53) end)
-    assert.has_error(function() gate():take(2 ^ 53) end)
+  it("of numbers that no limiter can count with", function()
+    assert.has_error(function() core.limiter(core.counter(), core.counter(), nil, 2 ^ 53) end)
+    assert.has_error(function() limiter():take(2 ^ 53) end)
     local loop = core.loop()
-    assert.has_error(function() loop:news({}, 2 ^ 53, {}) end)
+    assert.has_error(function() loop:ready({}, 2 ^ 53, {}) end)
     loop:close()
   end)
 
   local function perform_dropped()
     local easy, multi, loop = collected(nginx.url("/1k"))
-    local door, task, results = gate(), {}, nil
+    local door, task, results = limiter(), {}, nil
     door:keep(easy, multi, 1)
     task.co = coroutine.create(function()
       local target = { url = assert(core.url(nginx.url("/1k"))) }
@@ -192,7 +192,7 @@ describe("misuse", function()
     support.collect()
     local ready = {}
     support.step(loop, function()
-      loop:news(ready, #ready, {})
+      loop:ready(ready, #ready, {})
       return ready[1] ~= nil
     end)
     assert.equal(task, ready[1])
@@ -200,7 +200,7 @@ describe("misuse", function()
     return results, door, loop
   end
 
-  it("of a handle that a gate drops while its transfer runs", function()
+  it("of a handle that a limiter drops while its transfer runs", function()
     local results, door, loop = perform_dropped()
     -- Its body may come a moment later than its headers: then once more.
     for _ = 1, 20 do
@@ -219,9 +219,9 @@ describe("misuse", function()
     loop:close()
   end)
 
-  it("of a handle that a gate has dropped, and of the multi that it was in", function()
+  it("of a handle that a limiter has dropped, and of the multi that it was in", function()
     local easy, multi, loop = collected(nginx.url("/1k"))
-    local door = gate()
+    local door = limiter()
     door:keep(easy, multi, 1)
     door:keep(easy, multi, 1)
     door:drop(easy)
@@ -243,7 +243,8 @@ describe("misuse", function()
     assert.is_true(easy:perform())
     easy:unsetopt("writefunction"):collect()
     easy:setopt("xferinfofunction", function()
-      raised[2] = { pcall(core.start, gate(), multi, easy, { url = core.url(nginx.url("/1k")) }) }
+      raised[2] = { pcall(core.start, limiter(), multi, easy,
+        { url = core.url(nginx.url("/1k")) }) }
     end)
     assert.is_true(easy:perform())
     assert.is_false(raised[1][1])

@@ -29,10 +29,10 @@ describe("a handle", function()
     { "core.loop()", "core.multi():attach(h)", "the handle is of another Lua state" },
     { "core.share()", "core.easy { share = h }", "the handle is of another Lua state" },
     { "core.url('http://x/')", "h:get('url')", "the url is of another Lua state" },
-    { "core.gate(core.budget(), core.budget(), nil, 1)", "h:active()",
-      "the gate is of another Lua state" },
+    { "core.limiter(core.counter(), core.counter(), nil, 1)", "h:active()",
+      "the limiter is of another Lua state" },
     { "core.poller()", "h:watch(0, 'in')", "the poller is of another Lua state" },
-    { "core.newsbox()", "h:is_empty()", "the newsbox is of another Lua state" },
+    { "core.ready_box()", "h:is_empty()", "the ready_box is of another Lua state" },
   }
 
   it("that was copied to another state raises there, and frees nothing", function()

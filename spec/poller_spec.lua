@@ -1,4 +1,4 @@
--- core.poller: poll(2) with a set that is kept; core.newsbox: the news of several
+-- core.poller: poll(2) with a set that is kept; core.ready_box: the ready transfers of several
 -- multis.
 local core = require("multisock.core")
 local socket = require("socket")
@@ -113,9 +113,9 @@ describe("core.poller", function()
   end)
 end)
 
-describe("core.newsbox", function()
+describe("core.ready_box", function()
   it("is empty at first, and takes multis that nobody drives", function()
-    local box, multi = core.newsbox(), core.multi()
+    local box, multi = core.ready_box(), core.multi()
     assert.equal(box, box:attach(multi))
     assert.is_true(box:is_empty())
     assert.same({ 3, 0 }, { box:take({}, 3, {}) })
@@ -133,7 +133,7 @@ describe("core.newsbox", function()
   it("lives as long as its multis, in any order of their ends", function()
     for _ = 1, 10 do
       local multi = core.multi()
-      core.newsbox():attach(multi)
+      core.ready_box():attach(multi)
       support.collect()
       local easy = core.easy():collect()
       easy:setopt("url", "http://127.0.0.1:9/")

@@ -95,7 +95,7 @@ describe("script/docs --check", function()
     assert.matches("tasks%.lua:%d+: a tag in a comment that does not begin",
       planted("lua/multisock/tasks.lua", "--- Starts a task at the next turn.",
         "-- Starts a task at the next turn."))
-    assert.matches("easy_methods%.c:%d+: a doc comment begins with", planted("src/easy/easy_methods.c",
-      "/*** Runs the transfer", "/** Runs the transfer"))
+    assert.matches("easy_methods%.c:%d+: a doc comment begins with",
+      planted("src/easy/easy_methods.c", "/*** Runs the transfer", "/** Runs the transfer"))
   end)
 end)

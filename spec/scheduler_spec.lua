@@ -327,11 +327,11 @@ describe("a hundred thousand tasks", function()
   end
 
   it("#slow are cancelled in linear time, whatever they wait for", task(function()
-    local gate = ms.spawn(ms.sleep, 1000)
+    local limiter = ms.spawn(ms.sleep, 1000)
     local queue = ms.queue()
     for _, wait in ipairs({
       function() ms.sleep(1000) end,
-      function() gate:await() end,
+      function() limiter:await() end,
       function() queue:get() end,
     }) do
       assert_linear(function(n)
@@ -344,7 +344,7 @@ describe("a hundred thousand tasks", function()
         ms.with_timeout(0.001, park_all, n, wait)
       end)
     end
-    gate:cancel()
+    limiter:cancel()
   end, 300))
 
   it("#slow are woken in linear time", task(function()
@@ -359,8 +359,8 @@ describe("a hundred thousand tasks", function()
       end
     end)
     assert_linear(function(n)
-      local gate = ms.spawn(ms.sleep, 0.001)
-      local works = park_all(n, function() return gate:join() end)
+      local limiter = ms.spawn(ms.sleep, 0.001)
+      local works = park_all(n, function() return limiter:join() end)
       for i = 1, n do
         works[i]:await()
       end

@@ -247,8 +247,8 @@ describe("throttle", function()
     for i = 1, 5000 do
       client:get("http://h.example/" .. i)
     end
-    local _, gates = next(client.throttles)
-    assert.truthy(gates.count <= 2100, gates.count)
+    local _, limiters = next(client.throttles)
+    assert.truthy(limiters.count <= 2100, limiters.count)
     client:close()
   end))
 

@@ -155,8 +155,8 @@ describe("an answer in another version", function()
     client = ms.client({ tls = { ca = tls.ca }, http_version = "2" })
     is_refused(probe.raw(tls, { text = answer(LIES[1]) }))
     get_own(tls.url)
-    for _, host in pairs(client.hosts) do
-      assert.equal("h1", host.gate:version())
+    for _, host in pairs(client.origins) do
+      assert.equal("h1", host.limiter:version())
     end
   end))
 

@@ -9,7 +9,7 @@
 #include "decoder_lua.h"
 #include "error.h"
 #include "fields.h"
-#include "gate.h"
+#include "limiter.h"
 #include "form.h"
 #include "headers.h"
 #include "info.h"
@@ -17,7 +17,7 @@
 #include "loop.h"
 #include "mime.h"
 #include "multisock.h"
-#include "newsbox.h"
+#include "ready_box.h"
 #include "options.h"
 #include "plain.h"
 #include "poller.h"
@@ -236,7 +236,7 @@ static const luaL_Reg functions[] = {
   { "error_refinements", error_refinements },
   { "options", options_list },    { "infos", info_list },
   { "multi_options", multi_options_list },
-  { "poller", poller_new },       { "newsbox", newsbox_new },
+  { "poller", poller_new },       { "ready_box", ready_box_new },
   { "decoder", decoder_lua_new },
   { "now", core_now },            { "getdate", core_getdate },
   { "random", core_random },
@@ -288,12 +288,12 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   multi_open(L);
   loop_open(L);
   poller_open(L);
-  newsbox_open(L);
+  ready_box_open(L);
   decoder_lua_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);
-  gate_open(L);
+  limiter_open(L);
   json_open(L);
   resume_open(L);
   lines_open(L);

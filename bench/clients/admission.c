@@ -1,6 +1,6 @@
 /* Admission in front of libcurl, for many HTTP/2 transfers to one cold host:
  * libcurl itself would open a connection for each as long as it knows of none
- * that may be shared. A scout opens one; when it stands, more scouts follow,
+ * that may be shared. A probe opens one; when it stands, more probes follow,
  * as many as the waiting transfers need, and each brings room for its share. */
 #include "best.h"
 
@@ -13,24 +13,24 @@ static struct {
   struct slot *first; /* the slots are one array, and enter in its order */
   long entered, admitted;
   long room;   /* streams on connections that stand */
-  long scouts; /* on their way */
+  long probes; /* on their way */
   bool known;  /* that the host speaks HTTP/2 */
 } admission;
 
 static int on_connected(void *userp, char *remote, char *local, int remote_port,
                         int local_port) {
   (void)userp, (void)remote, (void)local, (void)remote_port, (void)local_port;
-  admission.scouts--;
+  admission.probes--;
   admission.room += STREAMS - 1;
   admission.known = true;
   return CURL_PREREQFUNC_OK;
 }
 
-static void admit(bool scout) {
+static void admit(bool probe) {
   struct slot *slot = &admission.first[admission.admitted++];
 
-  if (scout) {
-    admission.scouts++;
+  if (probe) {
+    admission.probes++;
     curl_easy_setopt(slot->easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(slot->easy, CURLOPT_PIPEWAIT, 0L);
     curl_easy_setopt(slot->easy, CURLOPT_PREREQFUNCTION, on_connected);
@@ -45,8 +45,8 @@ void admission_serve(void) {
   for (;;) {
     long waiting = admission.entered - admission.admitted;
 
-    if (waiting <= admission.scouts * STREAMS) return;
-    if (admission.scouts >= (admission.known ? SCOUTS_MAX : 1)) return;
+    if (waiting <= admission.probes * STREAMS) return;
+    if (admission.probes >= (admission.known ? SCOUTS_MAX : 1)) return;
     admit(true);
   }
 }

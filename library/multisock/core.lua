@@ -262,7 +262,7 @@ function multisock_core_Loop:is_alive() end
 ---@return number # seconds, with fractions
 function multisock_core_Loop:now() end
 
----Sets the function that gets Lua's turn in the host's uv_run, once for all that has happened: then there may be news, or ends for info_read.
+---Sets the function that gets Lua's turn in the host's uv_run, once for all that has happened: then some may be ready, or ends for info_read.
 ---Raises when the loop is not adopted.
 ---@param fn fun() what it raises is printed
 ---@return self # self
@@ -280,7 +280,7 @@ function multisock_core_Loop:timeout() end
 
 ---Asks for a turn of an adopted loop. The last call counts.
 ---Raises when the loop is not adopted, or belongs to another thread.
----@param seconds? number until then, at most; 0: the next one; nil: when there is news
+---@param seconds? number until then, at most; 0: the next one; nil: when there is ready
 ---@return self # self
 function multisock_core_Loop:wake(seconds) end
 

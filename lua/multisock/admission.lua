@@ -2,7 +2,7 @@
 -- quadratic time and lets timeouts run, so a transfer is added only when a
 -- connection or a stream is free for it.
 --
--- A host is learnt: the first request to it is a scout. When the scout's
+-- An origin is learnt: the first request to it is a probe. When the probe's
 -- connection stands its version is known, too, and all follow that the limits
 -- allow. (Where only the answer tells the version, at most as many as one HTTP/2
 -- connection carries do before that.) So HTTP/2 from cold opens as few
@@ -21,96 +21,96 @@ local RESERVED_FILES = 96
 -- servers allow. More is slower: each event wakes all of them in libcurl.
 local STREAMS = 100
 
----- Budgets: connections of a client, and of the process ----------------------
+---- Counters: connections of a client, and of the process ----------------------
 
---- A number of connections that many hosts share. In the array part wait the
--- hosts that need one: [first..last].
+--- A number of connections that many origins share. In the array part wait the
+-- origins that need one: [first..last].
 -- @param limit? integer; nil: none but that of the process
-function admission.new_budget(limit)
-  return { count = core.budget(limit), first = 1, last = 0 }
+function admission.new_counter(limit)
+  return { count = core.counter(limit), first = 1, last = 0 }
 end
 
 -- Connections that the process can have at once.
 local files = core.open_files() or 1000000
 local process_limit = math.max(1, files - math.min(RESERVED_FILES, math.ceil(files / 2)))
-local process = admission.new_budget(process_limit)
+local process = admission.new_counter(process_limit)
 
 --- Connections that the process can have at once.
 function admission.process_limit()
   return process_limit
 end
 
-local function starve(host, budget)
-  if not host.starving then
-    host.starving = true
-    budget.last = budget.last + 1
-    budget[budget.last] = host
-    budget.count:set_awaited(true)
+local function wait_for(origin, counter)
+  if not origin.waits then
+    origin.waits = true
+    counter.last = counter.last + 1
+    counter[counter.last] = origin
+    counter.count:set_awaited(true)
   end
 end
 
--- Hosts that wait for a connection take turns.
-local function feed(budget)
-  while budget.first <= budget.last and not budget.count:is_full() do
-    local host = budget[budget.first]
-    budget[budget.first] = nil
-    budget.first = budget.first + 1
-    host.starving = false
-    host:pump()
+-- Origins that wait for a connection take turns.
+local function grant(counter)
+  while counter.first <= counter.last and not counter.count:is_full() do
+    local origin = counter[counter.first]
+    counter[counter.first] = nil
+    counter.first = counter.first + 1
+    origin.waits = false
+    origin:admit()
   end
-  if budget.first > budget.last then
-    budget.first, budget.last = 1, 0
-    budget.count:set_awaited(false)
+  if counter.first > counter.last then
+    counter.first, counter.last = 1, 0
+    counter.count:set_awaited(false)
   end
 end
 
----- Hosts ---------------------------------------------------------------------
+---- Origins ---------------------------------------------------------------------
 
-local Host = {}
-Host.__index = Host
+local Origin = {}
+Origin.__index = Origin
 
 --- What is known of one origin, for one client.
--- @param limits table with `budget`, and `host_connections` and `streams`, both
+-- @param limits table with `counter`, and `host_connections` and `streams`, both
 -- optional
 -- @param known boolean: neither its version nor its name has to be asked
 -- @param cleartext boolean: it cannot become HTTP/2
 -- @param http1? "1.0" or "1.1": it is asked in that alone
-function admission.new_host(limits, known, cleartext, http1)
+function admission.new_origin(limits, known, cleartext, http1)
   return setmetatable({
     -- The arithmetic, and the handles that wait for the next request.
-    gate = core.gate(limits.budget.count, process.count, limits.host_connections,
+    limiter = core.limiter(limits.counter.count, process.count, limits.host_connections,
       limits.streams or STREAMS, known, cleartext),
-    budget = limits.budget,
+    counter = limits.counter,
     http1 = http1,
     first = 1,        -- the queue: [first..last]
     last = 0,
     behind = 0,       -- how many more stand behind the entries: see bulk.lua
-  }, Host)
+  }, Origin)
 end
 
--- Takes a place, or nothing; true for the second result when the transfer is to
--- open a connection for others. Who is kept back by a budget alone has the host
+-- Takes a slot, or nothing; true for the second result when the transfer is to
+-- open a connection for others. Who is kept back by a counter alone has the origin
 -- wait for that.
-local function take(host)
-  local taken, result = host.gate:take(host.last - host.first + host.behind)
+local function take(origin)
+  local taken, result = origin.limiter:take(origin.last - origin.first + origin.behind)
   if not taken and result then
-    starve(host, result == "client" and host.budget or process)
+    wait_for(origin, result == "client" and origin.counter or process)
   end
   return taken, result
 end
 
 -- After fewer connections are counted.
-local function feed_all(host)
-  if host.first <= host.last then
+local function grant_all(origin)
+  if origin.first <= origin.last then
     -- Those who wait longer come first.
-    if host.budget.first <= host.budget.last then
-      starve(host, host.budget)
+    if origin.counter.first <= origin.counter.last then
+      wait_for(origin, origin.counter)
     elseif process.first <= process.last then
-      starve(host, process)
+      wait_for(origin, process)
     end
   end
-  feed(host.budget)
-  feed(process)
+  grant(origin.counter)
+  grant(process)
 end
 
 -- Who waits in the queue looks at its entry.
@@ -122,52 +122,52 @@ local function tell(entry)
   end
 end
 
--- Admits from the head of the queue as long as there are places.
-function Host:pump()
+-- Admits from the head of the queue as long as there are slots.
+function Origin:admit()
   while self.first <= self.last do
     local entry = self[self.first]
     if not entry.gone then
-      local taken, scout = take(self)
+      local taken, probe = take(self)
       if not taken then
         return
       end
       entry.admitted = true
-      entry.scout = scout
+      entry.probe = probe
       tell(entry)
     end
     self[self.first] = nil
     self.first = self.first + 1
   end
   self.first, self.last = 1, 0
-  self.gate:set_queued(false)
+  self.limiter:set_queued(false)
 end
 
 --- Puts an entry into the queue.
 -- @param entry table: `who` is woken, or `told(entry)` is called, when it is `admitted`
--- (perhaps as a `scout`) or the client was `closed`; `gone`: it is passed over
-function Host:queue(entry)
+-- (perhaps as a `probe`) or the client was `closed`; `gone`: it is passed over
+function Origin:queue(entry)
   self.last = self.last + 1
   self[self.last] = entry
-  self.gate:set_queued(true)
+  self.limiter:set_queued(true)
 end
 
---- Takes a place for one transfer, if one is free and nobody waits.
--- @return true, scout (boolean); or nothing
-function Host:take()
+--- Takes a slot for one transfer, if one is free and nobody waits.
+-- @return true, probe (boolean); or nothing
+function Origin:take()
   if self.first > self.last then
-    local taken, scout = take(self)
+    local taken, probe = take(self)
     if taken then
-      return true, scout
+      return true, probe
     end
   end
 end
 
 -- Waits in the queue. Returns the entry; or nil, err when the client was closed;
 -- or nil when the deadline has passed.
-local function wait(host, deadline)
+local function wait(origin, deadline)
   local who = waiting.waiter()
   local entry = { who = who }
-  host:queue(entry)
+  origin:queue(entry)
   while not entry.admitted do
     local err
     if deadline then
@@ -178,7 +178,7 @@ local function wait(host, deadline)
     if err then
       entry.gone = true
       if entry.admitted then
-        host:leave(entry.scout)
+        origin:leave(entry.probe)
       end
       error(err, 0)
     elseif entry.closed then
@@ -191,67 +191,67 @@ local function wait(host, deadline)
   return entry
 end
 
---- Takes a place for one transfer, waiting for it if it must.
--- @param host @param deadline? seconds of the clock
--- @return true, scout (boolean); or nil, err; or nil when the deadline has passed
-function admission.enter(host, deadline)
-  local taken, scout = host:take()
+--- Takes a slot for one transfer, waiting for it if it must.
+-- @param origin @param deadline? seconds of the clock
+-- @return true, probe (boolean); or nil, err; or nil when the deadline has passed
+function admission.enter(origin, deadline)
+  local taken, probe = origin:take()
   if taken then
-    return true, scout
+    return true, probe
   end
-  local entry, err = wait(host, deadline)
+  local entry, err = wait(origin, deadline)
   if entry == nil then
     return nil, err
   end
-  return true, entry.scout
+  return true, entry.probe
 end
 
---- The scout's connection stands: its name is resolved, TLS is done.
+--- The probe's connection stands: its name is resolved, TLS is done.
 -- @param reused boolean whether it was there before
 -- @param http_version? string, when that is known already
-function Host:connected(reused, http_version)
-  if self.gate:connected(reused) and not (http_version and self:learn(http_version)) then
-    self:pump()
+function Origin:connected(reused, http_version)
+  if self.limiter:connected(reused) and not (http_version and self:learn(http_version)) then
+    self:admit()
   end
 end
 
 --- A connection, or an answer, told the version.
 -- @return boolean whether that is new
-function Host:learn(http_version)
-  local new = self.gate:learn(http_version)
+function Origin:learn(http_version)
+  local new = self.limiter:learn(http_version)
   if new then
-    self:pump()
-    feed_all(self)
+    self:admit()
+    grant_all(self)
   end
   return new
 end
 
---- A place was given back: lets others have it.
-function Host:pass_on()
-  local budget = self.budget
-  if budget.first <= budget.last or process.first <= process.last then
-    feed_all(self)
+--- A slot was given back: lets others have it.
+function Origin:pass_on()
+  local counter = self.counter
+  if counter.first <= counter.last or process.first <= process.last then
+    grant_all(self)
   end
   if self.first <= self.last then
-    self:pump()
+    self:admit()
   end
 end
 
---- Gives the place back. @param scout? boolean: it was the scout, and ended
+--- Gives the slot back. @param probe? boolean: it was the probe, and ended
 -- before its connection stood
-function Host:leave(scout)
-  self.gate:leave(scout)
+function Origin:leave(probe)
+  self.limiter:leave(probe)
   self:pass_on()
 end
 
 --- Whether nobody uses it or waits for it.
-function Host:is_idle()
-  return self.gate:active() == 0 and self.first > self.last and not self.starving
+function Origin:is_idle()
+  return self.limiter:active() == 0 and self.first > self.last and not self.waits
     and self.behind == 0
 end
 
 --- Lets all that wait go: the client is being closed.
-function Host:close()
+function Origin:close()
   for i = self.first, self.last do
     local entry = self[i]
     if not entry.gone then
@@ -261,7 +261,7 @@ function Host:close()
     self[i] = nil
   end
   self.first, self.last = 1, 0
-  self.gate:set_queued(false)
+  self.limiter:set_queued(false)
 end
 
 --- The error of a transfer that waited too long.

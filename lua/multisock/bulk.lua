@@ -30,7 +30,7 @@ Bulk.__index = Bulk
 
 ---- Items ---------------------------------------------------------------------
 
--- How many are read ahead at most, to find some whose host has a place.
+-- How many are read ahead at most, to find some whose origin has a slot.
 local MOST_AHEAD = 1000
 
 -- Results that nobody takes are bounded as requests that run.
@@ -117,11 +117,11 @@ local function is_final(given, status)
 end
 
 -- What C could not do for one, or what the chain has to do with its answer.
-local function conclude_in_task(self, made, host, status, body, snapshot)
+local function conclude_in_task(self, made, origin, status, body, snapshot)
   if not status then
     local easy, multi = body, snapshot
     return submitting.in_task(self, made, function(asked)
-      return transfer.conclude_late(asked, host, easy, multi)
+      return transfer.conclude_late(asked, origin, easy, multi)
     end, easy)
   end
   local response = whole_response(made, status, body, snapshot)
@@ -138,25 +138,25 @@ local function collect_one(self)
     return nil, false
   end
   local i, target, which = self.index[id], self.targets[id], self.requests[id]
-  local made, host
+  local made, origin
   self.requests[id] = false
   if target then
-    made, host = plain_request(self.client, target), which
+    made, origin = plain_request(self.client, target), which
   else
-    made, host = which, which.host
+    made, origin = which, which.origin
   end
   if easy then
-    handles.close(self.client, host, easy, easy:home())
+    handles.close(self.client, origin, easy, easy:home())
   end
   if awaited then
-    host:pass_on()
+    origin:pass_on()
   end
   if status and (status < 300 or is_final(made.settings, status)) then
     self.running = self.running - 1
     return i, whole_response(made, status, body, snapshot)
   end
-  made.index, made.host = i, host
-  conclude_in_task(self, made, host, status, body, snapshot)
+  made.index, made.origin = i, origin
+  conclude_in_task(self, made, origin, status, body, snapshot)
   return nil, true
 end
 
@@ -188,9 +188,9 @@ local function stop(self)
   submitting.take_back(self, left, function() end)
   for made, had in pairs(self.handed) do       -- by tasks that were ended before they began
     if had.easy then
-      transfer.cut(made, made.host, had.easy, left())
+      transfer.cut(made, made.origin, had.easy, left())
     else
-      made.host:leave(had.scout)
+      made.origin:leave(had.probe)
     end
   end
   self.client.bulks[self] = nil
@@ -336,7 +336,7 @@ function bulk.new(client, given)
     plainly = bare and not (client.base or usual.fills_request or usual.resolve)
       and usual.protocols == DEFAULTS.protocols,
     -- Those that C has, by the numbers of their handles: where in the list, and their
-    -- target and host, or else the request. `slot` is for C, too.
+    -- target and origin, or else the request. `slot` is for C, too.
     slot = slot, batch = core.batch(slot), index = {}, targets = {}, requests = {},
     running = 0, ahead = 0,         -- admitted; read ahead, to be admitted
     ended = given.total == 0, stopping = false,

@@ -83,7 +83,7 @@ local function new_pool(limits)
     local multi = assert(core.multi({
       pipelining = shares and 2 or 0,
       max_concurrent_streams = limits.streams or 100,
-      -- Idle ones hold descriptors too: the oldest make room for the next host.
+      -- Idle ones hold descriptors too: the oldest make room for the next origin.
       maxconnects = idle,
     }))
     scheduler.loop().attach(multi)
@@ -109,13 +109,13 @@ function Client:close()
     agent.close(self.agent)
     return
   end
-  for _, host in pairs(self.hosts) do
-    host:close()
+  for _, origin in pairs(self.origins) do
+    origin:close()
   end
   stream.close_client(self)
   bulk.close_client(self)
-  for _, host in pairs(self.hosts) do
-    handles.forget(self, host)
+  for _, origin in pairs(self.origins) do
+    handles.forget(self, origin)
   end
   self.settings.profiles:close()
 end
@@ -132,8 +132,8 @@ function Client:network_changed()
   if self.agent then
     return                          -- no connection is ours
   end
-  for _, host in pairs(self.hosts) do
-    handles.forget(self, host)
+  for _, origin in pairs(self.origins) do
+    handles.forget(self, origin)
   end
   local fresh = new_pool(self.limits)
   fresh:replace(self.pool)
@@ -148,7 +148,7 @@ local LIMITS = {
   connections = { type = "integer", shown = "open files less 96, or half of a few",
     doc = "connections at once; who finds no descriptor left waits for one as long as "
       .. "`timeout.connect` allows" },
-  host_connections = { type = "integer", shown = "none", doc = "to one scheme, host and port" },
+  host_connections = { type = "integer", shown = "none", doc = "to one scheme, origin and port" },
   streams = { type = "integer", default = 100, doc = "requests at once on one HTTP/2 connection" },
   idle = { type = "integer", shown = "as `connections`", doc = "idle connections that are kept" },
 }
@@ -169,7 +169,7 @@ local function make_limits(given)
     end
     limits[name] = value
   end
-  limits.budget = admission.new_budget(limits.connections)
+  limits.counter = admission.new_counter(limits.connections)
   return limits
 end
 
@@ -244,7 +244,7 @@ function client.new(options)
     base = base,
     limits = limits,
     pool = not uses.foreign and new_pool(limits) or nil,
-    hosts = {},
+    origins = {},
     host_count = 0,
     host_limit = transfer.most_idle_hosts,
     agent = own.agent,

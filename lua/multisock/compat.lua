@@ -122,10 +122,10 @@ if not compat.yields_in_pcall then
     return first + 1, task
   end
 
-  function compat.perform(gate, target, task, ...)
+  function compat.perform(limiter, target, task, ...)
     local mine, can = compat.may_suspend(task.co)
     if mine and can then
-      return perform(gate, target, task, ...)
+      return perform(limiter, target, task, ...)
     end
   end
 end

@@ -115,7 +115,7 @@ local function advance(self)
   elseif easy:ended() ~= false then
     return false
   end
-  local err = self:await_news(now())
+  local err = self:await_change(now())
   return err == nil or nil, err
 end
 

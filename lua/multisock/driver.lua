@@ -33,7 +33,7 @@ local function fail(self, err)
   end
 end
 
--- What has ended is read always, and becomes news: a transfer that ends on a timer
+-- What has ended is read always, and becomes ready: a transfer that ends on a timer
 -- is otherwise told of by nobody.
 local function drain(self, state)
   local multi = state.multi
@@ -49,7 +49,7 @@ local function act(self, state, fd, what)
     return
   end
   local multi = state.multi
-  -- nil, err when libcurl refuses to go on: then its transfers have news.
+  -- nil, err when libcurl refuses to go on: then its transfers are ready.
   local ok, err = pcall(multi.socket_action, multi, fd, what)
   if not ok then
     fail(self, err)
@@ -218,18 +218,18 @@ end
 
 -- Whether something waits that needs no event.
 function Driver:is_behind()
-  return self.kick_count > 0 or self.failure ~= nil or not self.news:is_empty()
+  return self.kick_count > 0 or self.failure ~= nil or not self.ready:is_empty()
 end
 
 -- Of timers, and of the limits that the C side looks after.
 function Driver:next_deadline()
-  local deadline, expiry = timers.next_deadline(), self.news:expire()
+  local deadline, expiry = timers.next_deadline(), self.ready:expire()
   return expiry and (deadline == nil or expiry < deadline) and expiry or deadline
 end
 
 function Driver:attach(multi)
   local state = { multi = multi }
-  self.news:attach(multi)
+  self.ready:attach(multi)
   self.states[multi] = state
   state.on_time = function()
     on_time(self, state)
@@ -288,7 +288,7 @@ function driver.new(adapter, tell, wish)
     owners = {}, wanted = {}, young = {}, clocks = {},   -- by descriptor
     watched = 0,
     kicks = {}, other_kicks = {}, kick_count = 0,
-    news = core.newsbox(),
+    ready = core.ready_box(),
     states = setmetatable({}, { __mode = "k" }),         -- by multi
   }, Driver)
 
@@ -309,20 +309,20 @@ function driver.new(adapter, tell, wish)
     end
     adapter.step(timeout)
     self:serve()
-    self.news:expire()
+    self.ready:expire()
     raise_failure(self)
   end
 
   --- Serves what is there, without waiting.
   function engine.serve()
     self:serve()
-    self.news:expire()
+    self.ready:expire()
     raise_failure(self)
   end
 
   --- What is left to be done, in seconds: for the host's timer.
   function engine.timeout()
-    local expiry = self.news:expire()
+    local expiry = self.ready:expire()
     if self:is_behind() then
       return 0
     end
@@ -337,8 +337,8 @@ function driver.new(adapter, tell, wish)
     return self.watched > 0 or self:is_behind()
   end
 
-  function engine.news(ready, last, strays)
-    return self.news:take(ready, last, strays)
+  function engine.ready(ready, last, strays)
+    return self.ready:take(ready, last, strays)
   end
 
   function engine.attach(multi)

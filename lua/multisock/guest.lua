@@ -68,8 +68,8 @@ function guest.new(adapter, on_event)
     return loop:is_alive() or loop:timeout() == 0
   end
 
-  function self.news(ready, last, strays)
-    return loop:news(ready, last, strays)
+  function self.ready(ready, last, strays)
+    return loop:ready(ready, last, strays)
   end
 
   function self.attach(multi)

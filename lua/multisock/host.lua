@@ -119,7 +119,7 @@ function host.new(adapter)
     loop.turn, loop.rearm = turn, rearm
   end
 
-  loop.news, loop.attach, loop.close = engine.news, engine.attach, engine.close
+  loop.ready, loop.attach, loop.close = engine.ready, engine.attach, engine.close
   loop.counts, loop.timeout = engine.counts, engine.timeout
   add_step(loop, engine, adapter)
   if adapter.timer then

@@ -40,7 +40,7 @@ end
 local function serve()
   local loop = get_loop()
   local failure = loop.serve()
-  scheduler.take_news()
+  scheduler.take_ready()
   scheduler.run_timers()
   scheduler.run_ready()
   unobserved.tell_collected()

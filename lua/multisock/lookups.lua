@@ -88,7 +88,7 @@ local function start(job)
   easy:gather("only_lookup", true)
   job.easy = easy
   running = running + 1
-  job.stray_news = finish
+  job.unclaimed = finish
   owners[easy] = job
   local ok, err = multi:add_handle(easy)
   if not ok then
@@ -215,7 +215,7 @@ function lookups.name_for(given, target, has_proxy)
 end
 
 --- Says where the transfers of this module are to be told of.
--- @param table by easy, of objects with the method `stray_news`
+-- @param table by easy, of objects with the method `unclaimed`
 function lookups.set_owners(table)
   owners = table
 end

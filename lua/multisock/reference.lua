@@ -93,7 +93,8 @@ item's index; results.n is the count
     options: multisock.MapOptions
   Raises what fn raised, after the rest was cancelled.]==] },
   { "ms.next_timeout", [==[
-ms.next_timeout() -> seconds; nil when only its sockets (ms.fd) can bring news
+ms.next_timeout() -> seconds; nil when only its sockets (ms.fd) can make one
+ready
   How long a host may wait, at most, before it calls ms.step.]==] },
   { "ms.now", [==[
 ms.now() -> seconds
@@ -799,7 +800,7 @@ few
   timeout.connect allows.]==], option = true },
   { "limits.host_connections", [==[
 option limits.host_connections: integer, default none
-  To one scheme, host and port.]==], option = true },
+  To one scheme, origin and port.]==], option = true },
   { "limits.idle", [==[
 option limits.idle: integer, default as connections
   Idle connections that are kept.]==], option = true },
@@ -1144,7 +1145,7 @@ loop:now() -> seconds, with fractions
   { "loop:on_turn", [==[
 loop:on_turn(fn) -> self
   Sets the function that gets Lua's turn in the host's uv_run, once for all
-  that has happened: then there may be news, or ends for info_read.
+  that has happened: then some may be ready, or ends for info_read.
     fn: fun(): what it raises is printed
   Raises when the loop is not adopted.]==] },
   { "loop:step", [==[
@@ -1163,7 +1164,7 @@ loop:timeout() -> seconds; nil: until a socket is ready
 loop:wake([seconds]) -> self
   Asks for a turn of an adopted loop. The last call counts.
     seconds: number: until then, at most; 0: the next one; nil: when there is
-    news
+    ready
   Raises when the loop is not adopted, or belongs to another thread.]==] },
   { "loop:close", [==[
 loop:close()

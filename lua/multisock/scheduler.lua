@@ -1,5 +1,5 @@
 -- Tasks: coroutines that wait for transfers, timers and each other. Runs those that
--- were woken, and turns the loop, which it knows (of loops.lua) by `step`, `news` and
+-- were woken, and turns the loop, which it knows (of loops.lua) by `step`, `ready` and
 -- a host's `arm` alone. Tasks are resumed from here only, never from inside another
 -- task's resume but to be cancelled. How they wait is waiting.lua's, who owns them
 -- scopes.lua's, and what a user does with one tasks.lua's.
@@ -72,7 +72,7 @@ end
 scheduler.loop = get_loop
 
 --- How long a host may wait, at most, before it calls ms.step.
--- @return seconds; nil when only its sockets (ms.fd) can bring news
+-- @return seconds; nil when only its sockets (ms.fd) can make one ready
 local function next_timeout()
   if ready_first <= ready_last then
     return 0
@@ -255,7 +255,7 @@ local function run_timers()
   end
 end
 
--- The news of transfers that nobody waits for.
+-- Ready transfers that nobody waits for.
 local function handle_strays(count)
   for i = 1, count do
     local easy = strays[i]
@@ -265,9 +265,9 @@ local function handle_strays(count)
 end
 
 -- Returns how many have got something.
-local function take_news()
-  -- Who waits for a transfer with news goes straight to the end of `ready`.
-  local last, stray_count = loop.news(ready, ready_last, strays)
+local function take_ready()
+  -- Who waits for a transfer that is ready goes straight to the end of `ready`.
+  local last, stray_count = loop.ready(ready, ready_last, strays)
   local count = last - ready_last + stray_count
   if ready[last] == main then
     -- Needs no other turn, and may not be left there: its wait may end with this.
@@ -297,7 +297,7 @@ local function turn(timeout, finished)
     end
   end
   local alive = loop.step(timeout)
-  local count = take_news()
+  local count = take_ready()
   run_timers()
   unobserved.tell_collected()
   return alive or count > 0 or ready_first <= ready_last or timers.next_deadline() ~= nil
@@ -338,7 +338,7 @@ function scheduler.drive(finished)
   end
 end
 
---- Who is told of a transfer with news that nobody waits for: `fn(easy)`.
+--- Who is told of a transfer that is ready that nobody waits for: `fn(easy)`.
 function scheduler.set_stray_handler(fn)
   handle_stray = fn
 end
@@ -347,7 +347,7 @@ end
 
 scheduler.drive_with = drive_with
 scheduler.turn = turn
-scheduler.take_news = take_news
+scheduler.take_ready = take_ready
 scheduler.run_timers = run_timers
 scheduler.run_ready = run_ready
 

@@ -24,7 +24,7 @@ Stream.__index = Stream
 -- How often `progress` is called at most, in seconds.
 local PROGRESS_INTERVAL = 0.1
 
--- Who waits for news of a handle, by the handle's number; else false.
+-- Who waits for a handle to be ready, by the handle's number; else false.
 local waiters = core.waiting
 
 -- Where C can go on after suspending: see src/fetch/perform.c.
@@ -37,7 +37,7 @@ local owners = {}
 scheduler.set_stray_handler(function(easy)
   local owner = owners[easy]
   if owner then
-    owner:stray_news()
+    owner:unclaimed()
   end
 end)
 
@@ -52,7 +52,7 @@ local function describe(self, err)
   end
   local request = self.request
   err.url = err.url or errors.redact_url(request.target.text)
-  if self.host.pin then
+  if self.origin.pin then
     err.message = pins.reveal(err.message, request.target.host)
   end
   if not self.released then
@@ -103,7 +103,7 @@ function Stream:release()
     self.multi:remove_handle(easy)
   end
   easy:forget()
-  handles.give_back(self.client, self.host, self.request, easy, self.multi)
+  handles.give_back(self.client, self.origin, self.request, easy, self.multi)
   self:leave()
   scheduler.rearm()                 -- a host's loop may have waited for it alone
 end
@@ -124,7 +124,7 @@ function Stream:leave()
   if not self.left then
     self.left = true
     stop_upload(self)
-    self.host:leave(self.scout)
+    self.origin:leave(self.probe)
   end
 end
 
@@ -138,9 +138,9 @@ function Stream:abort(err)
   end
 end
 
--- What was said while nobody waited: the scout's connection, the end, or that
+-- What was said while nobody waited: the probe's connection, the end, or that
 -- the response was collected.
-function Stream:stray_news()
+function Stream:unclaimed()
   if self.easy:abandoned() then
     self:abort()
     return
@@ -151,10 +151,10 @@ function Stream:stray_news()
   end
 end
 
--- Passes on what is news for others than the reader.
+-- Passes on what is ready for others than the reader.
 function Stream:tell()
-  if self.scout then
-    self:check_scout()
+  if self.probe then
+    self:check_probe()
   end
   if self.uploader and self.easy:marks() then
     scheduler.wake(self.uploader)
@@ -164,15 +164,15 @@ function Stream:tell()
   end
 end
 
-function Stream:check_scout()
+function Stream:check_probe()
   local _, connected = self.easy:marks()
   if connected then
-    self.scout = false
+    self.probe = false
     local version = self.easy:version()
-    if self.host.http1 then
+    if self.origin.http1 then
       version = "1"
     end
-    self.host:connected(self.easy:getinfo("num_connects") == 0, version)
+    self.origin:connected(self.easy:getinfo("num_connects") == 0, version)
   end
 end
 
@@ -328,16 +328,16 @@ local function has_ended(self)
   return self.released
 end
 
---- Suspends until there is news. Returns nothing, or the error that ended the
+--- Suspends until there is ready. Returns nothing, or the error that ended the
 -- transfer: a passed limit. Raises when the task was cancelled.
-function Stream:await_news(since)
+function Stream:await_change(since)
   local easy = self.easy
   local at, name, seconds
   if self.limited or since then
     at, name, seconds = nearest_limit(self, since)
   end
   if self.progress then
-    -- Not everything that moves is news: look from time to time.
+    -- Not everything that moves is ready: look from time to time.
     local look_at = now() + PROGRESS_INTERVAL
     if at == nil or look_at < at then
       at, name = look_at, nil
@@ -444,7 +444,7 @@ function Stream:read(most)
     end
     if not self:check_end() then
       since = since or now()
-      local err = self:await_news(since)
+      local err = self:await_change(since)
       if err then
         return nil, err
       end
@@ -456,20 +456,20 @@ end
 -- The same, in one call of C, where nothing has to be done meanwhile. Returns nothing
 -- when Lua has to go on. Raises when the task was cancelled.
 local function read_rest(self)
-  local task, easy, host, id = scheduler.task, self.easy, self.host, self.id
+  local task, easy, origin, id = scheduler.task, self.easy, self.origin, self.id
   if waiters[id] then
     error("another task waits for this response already", 0)
   end
-  local status, body, snapshot, extra, awaited = take_rest(host.gate, easy, task,
+  local status, body, snapshot, extra, awaited = take_rest(origin.limiter, easy, task,
     self.settings.profile.number, self.settings.timeout.idle or nil)
   if status then
     owners[easy] = nil
     self.snapshot, self.complete, self.released, self.left = snapshot, true, true, true
     if extra then
-      handles.close(self.client, host, easy, self.multi)
+      handles.close(self.client, origin, easy, self.multi)
     end
     if awaited then
-      host:pass_on()
+      origin:pass_on()
     end
     return body
   end
@@ -503,7 +503,7 @@ function Stream:read_all()
     return nil, err
   end
   if take_rest and self.request.simple and scheduler.task
-    and not (self.left or self.scout or self.settings.curl or self.attempt_at or since)
+    and not (self.left or self.probe or self.settings.curl or self.attempt_at or since)
     and not (self.deadline and now() >= self.deadline) then
     since = now()
     local body = read_rest(self)
@@ -516,7 +516,7 @@ function Stream:read_all()
   end
   while not self.released and easy:ended() == false do
     since = since or now()
-    local err = self:await_news(since)
+    local err = self:await_change(since)
     if err then
       return nil, err
     end
@@ -551,7 +551,7 @@ function Stream:save(file)
   local since
   while not self.released and easy:ended() == false do
     since = since or now()
-    local err = self:await_news(since)
+    local err = self:await_change(since)
     if err then
       return nil, err
     end
@@ -577,12 +577,12 @@ function Stream.stop_decoding() end
 ---- Starting, for transfer.lua -------------------------------------------------
 
 --- Makes the stream of a handle that is about to be added.
-function stream.new(request, easy, multi, host, scout, started, queue_time)
+function stream.new(request, easy, multi, origin, probe, started, queue_time)
   local given = request.settings
   return setmetatable({
     request = request, client = request.client, settings = given, easy = easy, id = easy:id(),
-    host = host, multi = multi,
-    scout = scout, started = started, queue_time = queue_time, deadline = request.deadline,
+    origin = origin, multi = multi,
+    probe = probe, started = started, queue_time = queue_time, deadline = request.deadline,
     progress = given.progress,
     attempt_at = request.attempt_at,
     limited = request.deadline ~= nil or request.attempt_at ~= nil,
@@ -624,14 +624,14 @@ function Stream:answer(status, err)
       self:abort(err)
       return nil, err
     end
-    err = self:await_news()
+    err = self:await_change()
     if err then
       return nil, err
     end
     status, err = easy:answer()
   end
-  if self.host.gate:version() == nil then
-    self.host:learn(self.host.http1 or core.snapshot(easy:snapshot(), "http_version") or "1.1")
+  if self.origin.limiter:version() == nil then
+    self.origin:learn(self.origin.http1 or core.snapshot(easy:snapshot(), "http_version") or "1.1")
   end
   owners[easy] = self
   self.answered = true

@@ -1,6 +1,6 @@
--- How requests of a list (bulk.lua) are started: at once in C where a place and a handle
+-- How requests of a list (bulk.lua) are started: at once in C where a slot and a handle
 -- are free; else they wait, in lines of which one entry stands in the queue of their
--- host (admission.lua). A task of its own gets who opens a connection for others, who
+-- origin (admission.lua). A task of its own gets who opens a connection for others, who
 -- needs more than C can do, and who has a chain to pass.
 local errors = require("multisock.errors")
 local core = require("multisock.core")
@@ -67,9 +67,9 @@ end
 
 --- Has a request pass the chain in a task of its own.
 -- @param first? function(request): what performs it the first time
--- @param easy? core.Easy on which it runs already @param scout? boolean: else it has a
--- place, as a scout or not; nil: it has none
-function submitting.in_task(self, made, first, easy, scout)
+-- @param easy? core.Easy on which it runs already @param probe? boolean: else it has a
+-- place, as a probe or not; nil: it has none
+function submitting.in_task(self, made, first, easy, probe)
   local done = false
   made.first = first and function(asked)
     if done then                    -- another hop, of the same request or a copy
@@ -78,8 +78,8 @@ function submitting.in_task(self, made, first, easy, scout)
     done = true
     return first(asked)
   end
-  if easy or scout ~= nil then
-    self.handed[made] = { easy = easy, scout = scout }
+  if easy or probe ~= nil then
+    self.handed[made] = { easy = easy, probe = probe }
   end
   self.group:spawn(run, self, made)
 end
@@ -109,40 +109,40 @@ end
 
 ---- Starting ------------------------------------------------------------------
 
--- Whether it is nothing but a URL: then C has all of it, and `plain` of its host what all
+-- Whether it is nothing but a URL: then C has all of it, and `plain` of its origin what all
 -- of these have in common.
-local function is_plain(self, made, host)
+local function is_plain(self, made, origin)
   local given, target = made.settings, made.target
   if not (self.plainly and made.simple and given == self.client.settings and target.web
     and made.method == "GET" and made.body == nil and not target.has_user)
     or given.retry or given.attempt then
     return false
   end
-  host.plain = host.plain or {
+  origin.plain = origin.plain or {
     number = given.profile.number, limits = given.limits, lines = header_lines.of(made),
     once = request.is_once(made), total = given.total,
   }
   return true
 end
 
---- Starts the request for a URL in C, if its host is known and has a place and a handle.
+--- Starts the request for a URL in C, if its origin is known and has a slot and a handle.
 -- @return whether it has started
 function submitting.start_plain(self, i, target)
-  local host = self.client.hosts[target.origin]
-  local plain = host and host.plain
-  if not plain or target.has_user or self.lines[host] then
+  local origin = self.client.origins[target.origin]
+  local plain = origin and origin.plain
+  if not plain or target.has_user or self.lines[origin] then
     return false
   end
   local total = plain.total
-  local id, err = start_in_c(host.gate, target, self.batch, plain.number, nil, plain.limits,
+  local id, err = start_in_c(origin.limiter, target, self.batch, plain.number, nil, plain.limits,
     plain.lines, "GET", nil, nil, plain.once, total and now() + total)
   if id then
-    self.index[id], self.targets[id], self.requests[id] = i, target, host
+    self.index[id], self.targets[id], self.requests[id] = i, target, origin
     self.running = self.running + 1
     return true
   elseif err then
     local made = request.plain(self.client, target)
-    transfer.conclude_refused(made, host, err)
+    transfer.conclude_refused(made, origin, err)
     settle(self, i, nil, err)
     return true
   end
@@ -150,32 +150,32 @@ function submitting.start_plain(self, i, target)
 end
 
 -- Starts it in C. @return true; nil, err; or nothing when no handle is free, or no place
-local function start_at_once(self, made, host, taken)
+local function start_at_once(self, made, origin, taken)
   local given, body = made.settings, made.body
   local due = transfer.admitted_until(made)
-  local id, err = start_in_c(host.gate, made.target, self.batch, given.profile.number, taken,
+  local id, err = start_in_c(origin.limiter, made.target, self.batch, given.profile.number, taken,
     given.limits, header_lines.of(made), made.method, body and body.bytes, nil,
     request.is_once(made), due)
   if id then
-    local plain = is_plain(self, made, host)
-    self.index[id], self.requests[id] = made.index, plain and host or made
+    local plain = is_plain(self, made, origin)
+    self.index[id], self.requests[id] = made.index, plain and origin or made
     self.targets[id] = plain and made.target
     self.running = self.running + 1
     return true
   elseif err then
-    transfer.conclude_refused(made, host, err)
+    transfer.conclude_refused(made, origin, err)
   end
   return nil, err
 end
 
--- It has a place. A handle is made for it, if need be.
-local function start(self, made, host, scout)
-  if made.simple and not scout then
-    local started, err = start_at_once(self, made, host, true)
+-- It has a slot. A handle is made for it, if need be.
+local function start(self, made, origin, probe)
+  if made.simple and not probe then
+    local started, err = start_at_once(self, made, origin, true)
     if not started and not err then
-      started, err = transfer.prepare(made, host)
+      started, err = transfer.prepare(made, origin)
       if started then
-        started, err = start_at_once(self, made, host, true)
+        started, err = start_at_once(self, made, origin, true)
       end
     end
     if started then
@@ -187,40 +187,40 @@ local function start(self, made, host, scout)
   transfer.admitted_until(made)
   self.running = self.running + 1
   in_task(self, made, function(asked)
-    return transfer.perform_admitted(asked, host, scout)
-  end, nil, scout)
+    return transfer.perform_admitted(asked, origin, probe)
+  end, nil, probe)
 end
 
 ---- Lines ---------------------------------------------------------------------
 
-local function queue(self, host)
-  local entry = { host = host, told = self.told }
-  self.entries[host] = entry
+local function queue(self, origin)
+  local entry = { origin = origin, told = self.told }
+  self.entries[origin] = entry
   self.running = self.running + 1   -- kept free for it
-  host:queue(entry)
+  origin:queue(entry)
 end
 
-local function shift(self, host, line)
+local function shift(self, origin, line)
   local made = line[line.first]
   line[line.first] = nil
   line.first = line.first + 1
-  host.behind, self.ahead = host.behind - 1, self.ahead - 1
+  origin.behind, self.ahead = origin.behind - 1, self.ahead - 1
   return made
 end
 
-local function serve_line(self, host, line)
+local function serve_line(self, origin, line)
   while line.first <= line.last do
     if self.running >= self.concurrency then
-      self.stalled[#self.stalled + 1] = host
+      self.stalled[#self.stalled + 1] = origin
       return
     end
-    local taken, scout = host:take()
+    local taken, probe = origin:take()
     if not taken then
-      return queue(self, host)
+      return queue(self, origin)
     end
-    start(self, shift(self, host, line), host, scout)
+    start(self, shift(self, origin, line), origin, probe)
   end
-  self.lines[host] = nil
+  self.lines[origin] = nil
 end
 
 -- Tasks of a chain wait until so few run that they may be admitted.
@@ -243,51 +243,51 @@ function submitting.serve(self)
   local granted, stalled = self.granted, self.stalled
   while #granted > 0 do
     local entry = table.remove(granted)
-    local host = entry.host
-    local line = self.lines[host]
-    self.entries[host] = nil
+    local origin = entry.origin
+    local line = self.lines[origin]
+    self.entries[origin] = nil
     self.running = self.running - 1
-    start(self, shift(self, host, line), host, entry.scout)
-    serve_line(self, host, line)
+    start(self, shift(self, origin, line), origin, entry.probe)
+    serve_line(self, origin, line)
   end
   for _ = 1, #stalled do
     if self.running >= self.concurrency then
       break
     end
-    local host = table.remove(stalled, 1)
-    serve_line(self, host, self.lines[host])
+    local origin = table.remove(stalled, 1)
+    serve_line(self, origin, self.lines[origin])
   end
   serve_entering(self)
 end
 
--- Sends it as soon as there is a place.
+-- Sends it as soon as there is a slot.
 local function admit(self, made)
-  local host = transfer.host_of(made)
-  local line = self.lines[host]
-  made.host, made.gate = host, host.gate       -- `gate`: for C
-  if host.http2_alone and made.settings.http_version == nil then
+  local origin = transfer.origin_of(made)
+  local line = self.lines[origin]
+  made.origin, made.limiter = origin, origin.limiter       -- `limiter`: for C
+  if origin.http2_alone and made.settings.http_version == nil then
     self.running = self.running + 1
     return in_task(self, made)
   elseif line == nil then
     if made.simple then
-      local started, err = start_at_once(self, made, host)
+      local started, err = start_at_once(self, made, origin)
       if started then
         return
       elseif err then
         return settle(self, made.index, nil, err)
       end
     end
-    local taken, scout = host:take()
+    local taken, probe = origin:take()
     if taken then
-      return start(self, made, host, scout)
+      return start(self, made, origin, probe)
     end
     line = { first = 1, last = 0 }
-    self.lines[host] = line
-    queue(self, host)
+    self.lines[origin] = line
+    queue(self, origin)
   end
   line.last = line.last + 1
   line[line.last] = made
-  host.behind, self.ahead = host.behind + 1, self.ahead + 1
+  origin.behind, self.ahead = origin.behind + 1, self.ahead + 1
 end
 
 ---- A chain that may have it wait ---------------------------------------------
@@ -374,7 +374,7 @@ end
 
 ---- Taking all back ------------------------------------------------------------
 
---- Ends what runs in C, and what waits for a place.
+--- Ends what runs in C, and what waits for a slot.
 -- @param reason function() -> err, one for each
 -- @param see function(i, err): err is nil for those that had not begun
 function submitting.take_back(self, reason, see)
@@ -382,12 +382,12 @@ function submitting.take_back(self, reason, see)
     entry.gone = true
     self.running = self.running - 1
     if entry.admitted then
-      entry.host:leave(entry.scout)
+      entry.origin:leave(entry.probe)
     end
   end
-  for host, line in pairs(self.lines) do
+  for origin, line in pairs(self.lines) do
     while line.first <= line.last do
-      local made = shift(self, host, line)
+      local made = shift(self, origin, line)
       see(made)
     end
   end
@@ -400,7 +400,7 @@ function submitting.take_back(self, reason, see)
       core.waiting[id], self.requests[id] = false, false
       self.running = self.running - 1
       made.index = i
-      transfer.cut(made, target and which or made.host, easy, err)
+      transfer.cut(made, target and which or made.origin, easy, err)
       see(made, err)
     end
   end

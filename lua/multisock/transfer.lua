@@ -51,15 +51,15 @@ local function answer_due(request)
   return deadline
 end
 
--- Waits for a place in the host's queue.
-local function enter(host, request, started)
+-- Waits for a slot in the origin's queue.
+local function enter(origin, request, started)
   local limits = request.settings.timeout
   local name, seconds = "queue", limits.queue
   local deadline = seconds and (request.queue_until or started + seconds)
   if request.deadline and (deadline == nil or request.deadline < deadline) then
     name, deadline, seconds = "total", request.deadline, limits.total
   end
-  local admitted, result = admission.enter(host, deadline)
+  local admitted, result = admission.enter(origin, deadline)
   if not admitted and result == nil then
     result = waited_too_long(request, name, seconds)
   end
@@ -68,15 +68,15 @@ end
 
 -- A crawler meets hosts without end: from time to time those that nobody uses
 -- are forgotten, and learnt anew when they come again.
-local function remember_host(client, key, host)
-  local hosts = client.hosts
+local function remember_origin(client, key, origin)
+  local origins = client.origins
   client.host_count = client.host_count + 1
   if client.host_count > client.host_limit then
     local left = 0
-    for other, known in pairs(hosts) do
+    for other, known in pairs(origins) do
       if known:is_idle() then
         handles.forget(client, known)
-        hosts[other] = nil
+        origins[other] = nil
       else
         left = left + 1
       end
@@ -84,43 +84,43 @@ local function remember_host(client, key, host)
     client.host_count = left + 1
     client.host_limit = math.max(MOST_IDLE_HOSTS, 2 * left)
   end
-  hosts[key] = host
+  origins[key] = origin
 end
 
--- A host that is not known yet.
-local function new_host(request, key, pin)
+-- An origin that is not known yet.
+local function new_origin(request, key, pin)
   local client, target, given = request.client, request.target, request.settings
   local usual = client.settings
   local known = target.scheme ~= "https"
     and (target.numeric or given.unix_socket ~= nil or pin ~= nil)
-  local host = admission.new_host(client.limits, known, target.scheme == "http",
+  local origin = admission.new_origin(client.limits, known, target.scheme == "http",
     setup.http1(given, target.scheme))
-  host.tls, host.pin = target.scheme == "https", pin
-  host.trust = host.tls and given ~= usual and setup.trust(given, usual) or nil
-  host.name = not pin and lookups.name_for(usual, target, setup.environment_has_proxy)
-  remember_host(client, key, host)
-  return host
+  origin.tls, origin.pin = target.scheme == "https", pin
+  origin.trust = origin.tls and given ~= usual and setup.trust(given, usual) or nil
+  origin.name = not pin and lookups.name_for(usual, target, setup.environment_has_proxy)
+  remember_origin(client, key, origin)
+  return origin
 end
 
 -- Of one that is not the client's usual, or not known.
-local function find_host(request)
+local function find_origin(request)
   local client, target, given = request.client, request.target, request.settings
   local key, usual = target.origin, client.settings
   local profile, pin = given.profile, given.resolve and pins.choose(given, target)
   if profile ~= usual.profile then
-    -- What leads to another connection is another host.
+    -- What leads to another connection is another origin.
     key = ("%s|%s|%s|%s"):format(key, profile.connection, tostring(setup.raw_version(given)),
       target.scheme == "https" and setup.trust(given, usual) or "")
   end
   if pin then
     key = key .. "|" .. pin.name
   end
-  return client.hosts[key] or new_host(request, key, pin)
+  return client.origins[key] or new_origin(request, key, pin)
 end
 
--- The place is given back; libcurl, or Lua, refused.
-local function refuse(host, scout, target, err, misuse)
-  host:leave(scout)
+-- The slot is given back; libcurl, or Lua, refused.
+local function refuse(origin, probe, target, err, misuse)
+  origin:leave(probe)
   if misuse then
     errors.misuse(setup.explain(err))
   end
@@ -129,11 +129,11 @@ local function refuse(host, scout, target, err, misuse)
 end
 
 -- From now on the server is asked in HTTP/1.1, apart from what shares connections.
-local function keep_apart(client, host)
-  if not host.http1 then
-    host.http1 = "1.1"
-    handles.forget(client, host)
-    host:learn("1.1")
+local function keep_apart(client, origin)
+  if not origin.http1 then
+    origin.http1 = "1.1"
+    handles.forget(client, origin)
+    origin:learn("1.1")
   end
 end
 
@@ -207,9 +207,9 @@ end
 ---- Names -----------------------------------------------------------------------
 
 -- The name that a request has to have looked up, or false.
-local function name_of(request, host)
-  if request.settings.profile == request.client.settings.profile or host.pin then
-    return host.name or false
+local function name_of(request, origin)
+  if request.settings.profile == request.client.settings.profile or origin.pin then
+    return origin.name or false
   end
   return lookups.name_for(request.settings, request.target, setup.environment_has_proxy)
     or false
@@ -253,7 +253,7 @@ end
 -- in the cache is one that we do not know, such as a proxy's.
 local function start_looked_up(self)
   local request = self.request
-  local ok, err, cancelled = await_name(request, request.name or self.host.name)
+  local ok, err, cancelled = await_name(request, request.name or self.origin.name)
   if cancelled then
     error(err, 0)
   elseif not ok then
@@ -278,14 +278,14 @@ local function finish_start(self, status, err)
       return wait_for_file(self.request, err)
     elseif self.demanded_http1 then
       -- The server wants HTTP/1.1 after all (see on_socket in receiver.c).
-      keep_apart(self.client, self.host)
+      keep_apart(self.client, self.origin)
       return transfer.perform(self.request:again(err.attempts))
     elseif self.lied then
-      keep_apart(self.client, self.host)
+      keep_apart(self.client, self.origin)
     elseif self.repeat_due then
       return start_once_more(self, err)
     elseif speaks_http2_alone(self.request, err) then
-      self.host.http2_alone = true
+      self.origin.http2_alone = true
       return ask_http2(self.request)
     end
     return nil, err
@@ -314,13 +314,13 @@ local function may_trace(given)
 end
 
 -- Adds the transfer, and waits for its answer.
-local function start_in_lua(request, host, scout, started)
+local function start_in_lua(request, origin, probe, started)
   local client = request.client
-  local easy, multi, misuse = handles.take(client, host, request)
+  local easy, multi, misuse = handles.take(client, origin, request)
   if easy == nil then
-    return refuse(host, scout, request.target, multi, misuse)
+    return refuse(origin, probe, request.target, multi, misuse)
   end
-  local self = stream.new(request, easy, multi, host, scout, started, now() - started)
+  local self = stream.new(request, easy, multi, origin, probe, started, now() - started)
   local body = request.body
   if body and body.read then
     self:start_upload(body)
@@ -331,9 +331,9 @@ local function start_in_lua(request, host, scout, started)
   if request.tries then
     easy:gather("tries", request.tries)
   end
-  if scout then
+  if probe then
     easy:gather("tell_connected", true)
-    if not host.http1 and may_trace(request.settings) then
+    if not origin.http1 and may_trace(request.settings) then
       easy:gather("version", true)
     end
   end
@@ -343,7 +343,7 @@ local function start_in_lua(request, host, scout, started)
   if body and body.read then
     easy:gather("rewinds", body.rewind ~= nil)
   end
-  local ok, err = start(host.gate, multi, easy, request.target, request.settings.limits,
+  local ok, err = start(origin.limiter, multi, easy, request.target, request.settings.limits,
     lines_of(request), request.method, body and (body.bytes or true), body and body.size,
     is_once(request), answer_due(request))
   if not ok then
@@ -362,20 +362,20 @@ function transfer.set_response(metatable, text)
 end
 
 -- core.perform (see perform.c) does all between the request and its response, where
--- a place and a handle are free and nothing has to be done meanwhile.
+-- a slot and a handle are free and nothing has to be done meanwhile.
 
 --- It did not start. @return nil, err
-function transfer.conclude_refused(request, host, err)
-  host:pass_on()
+function transfer.conclude_refused(request, origin, err)
+  origin:pass_on()
   err.url, err.attempts = errors.redact_url(request.target.text), 1
   return nil, err
 end
 
 --- More of the body is to come, or it failed, or it was cancelled.
 -- @return response; or nil, err
-function transfer.conclude(request, host, task, easy, multi)
+function transfer.conclude(request, origin, task, easy, multi)
   local client, cancelled = request.client, task.interrupt
-  local self = stream.new(request, easy, multi, host, nil, now(), 0)
+  local self = stream.new(request, easy, multi, origin, nil, now(), 0)
   task.interrupt = nil
   if cancelled then
     self:abort(cancelled)
@@ -387,8 +387,8 @@ function transfer.conclude(request, host, task, easy, multi)
 end
 
 --- The same of a request of a list, whose body was waited for.
-function transfer.conclude_late(request, host, easy, multi)
-  local response, err = transfer.conclude(request, host, scheduler.task, easy, multi)
+function transfer.conclude_late(request, origin, easy, multi)
+  local response, err = transfer.conclude(request, origin, scheduler.task, easy, multi)
   if response and response._transfer then
     response._transfer.since = 0
   end
@@ -405,8 +405,8 @@ function transfer.whole_response(request, status, body, snapshot)
 end
 
 -- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has
--- its place already.
-local function perform_at_once(request, host, task, taken)
+-- its slot already.
+local function perform_at_once(request, origin, task, taken)
   local given, method, body = request.settings, request.method, request.body
   local usual, due = body == nil and method == "GET", request.deadline
   if given.attempt then
@@ -416,71 +416,71 @@ local function perform_at_once(request, host, task, taken)
     due = answer_due(request)
   end
   local lines = usual and given.lines and request.headers == given.headers and given.lines[0]
-  local status, text, snapshot, easy, awaited = perform_in_c(host.gate, request.target, task,
+  local status, text, snapshot, easy, awaited = perform_in_c(origin.limiter, request.target, task,
     given.profile.number, taken, given.limits, lines or lines_of(request), method,
     body and body.bytes, nil, not usual and is_once(request), due)
   if status then
     if easy then
-      handles.close(request.client, host, easy, easy:home())
+      handles.close(request.client, origin, easy, easy:home())
     end
     if awaited then
-      host:pass_on()
+      origin:pass_on()
     end
     return transfer.whole_response(request, status, text, snapshot)
   elseif status == false then
-    return transfer.conclude(request, host, task, text, snapshot)
+    return transfer.conclude(request, origin, task, text, snapshot)
   elseif text then
-    return transfer.conclude_refused(request, host, text)
+    return transfer.conclude_refused(request, origin, text)
   end
 end
 
---- Has a handle wait for it at `host`, where it has its place.
+--- Has a handle wait for it at `origin`, where it has its place.
 -- @return true; or nil, err, and then the place is given back
-function transfer.prepare(request, host)
+function transfer.prepare(request, origin)
   local client = request.client
-  request.name = name_of(request, host)
-  local easy, multi, misuse = handles.take(client, host, request)
+  request.name = name_of(request, origin)
+  local easy, multi, misuse = handles.take(client, origin, request)
   if easy == nil then
-    return refuse(host, nil, request.target, multi, misuse)
+    return refuse(origin, nil, request.target, multi, misuse)
   end
-  handles.keep(client, host, easy, multi, request.settings.profile.number)
+  handles.keep(client, origin, easy, multi, request.settings.profile.number)
   return true
 end
 
--- With a place taken at `host`.
-local function start_prepared(request, host, task, started)
-  local ready, refused = transfer.prepare(request, host)
+-- With a slot taken at `origin`.
+local function start_prepared(request, origin, task, started)
+  local ready, refused = transfer.prepare(request, origin)
   if not ready then
     return nil, refused
   end
   local queue_time = now() - started
-  local response, err = perform_at_once(request, host, task, true)
+  local response, err = perform_at_once(request, origin, task, true)
   if response then
     response._queue_time = queue_time
   elseif err == nil then
-    return start_in_lua(request, host, nil, started)
+    return start_in_lua(request, origin, nil, started)
   end
   return response, err
 end
 
 ---- All requests ---------------------------------------------------------------
 
---- With a place taken: waits for the name of the host.
--- @return true, scout; or nil, err
-local function look_up(request, host, scout)
+--- With a slot taken: waits for the name of the origin.
+-- @return true, probe; or nil, err
+local function look_up(request, origin, probe)
   local client = request.client
   if client.closed then
-    host:leave(scout)
+    origin:leave(probe)
     return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url(),
       phase = "queue", attempts = 1 })
   end
   begin_attempt(request)
-  local name = name_of(request, host)
+  local name = name_of(request, origin)
   request.name = name
-  if scout and name and not lookups.is_fresh(name) then
+  if probe and name and not lookups.is_fresh(name) then
     local ok, err, cancelled = await_name(request, name)
     if not ok or client.closed then
-      host:leave(scout)
+      origin:leave(probe)
       if cancelled then
         error(err, 0)
       end
@@ -488,35 +488,35 @@ local function look_up(request, host, scout)
         true
     end
   end
-  return true, scout
+  return true, probe
 end
 
--- Waits for a place, too.
-local function admit(request, host, started)
-  local admitted, scout = enter(host, request, started)
+-- Waits for a slot, too.
+local function admit(request, origin, started)
+  local admitted, probe = enter(origin, request, started)
   if not admitted then
-    return nil, scout
+    return nil, probe
   end
-  return look_up(request, host, scout)
+  return look_up(request, origin, probe)
 end
 
---- Sends a request that has its place at `host`.
--- @param scout boolean: it opens a connection for others
+--- Sends a request that has its place at `origin`.
+-- @param probe boolean: it opens a connection for others
 -- @return response; or nil, err
-function transfer.perform_admitted(request, host, scout)
-  local ready, err, nameless = look_up(request, host, scout)
+function transfer.perform_admitted(request, origin, probe)
+  local ready, err, nameless = look_up(request, origin, probe)
   if nameless then
     return without_name(request, err)
   elseif not ready then
     return nil, err
   end
-  return start_in_lua(request, host, scout, now())
+  return start_in_lua(request, origin, probe, now())
 end
 
 --- Ends a transfer that no task waits for.
 -- @return nil, err
-function transfer.cut(request, host, easy, err)
-  return stream.new(request, easy, easy:home(), host, nil, now(), 0):fail(err)
+function transfer.cut(request, origin, easy, err)
+  return stream.new(request, easy, easy:home(), origin, nil, now(), 0):fail(err)
 end
 
 --- When a request of a list that is admitted now has to have its answer.
@@ -528,13 +528,13 @@ function transfer.admitted_until(request)
   return answer_due(request)
 end
 
---- The host of a request, as admission knows it.
-function transfer.host_of(request)
+--- The origin of a request, as admission knows it.
+function transfer.origin_of(request)
   local client, given = request.client, request.settings
   if given.profile == client.settings.profile and not given.resolve then
-    return client.hosts[request.target.origin] or find_host(request)
+    return client.origins[request.target.origin] or find_origin(request)
   end
-  return find_host(request)
+  return find_origin(request)
 end
 
 --- Sends a request.
@@ -544,35 +544,35 @@ function transfer.perform(request)
   if client.closed then
     error("the client is closed", 0)
   end
-  local given, host = request.settings, nil
+  local given, origin = request.settings, nil
   if given.profile == client.settings.profile and not given.resolve then
-    host = client.hosts[request.target.origin]
+    origin = client.origins[request.target.origin]
   end
-  host = host or find_host(request)
+  origin = origin or find_origin(request)
   local task, simple, total = scheduler.task, request.simple, given.total
   if total and request.deadline == nil then
     request.deadline = now() + total
   end
   if task and simple then
-    local response, err = perform_at_once(request, host, task)
+    local response, err = perform_at_once(request, origin, task)
     if response or err then
       return response, err
     end
   end
   local who = waiter()              -- raises where nobody can wait
-  if host.http2_alone and given.http_version == nil then
+  if origin.http2_alone and given.http_version == nil then
     return ask_http2(request)
   end
   local started = now()
-  local admitted, scout, nameless = admit(request, host, started)
+  local admitted, probe, nameless = admit(request, origin, started)
   if nameless then
-    return without_name(request, scout)
+    return without_name(request, probe)
   elseif not admitted then
-    return nil, scout
-  elseif simple and not scout and who ~= scheduler.main then
-    return start_prepared(request, host, who, started)
+    return nil, probe
+  elseif simple and not probe and who ~= scheduler.main then
+    return start_prepared(request, origin, who, started)
   end
-  return start_in_lua(request, host, scout, started)
+  return start_in_lua(request, origin, probe, started)
 end
 
 return transfer

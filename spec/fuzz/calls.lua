@@ -15,7 +15,7 @@ local chance, one, object, random = values.chance, values.one, values.object, ma
 local kinds = {
   ["multisock.easy"] = "easy", ["multisock.multi"] = "multi", ["multisock.loop"] = "loop",
   ["multisock.share"] = "share", ["multisock.mime"] = "mime", ["multisock.mimepart"] = "part",
-  ["multisock.url"] = "url", ["multisock.gate"] = "gate", ["multisock.budget"] = "budget",
+  ["multisock.url"] = "url", ["multisock.limiter"] = "limiter", ["multisock.counter"] = "counter",
   ["multisock.guard"] = "guard", ["multisock.decoder"] = "decoder",
 }
 
@@ -178,14 +178,14 @@ arguments["multi:resume"] = arguments["multi:add_handle"]
 arguments["multi:attach"] = function() return object("loop") end
 arguments["multi:poll"] = function() return bounded(milliseconds()), fds() end
 arguments["multi:wait"] = arguments["multi:poll"]
-arguments["multi:news"] = function() return {}, 0, {} end
+arguments["multi:ready"] = function() return {}, 0, {} end
 arguments["multi:get_offt"] = function() return "xfers_running" end
 arguments["multi:notify_enable"] = function() return one { "info_read", "easy_done" } end
 arguments["multi:notify_disable"] = arguments["multi:notify_enable"]
 arguments["loop:step"] = function()
   return one { 0, 0, 0.001, 0.01, 0.02, -1, 0 / 0, -math.huge }
 end
-arguments["loop:news"] = arguments["multi:news"]
+arguments["loop:ready"] = arguments["multi:ready"]
 arguments["loop:interruptible"] = function() return chance(50) end
 -- A coded body, whole or in part, some of its bytes changed.
 arguments["decoder:decode"] = function()
@@ -246,14 +246,14 @@ local function flags()
 end
 arguments["url:get"] = function() return one { nil, one(url_parts) }, flags() end
 arguments["url:set"] = function() return one(url_parts), values.string(), flags() end
-arguments["gate:take"] = values.integer
-arguments["gate:leave"] = function() return chance(50) end
-arguments["gate:connected"] = arguments["gate:leave"]
-arguments["gate:learn"] = function() return one { "1.0", "1.1", "2", "3", values.string() } end
-arguments["gate:set_queued"] = arguments["gate:leave"]
-arguments["gate:keep"] = function() return object("easy"), object("multi"), chance(50) end
-arguments["gate:drop"] = function() return object("easy") or object("multi") end
-arguments["budget:set_awaited"] = arguments["gate:leave"]
+arguments["limiter:take"] = values.integer
+arguments["limiter:leave"] = function() return chance(50) end
+arguments["limiter:connected"] = arguments["limiter:leave"]
+arguments["limiter:learn"] = function() return one { "1.0", "1.1", "2", "3", values.string() } end
+arguments["limiter:set_queued"] = arguments["limiter:leave"]
+arguments["limiter:keep"] = function() return object("easy"), object("multi"), chance(50) end
+arguments["limiter:drop"] = function() return object("easy") or object("multi") end
+arguments["counter:set_awaited"] = arguments["limiter:leave"]
 calls.arguments = arguments
 
 -- ---- Methods ----

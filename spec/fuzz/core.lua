@@ -74,12 +74,12 @@ function make.url()
     one { nil, { "default_port" }, { "guess_scheme" }, values.any() })
 end
 
-function make.budget()
-  call("core.budget", core.budget, one { nil, 1, 5, 100, values.integer(), values.any() })
+function make.counter()
+  call("core.counter", core.counter, one { nil, 1, 5, 100, values.integer(), values.any() })
 end
 
-function make.gate()
-  call("core.gate", core.gate, object("budget") or make.budget(), object("budget"),
+function make.limiter()
+  call("core.limiter", core.limiter, object("counter") or make.counter(), object("counter"),
     one { nil, 1, 5, values.integer() }, one { 1, 100, values.integer() }, chance(60), chance(50))
 end
 
@@ -199,14 +199,14 @@ function act.drive()
     if loop then
       call("loop:step", loop.step, loop, one { 0, 0.001, 0.005, 0.01 })
       local ready, strays = {}, {}
-      call("loop:news", loop.news, loop, ready, 0, strays)
+      call("loop:ready", loop.ready, loop, ready, 0, strays)
       wake(ready)
     end
   end
   reap(multi)
 end
 
--- The fetch path's own way to start: a collected handle, a gate and a target.
+-- The fetch path's own way to start: a collected handle, a limiter and a target.
 local function target()
   return { url = chance(95) and object("url") or values.any() }
 end
@@ -222,7 +222,8 @@ local methods = { "GET", "HEAD", "POST", "PUT", "DELETE", "ODD" }
 -- The arguments that describe a message: see src/fetch/message.h.
 local function message()
   local lines = core.lines({ { "X-Name", "value" } }, nil, { agent = "User-Agent: fuzz" })
-  local limits = core.limits(chance(50) and 1 or nil, 5, 5, 1024, 1024, chance(50) and 100 or 0)
+  local limits = core.limits(chance(50) and 1 or nil, 5, 5, 1024, 1024, chance(50) and 100 or 0,
+    chance(50) and 5 or nil)
   if chance(5) then
     return values.any(), values.any(), values.any(), values.any()
   end
@@ -232,17 +233,17 @@ local function message()
 end
 
 function act.start()
-  call("core.start", core.start, object("gate"), object("multi"), collected(), target(),
+  call("core.start", core.start, object("limiter"), object("multi"), collected(), target(),
     message())
 end
 
 function act.perform_at_once()
-  local gate, easy, multi = object("gate"), collected(), object("multi")
-  if not (gate and easy and multi) then return end
-  call("gate:keep", gate.keep, gate, easy, multi, 1)
+  local limiter, easy, multi = object("limiter"), collected(), object("multi")
+  if not (limiter and easy and multi) then return end
+  call("limiter:keep", limiter.keep, limiter, easy, multi, 1)
   local task = {}
   task.co = coroutine.create(function()
-    local results = call("core.perform", compat.perform, gate, target(), task, 1, chance(50),
+    local results = call("core.perform", compat.perform, limiter, target(), task, 1, chance(50),
       message())
     for i = 1, results.n do
       if type(results[i]) == "string" and #results[i] > 100 then
@@ -309,7 +310,7 @@ end
 local weights = {
   { 8, make.easy }, { 2, make.multi }, { 1, make.loop }, { 2, make.share }, { 3, make.mime },
   { 2, make.decoder }, { 3, make.url },
-  { 1, make.budget }, { 1, make.gate }, { 1, make.guard }, { 1, make.file },
+  { 1, make.counter }, { 1, make.limiter }, { 1, make.guard }, { 1, make.file },
   { 1, make.closed_file }, { 1, make.stranger }, { 4, act.call_function }, { 14, act.add },
   { 5, act.perform }, { 30, act.drive }, { 3, act.start }, { 5, act.perform_at_once },
   { 3, act.resume_parked },
@@ -317,7 +318,7 @@ local weights = {
   { 2, act.forget }, { 2, act.coroutine },
 }
 for kind, weight in pairs { easy = 40, multi = 16, loop = 4, share = 4, mime = 2, part = 6, url = 6,
-  gate = 5, budget = 1, guard = 1, decoder = 5 } do
+  limiter = 5, counter = 1, guard = 1, decoder = 5 } do
   weights[#weights + 1] = { weight, function() calls.method(kind) end, kind }
 end
 table.sort(weights, function(a, b)
@@ -338,13 +339,13 @@ callbacks.act = level.act
 function level.begin()
   values.keep("stranger", io.stdout)
   make.loop()
-  make.budget()
+  make.counter()
   make.file()
   for _ = 1, 3 do
     make.multi()
     make.easy()
     make.url()
-    make.gate()
+    make.limiter()
   end
 end
 

@@ -2,7 +2,7 @@
    list for each duration, so that adding and removing take no time however many
    there are, and the earliest of all is one of the heads. Knows neither Lua nor
    libcurl; who owns the lists waits for `earliest`. Used by multi.c, loop.c and
-   newsbox.c. */
+   ready_box.c. */
 #ifndef MULTISOCK_DEADLINES_H
 #define MULTISOCK_DEADLINES_H
 

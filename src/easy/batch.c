@@ -21,7 +21,7 @@ void batch_push_slot(lua_State *L, int idx)
 void batch_put(lua_State *L, int idx, Easy *easy)
 {
   Batch *batch = lua_touserdata(L, idx);
-  easy_join_news(easy, &batch->news);
+  easy_join_ready(easy, &batch->ready);
   batch_push_slot(L, idx);
   lua_getfield(L, -1, "who");
   if (!lua_isnil(L, -1)) {
@@ -32,7 +32,7 @@ void batch_put(lua_State *L, int idx, Easy *easy)
 }
 
 /*** Makes one.
-@param slot table: its field `who` is the task to be woken when there is news, and
+@param slot table: its field `who` is the task to be woken when there is ready, and
 is taken out then; by their numbers it keeps the handles alive that run
 @return core.Batch
 @local */
@@ -54,8 +54,8 @@ static int batch_gc(lua_State *L)
 {
   Batch *batch = compat_checkudata(L, 1, batch_type);
   if (batch->self == batch)
-    while (batch->news.first != NULL)
-      easy_leave_news(batch->news.first);
+    while (batch->ready.first != NULL)
+      easy_leave_ready(batch->ready.first);
   return 0;
 }
 

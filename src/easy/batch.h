@@ -1,4 +1,4 @@
-/* A batch: transfers with news that one consumer takes, however many there are. In
+/* A batch: transfers that are ready that one consumer takes, however many there are. In
    core.waiting it stands in the place of the task that waits for each of them. */
 #ifndef MULTISOCK_BATCH_H
 #define MULTISOCK_BATCH_H
@@ -8,13 +8,13 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct Batch {
-  News news;
+  ReadyList ready;
   const void *self;        /* see Owner in owner.h */
 } Batch;
 
 Batch *batch_check(lua_State *L, int idx);
 
-/* Adds the news of a transfer to the batch at this index of the stack. Who waits for
+/* Adds a ready transfer to the batch at this index of the stack. Who waits for
    the batch is pushed, and does so no longer; or nil. */
 void batch_put(lua_State *L, int idx, Easy *easy);
 

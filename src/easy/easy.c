@@ -104,7 +104,7 @@ void easy_set_driver(Easy *easy, UvDriver *driver)
 
 void easy_destroy(Easy *easy)
 {
-  easy_leave_news(easy);
+  easy_leave_ready(easy);
   /* Cleaning up may call the header, debug and close callbacks. */
   if (easy->handle != NULL) {
     callbacks_silence(easy);
@@ -141,7 +141,7 @@ static int easy_gc(lua_State *L)
   easy_leave_waiting(L, easy);
   easy->orphan = true;
   if (easy_is_busy(easy)) {
-    easy_leave_news(easy);
+    easy_leave_ready(easy);
     above_multi()->add_orphan(easy->multi);
     return 0;                      /* leaving it buries the easy */
   }
@@ -307,7 +307,7 @@ static int easy_reset(lua_State *L)
   lua_settop(L, 2);
   compat_setuservalue(L, 1);
   easy_set_basics(easy);
-  easy->failed_in_lua = easy->worn = false;
+  easy->failed_in_lua = easy->needs_reset = false;
   easy->profile = 0;
   easy->cleartext_http2 = easy->http1_only = easy->connect_only = false;
   easy->buffer_size = 0;
@@ -336,7 +336,7 @@ static int easy_tostring(lua_State *L)
 
 static const luaL_Reg life_methods[] = {
   { "reset", easy_reset },         { "close", easy_close },
-  { "duphandle", easy_duphandle }, { "twin", easy_twin },
+  { "duphandle", easy_duphandle }, { "clone", easy_clone },
   { NULL, NULL }
 };
 

@@ -39,11 +39,11 @@ typedef struct Easy {
   struct Multi *multi;     /* what it is added to, or NULL */
   struct UvDriver *driver; /* opens and closes its sockets, or NULL */
   struct Easy *previous, *next;          /* among its multi's handles */
-  struct Easy *news_previous, *news_next;
-  struct News *news;       /* the list it is in now, or NULL */
+  struct Easy *ready_previous, *ready_next;
+  struct ReadyList *ready;       /* the list it is in now, or NULL */
   struct Receiver *receiver;             /* NULL: the user's callbacks */
   EasyList *lists;
-  struct SharedLists *shared_lists;      /* what twins hold together */
+  struct SharedLists *shared_lists;      /* what clones hold together */
   struct Share *share;     /* what it was given, or NULL; share.c counts */
   struct Url *url;         /* what curlu was given, or NULL; url.c counts */
   struct MimeBody *mime;   /* what mimepost has built, or NULL */
@@ -76,7 +76,7 @@ typedef struct Easy {
   bool cleartext_http2;    /* asked for HTTP/2 without TLS */
   bool connect_only;       /* it keeps its connection, for send and recv */
   bool http1_only;         /* asked in HTTP/1 alone */
-  bool worn;               /* has met a stale connection, see easy_worn */
+  bool needs_reset;               /* has met a stale connection, see easy_needs_reset */
   bool own_sockets;        /* open or close function of the user's own */
   bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
   bool cookie_files;       /* cookiefile was set, see options_reset */
@@ -94,9 +94,9 @@ typedef struct Easy {
 } Easy;
 
 /* Transfers with something to tell, oldest first. */
-typedef struct News {
+typedef struct ReadyList {
   Easy *first, *last;
-} News;
+} ReadyList;
 
 /* The Easy at this index; raises when it is none or closed. */
 Easy *easy_check(lua_State *L, int idx);
@@ -155,11 +155,11 @@ void easy_unuse(Easy *easy);
 /* The connection of the easy at index `self` is in the multi at `multi`. */
 void easy_set_home(lua_State *L, int self, int multi);
 
-void easy_join_news(Easy *easy, News *news);
-void easy_leave_news(Easy *easy);
+void easy_join_ready(Easy *easy, ReadyList *ready);
+void easy_leave_ready(Easy *easy);
 
-/* Hands over all news: what the method `news` of loops and multis does. */
-int news_take(lua_State *L, News *news);
+/* Hands over all that are ready: what the method `ready` of loops and multis does. */
+int ready_take(lua_State *L, ReadyList *ready);
 
 /* Frees all of it; it must not be in a multi or in a callback. */
 void easy_destroy(Easy *easy);
@@ -178,7 +178,7 @@ void easy_drop_error(lua_State *L, Easy *easy);
 /* Both. */
 void easy_push_error(lua_State *L, Easy *easy, CURLcode code);
 
-/* Pushes core.waiting: who waits for news of a transfer, by its number. */
+/* Pushes core.waiting: who waits for a transfer to be ready, by its number. */
 void easy_push_waiting(lua_State *L);
 
 /* Takes and gives up a place there. */
@@ -191,7 +191,7 @@ int easy_traceback(lua_State *L);
 extern const luaL_Reg easy_io_methods[];
 extern const luaL_Reg easy_header_methods[];
 int easy_duphandle(lua_State *L);
-int easy_twin(lua_State *L);
+int easy_clone(lua_State *L);
 
 int easy_new(lua_State *L);
 int easy_count(lua_State *L);

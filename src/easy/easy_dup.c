@@ -104,28 +104,28 @@ much less work than to set them again.
 like
 @see curl_easy_duphandle(3)
 @local */
-int easy_twin(lua_State *L)
+int easy_clone(lua_State *L)
 {
-  Easy *easy = easy_check(L, 1), *twin;
+  Easy *easy = easy_check(L, 1), *clone;
   CURL *handle;
   lua_settop(L, 1);
   if (easy->receiver == NULL || easy->multi != NULL || easy->depth > 0 ||
       easy->related || easy->mime != NULL || easy->own_sockets ||
       easy->wildcard || easy->share != NULL || easy->url != NULL ||
       has_values(L))
-    return luaL_error(L, "twin: the handle cannot be copied");
+    return luaL_error(L, "clone: the handle cannot be copied");
   lua_settop(L, 1);
   handle = curl_easy_duphandle(easy->handle);
   if (handle == NULL)
     return luaL_error(L, "not enough memory");
-  twin = easy_wrap(L, handle);
-  twin->driver = easy->driver;
-  twin->cleartext_http2 = easy->cleartext_http2;
-  twin->max_idle = easy->max_idle;
-  twin->http1_only = easy->http1_only;
-  if (!above_fetch()->attach_like(twin, easy) || !options_share_lists(easy, twin))
+  clone = easy_wrap(L, handle);
+  clone->driver = easy->driver;
+  clone->cleartext_http2 = easy->cleartext_http2;
+  clone->max_idle = easy->max_idle;
+  clone->http1_only = easy->http1_only;
+  if (!above_fetch()->attach_like(clone, easy) || !options_share_lists(easy, clone))
     return luaL_error(L, "not enough memory");
-  easy_join_waiting(L, twin);
+  easy_join_waiting(L, clone);
   lua_settop(L, 2);
   return 1;
 }

@@ -62,20 +62,20 @@ typedef struct Receiver {
   Stage stage;
   TlsEnd tls_end;
   bool connected;          /* the connection is there: sending begins */
-  bool buffering;          /* wanted whole: no pause, no news per chunk */
+  bool buffering;          /* wanted whole: no pause, not ready per chunk */
   bool no_pause;           /* HTTP/2 before 8.4 loses data when paused */
   bool undecoded;          /* large pieces are welcome, see start.c */
   bool decodes;            /* undoes the codings of bodies */
   bool transfer_codings;   /* the user has asked for those */
   bool codings;            /* this header block tells of some */
-  bool chatty;             /* news for every piece, for progress */
+  bool chatty;             /* ready for every piece, for progress */
   bool paused;             /* the write callback has paused it */
   bool early;              /* has paused it because it came too fast */
   bool uploads;            /* the request has a body */
   bool watched;            /* it may be answered whole before that has gone */
   bool sending;            /* has an upload that is fed */
   bool sent;               /* the upload was read to its end */
-  bool hungry;             /* libcurl waits for more to send */
+  bool upload_waiting;             /* libcurl waits for more to send */
   bool fed_all;            /* no more will come */
   bool begun;              /* the beginning of the upload is not kept */
   bool rewinds;            /* Lua can read the upload again */
@@ -87,7 +87,7 @@ typedef struct Receiver {
   bool tunnels;            /* the proxy is one of HTTP: it may be asked CONNECT */
   bool upgrades;           /* 101 is an answer: the request asks for it */
   bool lied;               /* it named a version that was not spoken */
-  bool tell_connected;     /* connecting is news */
+  bool tell_connected;     /* connecting is ready */
   bool heats;              /* connecting makes its multi warm, see multi.h */
   bool asks_version;       /* see receiver_ask_version */
   char version;            /* '1' '2' '3', of what was sent; 0: not known */

@@ -16,7 +16,7 @@
 
 /* ---- Lists ---- */
 
-/* Of a handle and its twins: thousands have the same. */
+/* Of a handle and its clones: thousands have the same. */
 struct SharedLists {
   EasyList *lists;
   int users;

@@ -1,4 +1,4 @@
-/* Who waits for the news of a transfer: core.waiting, a table from the number of
+/* Who waits for a transfer to be ready: core.waiting, a table from the number of
    a collected handle to the task that waits for it, or false. */
 #include "easy.h"
 

@@ -11,7 +11,7 @@
 #define BATCH 3
 
 /*** Starts a request for which a place and a handle are free.
-@param gate, target, batch, profile, taken, limits, lines, method, body, size, once,
+@param limiter, target, batch, profile, taken, limits, lines, method, body, size, once,
 deadline as for `perform`, but with a batch that waits
 @return number of its handle; nothing when no handle is free, or no place; or nil,
 err when it did not start, and then its place is given back */
@@ -52,7 +52,7 @@ static void go_on(Easy *easy)
     multi_expect_more(easy->multi, easy, receiver->idle_ms);
 }
 
-/* Leaves the easy, the gate of its host, and its number on top. False when its handle
+/* Leaves the easy, the limiter of its host, and its number on top. False when its handle
    was closed. */
 static bool hand_over(lua_State *L, const Easy *easy)
 {
@@ -65,16 +65,16 @@ static bool hand_over(lua_State *L, const Easy *easy)
   lua_replace(L, 3);                           /* 3: the easy */
   lua_rawgeti(L, 2, easy->id);
   luaL_checktype(L, 4, LUA_TTABLE);
-  lua_getfield(L, 4, "gate");
-  lua_replace(L, 4);                           /* 4: the gate */
-  (void)gate_check(L, 4);
+  lua_getfield(L, 4, "limiter");
+  lua_replace(L, 4);                           /* 4: the limiter */
+  (void)limiter_check(L, 4);
   lua_pushinteger(L, easy->id);
   return easy_check(L, 3) == easy;
 }
 
 /*** Takes one request of which all has come, or that needs something.
 @param batch core.Batch
-@param requests table: by the numbers of their handles tables with the `gate` that has
+@param requests table: by the numbers of their handles tables with the `limiter` that has
 the place of each
 @return nothing when there is none; the number, and what `perform` returns */
 static int collect(lua_State *L)
@@ -82,9 +82,9 @@ static int collect(lua_State *L)
   Batch *batch = batch_check(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
-  while (batch->news.first != NULL) {
-    Easy *easy = batch->news.first;
-    easy_leave_news(easy);
+  while (batch->ready.first != NULL) {
+    Easy *easy = batch->ready.first;
+    easy_leave_ready(easy);
     if (!is_due(easy)) {
       go_on(easy);
       continue;

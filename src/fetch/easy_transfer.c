@@ -119,7 +119,7 @@ static int easy_forget(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  easy_leave_news(easy);
+  easy_leave_ready(easy);
   easy->finished = false;
   easy_drop_error(L, easy);
   receiver_unask_version(easy);
@@ -352,7 +352,7 @@ static int easy_feed(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  receiver->hungry = false;
+  receiver->upload_waiting = false;
   if (lua_isnoneornil(L, 2))
     receiver->fed_all = true;
   else {
@@ -394,14 +394,14 @@ static int easy_rewound(lua_State *L)
 }
 
 /*** The numbers that waiting needs, in one call.
-@return hungry (boolean: more upload is wanted), connected (boolean), bytes
+@return upload_waiting (boolean: more upload is wanted), connected (boolean), bytes
 received (and decoded), bytes sent, seconds of the loop's clock at the last sign of life,
 bytes buffered */
 static int easy_marks(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  lua_pushboolean(L, receiver->hungry);
+  lua_pushboolean(L, receiver->upload_waiting);
   lua_pushboolean(L, receiver->connected);
   lua_pushinteger(L, receiver->coded != NULL ? receiver->coded->made
                                              : receiver->received);
@@ -506,7 +506,7 @@ void easy_push_rest(lua_State *L, Easy *easy)
   size_t size = buffer_size(body);
   lua_pushlstring(L, size > 0 ? buffer_head(body) : "", size);
   snapshot_push(L, easy);
-  easy_leave_news(easy);
+  easy_leave_ready(easy);
   easy->finished = false;
   receiver_reset(receiver);
 }
@@ -538,7 +538,7 @@ static int guard_new(lua_State *L)
 }
 
 /* Calls no Lua, and leaves libcurl alone: the handle may be in use. The loop
-   that drives it ends the transfer when it hands over its news. */
+   that drives it ends the transfer when it hands over what is ready. */
 static int guard_gc(lua_State *L)
 {
   const Guard *guard = luaL_testudata(L, 1, GUARD_TYPE);
@@ -555,7 +555,7 @@ static int guard_gc(lua_State *L)
   if (easy != NULL && easy->multi != NULL && easy->receiver != NULL &&
       easy->receiver->serial == guard->serial) {
     easy->receiver->abandoned = true;
-    easy_join_news(easy, easy->multi->news);
+    easy_join_ready(easy, easy->multi->ready);
   }
   return 0;
 }
@@ -563,9 +563,9 @@ static int guard_gc(lua_State *L)
 /*** Whether the handle must be reset before its next transfer: libcurl counts
 over all transfers of a handle how often it met a stale connection, and gives
 up at the fifth. */
-static int easy_worn(lua_State *L)
+static int easy_needs_reset(lua_State *L)
 {
-  lua_pushboolean(L, easy_check(L, 1)->worn);
+  lua_pushboolean(L, easy_check(L, 1)->needs_reset);
   return 1;
 }
 
@@ -619,7 +619,7 @@ static const luaL_Reg methods[] = {
   { "early", easy_early },
   { "snapshot", easy_snapshot },
   { "phase", easy_phase },       { "abandoned", easy_abandoned },
-  { "worn", easy_worn },         { "id", easy_id },
+  { "needs_reset", easy_needs_reset },         { "id", easy_id },
   { "demanded_http1", easy_demanded_http1 },  { "lied", easy_lied },
   { "lacks_files", easy_lacks_files }, { "denied", easy_denied },
   { "is_last", easy_is_last },   { "home", easy_home },         { "version", easy_version },

@@ -1,10 +1,10 @@
-/* What is done of a request in one call: when a place and a handle of its profile
+/* What is done of a request in one call: when a slot and a handle of its profile
    are free, C starts it, suspends the task, and takes what has come. Where none is
    free, or more is to be done at the end, Lua goes on: transfer.lua and stream.lua
    are its only callers. */
 #include "perform.h"
 
-#include "gate.h"
+#include "limiter.h"
 #include "loop.h"
 #include "message.h"
 #include "owner.h"
@@ -12,26 +12,26 @@
 #include "start.h"
 
 /* Where its arguments stand. */
-#define GATE 1
+#define LIMITER 1
 #define TARGET 2
 #define TASK 3
 #define PROFILE 4
-#define TAKEN 5                    /* has its place already */
+#define TAKEN 5                    /* has its slot already */
 #define MESSAGE 6
 #define LAST (MESSAGE + MESSAGE_COUNT - 1)
 #define EASY (LAST + 1)            /* while the task waits: kept alive */
 
 /* Whether a transfer can run on the handle that waits in this place. */
-static bool is_ready(const Gate *gate, int at)
+static bool is_ready(const Limiter *limiter, int at)
 {
   const Easy *last;
   const Multi *home;
-  if (at < 0 || gate->version == VERSION_UNKNOWN)
+  if (at < 0 || limiter->version == VERSION_UNKNOWN)
     return false;
   /* Of the parent process: Lua says so. */
-  if (!box_is_here(gate->idle[at]))
+  if (!box_is_here(limiter->idle[at]))
     return false;
-  last = *gate->idle[at];
+  last = *limiter->idle[at];
   if (last == NULL)
     return false;
   home = *last->home;
@@ -103,11 +103,11 @@ static bool is_whole(Easy *easy)
   return receiver->max_body == 0 || size <= receiver->max_body;
 }
 
-int perform_conclude(lua_State *L, int gate_at, int easy_at)
+int perform_conclude(lua_State *L, int limiter_at, int easy_at)
 {
   Easy **box = lua_touserdata(L, easy_at);
   Easy *easy = *box;
-  Gate *gate = lua_touserdata(L, gate_at);
+  Limiter *limiter = lua_touserdata(L, limiter_at);
   Multi *home = *easy->home;
   int profile = easy->profile;
   if (home == NULL || home->depth > 0 || !is_whole(easy))
@@ -118,13 +118,13 @@ int perform_conclude(lua_State *L, int gate_at, int easy_at)
   message_end(L, easy);
   lua_pushinteger(L, easy->receiver->status);
   easy_push_rest(L, easy);
-  gate_leave(gate, false);
-  if (message_is_last(easy) || !gate_has(L, gate_at, easy_at) ||
-      !gate_keep(gate, box, easy->worn ? 0 : profile))
+  limiter_leave(limiter, false);
+  if (message_is_last(easy) || !limiter_has(L, limiter_at, easy_at) ||
+      !limiter_keep(limiter, box, easy->needs_reset ? 0 : profile))
     lua_pushvalue(L, easy_at);     /* one too many: to be closed */
   else
     lua_pushnil(L);
-  lua_pushboolean(L, gate_is_awaited(gate));
+  lua_pushboolean(L, limiter_is_awaited(limiter));
   return 5;
 }
 
@@ -141,10 +141,10 @@ static int finish(lua_State *L, Easy **box)
   if (!lua_isnil(L, -1))
     return leave(L, easy, *easy->home);
   easy->profile = (int)lua_tointeger(L, PROFILE);
-  return perform_conclude(L, GATE, EASY);
+  return perform_conclude(L, LIMITER, EASY);
 }
 
-/* The task is told of news of this easy from now on. */
+/* The task is told when this easy is ready from now on. */
 static void await(lua_State *L, const Easy *easy)
 {
   lua_pushvalue(L, TASK);
@@ -154,13 +154,13 @@ static void await(lua_State *L, const Easy *easy)
 }
 
 /* It did not start: nil and the error on top are returned. */
-static int give_up(lua_State *L, Gate *gate, Easy **box)
+static int give_up(lua_State *L, Limiter *limiter, Easy **box)
 {
-  gate_leave(gate, false);
+  limiter_leave(limiter, false);
   if (*box != NULL) {
     message_end(L, *box);
-    if (gate_has(L, GATE, EASY))
-      (void)gate_keep(gate, box, 0);       /* there is room: it was there */
+    if (limiter_has(L, LIMITER, EASY))
+      (void)limiter_keep(limiter, box, 0);       /* there is room: it was there */
   }
   lua_pushnil(L);
   lua_insert(L, -2);
@@ -169,7 +169,7 @@ static int give_up(lua_State *L, Gate *gate, Easy **box)
 
 Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results)
 {
-  Gate *gate = gate_check(L, GATE);
+  Limiter *limiter = limiter_check(L, LIMITER);
   int profile = (int)luaL_checkinteger(L, PROFILE), at;
   bool taken = lua_toboolean(L, TAKEN);
   Easy **box;
@@ -177,14 +177,14 @@ Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results)
   lua_settop(L, LAST);
   message_check(L, MESSAGE);
   *results = 0;
-  at = gate_find(gate, profile);
-  if ((gate->queued && !taken) || !is_ready(gate, at) ||
-      (may != NULL && !may(L)) || (!taken && !gate_take_free(gate)))
+  at = limiter_find(limiter, profile);
+  if ((limiter->queued && !taken) || !is_ready(limiter, at) ||
+      (may != NULL && !may(L)) || (!taken && !limiter_take_free(limiter)))
     return NULL;
-  box = gate_take_idle(gate, at);
+  box = limiter_take_idle(limiter, at);
   easy_push(L, *box);
-  if (!start_transfer(L, *(*box)->home, *box, gate, TARGET, MESSAGE)) {
-    *results = give_up(L, gate, box);
+  if (!start_transfer(L, *(*box)->home, *box, limiter, TARGET, MESSAGE)) {
+    *results = give_up(L, limiter, box);
     return NULL;
   }
   if (*box == NULL)
@@ -225,7 +225,7 @@ static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
 }
 
 /*** Waits for the rest of a body that is wanted whole, and takes all.
-@param gate of the host, where the transfer has its place
+@param limiter of the host, where the transfer has its slot
 @param easy core.Easy whose answer was handed over
 @param task who asks
 @param profile number to keep the handle with
@@ -234,7 +234,7 @@ static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
 task has ended the transfer */
 static int perform_rest(lua_State *L)
 {
-  Gate *gate = gate_check(L, GATE);
+  Limiter *limiter = limiter_check(L, LIMITER);
   Easy *easy = easy_check(L, 2);
   Easy **box = lua_touserdata(L, 2);
   Receiver *receiver = easy->receiver;
@@ -245,7 +245,7 @@ static int perform_rest(lua_State *L)
   if (receiver == NULL || receiver->paused || receiver->coded != NULL ||
       easy->home == NULL || *easy->home != easy->multi ||
       easy->multi == NULL || easy->finished || sink_is_open(&receiver->sink) ||
-      !gate_has(L, GATE, 2) || gate->active == 0 || !can_wait(L))
+      !limiter_has(L, LIMITER, 2) || limiter->active == 0 || !can_wait(L))
     return 0;
   lua_pushvalue(L, 2);             /* to EASY */
   lua_pushinteger(L, receiver->serial);
@@ -263,20 +263,20 @@ static int go_on(lua_State *L, int status, lua_KContext context)
   return finish(L, (Easy **)context);
 }
 
-/*** A request for which a place and a handle are free: starts it, suspends the
+/*** A request for which a slot and a handle are free: starts it, suspends the
 task, and takes what has come. Where C cannot go on after that, there are
 `perform_begin` and `perform_finish`, between which compat.lua suspends it.
-@param gate of the host
+@param limiter of the host
 @param target table with `url`, a core.Url, and `web`: whether it is HTTP
 @param task who asks
 @param profile number that its handle was kept with
-@param taken boolean: it has its place already
+@param taken boolean: it has its slot already
 @param limits, lines, method, body, size, once, deadline the message: see message.h
-@return nothing when no handle is free, or no place; status, body, snapshot
+@return nothing when no handle is free, or no slot; status, body, snapshot
 (see core.snapshot), easy (when it is to be closed, or nil), awaited (boolean: a
-place was given back that somebody may wait for); or, when something is left to
+slot was given back that somebody may wait for); or, when something is left to
 be done, false, easy, multi (nil when it is closed); or nil, err when it did not
-start, and then its place is given back */
+start, and then its slot is given back */
 static int perform_all(lua_State *L)
 {
   int results;
@@ -300,7 +300,7 @@ static int perform_begin(lua_State *L)
 
 /*** The second half.
 @param easy what perform_begin returned
-@param gate, target, task and so on as for that
+@param limiter, target, task and so on as for that
 @return as `perform` */
 static int perform_finish(lua_State *L)
 {
@@ -308,7 +308,7 @@ static int perform_finish(lua_State *L)
   lua_settop(L, LAST + 1);
   lua_pushvalue(L, 1);
   lua_remove(L, 1);
-  (void)gate_check(L, GATE);
+  (void)limiter_check(L, LIMITER);
   return finish(L, box);
 }
 

@@ -2,7 +2,7 @@
 #ifndef MULTISOCK_PERFORM_H
 #define MULTISOCK_PERFORM_H
 
-#include "gate.h"
+#include "limiter.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -13,7 +13,7 @@ Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results);
 
 /* What has come of a transfer that nobody waits for any more. Returns how many results
    it has pushed: those of `perform`. */
-int perform_conclude(lua_State *L, int gate, int easy);
+int perform_conclude(lua_State *L, int limiter, int easy);
 
 void perform_open(lua_State *L);
 

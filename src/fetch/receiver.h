@@ -1,5 +1,5 @@
 /* The fetch path's callbacks: header and body bytes land in C buffers, the
-   upload is read from one, and the transfer is marked as having news. No
+   upload is read from one, and the transfer is marked as ready. No
    Lua runs here. Used by easy_transfer.c. */
 #ifndef MULTISOCK_RECEIVER_H
 #define MULTISOCK_RECEIVER_H

@@ -15,11 +15,11 @@ static inline void receiver_touch(Easy *easy)
     easy->receiver->active_ms = multi_now(easy->multi);
 }
 
-/* The transfer has news. */
+/* The transfer is ready. */
 static inline void receiver_tell(Easy *easy)
 {
   if (easy->multi != NULL)
-    easy_join_news(easy, easy->multi->news);
+    easy_join_ready(easy, easy->multi->ready);
 }
 
 /* The answer is no valid one: what a callback returns then to end the transfer,

@@ -88,9 +88,9 @@ static void choose_connection(Easy *easy, bool fit, int local_port)
   receiver->unfit = !fit;
   if (fit)
     return;
-  /* Taken back by the reset that a worn handle gets. */
+  /* Taken back by the reset that a needs_reset handle gets. */
   (void)curl_easy_setopt(easy->handle, CURLOPT_FRESH_CONNECT, 1L);
-  easy->worn = true;
+  easy->needs_reset = true;
 }
 
 int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
@@ -103,8 +103,8 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
     return CURL_PREREQFUNC_ABORT;
   if (receiver->connected) {
     /* Another request within the transfer: libcurl counts these, see
-       easy_worn. */
-    easy->worn = true;
+       easy_needs_reset. */
+    easy->needs_reset = true;
     if (receiver->received > 0) {
       /* HTTP_1_1_REQUIRED behind a part of the body: see receiver_on_header. */
       receiver->restarted = true;
@@ -131,7 +131,7 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
     easy->multi->driven.cold = !easy->multi->warm;
   }
   if (receiver->tell_connected)
-    easy_join_news(easy, easy->multi->news);
+    easy_join_ready(easy, easy->multi->ready);
   return CURL_PREREQFUNC_OK;
 }
 

@@ -25,19 +25,19 @@
 #define BUFFER_SMALL (1 * 1024L)
 #define MANY 2000
 
-static long suitable_buffer(const Easy *easy, const Gate *gate)
+static long suitable_buffer(const Easy *easy, const Limiter *limiter)
 {
-  if (easy->receiver->undecoded && gate->active <= FEW)
+  if (easy->receiver->undecoded && limiter->active <= FEW)
     return BUFFER_LARGE;
-  if (gate->active > MANY && gate->cleartext && !easy->cleartext_http2 &&
+  if (limiter->active > MANY && limiter->cleartext && !easy->cleartext_http2 &&
       quirk_large_receive_buffers())
     return BUFFER_SMALL;
   return BUFFER_USUAL;
 }
 
-static void choose_buffer(Easy *easy, const Gate *gate)
+static void choose_buffer(Easy *easy, const Limiter *limiter)
 {
-  long size = suitable_buffer(easy, gate);
+  long size = suitable_buffer(easy, limiter);
   long now = easy->buffer_size != 0 ? easy->buffer_size : BUFFER_USUAL;
   if (now == size || now < 0)
     return;
@@ -75,7 +75,7 @@ static void limit(lua_State *L, Multi *multi, Easy *easy, int message)
 }
 
 bool start_transfer(lua_State *L, Multi *multi, Easy *easy,
-                    const Gate *gate, int target, int message)
+                    const Limiter *limiter, int target, int message)
 {
   CURLcode code = message_set(L, easy, message, target);
   CURLMcode added = multi->broken;
@@ -85,8 +85,8 @@ bool start_transfer(lua_State *L, Multi *multi, Easy *easy,
     error_push_easy(L, easy, code);
     return false;
   }
-  choose_buffer(easy, gate);
-  easy->receiver->multiplexed = gate->version == VERSION_2;
+  choose_buffer(easy, limiter);
+  easy->receiver->multiplexed = limiter->version == VERSION_2;
   if (easy->receiver->heats && !multi->warm)
     multi->driven.cold = true;
   if (added == CURLM_OK)
@@ -101,7 +101,7 @@ bool start_transfer(lua_State *L, Multi *multi, Easy *easy,
 
 /*** Sets the URL and adds the transfer. The caller keeps both handles alive
 until it is out again.
-@param gate of the host
+@param limiter of the host
 @param multi core.Multi
 @param easy core.Easy that is collected, and has all other options
 @param target table with `url`, a core.Url, and `web`: whether it is HTTP
@@ -109,7 +109,7 @@ until it is out again.
 @return true; or nil, err */
 static int start_in_lua(lua_State *L)
 {
-  const Gate *gate = gate_check(L, 1);
+  const Limiter *limiter = limiter_check(L, 1);
   Multi *multi = multi_check_idle(L, 2, "start");
   Easy *easy = easy_check(L, 3);
   multi_check_thread(L, multi, "fetch");
@@ -123,7 +123,7 @@ static int start_in_lua(lua_State *L)
   easy_set_driver(easy, multi->driven.driver);
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 3, 2);
-  if (start_transfer(L, multi, easy, gate, 4, 5)) {
+  if (start_transfer(L, multi, easy, limiter, 4, 5)) {
     lua_pushboolean(L, 1);
     return 1;
   }

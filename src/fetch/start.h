@@ -3,14 +3,14 @@
 #ifndef MULTISOCK_START_H
 #define MULTISOCK_START_H
 
-#include "gate.h"
+#include "limiter.h"
 
 #pragma GCC visibility push(hidden)
 
 /* The target is at the index `target`, the message is described from `message` on.
    False, with an error object pushed, when libcurl refuses. */
 bool start_transfer(lua_State *L, Multi *multi, Easy *easy,
-                    const Gate *gate, int target, int message);
+                    const Limiter *limiter, int target, int message);
 
 void start_open(lua_State *L);
 

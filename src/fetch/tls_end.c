@@ -83,12 +83,12 @@ void tls_end_watch(Easy *easy)
   if (get_shutdown == NULL || openssl_of(easy) == NULL)
     return;
   easy->receiver->tls_end = TLS_END_AWAITED;
-  /* Setting these cannot fail. They are taken back by the reset that a worn
+  /* Setting these cannot fail. They are taken back by the reset that a needs_reset
      handle gets. */
   (void)curl_easy_setopt(easy->handle, CURLOPT_XFERINFOFUNCTION, on_progress);
   (void)curl_easy_setopt(easy->handle, CURLOPT_XFERINFODATA, easy);
   (void)curl_easy_setopt(easy->handle, CURLOPT_NOPROGRESS, 0L);
-  easy->worn = true;
+  easy->needs_reset = true;
 }
 
 bool tls_end_is_missing(const Easy *easy)

@@ -55,7 +55,7 @@ static size_t on_read(char *bytes, size_t one, size_t room, void *data)
     receiver->sent = true;
     return 0;
   }
-  receiver->hungry = true;
+  receiver->upload_waiting = true;
   receiver_tell(easy);
   return CURL_READFUNC_PAUSE;
 }
@@ -78,7 +78,7 @@ static bool rewind_body(Easy *easy)
     /* Lua reads it again. */
     buffer_clear(&receiver->feed);
     receiver->begun = receiver->fed_all = false;
-    receiver->rewound = receiver->hungry = true;
+    receiver->rewound = receiver->upload_waiting = true;
     receiver_tell(easy);
   }
   receiver->kept = 0;
@@ -105,7 +105,7 @@ bool upload_begin(Easy *easy)
 void upload_end(Easy *easy)
 {
   easy->receiver->fed_all = true;
-  easy->receiver->hungry = false;
+  easy->receiver->upload_waiting = false;
   if (quirk_h2_stalls_after_answer())
     (void)curl_easy_pause(easy->handle, CURLPAUSE_RECV);
   /* An error ends the transfer: its message tells. */

@@ -56,7 +56,7 @@ static int multi_attach(lua_State *L)
     error_push_multi(L, code);
     return 2;
   }
-  multi->news = &loop->news;
+  multi->ready = &loop->ready;
   multi->deadlines = &loop->deadlines;
   adopt(loop, multi);
   compat_getuservalue(L, 1);

@@ -129,7 +129,7 @@ static void on_turned(void *data)
   Host *host = data;
   Loop *loop = host->loop;
   if (loop->depth > 0)
-    return;                        /* whoever steps it takes the news */
+    return;                        /* whoever steps it takes what is ready */
   if (!host->due && !loop_has_results(loop) && loop->failed == NULL)
     return;
   host->due = false;
@@ -164,7 +164,7 @@ static void on_timer(uv_timer_t *timer)
 }
 
 /*** Sets the function that gets Lua's turn in the host's uv_run, once for all
-that has happened: then there may be news, or ends for info_read.
+that has happened: then some may be ready, or ends for info_read.
 @param fn fun(): what it raises is printed
 @return self
 @raise when the loop is not adopted */
@@ -183,7 +183,7 @@ static int host_on_turn(lua_State *L)
 }
 
 /*** Asks for a turn of an adopted loop. The last call counts.
-@param seconds? number: until then, at most; 0: the next one; nil: when there is news
+@param seconds? number: until then, at most; 0: the next one; nil: when there is ready
 @return self
 @raise when the loop is not adopted, or belongs to another thread */
 static int host_wake(lua_State *L)

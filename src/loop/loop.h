@@ -19,7 +19,7 @@ typedef struct Loop {
   UvDriver *driver;
   Multi *multis;           /* attached ones */
   Multi *failed;           /* one whose callback has raised, or NULL */
-  News news;               /* of all of their transfers */
+  ReadyList ready;               /* of all of their transfers */
   Deadlines deadlines;     /* likewise */
   uv_timer_t deadline;     /* for them; keeps no loop alive */
   uint64_t deadline_at;    /* ms of uv_hrtime when it fires; 0: it is not armed */
@@ -42,7 +42,7 @@ void loop_check_thread(lua_State *L, const Loop *loop, const char *what);
 /* Pushes the userdata of a Loop, or nil when it was collected. */
 void loop_push(lua_State *L, const Loop *loop);
 
-/* Whether somebody has something to take: news, or an end for info_read. */
+/* Whether somebody has something to take: ready transfers, or an end for info_read. */
 bool loop_has_results(const Loop *loop);
 
 /* Has the timer of the deadlines fire for the earliest of them. */

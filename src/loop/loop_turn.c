@@ -1,5 +1,5 @@
 /* Turns of the libuv loop. Lua pulls: a step runs the loop until something
-   happened, and news() then hands over all transfers that have something to
+   happened, and ready() then hands over all transfers that have something to
    tell, so Lua is entered once for a batch of events. */
 #include "error.h"
 #include "host.h"
@@ -12,7 +12,7 @@ bool loop_has_results(const Loop *loop)
   const Multi *multi = loop->multis;
   while (multi != NULL && multi->finished.first == NULL)
     multi = multi->next;
-  return loop->news.first != NULL || multi != NULL;
+  return loop->ready.first != NULL || multi != NULL;
 }
 
 static void on_alarm(uv_timer_t *timer)
@@ -65,7 +65,7 @@ static void turn(Loop *loop, uv_run_mode mode)
     uvdriver_flush(loop->driver);
     uvdriver_catch_up(loop->driver);
   } while (uvdriver_is_behind(loop->driver) && !loop_has_results(loop));
-  /* What was served may already be news: then do not wait for more. */
+  /* What was served may already be ready: then do not wait for more. */
   if (loop_has_results(loop))
     mode = UV_RUN_NOWAIT;
   host_step_begins(loop->host);
@@ -128,9 +128,9 @@ nobody waits for into `strays`.
 @param strays table that takes easies as 1..count; what it held beyond stays
 @return last, count
 @local */
-static int loop_news(lua_State *L)
+static int loop_ready(lua_State *L)
 {
-  return news_take(L, &loop_check(L, 1)->news);
+  return ready_take(L, &loop_check(L, 1)->ready);
 }
 
 /*** How long a step would wait by itself.
@@ -140,8 +140,8 @@ static int loop_timeout(lua_State *L)
 {
   Loop *loop = loop_check(L, 1);
   int ms = 0;
-  /* The last transfer may have ended: nothing is alive, but it is news. */
-  bool behind = loop->news.first != NULL || uvdriver_is_behind(loop->driver) ||
+  /* The last transfer may have ended: nothing is alive, but it is ready. */
+  bool behind = loop->ready.first != NULL || uvdriver_is_behind(loop->driver) ||
                 uvdriver_is_unflushed(loop->driver);
   uv_update_time(loop->uv);
   if (!behind)
@@ -224,7 +224,7 @@ static int loop_defer_interrupts(lua_State *L)
 }
 
 const luaL_Reg loop_turn_methods[] = {
-  { "step", loop_step },         { "news", loop_news },
+  { "step", loop_step },         { "ready", loop_ready },
   { "timeout", loop_timeout },   { "fd", loop_fd },
   { "now", loop_now },           { "counts", loop_counts },
   { "is_alive", loop_is_alive },

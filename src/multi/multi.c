@@ -159,7 +159,7 @@ int multi_new(lua_State *L)
     free(multi);
     return luaL_error(L, "not enough memory");
   }
-  multi->news = &multi->own_news;
+  multi->ready = &multi->own_ready;
   multi->callbacks = callbacks_thread(L);
   (void)curl_multi_setopt(multi->handle, CURLMOPT_MAXCONNECTS,
                           MULTI_MAX_CONNECTS);

@@ -38,11 +38,11 @@ typedef struct Multi {
   struct Multi *previous, *next;       /* among the loop's multis */
   Easy *first;             /* every handle that was added */
   bool has_orphans;        /* easies closed while a callback was running */
-  News own_news;
-  News *news;              /* where its transfers put their news */
-  Deadlines *deadlines;    /* of its transfers: those of the loop or newsbox, or
+  ReadyList own_ready;
+  ReadyList *ready;              /* where its transfers put those that are ready */
+  Deadlines *deadlines;    /* of its transfers: those of the loop or ready_box, or
                               NULL */
-  News finished;           /* ended, not yet taken by info_read */
+  ReadyList finished;           /* ended, not yet taken by info_read */
   bool warm;               /* libcurl has parsed its CA file: it keeps one for
                               each multi */
   int depth;               /* calls into libcurl on the C stack */
@@ -78,15 +78,15 @@ CURLMcode multi_add_held(Multi *multi, Easy *easy);
    Until then it is out of the way: nothing is done when the answer comes. */
 void multi_expect_answer(Multi *multi, Easy *easy);
 
-/* This easy of it is news at `at`, unless it has left by then; most have the same
+/* This easy of it is ready at `at`, unless it has left by then; most have the same
    duration. */
 void multi_limit(Multi *multi, Easy *easy, uint64_t duration, uint64_t at);
 
-/* This easy of it is news when nothing has come of its body for so long. */
+/* This easy of it is ready when nothing has come of its body for so long. */
 void multi_expect_more(Multi *multi, Easy *easy, uint64_t duration);
 
 /* Does that for all whose time has come: those without an answer are late, which
-   is news. Returns when to call it again; 0: not for now. */
+   is ready. Returns when to call it again; 0: not for now. */
 uint64_t multi_expire(Deadlines *deadlines, uint64_t now);
 
 /* Counts an easy in that libcurl itself has added. */

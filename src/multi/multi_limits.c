@@ -56,7 +56,7 @@ static void expire_idle(Deadlines *deadlines, Easy *easy, uint64_t now)
     return;
   }
   easy->receiver->overdue = true;
-  easy_join_news(easy, easy->multi->news);
+  easy_join_ready(easy, easy->multi->ready);
 }
 
 static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
@@ -73,7 +73,7 @@ static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
     return;
   }
   receiver->late = true;
-  easy_join_news(easy, easy->multi->news);
+  easy_join_ready(easy, easy->multi->ready);
 }
 
 static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
@@ -84,7 +84,7 @@ static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
     easy = container_of(due, Easy, total);
     if (easy->receiver != NULL)
       easy->receiver->overdue = true;
-    easy_join_news(easy, easy->multi->news);
+    easy_join_ready(easy, easy->multi->ready);
     break;
   case LIMIT_IDLE:
     expire_idle(deadlines, container_of(due, Easy, idle), now);

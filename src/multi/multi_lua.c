@@ -302,12 +302,12 @@ static int multi_assign(lua_State *L)
 }
 
 /*** Hands over the transfers of the fetch path that have something to tell,
-for a multi that no loop of ours drives. See loop:news.
+for a multi that no loop of ours drives. See loop:ready.
 @return last, count
 @local */
-static int multi_news(lua_State *L)
+static int multi_ready(lua_State *L)
 {
-  return news_take(L, &multi_check(L, 1)->own_news);
+  return ready_take(L, &multi_check(L, 1)->own_ready);
 }
 
 /*** Whether TLS connects without parsing a file of authorities first: libcurl
@@ -323,7 +323,7 @@ static int multi_is_warm(lua_State *L)
 const luaL_Reg multi_lua_methods[] = {
   { "setopt", multi_setopt },   { "socket_action", multi_socket_action },
   { "perform", multi_perform }, { "assign", multi_assign },
-  { "news", multi_news },       { "socket_all", multi_socket_all },
+  { "ready", multi_ready },       { "socket_all", multi_socket_all },
   { "is_warm", multi_is_warm },
   { NULL, NULL }
 };

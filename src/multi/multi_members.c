@@ -78,13 +78,13 @@ static void end(Multi *multi, Easy *easy, CURLcode result)
   if (easy->receiver == NULL) {
     if (!easy->connect_only)
       easy_unuse(easy);
-    easy_leave_news(easy);
-    easy_join_news(easy, &multi->finished);
+    easy_leave_ready(easy);
+    easy_join_ready(easy, &multi->finished);
     return;
   }
   /* The fetch path wants its connection back in the pool at once. */
   take_out(multi, easy);
-  easy_join_news(easy, multi->news);
+  easy_join_ready(easy, multi->ready);
 }
 
 void multi_done(CURL *handle, CURLcode result, void *data)
@@ -138,7 +138,7 @@ void multi_detach(Easy *easy)
 {
   Multi *multi = easy->multi;
   take_out(multi, easy);
-  easy_leave_news(easy);
+  easy_leave_ready(easy);
   deadline_remove(&easy->first_byte);
   deadline_remove(&easy->total);
   deadline_remove(&easy->idle);

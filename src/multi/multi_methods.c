@@ -56,7 +56,7 @@ static int multi_info_read(lua_State *L)
     lua_pushnil(L);
     return 1;
   }
-  easy_leave_news(easy);
+  easy_leave_ready(easy);
   easy->reported = true;
   easy_push(L, easy);
   if (easy->result == CURLE_OK && !easy->failed_in_lua) {

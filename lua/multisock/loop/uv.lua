@@ -1,5 +1,5 @@
 -- The default loop: libuv's, with the driver in C. Lua only waits and asks
--- for news. A host written in C may have it adopt his loop (multisock.h): then
+-- for ready ones. A host written in C may have it adopt his loop (multisock.h): then
 -- the host runs it, and what the scheduler asks of a host's loop is here, too.
 local core = require("multisock.core")
 
@@ -37,9 +37,9 @@ function uv.fd()
   return get_loop():fd()
 end
 
---- Hands over transfers with news, see loop:news of the core.
-function uv.news(ready, last, strays)
-  return get_loop():news(ready, last, strays)
+--- Hands over transfers that are ready, see loop:ready of the core.
+function uv.ready(ready, last, strays)
+  return get_loop():ready(ready, last, strays)
 end
 
 --- Lets this loop drive a multi.
@@ -74,7 +74,7 @@ end
 
 -- What the scheduler looks for to know that a host may run the loop.
 local function add_host()
-  --- Has the host's loop turn us in so many seconds; nil: when there is news.
+  --- Has the host's loop turn us in so many seconds; nil: when there is ready.
   function uv.arm(seconds)
     loop:wake(seconds)
   end

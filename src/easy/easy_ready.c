@@ -1,43 +1,43 @@
-/* News: transfers with something to tell. Lists of easies, doubly linked, so
+/* The ready lists: transfers with something to tell. Lists of easies, doubly linked, so
    that leaving one is O(1). */
 #include <limits.h>
 
 #include "batch.h"
 #include "easy.h"
 
-void easy_join_news(Easy *easy, News *news)
+void easy_join_ready(Easy *easy, ReadyList *ready)
 {
-  if (easy->news != NULL)
+  if (easy->ready != NULL)
     return;
-  easy->news = news;
-  easy->news_next = NULL;
-  easy->news_previous = news->last;
-  if (news->last != NULL)
-    news->last->news_next = easy;
+  easy->ready = ready;
+  easy->ready_next = NULL;
+  easy->ready_previous = ready->last;
+  if (ready->last != NULL)
+    ready->last->ready_next = easy;
   else
-    news->first = easy;
-  news->last = easy;
+    ready->first = easy;
+  ready->last = easy;
 }
 
-void easy_leave_news(Easy *easy)
+void easy_leave_ready(Easy *easy)
 {
-  News *news = easy->news;
-  if (news == NULL)
+  ReadyList *ready = easy->ready;
+  if (ready == NULL)
     return;
-  if (easy->news_previous != NULL)
-    easy->news_previous->news_next = easy->news_next;
+  if (easy->ready_previous != NULL)
+    easy->ready_previous->ready_next = easy->ready_next;
   else
-    news->first = easy->news_next;
-  if (easy->news_next != NULL)
-    easy->news_next->news_previous = easy->news_previous;
+    ready->first = easy->ready_next;
+  if (easy->ready_next != NULL)
+    easy->ready_next->ready_previous = easy->ready_previous;
   else
-    news->last = easy->news_previous;
-  easy->news = NULL;
+    ready->last = easy->ready_previous;
+  easy->ready = NULL;
 }
 
 /* Who waits for an easy is found by its number, without its userdata: this is
    done for every request. */
-int news_take(lua_State *L, News *news)
+int ready_take(lua_State *L, ReadyList *ready)
 {
   lua_Integer last = luaL_checkinteger(L, 3);
   lua_Integer strays = 0;
@@ -46,9 +46,9 @@ int news_take(lua_State *L, News *news)
   luaL_checktype(L, 4, LUA_TTABLE);
   lua_settop(L, 4);
   easy_push_waiting(L);
-  while (news->first != NULL) {
-    Easy *easy = news->first;
-    easy_leave_news(easy);
+  while (ready->first != NULL) {
+    Easy *easy = ready->first;
+    easy_leave_ready(easy);
     lua_rawgeti(L, 5, easy->id);
     if (lua_istable(L, 6)) {
       lua_rawseti(L, 2, ++last);

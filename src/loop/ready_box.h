@@ -1,4 +1,4 @@
-/* Where several multis that a loop in Lua drives put their news. */
+/* Where several multis that a loop in Lua drives put those that are ready. */
 #ifndef MULTISOCK_NEWSBOX_H
 #define MULTISOCK_NEWSBOX_H
 
@@ -6,8 +6,8 @@
 
 #pragma GCC visibility push(hidden)
 
-int newsbox_new(lua_State *L);
-void newsbox_open(lua_State *L);
+int ready_box_new(lua_State *L);
+void ready_box_open(lua_State *L);
 
 #pragma GCC visibility pop
 

@@ -1,0 +1,503 @@
+/* Counts what an origin has, and says who may start: the arithmetic of
+   admission.lua, which has the queue and the policy. In C, because every request
+   passes here twice. */
+#include "limiter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char counter_type[] = "multisock.counter";
+static const char limiter_type[] = "multisock.limiter";
+
+/* Handles that may wait at one origin: each holds a few KiB. */
+#define MOST_IDLE 256
+
+/* Connections that are opened at once to an origin that has answered. */
+#define PROBES 4
+
+/* More is no sensible number of streams or of waiting transfers, and what is
+   computed of them stays in range. */
+#define MOST_COUNT 1000000000
+
+/* Probes at most, when the first ones got no connection. */
+#define MOST_PROBES 64
+
+static Counter *counter_check(lua_State *L, int idx)
+{
+  return compat_checkudata(L, idx, counter_type);
+}
+
+Limiter *limiter_check(lua_State *L, int idx)
+{
+  Limiter *limiter = compat_checkudata(L, idx, limiter_type);
+  if (limiter->self != limiter)
+    luaL_argerror(L, idx, "the limiter is of another Lua state");
+  return limiter;
+}
+
+/* ---- Slots ---- */
+
+static bool is_full(const Counter *counter)
+{
+  return counter->total >= counter->limit;
+}
+
+/* Streams that the connections which stand can carry. */
+static lua_Integer capacity(const Limiter *limiter)
+{
+  return (limiter->connections - limiter->probes) * limiter->streams;
+}
+
+/* Counts the connections: of HTTP/1 one for each transfer, and while the
+   version is not known that is what it may come to. */
+static void recount(Limiter *limiter)
+{
+  lua_Integer counted = limiter->connections;
+  lua_Integer change;
+  if (limiter->version != VERSION_2 && limiter->active > counted)
+    counted = limiter->active;
+  change = counted - limiter->counted;
+  limiter->counted = counted;
+  limiter->client->total += change;
+  limiter->process->total += change;
+}
+
+bool limiter_take_free(Limiter *limiter)
+{
+  if (limiter->version == VERSION_1) {
+    if (limiter->active >= limiter->limit || is_full(limiter->client) ||
+        is_full(limiter->process))
+      return false;
+    limiter->active++;
+    recount(limiter);
+    return true;
+  }
+  if (limiter->version != VERSION_2 || limiter->active >= capacity(limiter))
+    return false;
+  limiter->active++;
+  return true;
+}
+
+void limiter_leave(Limiter *limiter, bool probe)
+{
+  limiter->active--;
+  if (limiter->version == VERSION_2 && limiter->active > 0 && !probe)
+    return;
+  if (probe && limiter->probes > 0) {
+    limiter->probes--;
+    limiter->connections--;
+    /* An origin that does not answer may not keep all others waiting for one
+       connect timeout after the other. */
+    limiter->probes_most *= 2;
+    if (limiter->probes_most > MOST_PROBES)
+      limiter->probes_most = MOST_PROBES;
+  }
+  if (limiter->active == 0) {
+    /* Which of its connections are still alive is not known: ask again. */
+    limiter->connections = 0;
+    limiter->probes = 0;
+  }
+  recount(limiter);
+}
+
+/*** Takes a slot for one transfer.
+@param waiting how many more are waiting: connections are opened for all
+@return false when there is none now, then "client" or "process" when that
+counter alone stands in the way; or true, probe: whether the transfer is to open
+a connection for others */
+static int limiter_take(lua_State *L)
+{
+  Limiter *limiter = limiter_check(L, 1);
+  bool probe = limiter->version != VERSION_1 && limiter->active >= capacity(limiter);
+  bool connects = probe || limiter->version != VERSION_2;
+  lua_Integer waiting = luaL_optinteger(L, 2, 0);
+  luaL_argcheck(L, waiting >= -MOST_COUNT && waiting <= MOST_COUNT, 2,
+                "out of range");
+  if (limiter_take_free(limiter)) {
+    lua_pushboolean(L, 1);
+    lua_pushboolean(L, 0);
+    return 2;
+  }
+  lua_pushboolean(L, 0);
+  if (limiter->version != VERSION_2 && limiter->active >= limiter->limit)
+    return 1;
+  if (probe && (limiter->probes >= limiter->probes_most ||
+                limiter->connections >= limiter->limit ||
+                (limiter->probes > 0 && limiter->connections > limiter->probes &&
+                 limiter->connections * limiter->streams >
+                                       limiter->active + waiting)))
+    return 1;
+  if (connects && (is_full(limiter->client) || is_full(limiter->process))) {
+    lua_pushstring(L, is_full(limiter->client) ? "client" : "process");
+    return 2;
+  }
+  if (probe) {
+    limiter->connections++;
+    limiter->probes++;
+  }
+  limiter->active++;
+  recount(limiter);
+  lua_pushboolean(L, 1);
+  lua_pushboolean(L, probe);
+  return 2;
+}
+
+/*** Gives a slot back.
+@param probe boolean: it was to open a connection, and ended before that
+stood */
+static int limiter_give_back(lua_State *L)
+{
+  limiter_leave(limiter_check(L, 1), lua_toboolean(L, 2));
+  return 0;
+}
+
+/*** A probe's connection stands: its name is resolved, TLS is done.
+@param reused boolean whether it was there before
+@return boolean whether any probe was expected */
+static int limiter_connected(lua_State *L)
+{
+  Limiter *limiter = limiter_check(L, 1);
+  bool expected = limiter->probes > 0;
+  if (expected) {
+    limiter->probes--;
+    limiter->probes_most = PROBES;
+    if (lua_toboolean(L, 2) && limiter->connections > 1) {
+      limiter->connections--;
+      recount(limiter);
+    }
+  }
+  lua_pushboolean(L, expected);
+  return 1;
+}
+
+/*** An answer told the version.
+@param version "1.0" "1.1" "2" or "3"
+@return boolean whether that is new */
+static int limiter_learn(lua_State *L)
+{
+  Limiter *limiter = limiter_check(L, 1);
+  const char *text = luaL_checkstring(L, 2);
+  HttpVersion version = text[0] > '1' ? VERSION_2 : VERSION_1;
+  bool new = limiter->version != version;
+  if (new) {
+    if (version == VERSION_1)
+      limiter->connections = limiter->probes = 0;    /* each transfer has its own */
+    else if (limiter->connections == 0)
+      limiter->connections = limiter->active > 0;
+    limiter->version = version;
+    recount(limiter);
+  }
+  lua_pushboolean(L, new);
+  return 1;
+}
+
+/*** What is known of the origin's HTTP version.
+@return "h1", "h2" (which HTTP/3 counts as), or nil */
+static int limiter_version(lua_State *L)
+{
+  const Limiter *limiter = limiter_check(L, 1);
+  if (limiter->version == VERSION_UNKNOWN)
+    lua_pushnil(L);
+  else
+    lua_pushstring(L, limiter->version == VERSION_1 ? "h1" : "h2");
+  return 1;
+}
+
+/*** How many transfers are admitted.
+@return integer */
+static int limiter_active(lua_State *L)
+{
+  lua_pushinteger(L, limiter_check(L, 1)->active);
+  return 1;
+}
+
+/*** Says whether somebody waits for a slot: then nobody passes by. */
+static int limiter_set_queued(lua_State *L)
+{
+  limiter_check(L, 1)->queued = lua_toboolean(L, 2);
+  return 0;
+}
+
+bool limiter_is_awaited(const Limiter *limiter)
+{
+  return limiter->queued || limiter->client->awaited || limiter->process->awaited;
+}
+
+/* ---- Handles that wait ---- */
+
+/* Makes the values of the limiter at the top: its counters, for a start. */
+static void set_values(lua_State *L, int client, int process)
+{
+  lua_createtable(L, 2, 4);
+  lua_pushvalue(L, client);
+  lua_rawseti(L, -2, 1);
+  lua_pushvalue(L, process);
+  lua_rawseti(L, -2, 2);
+  compat_setuservalue(L, -2);
+}
+
+bool limiter_keep(Limiter *limiter, Easy **handle, int profile)
+{
+  if (limiter->idle_count == limiter->idle_room) {
+    int room = limiter->idle_room ? limiter->idle_room * 2 : 4;
+    Easy ***idle;
+    if (limiter->idle_count >= MOST_IDLE)
+      return false;
+    idle = realloc(limiter->idle, (size_t)room * sizeof *idle);
+    if (idle == NULL)
+      return false;
+    limiter->idle = idle;
+    limiter->idle_room = room;
+  }
+  (*handle)->profile = profile;
+  limiter->idle[limiter->idle_count++] = handle;
+  return true;
+}
+
+/* The limiter's values: the easies that it keeps alive, as keys. */
+static void anchor(lua_State *L, int easy)
+{
+  compat_getuservalue(L, 1);
+  lua_pushvalue(L, easy);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+}
+
+bool limiter_has(lua_State *L, int limiter, int easy)
+{
+  bool has;
+  compat_getuservalue(L, limiter);
+  lua_pushvalue(L, easy);
+  lua_rawget(L, -2);
+  has = lua_toboolean(L, -1);
+  lua_pop(L, 2);
+  return has;
+}
+
+/*** Keeps a handle for the next transfer to the origin.
+@param easy core.Easy
+@param multi core.Multi that has its connection
+@param profile number of what it is set up for; 0: it has to be set up again
+@return boolean; false when there are enough */
+static int limiter_keep_handle(lua_State *L)
+{
+  Limiter *limiter = limiter_check(L, 1);
+  (void)easy_check(L, 2);
+  (void)multi_check(L, 3);
+  easy_set_home(L, 2, 3);
+  anchor(L, 2);
+  lua_pushboolean(L, limiter_keep(limiter, lua_touserdata(L, 2),
+                               (int)luaL_checkinteger(L, 4)));
+  return 1;
+}
+
+/* Handles of other profiles that are passed by. */
+#define MOST_LOOKS 8
+
+int limiter_find(const Limiter *limiter, int profile)
+{
+  int at, last = limiter->idle_count - MOST_LOOKS;
+  for (at = limiter->idle_count - 1; at >= 0 && at >= last; at--)
+    if (*limiter->idle[at] != NULL && (*limiter->idle[at])->profile == profile)
+      return at;
+  return -1;
+}
+
+Easy **limiter_take_idle(Limiter *limiter, int at)
+{
+  Easy **handle = limiter->idle[at];
+  limiter->idle_count--;
+  for (; at < limiter->idle_count; at++)
+    limiter->idle[at] = limiter->idle[at + 1];
+  return handle;
+}
+
+static void drop_closed(Limiter *limiter)
+{
+  while (limiter->idle_count > 0) {
+    Easy **last = limiter->idle[limiter->idle_count - 1];
+    if (*last != NULL && *(*last)->home != NULL)
+      return;
+    limiter->idle_count--;
+  }
+}
+
+/*** Takes a handle, of those that came last: their connections are the warmest.
+@param profile number; nil: whatever it is set up for
+@return easy, multi, and the number that it was kept with, 0: it has to be set up;
+or nil, and the multi in which a new one would find a connection, nil: none */
+static int limiter_pop(lua_State *L)
+{
+  Limiter *limiter = limiter_check(L, 1);
+  int profile = (int)luaL_optinteger(L, 2, -1);
+  int at, count = limiter->idle_count;
+  const Easy *easy;
+  drop_closed(limiter);
+  count = limiter->idle_count;
+  at = profile < 0 ? count - 1 : limiter_find(limiter, profile);
+  if (at < 0 && profile >= 0)
+    at = limiter_find(limiter, 0);
+  if (at >= 0 && *(*limiter->idle[at])->home == NULL) {
+    (void)limiter_take_idle(limiter, at);
+    at = -1;
+  }
+  if (at < 0) {
+    lua_pushnil(L);
+    if (count == 0)
+      return 1;
+    easy = *limiter->idle[limiter->idle_count - 1];
+    multi_push(L, *easy->home);
+    return 2;
+  }
+  easy = *limiter_take_idle(limiter, at);
+  easy_push(L, easy);
+  multi_push(L, *easy->home);
+  lua_pushinteger(L, easy->profile);
+  return 3;
+}
+
+/*** Lets go of a handle that is closed, or goes elsewhere.
+@param easy core.Easy */
+static int limiter_drop(lua_State *L)
+{
+  Limiter *limiter = limiter_check(L, 1);
+  const void *handle = lua_touserdata(L, 2);
+  int i, left = 0;
+  luaL_checkany(L, 2);
+  lua_settop(L, 2);
+  for (i = 0; i < limiter->idle_count; i++)
+    if (limiter->idle[i] != handle)
+      limiter->idle[left++] = limiter->idle[i];
+  limiter->idle_count = left;
+  compat_getuservalue(L, 1);
+  lua_insert(L, 2);
+  lua_pushnil(L);
+  lua_rawset(L, 2);
+  return 0;
+}
+
+/*** Lets go of all handles: those in use are not kept when they come back. */
+static int limiter_disown(lua_State *L)
+{
+  Limiter *limiter = limiter_check(L, 1);
+  limiter->idle_count = 0;
+  lua_settop(L, 1);
+  compat_getuservalue(L, 1);
+  lua_rawgeti(L, 2, 1);
+  lua_rawgeti(L, 2, 2);
+  lua_pushvalue(L, 1);
+  set_values(L, 3, 4);
+  return 0;
+}
+
+/* ---- Life ---- */
+
+/*** A number of connections that many hosts share.
+@param limit integer; nil: none */
+static int counter_new(lua_State *L)
+{
+  lua_Integer limit = luaL_optinteger(L, 1, LUA_MAXINTEGER);
+  Counter *counter = compat_newuserdata(L, sizeof *counter);
+  counter->total = 0;
+  counter->limit = limit;
+  counter->awaited = false;
+  luaL_setmetatable(L, counter_type);
+  return 1;
+}
+
+/*** @return connections counted now, and the limit */
+static int counter_counts(lua_State *L)
+{
+  const Counter *counter = counter_check(L, 1);
+  lua_pushinteger(L, counter->total);
+  lua_pushinteger(L, counter->limit);
+  return 2;
+}
+
+static int counter_is_full(lua_State *L)
+{
+  lua_pushboolean(L, is_full(counter_check(L, 1)));
+  return 1;
+}
+
+/*** A limiter in front of one origin.
+@param client, process counters
+@param limit connections to the origin at most; nil: no limit
+@param streams on one connection of HTTP/2
+@param known boolean: it speaks HTTP/1, neither that nor its name has to be
+asked
+@param cleartext boolean: it cannot become HTTP/2 */
+static int limiter_new(lua_State *L)
+{
+  Counter *client = counter_check(L, 1);
+  Counter *process = counter_check(L, 2);
+  lua_Integer limit = luaL_optinteger(L, 3, LUA_MAXINTEGER);
+  lua_Integer streams = luaL_checkinteger(L, 4);
+  Limiter *limiter;
+  luaL_argcheck(L, streams > 0 && streams <= MOST_COUNT, 4, "out of range");
+  limiter = compat_newuserdata(L, sizeof *limiter);
+  memset(limiter, 0, sizeof *limiter);
+  limiter->self = limiter;
+  limiter->client = client;
+  limiter->process = process;
+  limiter->limit = limit;
+  limiter->streams = streams;
+  limiter->probes_most = 1;
+  limiter->version = lua_toboolean(L, 5) ? VERSION_1 : VERSION_UNKNOWN;
+  limiter->cleartext = lua_toboolean(L, 6);
+  luaL_setmetatable(L, limiter_type);
+  set_values(L, 1, 2);
+  return 1;
+}
+
+static int limiter_gc(lua_State *L)
+{
+  Limiter *limiter = compat_checkudata(L, 1, limiter_type);
+  if (limiter->self != limiter)
+    return 0;
+  free(limiter->idle);
+  limiter->idle = NULL;
+  limiter->idle_count = limiter->idle_room = 0;
+  return 0;
+}
+
+/*** Says whether hosts wait for a connection. */
+static int counter_set_awaited(lua_State *L)
+{
+  counter_check(L, 1)->awaited = lua_toboolean(L, 2);
+  return 0;
+}
+
+static const luaL_Reg limiter_methods[] = {
+  { "take", limiter_take },           { "leave", limiter_give_back },
+  { "connected", limiter_connected }, { "learn", limiter_learn },
+  { "version", limiter_version },     { "active", limiter_active },
+  { "set_queued", limiter_set_queued },
+  { "keep", limiter_keep_handle },    { "pop", limiter_pop },
+  { "drop", limiter_drop },           { "disown", limiter_disown },
+  { NULL, NULL }
+};
+
+static const luaL_Reg counter_methods[] = {
+  { "counts", counter_counts },     { "is_full", counter_is_full },
+  { "set_awaited", counter_set_awaited },
+  { NULL, NULL }
+};
+
+static const luaL_Reg limiter_metamethods[] = {
+  { "__gc", limiter_gc },             { NULL, NULL }
+};
+
+static const luaL_Reg functions[] = {
+  { "counter", counter_new },        { "limiter", limiter_new },
+  { NULL, NULL }
+};
+
+/* Adds its functions to the table on top: core. */
+void limiter_open(lua_State *L)
+{
+  compat_opentype(L, counter_type, NULL, counter_methods);
+  compat_opentype(L, limiter_type, limiter_metamethods, limiter_methods);
+  luaL_setfuncs(L, functions, 0);
+}

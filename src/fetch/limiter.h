@@ -1,0 +1,69 @@
+/* Who may start a transfer to one origin, and the handles that wait there for the
+   next one: struct Limiter, shared by limiter.c and perform.c. */
+#ifndef MULTISOCK_GATE_H
+#define MULTISOCK_GATE_H
+
+#include "multi.h"
+
+#pragma GCC visibility push(hidden)
+
+/* A number of connections that many hosts share. */
+typedef struct Counter {
+  lua_Integer total, limit;
+  bool awaited;            /* hosts wait for a connection of it */
+} Counter;
+
+typedef enum HttpVersion {
+  VERSION_UNKNOWN,
+  VERSION_1,               /* a connection for each transfer */
+  VERSION_2                /* or 3: connections carry streams */
+} HttpVersion;
+
+typedef struct Limiter {
+  const void *self;        /* see Owner in owner.h; it is memory alone */
+  Counter *client, *process;
+  HttpVersion version;
+  lua_Integer limit;       /* connections to the origin at most */
+  lua_Integer streams;     /* on one connection of HTTP/2 */
+  lua_Integer active;      /* transfers admitted */
+  lua_Integer counted;     /* connections that the counters know of */
+  lua_Integer connections; /* of HTTP/2, or while the version is not known */
+  lua_Integer probes;      /* of those, how many are being opened */
+  lua_Integer probes_most;
+  bool queued;             /* somebody waits for a slot */
+  bool cleartext;          /* cannot become HTTP/2 */
+  Easy ***idle;            /* what the userdata hold: NULL once closed */
+  int idle_count, idle_room;
+} Limiter;
+
+Limiter *limiter_check(lua_State *L, int idx);
+
+/* Takes a slot that is there without further thought: on a connection that
+   stands, or for one more of HTTP/1. */
+bool limiter_take_free(Limiter *limiter);
+
+/* Gives a slot back. */
+void limiter_leave(Limiter *limiter, bool probe);
+
+/* Whether somebody may have waited for what was given back. */
+bool limiter_is_awaited(const Limiter *limiter);
+
+/* Another handle waits; false when there are enough. The caller has made sure
+   that the limiter keeps the userdata alive, and easy_set_home that this one keeps
+   its multi alive. */
+bool limiter_keep(Limiter *limiter, Easy **handle, int profile);
+
+/* Where a handle of this profile waits, of those that came last; -1: none. */
+int limiter_find(const Limiter *limiter, int profile);
+
+/* Takes it from there. */
+Easy **limiter_take_idle(Limiter *limiter, int at);
+
+/* Whether the limiter at stack index `limiter` keeps the easy at `easy` alive. */
+bool limiter_has(lua_State *L, int limiter, int easy);
+
+void limiter_open(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif
