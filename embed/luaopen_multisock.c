@@ -19,8 +19,8 @@ static int load_file(lua_State *L)
 {
   const LuaFile *file = lua_touserdata(L, lua_upvalueindex(1));
   lua_settop(L, 1);
-  if (luaL_loadbuffer(L, (const char *)file->bytes, file->size,
-                      file->chunk) != 0)
+  if (luaL_loadbuffer(L, (const char *)file->bytes, file->size, file->chunk) !=
+      0)
     return lua_error(L);
   lua_pushvalue(L, 1);
   lua_pushstring(L, file->chunk + 1);
@@ -36,11 +36,10 @@ static void push_tables(lua_State *L)
     lua_getfield(L, -1, "package");
   if (!lua_istable(L, -1) || lua_gettop(L) < 2)
     luaL_error(L, "multisock needs require: open the standard libraries "
-               "(luaL_openlibs) before it");
+                  "(luaL_openlibs) before it");
   lua_getfield(L, -1, "preload");
   lua_remove(L, -2);
 }
-
 
 /* Registers every file; returns with that of "multisock" on top. */
 static void preload(lua_State *L, int table)

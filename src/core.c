@@ -49,19 +49,29 @@ static const struct {
   unsigned int bit;
   const char *name;
 } features[] = {
-  { CURL_VERSION_ALTSVC, "alt-svc" },  { CURL_VERSION_ASYNCHDNS, "AsynchDNS" },
-  { CURL_VERSION_BROTLI, "brotli" },   { CURL_VERSION_CONV, "CharConv" },
-  { CURL_VERSION_DEBUG, "Debug" },     { CURL_VERSION_GSASL, "gsasl" },
-  { CURL_VERSION_GSSAPI, "GSS-API" },  { CURL_VERSION_HSTS, "HSTS" },
-  { CURL_VERSION_HTTP2, "HTTP2" },     { CURL_VERSION_HTTP3, "HTTP3" },
+  { CURL_VERSION_ALTSVC, "alt-svc" },
+  { CURL_VERSION_ASYNCHDNS, "AsynchDNS" },
+  { CURL_VERSION_BROTLI, "brotli" },
+  { CURL_VERSION_CONV, "CharConv" },
+  { CURL_VERSION_DEBUG, "Debug" },
+  { CURL_VERSION_GSASL, "gsasl" },
+  { CURL_VERSION_GSSAPI, "GSS-API" },
+  { CURL_VERSION_HSTS, "HSTS" },
+  { CURL_VERSION_HTTP2, "HTTP2" },
+  { CURL_VERSION_HTTP3, "HTTP3" },
   { CURL_VERSION_HTTPS_PROXY, "HTTPS-proxy" },
-  { CURL_VERSION_IDN, "IDN" },         { CURL_VERSION_IPV6, "IPv6" },
+  { CURL_VERSION_IDN, "IDN" },
+  { CURL_VERSION_IPV6, "IPv6" },
   { CURL_VERSION_KERBEROS5, "Kerberos" },
   { CURL_VERSION_LARGEFILE, "Largefile" },
-  { CURL_VERSION_LIBZ, "libz" },       { CURL_VERSION_MULTI_SSL, "MultiSSL" },
-  { CURL_VERSION_NTLM, "NTLM" },       { CURL_VERSION_NTLM_WB, "NTLM_WB" },
-  { CURL_VERSION_PSL, "PSL" },         { CURL_VERSION_SPNEGO, "SPNEGO" },
-  { CURL_VERSION_SSL, "SSL" },         { CURL_VERSION_SSPI, "SSPI" },
+  { CURL_VERSION_LIBZ, "libz" },
+  { CURL_VERSION_MULTI_SSL, "MultiSSL" },
+  { CURL_VERSION_NTLM, "NTLM" },
+  { CURL_VERSION_NTLM_WB, "NTLM_WB" },
+  { CURL_VERSION_PSL, "PSL" },
+  { CURL_VERSION_SPNEGO, "SPNEGO" },
+  { CURL_VERSION_SSL, "SSL" },
+  { CURL_VERSION_SSPI, "SSPI" },
 #ifdef CURL_VERSION_THREADSAFE
   { CURL_VERSION_THREADSAFE, "threadsafe" },
 #endif
@@ -196,8 +206,7 @@ static int core_random(lua_State *L)
 static int core_open_files(lua_State *L)
 {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-      limit.rlim_cur == RLIM_INFINITY)
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
     lua_pushnil(L);
   else
     lua_pushinteger(L, (lua_Integer)limit.rlim_cur);
@@ -209,8 +218,8 @@ static int core_open_files(lua_State *L)
 @return boolean */
 static int core_is_terminal(lua_State *L)
 {
-  lua_pushboolean(L, uv_guess_handle((uv_file)luaL_checkinteger(L, 1)) ==
-                       UV_TTY);
+  lua_pushboolean(L,
+                  uv_guess_handle((uv_file)luaL_checkinteger(L, 1)) == UV_TTY);
   return 1;
 }
 
@@ -227,34 +236,47 @@ static int core_may_suspend(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-  { "easy", easy_new },           { "multi", multi_new },
-  { "loop", loop_new },           { "url", url_new },
+  { "easy", easy_new },
+  { "multi", multi_new },
+  { "loop", loop_new },
+  { "url", url_new },
   { "url_place", url_place },
-  { "share", share_new },         { "mime", mime_new },
-  { "plain", plain_clean },       { "redact", plain_redact },
-  { "error", error_new },         { "error_table", error_table },
+  { "share", share_new },
+  { "mime", mime_new },
+  { "plain", plain_clean },
+  { "redact", plain_redact },
+  { "error", error_new },
+  { "error_table", error_table },
   { "error_refinements", error_refinements },
-  { "options", options_list },    { "infos", info_list },
+  { "options", options_list },
+  { "infos", info_list },
   { "multi_options", multi_options_list },
-  { "poller", poller_new },       { "ready_box", ready_box_new },
+  { "poller", poller_new },
+  { "ready_box", ready_box_new },
   { "decoder", decoder_lua_new },
-  { "now", core_now },            { "getdate", core_getdate },
+  { "now", core_now },
+  { "getdate", core_getdate },
   { "random", core_random },
-  { "version", core_version },    { "open_files", core_open_files },
+  { "version", core_version },
+  { "open_files", core_open_files },
   { "quirks", core_quirks },
   { "is_terminal", core_is_terminal },
-  { "easy_count", easy_count },   { "may_suspend", core_may_suspend },
-  { "headers", headers_new },       { "number_text", number_text },
+  { "easy_count", easy_count },
+  { "may_suspend", core_may_suspend },
+  { "headers", headers_new },
+  { "number_text", number_text },
   { "form", form_new },
-  { NULL, NULL }
+  { NULL, NULL },
 };
 
 static const struct {
   const char *name;
   lua_Integer value;
 } constants[] = {
-  { "PAUSE_RECV", CURLPAUSE_RECV },  { "PAUSE_SEND", CURLPAUSE_SEND },
-  { "PAUSE_ALL", CURLPAUSE_ALL },    { "PAUSE_CONT", CURLPAUSE_CONT },
+  { "PAUSE_RECV", CURLPAUSE_RECV },
+  { "PAUSE_SEND", CURLPAUSE_SEND },
+  { "PAUSE_ALL", CURLPAUSE_ALL },
+  { "PAUSE_CONT", CURLPAUSE_CONT },
   { "WRITEFUNC_PAUSE", CURL_WRITEFUNC_PAUSE },
   { "READFUNC_PAUSE", CURL_READFUNC_PAUSE },
   { "READFUNC_ABORT", CURL_READFUNC_ABORT },
@@ -306,7 +328,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
     lua_pushinteger(L, constants[i].value);
     lua_setfield(L, -2, constants[i].name);
   }
-  lua_pushlightuserdata(L, NULL);        /* what most JSON libraries have */
+  lua_pushlightuserdata(L, NULL); /* what most JSON libraries have */
   lua_setfield(L, -2, "null");
   field_string(L, "_VERSION", "multisock " MULTISOCK_VERSION);
   return 1;

@@ -18,7 +18,8 @@ static struct {
 } admission;
 
 static int on_connected(void *userp, char *remote, char *local, int remote_port,
-                        int local_port) {
+                        int local_port)
+{
   (void)userp, (void)remote, (void)local, (void)remote_port, (void)local_port;
   admission.probes--;
   admission.room += STREAMS - 1;
@@ -26,7 +27,8 @@ static int on_connected(void *userp, char *remote, char *local, int remote_port,
   return CURL_PREREQFUNC_OK;
 }
 
-static void admit(bool probe) {
+static void admit(bool probe)
+{
   struct slot *slot = &admission.first[admission.admitted++];
 
   if (probe) {
@@ -34,25 +36,32 @@ static void admit(bool probe) {
     curl_easy_setopt(slot->easy, CURLOPT_FRESH_CONNECT, 1L);
     curl_easy_setopt(slot->easy, CURLOPT_PIPEWAIT, 0L);
     curl_easy_setopt(slot->easy, CURLOPT_PREREQFUNCTION, on_connected);
-  } else
+  }
+  else
     admission.room--;
   require(curl_multi_add_handle(slot->multi, slot->easy) == CURLM_OK,
           "curl_multi_add_handle");
 }
 
-void admission_serve(void) {
-  while (admission.admitted < admission.entered && admission.room) admit(false);
+void admission_serve(void)
+{
+  while (admission.admitted < admission.entered && admission.room)
+    admit(false);
   for (;;) {
     long waiting = admission.entered - admission.admitted;
 
-    if (waiting <= admission.probes * STREAMS) return;
-    if (admission.probes >= (admission.known ? SCOUTS_MAX : 1)) return;
+    if (waiting <= admission.probes * STREAMS)
+      return;
+    if (admission.probes >= (admission.known ? SCOUTS_MAX : 1))
+      return;
     admit(true);
   }
 }
 
-void admission_enter(struct slot *slot) {
-  if (!admission.first) admission.first = slot;
+void admission_enter(struct slot *slot)
+{
+  if (!admission.first)
+    admission.first = slot;
   admission.entered++;
   admission_serve();
 }

@@ -53,10 +53,12 @@ static size_t descriptor_count;
 
 static void shard_act(struct shard *shard, curl_socket_t fd, int flags);
 
-static struct descriptor *descriptor_at(curl_socket_t fd) {
+static struct descriptor *descriptor_at(curl_socket_t fd)
+{
   size_t count = descriptor_count ? descriptor_count : 64;
 
-  while (count <= (size_t)fd) count *= 2;
+  while (count <= (size_t)fd)
+    count *= 2;
   if (count != descriptor_count) {
     descriptors = realloc(descriptors, count * sizeof(*descriptors));
     require(descriptors != NULL, "realloc");
@@ -67,20 +69,24 @@ static struct descriptor *descriptor_at(curl_socket_t fd) {
   return &descriptors[fd];
 }
 
-static void on_close(uv_handle_t *handle) {
+static void on_close(uv_handle_t *handle)
+{
   free(handle->data);
 }
 
 /* Detaches the poll before it returns; only its memory lives on. */
-static void watch_close(struct descriptor *descriptor) {
+static void watch_close(struct descriptor *descriptor)
+{
   struct watch *watch = descriptor->watch;
 
-  if (!watch) return;
+  if (!watch)
+    return;
   descriptor->watch = NULL;
   uv_close((uv_handle_t *)&watch->poll, on_close);
 }
 
-static struct watch *watch_new(struct shard *shard, curl_socket_t fd) {
+static struct watch *watch_new(struct shard *shard, curl_socket_t fd)
+{
   struct watch *watch = calloc(1, sizeof(*watch));
 
   require(watch != NULL, "calloc");
@@ -94,14 +100,17 @@ static struct watch *watch_new(struct shard *shard, curl_socket_t fd) {
 static void on_poll(uv_poll_t *poll, int status, int events);
 
 /* libuv spends a system call on a start that changes nothing. */
-static void watch_arm(struct watch *watch) {
-  if (watch->armed == watch->wanted) return;
+static void watch_arm(struct watch *watch)
+{
+  if (watch->armed == watch->wanted)
+    return;
   require(uv_poll_start(&watch->poll, watch->wanted, on_poll) == 0,
           "uv_poll_start");
   watch->armed = watch->wanted;
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events) {
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
   struct watch *watch = poll->data;
   curl_socket_t fd = watch->fd;
   int flags = 0;
@@ -117,15 +126,19 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     watch->armed = 0; /* libuv stops the handle after an error */
     flags = CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR;
   }
-  if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
-  if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
+  if (events & UV_READABLE)
+    flags |= CURL_CSELECT_IN;
+  if (events & UV_WRITABLE)
+    flags |= CURL_CSELECT_OUT;
   shard_act(watch->shard, fd, flags);
   watch = descriptors[fd].watch; /* the call may have closed it */
-  if (watch && watch->wanted) watch_arm(watch);
+  if (watch && watch->wanted)
+    watch_arm(watch);
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userp,
-                          void *assigned) {
+                          void *assigned)
+{
   struct descriptor *descriptor = descriptor_at(fd);
   struct watch *watch = descriptor->watch;
 
@@ -144,42 +157,49 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userp,
     }
     return 0;
   }
-  if (!watch) watch = descriptor->watch = watch_new(userp, fd);
+  if (!watch)
+    watch = descriptor->watch = watch_new(userp, fd);
   watch->wanted = what == CURL_POLL_IN    ? UV_READABLE
                   : what == CURL_POLL_OUT ? UV_WRITABLE
                                           : UV_READABLE | UV_WRITABLE;
-  if (what != CURL_POLL_OUT) watch->asked_in = true;
+  if (what != CURL_POLL_OUT)
+    watch->asked_in = true;
   watch_arm(watch);
   return 0;
 }
 
 static curl_socket_t on_open_socket(void *userp, curlsocktype purpose,
-                                    struct curl_sockaddr *address) {
+                                    struct curl_sockaddr *address)
+{
   curl_socket_t fd =
       socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
              address->protocol);
 
   (void)userp;
   (void)purpose;
-  if (fd < 0) return CURL_SOCKET_BAD;
+  if (fd < 0)
+    return CURL_SOCKET_BAD;
   watch_close(descriptor_at(fd));
   descriptors[fd].ours = true;
   return fd;
 }
 
 /* Outlives the easy handle that opened the connection: no user data. */
-static int on_close_socket(void *userp, curl_socket_t fd) {
+static int on_close_socket(void *userp, curl_socket_t fd)
+{
   (void)userp;
   watch_close(descriptor_at(fd));
   descriptors[fd].ours = false;
   return close(fd);
 }
 
-static void on_timer(uv_timer_t *timer) {
+static void on_timer(uv_timer_t *timer)
+{
   shard_act(timer->data, CURL_SOCKET_TIMEOUT, 0);
 }
 
-static int on_curl_timer(CURLM *multi, long timeout_ms, void *userp) {
+static int on_curl_timer(CURLM *multi, long timeout_ms, void *userp)
+{
   struct shard *shard = userp;
 
   (void)multi;
@@ -187,7 +207,8 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *userp) {
   if (timeout_ms < 0 || shard->kick)
     uv_timer_stop(&shard->timer);
   else {
-    if (timeout_ms > 0) uv_update_time(loop); /* else the timer fires early */
+    if (timeout_ms > 0)
+      uv_update_time(loop); /* else the timer fires early */
     uv_timer_start(&shard->timer, on_timer, (uint64_t)timeout_ms, 0);
   }
   return 0;
@@ -195,14 +216,19 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *userp) {
 
 /* A large body in few pieces; many waiting transfers in little memory. Below
  * 2,048 libcurl before 8.1 writes past the buffer of an HTTP/2 transfer. */
-static long buffer_size(void) {
-  if (options.buffer) return options.buffer;
-  if (options.stream || options.save) return 512 * 1024L;
-  if (options.inflight) return options.http2 ? 2048 : 1024;
+static long buffer_size(void)
+{
+  if (options.buffer)
+    return options.buffer;
+  if (options.stream || options.save)
+    return 512 * 1024L;
+  if (options.inflight)
+    return options.http2 ? 2048 : 1024;
   return 0;
 }
 
-static void best_open(struct slot *slot) {
+static void best_open(struct slot *slot)
+{
   struct shard *shard = &shards[next_shard++ % options.shards];
   long buffer = buffer_size();
 
@@ -216,7 +242,8 @@ static void best_open(struct slot *slot) {
     curl_easy_setopt(slot->easy, CURLOPT_CURLU, url);
   /* libcurl formats its own options for each request, these it copies. */
   curl_easy_setopt(slot->easy, CURLOPT_HTTPHEADER, header_lines);
-  if (buffer) curl_easy_setopt(slot->easy, CURLOPT_BUFFERSIZE, buffer);
+  if (buffer)
+    curl_easy_setopt(slot->easy, CURLOPT_BUFFERSIZE, buffer);
   /* All at once, so none is idle: no search. */
   if (options.inflight && !options.http2)
     curl_easy_setopt(slot->easy, CURLOPT_FRESH_CONNECT, 1L);
@@ -228,18 +255,22 @@ static void best_open(struct slot *slot) {
 }
 
 /* Another query on the URL that is parsed already. */
-static void query_change(struct slot *slot) {
+static void query_change(struct slot *slot)
+{
   char query[32];
 
   (void)snprintf(query, sizeof(query), "n=%ld", kind_number());
-  if (!slot->url) slot->url = curl_url_dup(url);
+  if (!slot->url)
+    slot->url = curl_url_dup(url);
   require(slot->url && !curl_url_set(slot->url, CURLUPART_QUERY, query, 0),
           "curl_url_set");
   curl_easy_setopt(slot->easy, CURLOPT_CURLU, slot->url);
 }
 
-static void best_start(struct slot *slot) {
-  if (options.kind->distinct) query_change(slot);
+static void best_start(struct slot *slot)
+{
+  if (options.kind->distinct)
+    query_change(slot);
   if (options.inflight && options.http2)
     admission_enter(slot);
   else
@@ -247,7 +278,8 @@ static void best_start(struct slot *slot) {
             "curl_multi_add_handle");
 }
 
-static void messages_read(struct shard *shard) {
+static void messages_read(struct shard *shard)
+{
   CURLMsg *message;
   int pending;
 
@@ -258,11 +290,13 @@ static void messages_read(struct shard *shard) {
 
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &slot);
     curl_multi_remove_handle(shard->multi, easy);
-    if (load_finished(slot, result)) best_start(slot);
+    if (load_finished(slot, result))
+      best_start(slot);
   }
 }
 
-static void shard_step(struct shard *shard, curl_socket_t fd, int flags) {
+static void shard_step(struct shard *shard, curl_socket_t fd, int flags)
+{
   int running;
 
   curl_multi_socket_action(shard->multi, fd, flags, &running);
@@ -270,7 +304,8 @@ static void shard_step(struct shard *shard, curl_socket_t fd, int flags) {
   admission_serve();
 }
 
-static void shard_act(struct shard *shard, curl_socket_t fd, int flags) {
+static void shard_act(struct shard *shard, curl_socket_t fd, int flags)
+{
   shard->acting = true;
   shard_step(shard, fd, flags);
   for (int i = 0; shard->kick && i < KICKS_MAX; i++) {
@@ -285,7 +320,8 @@ static void shard_act(struct shard *shard, curl_socket_t fd, int flags) {
   }
 }
 
-static void shard_open(struct shard *shard) {
+static void shard_open(struct shard *shard)
+{
   long most = options.inflight ? options.inflight : options.connections;
 
   require(uv_timer_init(loop, &shard->timer) == 0, "uv_timer_init");
@@ -301,35 +337,43 @@ static void shard_open(struct shard *shard) {
   curl_multi_setopt(shard->multi, CURLMOPT_MAXCONNECTS, most + 1);
 }
 
-static void shard_close(struct shard *shard) {
+static void shard_close(struct shard *shard)
+{
   curl_multi_cleanup(shard->multi); /* closes what was kept open */
   uv_close((uv_handle_t *)&shard->timer, NULL);
 }
 
-static void shards_open(void) {
+static void shards_open(void)
+{
   long most = options.inflight ? options.inflight : options.connections;
 
   if (!options.shards) {
     options.shards = options.http2 ? 1 : most / SHARD_CONNECTIONS;
-    if (options.shards < 1) options.shards = 1;
-    if (options.shards > SHARDS_MAX) options.shards = SHARDS_MAX;
+    if (options.shards < 1)
+      options.shards = 1;
+    if (options.shards > SHARDS_MAX)
+      options.shards = SHARDS_MAX;
   }
   shards = calloc((size_t)options.shards, sizeof(*shards));
   require(shards != NULL, "calloc");
-  for (long i = 0; i < options.shards; i++) shard_open(&shards[i]);
+  for (long i = 0; i < options.shards; i++)
+    shard_open(&shards[i]);
 }
 
-static void header_lines_make(void) {
+static void header_lines_make(void)
+{
   header_lines = kind_headers(options.kind, NULL);
-  if (options.bare) return;
+  if (options.bare)
+    return;
   header_lines = curl_slist_append(header_lines, "User-Agent: bench-in-c/0.10");
-  header_lines = curl_slist_append(header_lines,
-                                   "Accept-Encoding: gzip, br, zstd");
+  header_lines =
+      curl_slist_append(header_lines, "Accept-Encoding: gzip, br, zstd");
   require(header_lines != NULL, "curl_slist_append");
 }
 
-int main(int argc, char **argv) {
-  static const struct client client = {"best", best_open, best_start};
+int main(int argc, char **argv)
+{
+  static const struct client client = { "best", best_open, best_start };
   int status;
 
   options_read(&options, argc, argv);
@@ -344,7 +388,8 @@ int main(int argc, char **argv) {
 
   status = load_run(&options, loop, &client);
 
-  for (long i = 0; i < options.shards; i++) shard_close(&shards[i]);
+  for (long i = 0; i < options.shards; i++)
+    shard_close(&shards[i]);
   uv_run(loop, UV_RUN_DEFAULT); /* delivers the close callbacks */
   (void)uv_loop_close(loop);    /* nothing is left to do if it were busy */
   free(shards);

@@ -18,11 +18,13 @@ static CURLM *multi;
 
 static void messages_read(void);
 
-static void on_close(uv_handle_t *handle) {
+static void on_close(uv_handle_t *handle)
+{
   free(handle->data);
 }
 
-static struct context *context_new(curl_socket_t fd) {
+static struct context *context_new(curl_socket_t fd)
+{
   struct context *context = malloc(sizeof(*context));
 
   require(context != NULL, "malloc");
@@ -32,19 +34,23 @@ static struct context *context_new(curl_socket_t fd) {
   return context;
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events) {
+static void on_poll(uv_poll_t *poll, int status, int events)
+{
   struct context *context = poll->data;
   int flags = 0;
   int running;
 
   (void)status; /* as in the example: libcurl finds an error by itself */
-  if (events & UV_READABLE) flags |= CURL_CSELECT_IN;
-  if (events & UV_WRITABLE) flags |= CURL_CSELECT_OUT;
+  if (events & UV_READABLE)
+    flags |= CURL_CSELECT_IN;
+  if (events & UV_WRITABLE)
+    flags |= CURL_CSELECT_OUT;
   curl_multi_socket_action(multi, context->fd, flags, &running);
   messages_read();
 }
 
-static void on_timeout(uv_timer_t *timer) {
+static void on_timeout(uv_timer_t *timer)
+{
   int running;
 
   (void)timer;
@@ -52,7 +58,8 @@ static void on_timeout(uv_timer_t *timer) {
   messages_read();
 }
 
-static int on_curl_timer(CURLM *from, long timeout_ms, void *userp) {
+static int on_curl_timer(CURLM *from, long timeout_ms, void *userp)
+{
   (void)from;
   (void)userp;
   if (timeout_ms < 0)
@@ -63,7 +70,8 @@ static int on_curl_timer(CURLM *from, long timeout_ms, void *userp) {
 }
 
 static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userp,
-                          void *assigned) {
+                          void *assigned)
+{
   struct context *context = assigned;
   int events = 0;
 
@@ -77,21 +85,26 @@ static int on_curl_socket(CURL *easy, curl_socket_t fd, int what, void *userp,
     }
     return 0;
   }
-  if (!context) context = context_new(fd);
+  if (!context)
+    context = context_new(fd);
   curl_multi_assign(multi, fd, context);
-  if (what != CURL_POLL_IN) events |= UV_WRITABLE;
-  if (what != CURL_POLL_OUT) events |= UV_READABLE;
+  if (what != CURL_POLL_IN)
+    events |= UV_WRITABLE;
+  if (what != CURL_POLL_OUT)
+    events |= UV_READABLE;
   require(uv_poll_start(&context->poll, events, on_poll) == 0, "uv_poll_start");
   return 0;
 }
 
-static void book_open(struct slot *slot) {
+static void book_open(struct slot *slot)
+{
   slot->multi = multi;
   slot->easy = curl_easy_init();
   require(slot->easy != NULL, "curl_easy_init");
 }
 
-static void book_start(struct slot *slot) {
+static void book_start(struct slot *slot)
+{
   curl_easy_reset(slot->easy);
   slot_prepare(slot, &options);
   if (options.kind->headers) {
@@ -107,7 +120,8 @@ static void book_start(struct slot *slot) {
           "curl_multi_add_handle");
 }
 
-static void messages_read(void) {
+static void messages_read(void)
+{
   CURLMsg *message;
   int pending;
 
@@ -118,12 +132,14 @@ static void messages_read(void) {
 
     curl_easy_getinfo(easy, CURLINFO_PRIVATE, &slot);
     curl_multi_remove_handle(multi, easy);
-    if (load_finished(slot, result)) book_start(slot);
+    if (load_finished(slot, result))
+      book_start(slot);
   }
 }
 
-int main(int argc, char **argv) {
-  static const struct client client = {"book", book_open, book_start};
+int main(int argc, char **argv)
+{
+  static const struct client client = { "book", book_open, book_start };
   int status;
 
   options_read(&options, argc, argv);

@@ -23,9 +23,9 @@ struct kind {
   const char *body;           /* of a POST; NULL: GET */
   const char *const *headers; /* lines, beside those of every request */
   long timeout_ms;
-  bool distinct;              /* request N asks for URL?n=N */
-  const char *look;           /* the header of the answer that is looked at */
-  bool status_text;           /* or what stands behind the status */
+  bool distinct;    /* request N asks for URL?n=N */
+  const char *look; /* the header of the answer that is looked at */
+  bool status_text; /* or what stands behind the status */
 };
 
 struct options {
@@ -41,9 +41,9 @@ struct options {
   long shards;      /* multi handles on the one loop (best.c); 0: by itself */
   long buffer;      /* CURLOPT_BUFFERSIZE; 0: the client's own choice */
   long host_connections; /* CURLMOPT_MAX_HOST_CONNECTIONS (book.c) */
-  const char *ca;   /* file of authorities */
+  const char *ca;        /* file of authorities */
   bool insecure;
-  bool fresh;       /* a new connection for each request; the longest turn of the
+  bool fresh; /* a new connection for each request; the longest turn of the
                      * loop is measured */
   bool http2;
   bool bare;     /* neither User-Agent nor Accept-Encoding */
@@ -58,13 +58,13 @@ struct slot {
   CURL *easy;
   CURLM *multi;
   size_t received;
-  uint64_t started;   /* 0: this request is not timed */
-  char number[24];    /* of a numbered request, with a line feed */
-  CURLU *url;         /* of a distinct request (best.c) */
+  uint64_t started;           /* 0: this request is not timed */
+  char number[24];            /* of a numbered request, with a line feed */
+  CURLU *url;                 /* of a distinct request (best.c) */
   struct curl_slist *headers; /* of this request (book.c) */
   char status_text[64];
-  int file;           /* of --save */
-  size_t gathered;    /* bytes in `gather` that wait to be written */
+  int file;        /* of --save */
+  size_t gathered; /* bytes in `gather` that wait to be written */
   char *gather;
   bool seen;          /* its HTTP version was looked at once */
   bool wrong;         /* the body is not the one of its number */

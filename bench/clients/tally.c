@@ -24,44 +24,52 @@ static struct {
   uint64_t ticked, longest; /* of tally_tick() */
 } tally;
 
-static double microseconds(struct timeval time) {
+static double microseconds(struct timeval time)
+{
   return (double)time.tv_sec * 1e6 + (double)time.tv_usec;
 }
 
-static struct usage usage_now(void) {
+static struct usage usage_now(void)
+{
   struct rusage usage;
 
   require(!getrusage(RUSAGE_SELF, &usage), "getrusage");
   double user = microseconds(usage.ru_utime);
-  return (struct usage){user, user + microseconds(usage.ru_stime)};
+  return (struct usage){ user, user + microseconds(usage.ru_stime) };
 }
 
 /* A line of /proc/self/status. VmHWM, not ru_maxrss: that one starts with the
  * memory of the process that ran exec(), which is the Python of bench/run. */
-static long status_kb(const char *format) {
+static long status_kb(const char *format)
+{
   char line[256];
   long kb = 0;
   FILE *status = fopen("/proc/self/status", "r");
 
   require(status != NULL, "opening /proc/self/status");
   while (fgets(line, sizeof(line), status))
-    if (sscanf(line, format, &kb) == 1) break;
+    if (sscanf(line, format, &kb) == 1)
+      break;
   (void)fclose(status); /* it was only read */
   return kb;
 }
 
-void tally_begin(void) {
+void tally_begin(void)
+{
   tally.began = uv_hrtime();
   tally.usage_began = usage_now();
 }
 
-void tally_end(void) {
+void tally_end(void)
+{
   tally.usage_ended = usage_now();
   tally.ended = uv_hrtime();
 }
 
-void tally_sample(long requests) {
-  if (tally.sample_count == SAMPLES_MAX) return;
+void tally_sample(long requests)
+{
+  if (tally.sample_count == SAMPLES_MAX)
+    return;
   int i = tally.sample_count++;
 
   tally.samples[i].requests = requests;
@@ -71,37 +79,45 @@ void tally_sample(long requests) {
 
 /* Latencies go into buckets 3 % wide: 32 for each power of two of
  * microseconds. An array of all of them would show in the peak memory. */
-static unsigned bucket_of(uint64_t us) {
+static unsigned bucket_of(uint64_t us)
+{
   unsigned shift = 0;
 
-  while (us >> shift >= 64) shift++;
+  while (us >> shift >= 64)
+    shift++;
   unsigned bucket = shift * 32 + (unsigned)(us >> shift);
   return bucket < BUCKETS ? bucket : BUCKETS - 1;
 }
 
-static double bucket_ms(unsigned bucket) {
+static double bucket_ms(unsigned bucket)
+{
   unsigned shift = bucket < 64 ? 0 : bucket / 32 - 1;
   uint64_t low = (uint64_t)(bucket - shift * 32) << shift;
 
   return ((double)low + (double)(1ull << shift) / 2) / 1000;
 }
 
-void tally_latency(uint64_t us) {
+void tally_latency(uint64_t us)
+{
   tally.latency[bucket_of(us)]++;
 }
 
-static double percentile_ms(double share) {
+static double percentile_ms(double share)
+{
   uint64_t total = 0, seen = 0;
 
-  for (unsigned i = 0; i < BUCKETS; i++) total += tally.latency[i];
+  for (unsigned i = 0; i < BUCKETS; i++)
+    total += tally.latency[i];
   for (unsigned i = 0; i < BUCKETS; i++) {
     seen += tally.latency[i];
-    if (seen && (double)seen >= share * (double)total) return bucket_ms(i);
+    if (seen && (double)seen >= share * (double)total)
+      return bucket_ms(i);
   }
   return 0;
 }
 
-void tally_tick(void) {
+void tally_tick(void)
+{
   uint64_t now = uv_hrtime();
 
   if (tally.ticked && now - tally.ticked > tally.longest)
@@ -109,7 +125,8 @@ void tally_tick(void) {
   tally.ticked = now;
 }
 
-static void samples_print(void) {
+static void samples_print(void)
+{
   printf(", \"samples\": [");
   for (int i = 0; i < tally.sample_count; i++)
     printf("%s{\"requests\": %ld, \"cpu_us\": %.0f, \"rss_kb\": %ld}",
@@ -118,7 +135,8 @@ static void samples_print(void) {
   printf("]");
 }
 
-void tally_print(const char *client, long requests, long errors) {
+void tally_print(const char *client, long requests, long errors)
+{
   double seconds = (double)(tally.ended - tally.began) / 1e9;
   double user = tally.usage_ended.user_us - tally.usage_began.user_us;
   double cpu = tally.usage_ended.cpu_us - tally.usage_began.cpu_us;
@@ -131,7 +149,9 @@ void tally_print(const char *client, long requests, long errors) {
          client, requests, errors, seconds, (double)requests / seconds,
          cpu / each, user / each, status_kb("VmHWM: %ld"), percentile_ms(0.50),
          percentile_ms(0.99));
-  if (tally.sample_count) samples_print();
-  if (tally.longest) printf(", \"longest_ms\": %.1f", (double)tally.longest / 1e6);
+  if (tally.sample_count)
+    samples_print();
+  if (tally.longest)
+    printf(", \"longest_ms\": %.1f", (double)tally.longest / 1e6);
   printf("}\n");
 }

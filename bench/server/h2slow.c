@@ -57,7 +57,7 @@ struct stream {
 static struct {
   long delay_ms, hold, body, streams;
   const char *cert, *key;
-} settings = {.body = 1024, .streams = 128};
+} settings = { .body = 1024, .streams = 128 };
 
 /* The delay is the same for all, so a queue in order of arrival is also one
  * in order of time. */
@@ -69,14 +69,17 @@ static int epoll_fd;
 static SSL_CTX *tls;
 static nghttp2_session_callbacks *callbacks;
 
-static void require(bool ok, const char *what) {
-  if (ok) return;
+static void require(bool ok, const char *what)
+{
+  if (ok)
+    return;
   fprintf(stderr, "h2slow: %s: %s\n", what, strerror(errno));
   ERR_print_errors_fp(stderr);
   exit(1);
 }
 
-static uint64_t now_ns(void) {
+static uint64_t now_ns(void)
+{
   struct timespec now;
 
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -85,7 +88,8 @@ static uint64_t now_ns(void) {
 
 /* ---- Streams ---- */
 
-static void queue_append(struct stream *stream) {
+static void queue_append(struct stream *stream)
+{
   stream->due = now_ns() + (uint64_t)settings.delay_ms * 1000000u;
   stream->waiting = true;
   stream->previous = last;
@@ -95,11 +99,14 @@ static void queue_append(struct stream *stream) {
     first = stream;
   last = stream;
   requests++;
-  if (++waiting > peak) peak = waiting;
-  if (settings.hold && waiting >= settings.hold) released = true;
+  if (++waiting > peak)
+    peak = waiting;
+  if (settings.hold && waiting >= settings.hold)
+    released = true;
 }
 
-static void queue_remove(struct stream *stream) {
+static void queue_remove(struct stream *stream)
+{
   if (stream->previous)
     stream->previous->next = stream->next;
   else
@@ -110,11 +117,13 @@ static void queue_remove(struct stream *stream) {
     last = stream->previous;
   stream->previous = stream->next = NULL;
   stream->waiting = false;
-  if (--waiting == 0) released = false;
+  if (--waiting == 0)
+    released = false;
 }
 
 static int on_begin_headers(nghttp2_session *session,
-                            const nghttp2_frame *frame, void *userp) {
+                            const nghttp2_frame *frame, void *userp)
+{
   if (frame->hd.type != NGHTTP2_HEADERS ||
       frame->headers.cat != NGHTTP2_HCAT_REQUEST)
     return 0;
@@ -131,16 +140,20 @@ static int on_begin_headers(nghttp2_session *session,
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
                      const uint8_t *name, size_t name_length,
                      const uint8_t *value, size_t length, uint8_t flags,
-                     void *userp) {
+                     void *userp)
+{
   struct stream *stream =
       nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
 
   (void)flags;
   (void)userp;
-  if (!stream || name_length != 5 || memcmp(name, ":path", 5) != 0) return 0;
-  if (length < 2 || length > sizeof(stream->text)) return 0;
+  if (!stream || name_length != 5 || memcmp(name, ":path", 5) != 0)
+    return 0;
+  if (length < 2 || length > sizeof(stream->text))
+    return 0;
   for (size_t i = 1; i < length; i++)
-    if (value[i] < '0' || value[i] > '9') return 0;
+    if (value[i] < '0' || value[i] > '9')
+      return 0;
   memcpy(stream->text, value + 1, length - 1);
   stream->text[length - 1] = '\n';
   stream->text_length = length;
@@ -148,62 +161,74 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
 }
 
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame,
-                    void *userp) {
+                    void *userp)
+{
   (void)userp;
   if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
     return 0;
-  if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
+  if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
+    return 0;
   struct stream *stream =
       nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-  if (stream && !stream->waiting) queue_append(stream);
+  if (stream && !stream->waiting)
+    queue_append(stream);
   return 0;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t id,
-                           uint32_t error_code, void *userp) {
+                           uint32_t error_code, void *userp)
+{
   struct stream *stream = nghttp2_session_get_stream_user_data(session, id);
 
   (void)error_code;
   (void)userp;
-  if (!stream) return 0;
-  if (stream->waiting) queue_remove(stream);
+  if (!stream)
+    return 0;
+  if (stream->waiting)
+    queue_remove(stream);
   free(stream);
   return 0;
 }
 
 static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *buffer,
                        size_t length, uint32_t *flags,
-                       nghttp2_data_source *source, void *userp) {
+                       nghttp2_data_source *source, void *userp)
+{
   struct stream *stream = source->ptr;
   size_t left = (size_t)settings.body - stream->sent;
 
   (void)session;
   (void)id;
   (void)userp;
-  if (length > left) length = left;
+  if (length > left)
+    length = left;
   for (size_t i = 0; i < length; i++)
-    buffer[i] =
-        (uint8_t)stream->text[(stream->sent + i) % stream->text_length];
+    buffer[i] = (uint8_t)stream->text[(stream->sent + i) % stream->text_length];
   stream->sent += length;
-  if (stream->sent == (size_t)settings.body) *flags |= NGHTTP2_DATA_FLAG_EOF;
+  if (stream->sent == (size_t)settings.body)
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
   return (ssize_t)length;
 }
 
-static void connection_mark(struct connection *connection) {
-  if (connection->dirty) return;
+static void connection_mark(struct connection *connection)
+{
+  if (connection->dirty)
+    return;
   connection->dirty = true;
   connection->next_dirty = dirty;
   dirty = connection;
 }
 
-static void stream_answer(struct stream *stream) {
+static void stream_answer(struct stream *stream)
+{
   static char length[24];
-  nghttp2_data_provider provider = {.source.ptr = stream,
-                                    .read_callback = on_read};
+  nghttp2_data_provider provider = { .source.ptr = stream,
+                                     .read_callback = on_read };
   nghttp2_nv headers[] = {
-      {(uint8_t *)":status", (uint8_t *)"200", 7, 3, 0},
-      {(uint8_t *)"content-type", (uint8_t *)"text/plain", 12, 10, 0},
-      {(uint8_t *)"content-length", (uint8_t *)length, 14, 0, 0}};
+    { (uint8_t *)":status", (uint8_t *)"200", 7, 3, 0 },
+    { (uint8_t *)"content-type", (uint8_t *)"text/plain", 12, 10, 0 },
+    { (uint8_t *)"content-length", (uint8_t *)length, 14, 0, 0 }
+  };
 
   headers[2].valuelen =
       (size_t)snprintf(length, sizeof(length), "%ld", settings.body);
@@ -215,17 +240,21 @@ static void stream_answer(struct stream *stream) {
 }
 
 /* Answers what is due; the milliseconds until the next one is, or -1. */
-static int queue_serve(void) {
+static int queue_serve(void)
+{
   uint64_t now = now_ns();
 
-  if (settings.hold && !released) return -1;
-  while (first && first->due <= now) stream_answer(first);
+  if (settings.hold && !released)
+    return -1;
+  while (first && first->due <= now)
+    stream_answer(first);
   return first ? (int)((first->due - now + 999999) / 1000000) : -1;
 }
 
 /* ---- Connections ---- */
 
-static void connection_close(struct connection *connection) {
+static void connection_close(struct connection *connection)
+{
   struct connection **link = &dirty;
 
   for (; connection->dirty && *link; link = &(*link)->next_dirty)
@@ -250,18 +279,21 @@ static void connection_close(struct connection *connection) {
   free(connection);
 }
 
-static void connection_watch(struct connection *connection, bool out) {
-  struct epoll_event event = {.events = EPOLLIN | (out ? EPOLLOUT : 0),
-                              .data.ptr = connection};
+static void connection_watch(struct connection *connection, bool out)
+{
+  struct epoll_event event = { .events = EPOLLIN | (out ? EPOLLOUT : 0),
+                               .data.ptr = connection };
 
-  if (connection->watching_out == out) return;
+  if (connection->watching_out == out)
+    return;
   connection->watching_out = out;
   require(!epoll_ctl(epoll_fd, EPOLL_CTL_MOD, connection->fd, &event),
           "epoll_ctl");
 }
 
 /* Fills the output with frames, up to one TLS record. */
-static bool output_fill(struct connection *connection) {
+static bool output_fill(struct connection *connection)
+{
   const uint8_t *data;
   ssize_t n = 0;
 
@@ -282,10 +314,12 @@ static bool output_fill(struct connection *connection) {
 }
 
 /* Sends all there is; false when the connection is gone. */
-static bool connection_send(struct connection *connection) {
+static bool connection_send(struct connection *connection)
+{
   for (;;) {
     if (connection->output_sent == connection->output_length) {
-      if (!output_fill(connection)) break;
+      if (!output_fill(connection))
+        break;
       if (!connection->output_length) {
         free(connection->output); /* thousands of connections only wait */
         connection->output = NULL;
@@ -294,12 +328,13 @@ static bool connection_send(struct connection *connection) {
       }
     }
     ERR_clear_error();
-    int n = SSL_write(
-        connection->ssl, connection->output + connection->output_sent,
-        (int)(connection->output_length - connection->output_sent));
+    int n =
+        SSL_write(connection->ssl, connection->output + connection->output_sent,
+                  (int)(connection->output_length - connection->output_sent));
     if (n <= 0) {
       int error = SSL_get_error(connection->ssl, n);
-      if (error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ) break;
+      if (error != SSL_ERROR_WANT_WRITE && error != SSL_ERROR_WANT_READ)
+        break;
       connection_watch(connection, error == SSL_ERROR_WANT_WRITE);
       return true;
     }
@@ -309,7 +344,8 @@ static bool connection_send(struct connection *connection) {
   return false;
 }
 
-static void dirty_send(void) {
+static void dirty_send(void)
+{
   while (dirty) {
     struct connection *connection = dirty;
 
@@ -320,7 +356,8 @@ static void dirty_send(void) {
 }
 
 /* False: not done yet, or the connection was closed. */
-static bool connection_shake(struct connection *connection) {
+static bool connection_shake(struct connection *connection)
+{
   const unsigned char *protocol;
   unsigned length;
   int status = SSL_accept(connection->ssl);
@@ -340,8 +377,8 @@ static bool connection_shake(struct connection *connection) {
     connection_close(connection);
     return false;
   }
-  nghttp2_settings_entry entry = {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
-                                  (uint32_t)settings.streams};
+  nghttp2_settings_entry entry = { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS,
+                                   (uint32_t)settings.streams };
   require(!nghttp2_session_server_new(&connection->session, callbacks,
                                       connection) &&
               !nghttp2_submit_settings(connection->session, 0, &entry, 1),
@@ -350,16 +387,19 @@ static bool connection_shake(struct connection *connection) {
   return true;
 }
 
-static void connection_ready(struct connection *connection) {
+static void connection_ready(struct connection *connection)
+{
   static unsigned char buffer[65536];
 
   ERR_clear_error();
-  if (!connection->session && !connection_shake(connection)) return;
+  if (!connection->session && !connection_shake(connection))
+    return;
   for (;;) {
     int n = SSL_read(connection->ssl, buffer, sizeof(buffer));
     if (n <= 0) {
       int error = SSL_get_error(connection->ssl, n);
-      if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) break;
+      if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE)
+        break;
       connection_close(connection);
       return;
     }
@@ -371,13 +411,14 @@ static void connection_ready(struct connection *connection) {
   (void)connection_send(connection); /* nothing more to do with it */
 }
 
-static void connections_accept(int listener) {
+static void connections_accept(int listener)
+{
   int fd;
 
   while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >=
          0) {
     struct connection *connection = calloc(1, sizeof(*connection));
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = connection };
     int on = 1;
 
     require(connection != NULL, "calloc");
@@ -392,22 +433,25 @@ static void connections_accept(int listener) {
 
 /* ---- The process ---- */
 
-static void command_answer(void) {
+static void command_answer(void)
+{
   char line[64];
   ssize_t n = read(STDIN_FILENO, line, sizeof(line));
 
-  if (n <= 0) exit(0);
+  if (n <= 0)
+    exit(0);
   printf("peak %ld connections %ld served %ld\n", peak, opened, requests);
   (void)fflush(stdout); /* a reader that is gone shows on standard input */
   peak = waiting;
   opened = requests = 0;
 }
 
-static void serve(int listener) {
+static void serve(int listener)
+{
   struct epoll_event events[512];
   static char input;
 
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = &input};
+  struct epoll_event event = { .events = EPOLLIN, .data.ptr = &input };
   require(!epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &event),
           "watching standard input");
   for (;;) {
@@ -427,10 +471,11 @@ static void serve(int listener) {
   }
 }
 
-static int listener_open(void) {
-  struct sockaddr_in address = {.sin_family = AF_INET};
+static int listener_open(void)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET };
   socklen_t length = sizeof(address);
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+  struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -447,7 +492,8 @@ static int listener_open(void) {
 
 static int on_alpn(SSL *ssl, const unsigned char **chosen,
                    unsigned char *length, const unsigned char *offered,
-                   unsigned offered_length, void *userp) {
+                   unsigned offered_length, void *userp)
+{
   (void)ssl;
   (void)userp;
   return nghttp2_select_next_protocol((unsigned char **)chosen, length, offered,
@@ -456,7 +502,8 @@ static int on_alpn(SSL *ssl, const unsigned char **chosen,
              : SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-static void libraries_open(void) {
+static void libraries_open(void)
+{
   tls = SSL_CTX_new(TLS_server_method());
   require(tls != NULL, "SSL_CTX_new");
   require(SSL_CTX_use_certificate_chain_file(tls, settings.cert) == 1 &&
@@ -476,26 +523,28 @@ static void libraries_open(void) {
                                                          on_stream_close);
 }
 
-static void settings_read(int argc, char **argv) {
+static void settings_read(int argc, char **argv)
+{
   static const struct option names[] = {
-      {"cert", required_argument, NULL, 'c'},
-      {"key", required_argument, NULL, 'k'},
-      {"delay-ms", required_argument, NULL, 'd'},
-      {"hold", required_argument, NULL, 'h'},
-      {"body", required_argument, NULL, 'b'},
-      {"streams", required_argument, NULL, 's'},
-      {NULL, 0, NULL, 0}};
+    { "cert", required_argument, NULL, 'c' },
+    { "key", required_argument, NULL, 'k' },
+    { "delay-ms", required_argument, NULL, 'd' },
+    { "hold", required_argument, NULL, 'h' },
+    { "body", required_argument, NULL, 'b' },
+    { "streams", required_argument, NULL, 's' },
+    { NULL, 0, NULL, 0 }
+  };
   int name;
 
   while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
     switch (name) {
-      case 'c': settings.cert = optarg; break;
-      case 'k': settings.key = optarg; break;
-      case 'd': settings.delay_ms = strtol(optarg, NULL, 10); break;
-      case 'h': settings.hold = strtol(optarg, NULL, 10); break;
-      case 'b': settings.body = strtol(optarg, NULL, 10); break;
-      case 's': settings.streams = strtol(optarg, NULL, 10); break;
-      default: settings.body = -1;
+    case 'c': settings.cert = optarg; break;
+    case 'k': settings.key = optarg; break;
+    case 'd': settings.delay_ms = strtol(optarg, NULL, 10); break;
+    case 'h': settings.hold = strtol(optarg, NULL, 10); break;
+    case 'b': settings.body = strtol(optarg, NULL, 10); break;
+    case 's': settings.streams = strtol(optarg, NULL, 10); break;
+    default: settings.body = -1;
     }
   }
   if (!settings.cert || !settings.key || settings.delay_ms < 0 ||
@@ -508,7 +557,8 @@ static void settings_read(int argc, char **argv) {
   }
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char **argv)
+{
   struct rlimit files;
 
   settings_read(argc, argv);

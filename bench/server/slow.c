@@ -64,20 +64,24 @@ static size_t answer_length;
 static size_t first_length; /* what is sent at first: the header, or all */
 static int epoll_fd;
 
-static void require(bool ok, const char *what) {
-  if (ok) return;
+static void require(bool ok, const char *what)
+{
+  if (ok)
+    return;
   fprintf(stderr, "slow: %s: %s\n", what, strerror(errno));
   exit(1);
 }
 
-static uint64_t now_ns(void) {
+static uint64_t now_ns(void)
+{
   struct timespec now;
 
   clock_gettime(CLOCK_MONOTONIC, &now);
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-static void queue_append(struct queue *queue, struct connection *connection) {
+static void queue_append(struct queue *queue, struct connection *connection)
+{
   connection->due = now_ns() + queue->delay_ns;
   connection->waits = queue;
   connection->previous = queue->last;
@@ -87,10 +91,12 @@ static void queue_append(struct queue *queue, struct connection *connection) {
   else
     queue->first = connection;
   queue->last = connection;
-  if (++waiting > peak) peak = waiting;
+  if (++waiting > peak)
+    peak = waiting;
 }
 
-static void queue_remove(struct connection *connection) {
+static void queue_remove(struct connection *connection)
+{
   struct queue *queue = connection->waits;
 
   if (connection->previous)
@@ -105,21 +111,25 @@ static void queue_remove(struct connection *connection) {
   waiting--;
 }
 
-static void connection_close(struct connection *connection) {
-  if (connection->waits) queue_remove(connection);
+static void connection_close(struct connection *connection)
+{
+  if (connection->waits)
+    queue_remove(connection);
   close(connection->fd);
   free(connection);
 }
 
-static void connection_watch(struct connection *connection, uint32_t events) {
-  struct epoll_event event = {.events = events, .data.ptr = connection};
+static void connection_watch(struct connection *connection, uint32_t events)
+{
+  struct epoll_event event = { .events = events, .data.ptr = connection };
 
   require(!epoll_ctl(epoll_fd, EPOLL_CTL_MOD, connection->fd, &event),
           "epoll_ctl");
 }
 
 /* Sends what is left of this part; false when the connection is gone. */
-static bool connection_answer(struct connection *connection) {
+static bool connection_answer(struct connection *connection)
+{
   while (connection->sent < connection->until) {
     ssize_t n = send(connection->fd, answer + connection->sent,
                      connection->until - connection->sent, 0);
@@ -135,7 +145,8 @@ static bool connection_answer(struct connection *connection) {
     }
     connection->sent += (size_t)n;
   }
-  if (connection->blocked) connection_watch(connection, EPOLLIN);
+  if (connection->blocked)
+    connection_watch(connection, EPOLLIN);
   connection->blocked = false;
   if (connection->until < answer_length)
     queue_append(&bodies, connection);
@@ -145,24 +156,28 @@ static bool connection_answer(struct connection *connection) {
 }
 
 /* Answers a question about the peak at once; false when it was none. */
-static bool peak_answer(struct connection *connection) {
+static bool peak_answer(struct connection *connection)
+{
   char text[200], body[24];
   bool reset = !memcmp(connection->target, "GET /peak-reset ", 16);
 
-  if (!reset && memcmp(connection->target, "GET /peak ", 10) != 0) return false;
+  if (!reset && memcmp(connection->target, "GET /peak ", 10) != 0)
+    return false;
   int length = snprintf(body, sizeof(body), "%ld\n", peak);
   length = snprintf(text, sizeof(text),
                     "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
                     "Content-Length: %d\r\n\r\n%s",
                     length, body);
-  if (reset) peak = waiting;
+  if (reset)
+    peak = waiting;
   /* So short that it always fits; a client that is gone shows on reading. */
   (void)!send(connection->fd, text, (size_t)length, 0);
   return true;
 }
 
 /* Takes one byte of a request; true when it was the last one of its header. */
-static bool connection_take(struct connection *connection, char byte) {
+static bool connection_take(struct connection *connection, char byte)
+{
   static const char end[] = "\r\n\r\n", name[] = "content-length:";
 
   if (connection->target_length < TARGET_MAX)
@@ -172,8 +187,7 @@ static bool connection_take(struct connection *connection, char byte) {
   if (byte == '\n') {
     connection->line[connection->line_length] = '\0';
     if (!strncasecmp(connection->line, name, sizeof(name) - 1))
-      connection->body =
-          strtoul(connection->line + sizeof(name) - 1, NULL, 10);
+      connection->body = strtoul(connection->line + sizeof(name) - 1, NULL, 10);
     connection->line_length = 0;
   }
   if (byte == end[connection->matched])
@@ -184,39 +198,48 @@ static bool connection_take(struct connection *connection, char byte) {
 }
 
 /* The request is complete. */
-static void connection_serve(struct connection *connection) {
-  if (!peak_answer(connection)) queue_append(&answers, connection);
+static void connection_serve(struct connection *connection)
+{
+  if (!peak_answer(connection))
+    queue_append(&answers, connection);
   connection->matched = 0;
   connection->target_length = 0;
   memset(connection->target, 0, TARGET_MAX);
 }
 
-static void connection_read(struct connection *connection) {
+static void connection_read(struct connection *connection)
+{
   static char buffer[65536];
   ssize_t n = recv(connection->fd, buffer, sizeof(buffer), 0);
 
-  if (n < 0 && errno == EAGAIN) return;
+  if (n < 0 && errno == EAGAIN)
+    return;
   for (ssize_t i = 0; i < n && !connection->waits && !connection->sent; i++) {
     if (connection->matched < 4) {
-      if (!connection_take(connection, buffer[i])) continue;
-    } else
+      if (!connection_take(connection, buffer[i]))
+        continue;
+    }
+    else
       connection->body--;
-    if (connection->body) continue;
+    if (connection->body)
+      continue;
     connection_serve(connection);
     /* Bytes beyond it would be a pipelined request: not supported. */
-    if (i + 1 == n) return;
+    if (i + 1 == n)
+      return;
   }
   if (n <= 0 || connection->waits || connection->sent)
     connection_close(connection);
 }
 
-static void connections_accept(int listener) {
+static void connections_accept(int listener)
+{
   int fd;
 
   while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >=
          0) {
     struct connection *connection = calloc(1, sizeof(*connection));
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
+    struct epoll_event event = { .events = EPOLLIN, .data.ptr = connection };
     int on = 1;
 
     require(connection != NULL, "calloc");
@@ -228,7 +251,8 @@ static void connections_accept(int listener) {
 }
 
 /* Answers what is due; the milliseconds until the next one is, or -1. */
-static int queue_serve(struct queue *queue) {
+static int queue_serve(struct queue *queue)
+{
   uint64_t now = now_ns();
 
   while (queue->first && queue->first->due <= now) {
@@ -238,17 +262,20 @@ static int queue_serve(struct queue *queue) {
     connection->until = queue == &answers ? first_length : answer_length;
     (void)connection_answer(connection); /* nothing more to do with it */
   }
-  if (!queue->first) return -1;
+  if (!queue->first)
+    return -1;
   return (int)((queue->first->due - now + 999999) / 1000000);
 }
 
-static int queues_serve(void) {
+static int queues_serve(void)
+{
   int first = queue_serve(&answers), second = queue_serve(&bodies);
 
   return first < 0 || (second >= 0 && second < first) ? second : first;
 }
 
-static void serve(int listener) {
+static void serve(int listener)
+{
   struct epoll_event events[512];
 
   for (;;) {
@@ -264,16 +291,18 @@ static void serve(int listener) {
       }
       if (events[i].events & EPOLLOUT && !connection_answer(connection))
         continue;
-      if (events[i].events & ~(uint32_t)EPOLLOUT) connection_read(connection);
+      if (events[i].events & ~(uint32_t)EPOLLOUT)
+        connection_read(connection);
     }
   }
 }
 
-static int listener_open(long port) {
-  struct sockaddr_in address = {.sin_family = AF_INET,
-                                .sin_port = htons((uint16_t)port)};
+static int listener_open(long port)
+{
+  struct sockaddr_in address = { .sin_family = AF_INET,
+                                 .sin_port = htons((uint16_t)port) };
   socklen_t length = sizeof(address);
-  struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+  struct epoll_event event = { .events = EPOLLIN, .data.ptr = NULL };
   int on = 1;
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -290,7 +319,8 @@ static int listener_open(long port) {
   return fd;
 }
 
-static void answer_make(size_t body, long headers, bool late) {
+static void answer_make(size_t body, long headers, bool late)
+{
   static char head[HEADERS_MOST * 40 + 200];
   int length = snprintf(head, sizeof(head),
                         "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n");
@@ -312,7 +342,8 @@ struct settings {
   long delay, late, headers, body, port;
 };
 
-static void usage(const char *program) {
+static void usage(const char *program)
+{
   fprintf(stderr,
           "usage: %s --delay-ms D --body N --port P [--late-ms L] "
           "[--headers H]\n",
@@ -320,14 +351,16 @@ static void usage(const char *program) {
   exit(2);
 }
 
-static void settings_read(struct settings *settings, int argc, char **argv) {
+static void settings_read(struct settings *settings, int argc, char **argv)
+{
   static const struct option names[] = {
-      {"delay-ms", required_argument, NULL, 'd'},
-      {"late-ms", required_argument, NULL, 'l'},
-      {"headers", required_argument, NULL, 'h'},
-      {"body", required_argument, NULL, 'b'},
-      {"port", required_argument, NULL, 'p'},
-      {NULL, 0, NULL, 0}};
+    { "delay-ms", required_argument, NULL, 'd' },
+    { "late-ms", required_argument, NULL, 'l' },
+    { "headers", required_argument, NULL, 'h' },
+    { "body", required_argument, NULL, 'b' },
+    { "port", required_argument, NULL, 'p' },
+    { NULL, 0, NULL, 0 }
+  };
   int name;
 
   while ((name = getopt_long(argc, argv, "", names, NULL)) != -1) {
@@ -338,7 +371,8 @@ static void settings_read(struct settings *settings, int argc, char **argv) {
                                 : &settings->port;
     char *end = NULL;
 
-    if (name != '?') *value = strtol(optarg, &end, 10);
+    if (name != '?')
+      *value = strtol(optarg, &end, 10);
     if (!end || *end || *value < 0 || (name == 'p' && *value > 65535))
       usage(*argv);
   }
@@ -346,8 +380,9 @@ static void settings_read(struct settings *settings, int argc, char **argv) {
     usage(*argv);
 }
 
-int main(int argc, char **argv) {
-  struct settings settings = {.headers = HEADERS_LEAST, .body = 1024};
+int main(int argc, char **argv)
+{
+  struct settings settings = { .headers = HEADERS_LEAST, .body = 1024 };
   struct rlimit files;
 
   settings_read(&settings, argc, argv);

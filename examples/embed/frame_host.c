@@ -85,7 +85,7 @@ int main(int count, char **words)
     fail(L);
 
   for (frames = 0; frames < FRAMES; frames++) {
-    poll(NULL, 0, FRAME_MS);       /* here the game would draw */
+    poll(NULL, 0, FRAME_MS); /* here the game would draw */
     step(L);
   }
   while (sleep_for_news(L)) {

@@ -55,7 +55,7 @@ int main(int count, char **words)
     return 1;
   uv_timer_init(&loop, &tick);
   uv_timer_start(&tick, on_tick, 0, 5);
-  uv_unref((uv_handle_t *)&tick);  /* the tasks decide when all is done */
+  uv_unref((uv_handle_t *)&tick); /* the tasks decide when all is done */
 
   luaL_openlibs(L);
   lua_pushcfunction(L, luaopen_multisock);

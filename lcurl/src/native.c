@@ -9,7 +9,7 @@
 #if LUA_VERSION_NUM < 502
 #define lua_getuservalue lua_getfenv
 #define lua_setuservalue lua_setfenv
-#undef luaL_newlib                  /* LuaJIT has one */
+#undef luaL_newlib /* LuaJIT has one */
 #define luaL_newlib(L, list) (lua_newtable(L), luaL_register(L, NULL, list))
 #elif LUA_VERSION_NUM >= 504
 #undef lua_newuserdata
@@ -74,17 +74,10 @@ static int proxy_strerror(lua_State *L)
   int number = (int)luaL_checkinteger(L, 2);
   const char *text;
   switch (interface) {
-  case 0:
-    text = curl_easy_strerror((CURLcode)number);
-    break;
-  case 1:
-    text = curl_multi_strerror((CURLMcode)number);
-    break;
-  case 2:
-    text = curl_share_strerror((CURLSHcode)number);
-    break;
-  default:
-    text = curl_url_strerror((CURLUcode)number);
+  case 0: text = curl_easy_strerror((CURLcode)number); break;
+  case 1: text = curl_multi_strerror((CURLMcode)number); break;
+  case 2: text = curl_share_strerror((CURLSHcode)number); break;
+  default: text = curl_url_strerror((CURLUcode)number);
   }
   lua_pushstring(L, text);
   return 1;
@@ -150,11 +143,10 @@ static const luaL_Reg functions[] = {
   { "strerror", proxy_strerror },
   { "curl_version", proxy_curl_version },
   { "version_info", proxy_version_info },
-  { NULL, NULL }
+  { NULL, NULL },
 };
 
-__attribute__((visibility("default")))
-int luaopen_lcurl_native(lua_State *L);
+__attribute__((visibility("default"))) int luaopen_lcurl_native(lua_State *L);
 
 int luaopen_lcurl_native(lua_State *L)
 {

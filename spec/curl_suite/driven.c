@@ -8,7 +8,7 @@
 
 static pthread_key_t host_key;
 static bool host_key_made;
-static Host *spare;      /* made before the program can have used all fds */
+static Host *spare; /* made before the program can have used all fds */
 
 static Host *host_new(void)
 {
@@ -115,7 +115,7 @@ Easy *easy_note(CURL *easy)
     return NULL;
   made->easy = easy;
   made->no_progress = true;
-  made->connections = 5;   /* as curl_easy_perform has it */
+  made->connections = 5; /* as curl_easy_perform has it */
   (void)pthread_mutex_lock(&lock);
   made->next = easies;
   easies = made;
@@ -178,7 +178,7 @@ static void sockets_take(Easy *easy, Host *host)
     uvdriver_prepare_easy(host->driver, easy->easy);
     return;
   }
-  kept = malloc(sizeof *kept);     /* never freed, see Sockets */
+  kept = malloc(sizeof *kept); /* never freed, see Sockets */
   if (kept == NULL)
     abort();
   *kept = easy->sockets;
@@ -206,9 +206,10 @@ static void unuse(Easy *easy)
   long version = 0, status = 0;
   (void)curl_easy_getinfo(easy->easy, CURLINFO_HTTP_VERSION, &version);
   (void)curl_easy_getinfo(easy->easy, CURLINFO_RESPONSE_CODE, &status);
-  uvdriver_unuse(&easy->use, status != 101 &&
-                 (version == CURL_HTTP_VERSION_1_1 ||
-                  version == CURL_HTTP_VERSION_1_0), true);
+  uvdriver_unuse(&easy->use,
+                 status != 101 && (version == CURL_HTTP_VERSION_1_1 ||
+                                   version == CURL_HTTP_VERSION_1_0),
+                 true);
 }
 
 /* ---- A multi on the driver ---- */
@@ -320,7 +321,7 @@ CURLMcode driven_end(Driven *driven)
 CURLMcode driven_add(Driven *driven, Easy *easy)
 {
   CURLMcode code;
-  if (easy->in != NULL)            /* its sockets are taken */
+  if (easy->in != NULL) /* its sockets are taken */
     return REAL(curl_multi_add_handle)(driven->uv.handle, easy->easy);
   sockets_take(easy, driven->host);
   code = REAL(curl_multi_add_handle)(driven->uv.handle, easy->easy);
@@ -337,7 +338,7 @@ CURLMcode driven_add(Driven *driven, Easy *easy)
 CURLMcode driven_remove(Driven *driven, Easy *easy)
 {
   CURLMcode code =
-    REAL(curl_multi_remove_handle)(driven->uv.handle, easy->easy);
+      REAL(curl_multi_remove_handle)(driven->uv.handle, easy->easy);
   if (code != CURLM_OK)
     return code;
   drop_messages(driven, easy->easy);

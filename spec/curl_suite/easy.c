@@ -19,8 +19,8 @@ static uint64_t now_ms(void)
 
 static CURLcode run_transfer(Driven *driven, const Easy *easy)
 {
-  long tick = easy->has_progress && !easy->no_progress
-                ? setting("SHIM_TICK", 500) : 0;
+  long tick =
+      easy->has_progress && !easy->no_progress ? setting("SHIM_TICK", 500) : 0;
   long stall = setting("SHIM_STALL", 20000);
   uint64_t start = now_ms(), heard = start;
   int turns = 0, ticks = 0, stalls = 0;
@@ -64,10 +64,12 @@ EXPORT CURLcode curl_easy_perform(CURL *handle)
   if (easy->errors != NULL)
     easy->errors[0] = '\0';
   if (host->running || (easy->own != NULL && easy->own->host != host)) {
-    note_oddity(host->running ? "performed as it is, nested" : "performed as it is, of another thread", 0);
+    note_oddity(host->running ? "performed as it is, nested"
+                              : "performed as it is, of another thread",
+                0);
     return REAL(curl_easy_perform)(handle);
   }
-  if (easy->own != NULL && easy->in == easy->own)      /* CONNECT_ONLY */
+  if (easy->own != NULL && easy->in == easy->own) /* CONNECT_ONLY */
     (void)driven_remove(easy->own, easy);
   if (easy->own == NULL) {
     CURLM *multi = REAL(curl_multi_init)();
@@ -115,7 +117,7 @@ EXPORT CURL *curl_easy_duphandle(CURL *handle)
   to->errors = from->errors;
   to->prereq = from->prereq;
   to->prereq_data = from->prereq_data;
-  sockets_give_back(to);           /* a copy in a transfer has the driver's */
+  sockets_give_back(to); /* a copy in a transfer has the driver's */
   return copy;
 }
 
@@ -172,7 +174,7 @@ EXPORT CURLcode curl_easy_setopt(CURL *handle, CURLoption option, ...)
       easy->sockets.close_data = va_arg(again, void *);
       break;
     case CURLOPT_XFERINFOFUNCTION:
-    case 20056:                    /* CURLOPT_PROGRESSFUNCTION */
+    case 20056: /* CURLOPT_PROGRESSFUNCTION */
       easy->has_progress = va_arg(again, void *) != NULL;
       break;
     case CURLOPT_NOPROGRESS:
@@ -181,20 +183,13 @@ EXPORT CURLcode curl_easy_setopt(CURL *handle, CURLoption option, ...)
     case CURLOPT_CONNECT_ONLY:
       easy->connect_only = va_arg(again, long) != 0;
       break;
-    case CURLOPT_MAXCONNECTS:
-      easy->connections = va_arg(again, long);
-      break;
+    case CURLOPT_MAXCONNECTS: easy->connections = va_arg(again, long); break;
     case CURLOPT_PREREQFUNCTION:
       *(void **)&easy->prereq = va_arg(again, void *);
       break;
-    case CURLOPT_PREREQDATA:
-      easy->prereq_data = va_arg(again, void *);
-      break;
-    case CURLOPT_ERRORBUFFER:
-      easy->errors = va_arg(again, char *);
-      break;
-    default:
-      break;
+    case CURLOPT_PREREQDATA: easy->prereq_data = va_arg(again, void *); break;
+    case CURLOPT_ERRORBUFFER: easy->errors = va_arg(again, char *); break;
+    default: break;
     }
   va_end(again);
   return code;

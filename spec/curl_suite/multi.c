@@ -53,8 +53,8 @@ EXPORT CURLMcode curl_multi_setopt(CURLM *multi, CURLMoption option, ...)
   Driven *driven = multi_find(multi);
   CURLMcode code;
   va_list list;
-  if (driven != NULL && (option == CURLMOPT_SOCKETFUNCTION ||
-                         option == CURLMOPT_TIMERFUNCTION)) {
+  if (driven != NULL &&
+      (option == CURLMOPT_SOCKETFUNCTION || option == CURLMOPT_TIMERFUNCTION)) {
     /* It drives itself. */
     uvdriver_remove_multi(&driven->uv);
     multi_forget(driven);
@@ -76,7 +76,7 @@ EXPORT CURLMcode curl_multi_cleanup(CURLM *multi)
   if (driven->entered > 0)
     return CURLM_RECURSIVE_API_CALL;
   for (at = easies; at != NULL; at = at->next)
-    if (at->in == driven) {        /* libcurl removes it itself */
+    if (at->in == driven) { /* libcurl removes it itself */
       at->in = NULL;
       uvdriver_transfers(driven->host->driver, -1);
     }
@@ -167,9 +167,10 @@ static CURLMcode wait_for(Driven *driven, struct curl_waitfd *others,
     return CURLM_OUT_OF_MEMORY;
   for (i = 0; i < count; i++) {
     polls[i].fd = others[i].fd;
-    polls[i].events = (short)((others[i].events & CURL_WAIT_POLLIN ? POLLIN : 0) |
-                              (others[i].events & CURL_WAIT_POLLPRI ? POLLPRI : 0) |
-                              (others[i].events & CURL_WAIT_POLLOUT ? POLLOUT : 0));
+    polls[i].events =
+        (short)((others[i].events & CURL_WAIT_POLLIN ? POLLIN : 0) |
+                (others[i].events & CURL_WAIT_POLLPRI ? POLLPRI : 0) |
+                (others[i].events & CURL_WAIT_POLLOUT ? POLLOUT : 0));
   }
   polls[count].fd = uv_backend_fd(&driven->host->loop);
   polls[count].events = POLLIN;
@@ -180,9 +181,10 @@ static CURLMcode wait_for(Driven *driven, struct curl_waitfd *others,
   else
     events = 0;
   for (i = 0; i < count; i++)
-    others[i].revents = (short)((polls[i].revents & POLLIN ? CURL_WAIT_POLLIN : 0) |
-                                (polls[i].revents & POLLPRI ? CURL_WAIT_POLLPRI : 0) |
-                                (polls[i].revents & POLLOUT ? CURL_WAIT_POLLOUT : 0));
+    others[i].revents =
+        (short)((polls[i].revents & POLLIN ? CURL_WAIT_POLLIN : 0) |
+                (polls[i].revents & POLLPRI ? CURL_WAIT_POLLPRI : 0) |
+                (polls[i].revents & POLLOUT ? CURL_WAIT_POLLOUT : 0));
   if (polls[count + 1].revents & POLLIN &&
       read(driven->wakeup, &wakeups, sizeof wakeups) > 0)
     events--;
@@ -267,9 +269,8 @@ EXPORT CURLMsg *curl_multi_info_read(CURLM *multi, int *left)
   if (driven == NULL)
     return REAL(curl_multi_info_read)(multi, left);
   *left = 0;
-  if (driven->entered > 0 ||
-      !take_message(driven, &driven->given.easy_handle,
-                    &driven->given.data.result))
+  if (driven->entered > 0 || !take_message(driven, &driven->given.easy_handle,
+                                           &driven->given.data.result))
     return NULL;
   driven->given.msg = CURLMSG_DONE;
   for (at = driven->first; at != NULL; at = at->next)

@@ -25,27 +25,20 @@ CURLcode pass_easy_option(CURL *easy, CURLoption option, va_list list)
   CURLcode (*set)(CURL *, CURLoption, ...);
   *(void **)&set = (void *)REAL(curl_easy_setopt);
   switch (option / 10000 * 10000) {
-  case CURLOPTTYPE_LONG:
-    return set(easy, option, va_arg(list, long));
-  case CURLOPTTYPE_OFF_T:
-    return set(easy, option, va_arg(list, curl_off_t));
-  default:
-    return set(easy, option, va_arg(list, void *));
+  case CURLOPTTYPE_LONG: return set(easy, option, va_arg(list, long));
+  case CURLOPTTYPE_OFF_T: return set(easy, option, va_arg(list, curl_off_t));
+  default: return set(easy, option, va_arg(list, void *));
   }
 }
 
-CURLMcode pass_multi_option(CURLM *multi, CURLMoption option,
-                                   va_list list)
+CURLMcode pass_multi_option(CURLM *multi, CURLMoption option, va_list list)
 {
   CURLMcode (*set)(CURLM *, CURLMoption, ...);
   *(void **)&set = (void *)REAL(curl_multi_setopt);
   switch (option / 10000 * 10000) {
-  case CURLOPTTYPE_LONG:
-    return set(multi, option, va_arg(list, long));
-  case CURLOPTTYPE_OFF_T:
-    return set(multi, option, va_arg(list, curl_off_t));
-  default:
-    return set(multi, option, va_arg(list, void *));
+  case CURLOPTTYPE_LONG: return set(multi, option, va_arg(list, long));
+  case CURLOPTTYPE_OFF_T: return set(multi, option, va_arg(list, curl_off_t));
+  default: return set(multi, option, va_arg(list, void *));
   }
 }
 

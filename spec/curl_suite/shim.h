@@ -38,12 +38,12 @@
 void *shim_find(const char *name);
 
 /* The pointer to libcurl's NAME, looked up once. */
-#define REAL(name) \
-  ({ \
-    static __typeof__(&name) pointer_; \
-    if (pointer_ == NULL) \
+#define REAL(name)                            \
+  ({                                          \
+    static __typeof__(&name) pointer_;        \
+    if (pointer_ == NULL)                     \
       *(void **)&pointer_ = shim_find(#name); \
-    pointer_; \
+    pointer_;                                 \
   })
 
 /* What the driver calls. All that a set function gets fits these three. */
@@ -69,7 +69,7 @@ void note_oddity(const char *what, int number);
 
 typedef struct Host {
   uv_loop_t loop;
-  uv_timer_t timer;      /* stalls, ticks, the caller's own time limit */
+  uv_timer_t timer; /* stalls, ticks, the caller's own time limit */
   UvDriver *driver;
   bool running;
   bool rang;
@@ -77,7 +77,7 @@ typedef struct Host {
 
 typedef struct Driven Driven;
 
-typedef struct Sockets {   /* outlives all: connections keep a pointer to it */
+typedef struct Sockets { /* outlives all: connections keep a pointer to it */
   UvDriver *driver;
   curl_opensocket_callback open;
   void *open_data;
@@ -86,14 +86,14 @@ typedef struct Sockets {   /* outlives all: connections keep a pointer to it */
 } Sockets;
 
 struct Driven {
-  UvMulti uv;              /* uv.handle: the multi */
+  UvMulti uv; /* uv.handle: the multi */
   Host *host;
   CURLMcode failure;
-  int wakeup;              /* eventfd of curl_multi_wakeup */
+  int wakeup; /* eventfd of curl_multi_wakeup */
   int transfers;
   int entered;
   struct Message *first, **last;
-  CURLMsg given;           /* what the program got last */
+  CURLMsg given; /* what the program got last */
   Driven *next;
 };
 
@@ -105,21 +105,21 @@ typedef struct Message {
 
 typedef struct Easy {
   CURL *easy;
-  Sockets sockets;         /* the program's */
+  Sockets sockets; /* the program's */
   bool has_progress, no_progress, connect_only;
-  long connections;        /* CURLOPT_MAXCONNECTS */
-  char *errors;            /* CURLOPT_ERRORBUFFER */
-  curl_prereq_callback prereq;         /* the program's */
+  long connections;            /* CURLOPT_MAXCONNECTS */
+  char *errors;                /* CURLOPT_ERRORBUFFER */
+  curl_prereq_callback prereq; /* the program's */
   void *prereq_data;
   UvUse use;
-  Driven *own;             /* the multi of curl_easy_perform */
-  Driven *in;              /* the one that it is in now */
+  Driven *own; /* the multi of curl_easy_perform */
+  Driven *in;  /* the one that it is in now */
   struct Easy *next;
 } Easy;
 
 extern pthread_mutex_t lock;
 extern Easy *easies;
-extern Driven *multis;     /* the program's */
+extern Driven *multis; /* the program's */
 
 Host *host_here(void);
 void host_begin(void);

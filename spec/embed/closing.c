@@ -27,11 +27,26 @@ static void end(uv_handle_t *handle)
   uv_close(handle, NULL);
 }
 
-static void on_timer(uv_timer_t *timer) { end((uv_handle_t *)timer); }
-static void on_idle(uv_idle_t *idle) { end((uv_handle_t *)idle); }
-static void on_prepare(uv_prepare_t *prepare) { end((uv_handle_t *)prepare); }
-static void on_check(uv_check_t *check) { end((uv_handle_t *)check); }
-static void on_async(uv_async_t *async) { end((uv_handle_t *)async); }
+static void on_timer(uv_timer_t *timer)
+{
+  end((uv_handle_t *)timer);
+}
+static void on_idle(uv_idle_t *idle)
+{
+  end((uv_handle_t *)idle);
+}
+static void on_prepare(uv_prepare_t *prepare)
+{
+  end((uv_handle_t *)prepare);
+}
+static void on_check(uv_check_t *check)
+{
+  end((uv_handle_t *)check);
+}
+static void on_async(uv_async_t *async)
+{
+  end((uv_handle_t *)async);
+}
 
 /* When the transfers are under way. */
 static void on_clock(uv_timer_t *timer)
@@ -63,8 +78,7 @@ static void start(uv_loop_t *loop, int kind)
     uv_check_init(loop, &with.check);
     uv_check_start(&with.check, on_check);
     break;
-  default:
-    uv_async_init(loop, &with.async, on_async);
+  default: uv_async_init(loop, &with.async, on_async);
   }
 }
 

@@ -19,9 +19,18 @@ static uv_loop_t loop;
 int url_new(void);
 int loop_open(void);
 int easy_destroy(void);
-int url_new(void) { return 1; }
-int loop_open(void) { return 2; }
-int easy_destroy(void) { return 3; }
+int url_new(void)
+{
+  return 1;
+}
+int loop_open(void)
+{
+  return 2;
+}
+int easy_destroy(void)
+{
+  return 3;
+}
 
 #if LUA_VERSION_NUM < 502
 #define lua_rawlen lua_objlen
@@ -173,8 +182,8 @@ static int host_wait(lua_State *L)
 {
   int status = 0;
   waitpid((pid_t)luaL_checkinteger(L, 1), &status, 0);
-  lua_pushinteger(L, WIFEXITED(status) ? WEXITSTATUS(status)
-                                       : -WTERMSIG(status));
+  lua_pushinteger(L,
+                  WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status));
   return 1;
 }
 
@@ -202,7 +211,7 @@ static int host_stranger(lua_State *L)
 {
   void *library = dlopen(luaL_checkstring(L, 1), RTLD_NOW | RTLD_LOCAL);
   int (*init)(uv_loop_t *);
-  static void *made;       /* never closed */
+  static void *made; /* never closed */
   /* Larger, for a version whose struct is. */
   made = calloc(2, sizeof(uv_loop_t));
   if (library == NULL)
@@ -234,8 +243,8 @@ static const luaL_Reg functions[] = {
   { "foreign", host_foreign },     { "thread", host_thread },
   { "fork", host_fork },           { "wait", host_wait },
   { "fork_loop", host_fork_loop }, { "luv_loop", host_luv_loop },
-  { "stranger", host_stranger },   { "say", host_say },             { "fresh", host_fresh },
-  { NULL, NULL }
+  { "stranger", host_stranger },   { "say", host_say },
+  { "fresh", host_fresh },         { NULL, NULL },
 };
 
 static void on_open_handle(uv_handle_t *handle, void *data)

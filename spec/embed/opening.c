@@ -16,10 +16,10 @@ static void expect(lua_State *L, const char *what, const char *code)
 }
 
 static const char use[] =
-  "local ms = require('multisock')\n"
-  "assert(ms.run(function() ms.sleep(0) return 7 end) == 7)\n"
-  "assert(require('multisock.core') and require('multisock') == ms)\n"
-  "assert(debug.getinfo(ms.run).source == '@multisock/tasks.lua')\n";
+    "local ms = require('multisock')\n"
+    "assert(ms.run(function() ms.sleep(0) return 7 end) == 7)\n"
+    "assert(require('multisock.core') and require('multisock') == ms)\n"
+    "assert(debug.getinfo(ms.run).source == '@multisock/tasks.lua')\n";
 
 static lua_State *open_state(void)
 {
@@ -55,7 +55,8 @@ int main(void)
   lua_call(L, 0, 1);
   lua_setglobal(L, "second");
   expect(L, "call", use);
-  expect(L, "twice", "assert(first == second and first == require('multisock'))");
+  expect(L, "twice",
+         "assert(first == second and first == require('multisock'))");
   lua_close(L);
 
   L = luaL_newstate();

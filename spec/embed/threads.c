@@ -30,7 +30,7 @@ long syscall(long number, ...)
   va_end(list);
   if (number == SYS_close)
     return close((int)arguments[0]);
-  if (real == NULL)                /* before there are threads, see main */
+  if (real == NULL) /* before there are threads, see main */
     *(void **)&real = dlsym(RTLD_NEXT, "syscall");
   return real(number, arguments[0], arguments[1], arguments[2], arguments[3],
               arguments[4], arguments[5]);
@@ -38,32 +38,32 @@ long syscall(long number, ...)
 #endif
 
 static const char script[] =
-  "local count, url, adopted, leave = ...\n"
-  "local ms = require('multisock')\n"
-  "ms.on_error(function(err, traceback) failed = traceback end)\n"
-  "done, failed = 0, nil\n"
-  "local function one(i)\n"
-  "  local response = assert(ms.get(url .. i))\n"
-  "  assert(response:text() == 'body-' .. i)\n"
-  "  done = done + 1\n"
-  "end\n"
-  "local function all()\n"
-  "  local left = count\n"
-  "  for _ = 1, 10 do\n"
-  "    ms.spawn(function()\n"
-  "      while left > 0 and not (leave and done > 20) do\n"
-  "        left = left - 1\n"
-  "        one(left)\n"
-  "      end\n"
-  "    end)\n"
-  "  end\n"
-  "  if leave then ms.spawn(function() ms.get(leave) end) end\n"
-  "end\n"
-  "if adopted then all()\n"
-  "elseif leave then\n"
-  "  ms.spawn(all)\n"
-  "  while done <= 20 and not failed do ms.step(0.05) end\n"
-  "else ms.run(all) end\n";
+    "local count, url, adopted, leave = ...\n"
+    "local ms = require('multisock')\n"
+    "ms.on_error(function(err, traceback) failed = traceback end)\n"
+    "done, failed = 0, nil\n"
+    "local function one(i)\n"
+    "  local response = assert(ms.get(url .. i))\n"
+    "  assert(response:text() == 'body-' .. i)\n"
+    "  done = done + 1\n"
+    "end\n"
+    "local function all()\n"
+    "  local left = count\n"
+    "  for _ = 1, 10 do\n"
+    "    ms.spawn(function()\n"
+    "      while left > 0 and not (leave and done > 20) do\n"
+    "        left = left - 1\n"
+    "        one(left)\n"
+    "      end\n"
+    "    end)\n"
+    "  end\n"
+    "  if leave then ms.spawn(function() ms.get(leave) end) end\n"
+    "end\n"
+    "if adopted then all()\n"
+    "elseif leave then\n"
+    "  ms.spawn(all)\n"
+    "  while done <= 20 and not failed do ms.step(0.05) end\n"
+    "else ms.run(all) end\n";
 
 typedef struct Worker {
   pthread_t thread;
@@ -82,7 +82,8 @@ static int run(Worker *worker, int leave)
     return 0;
   luaL_openlibs(L);
   lua_pushcfunction(L, luaopen_multisock);
-  if (lua_pcall(L, 0, 0, 0) != 0 || (adopted && multisock_use_loop(L, &loop) != 0) ||
+  if (lua_pcall(L, 0, 0, 0) != 0 ||
+      (adopted && multisock_use_loop(L, &loop) != 0) ||
       luaL_loadbuffer(L, script, sizeof script - 1, "=script") != 0)
     goto failed;
   lua_pushinteger(L, worker->transfers);
@@ -114,8 +115,7 @@ static int run(Worker *worker, int leave)
     snprintf(worker->message, sizeof worker->message, "%d were done", done);
   return worker->message[0] == '\0';
 failed:
-  snprintf(worker->message, sizeof worker->message, "%s",
-           lua_tostring(L, -1));
+  snprintf(worker->message, sizeof worker->message, "%s", lua_tostring(L, -1));
   return 0;
 }
 

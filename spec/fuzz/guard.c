@@ -74,11 +74,12 @@ static bool open_writes(int flags)
 OPEN(open)
 OPEN(open64)
 
-#define FOPEN(name)                                                           \
-  FILE *name(const char *path, const char *mode)                              \
-  {                                                                           \
-    return may_open(path, strpbrk(mode, "wa+") != NULL)                       \
-             ? NEXT(name)(path, mode) : NULL;                                 \
+#define FOPEN(name)                                     \
+  FILE *name(const char *path, const char *mode)        \
+  {                                                     \
+    return may_open(path, strpbrk(mode, "wa+") != NULL) \
+               ? NEXT(name)(path, mode)                 \
+               : NULL;                                  \
   }
 
 FOPEN(fopen)

@@ -7,21 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition) \
-  do { \
-    if (!(condition)) { \
+#define CHECK(condition)                             \
+  do {                                               \
+    if (!(condition)) {                              \
       printf("line %d: %s\n", __LINE__, #condition); \
-      exit(1); \
-    } \
+      exit(1);                                       \
+    }                                                \
   } while (0)
 
 typedef struct Pool {
   UvMulti multi;
   UvDriver *driver;
-  int entered;             /* how deep in libcurl */
-  int done, failed;        /* transfers that ended well, or not */
-  int connects;            /* connections that they opened */
-  int to_start;            /* more to add when one ends */
+  int entered;      /* how deep in libcurl */
+  int done, failed; /* transfers that ended well, or not */
+  int connects;     /* connections that they opened */
+  int to_start;     /* more to add when one ends */
   CURLcode last;
 } Pool;
 
@@ -88,7 +88,7 @@ static void end(Pool *pool, Transfer *transfer)
   uvdriver_transfers(pool->driver, -1);
   uvdriver_unuse(&transfer->use, strncmp(base, "http:", 5) == 0, false);
   CHECK(transfer->use.watch == NULL);
-  uvdriver_unuse(&transfer->use, true, false);         /* may be repeated */
+  uvdriver_unuse(&transfer->use, true, false); /* may be repeated */
   curl_easy_cleanup(transfer->easy);
   free(transfer);
 }
@@ -98,7 +98,7 @@ static void on_done(CURL *easy, CURLcode result, void *data)
   Pool *pool = data;
   Transfer *transfer = NULL;
   long connects = 0;
-  CHECK(pool->entered == 0);       /* never from inside libcurl */
+  CHECK(pool->entered == 0); /* never from inside libcurl */
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &transfer);
   curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
   CHECK(transfer != NULL && transfer->easy == easy);
@@ -152,7 +152,7 @@ static void pool_close(Pool *pool)
 {
   CHECK(curl_multi_cleanup(pool->multi.handle) == CURLM_OK);
   uvdriver_remove_multi(&pool->multi);
-  uvdriver_remove_multi(&pool->multi);       /* may be repeated */
+  uvdriver_remove_multi(&pool->multi); /* may be repeated */
 }
 
 /* Runs until the loop has nothing left to do; the driver alone decides. */
@@ -166,7 +166,7 @@ static void run(uv_loop_t *loop, UvDriver *driver)
 static void on_handle(uv_handle_t *handle, void *data)
 {
   (void)data;
-  CHECK(handle->data == NULL);     /* luv reads it as its own */
+  CHECK(handle->data == NULL); /* luv reads it as its own */
 }
 
 static void loop_end(uv_loop_t *loop, UvDriver *driver)
@@ -212,7 +212,7 @@ static void dropped(uv_loop_t *loop, UvDriver *driver, Pool *pool)
   int i;
   pool->done = pool->connects = 0;
   uvdriver_drop_idle(driver);
-  uvdriver_drop_idle(driver);                  /* may be repeated */
+  uvdriver_drop_idle(driver); /* may be repeated */
   CHECK(uvdriver_watched(driver) == watched);
   for (i = 0; i < 10; i++)
     start_1k(pool);
@@ -237,8 +237,8 @@ static void refused(uv_loop_t *loop, UvDriver *driver, Pool *pool,
   CHECK(uvdriver_watched(driver) <= watched + 50);
 }
 
-static void removed_while_running(uv_loop_t *loop, UvDriver *driver,
-                                  Pool *pool, const char *stalling)
+static void removed_while_running(uv_loop_t *loop, UvDriver *driver, Pool *pool,
+                                  const char *stalling)
 {
   size_t watched = uvdriver_watched(driver);
   Transfer *slow[20];
@@ -357,7 +357,7 @@ int main(int count, char **arguments)
   over_ftp(&loop, driver, &pool, arguments[4], arguments[5]);
   pool_close(&pool);
   CHECK(uvdriver_watched(driver) == 0);
-  run(&loop, driver);              /* what closes is alive until it has */
+  run(&loop, driver); /* what closes is alive until it has */
   loop_end(&loop, driver);
   closed_while_running(arguments[3]);
   curl_global_cleanup();

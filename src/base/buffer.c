@@ -28,9 +28,8 @@ bool buffer_reserve(Buffer *buffer, size_t size)
     if (buffer->capacity >= 2 * used)
       return true;
   }
-  capacity = buffer->capacity * 2 > buffer->end + size
-               ? buffer->capacity * 2
-               : buffer->end + size;
+  capacity = buffer->capacity * 2 > buffer->end + size ? buffer->capacity * 2
+                                                       : buffer->end + size;
   if (capacity < BUFFER_LEAST)
     capacity = BUFFER_LEAST;
   bytes = realloc(buffer->bytes, capacity);

@@ -8,9 +8,9 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct Buffer {
-  char *bytes;     /* malloc'ed, NULL while nothing was ever stored */
-  size_t start;    /* first byte that was not taken yet */
-  size_t end;      /* one past the last byte */
+  char *bytes;  /* malloc'ed, NULL while nothing was ever stored */
+  size_t start; /* first byte that was not taken yet */
+  size_t end;   /* one past the last byte */
   size_t capacity;
 } Buffer;
 

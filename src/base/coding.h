@@ -9,9 +9,9 @@
 #pragma GCC visibility push(hidden)
 
 typedef enum CodingResult {
-  CODING_GOES_ON,          /* took all input, or filled all room */
-  CODING_ENDED,            /* its stream ends where `in` stands now */
-  CODING_CORRUPT,          /* `message` may tell why */
+  CODING_GOES_ON, /* took all input, or filled all room */
+  CODING_ENDED,   /* its stream ends where `in` stands now */
+  CODING_CORRUPT, /* `message` may tell why */
   CODING_NO_MEMORY
 } CodingResult;
 
@@ -21,22 +21,22 @@ typedef struct CodingPiece {
   size_t in_size;
   char *out;
   size_t room;
-  const char *message;     /* static */
+  const char *message; /* static */
 } CodingPiece;
 
 typedef struct Coding {
-  const char *name, *alias;              /* alias: NULL, or an old name */
-  bool (*is_there)(void);                /* NULL: always */
-  void *(*open)(void);                   /* NULL: out of memory */
+  const char *name, *alias; /* alias: NULL, or an old name */
+  bool (*is_there)(void);   /* NULL: always */
+  void *(*open)(void);      /* NULL: out of memory */
   CodingResult (*run)(void *state, CodingPiece *piece);
   /* Ready for another stream behind one that has ended; NULL: none may follow. */
   bool (*again)(void *state);
   void (*close)(void *state);
 } Coding;
 
-extern const Coding coding_gzip, coding_deflate;       /* coding_zlib.c */
-extern const Coding coding_br;                         /* coding_brotli.c */
-extern const Coding coding_zstd;                       /* coding_zstd.c */
+extern const Coding coding_gzip, coding_deflate; /* coding_zlib.c */
+extern const Coding coding_br;                   /* coding_brotli.c */
+extern const Coding coding_zstd;                 /* coding_zstd.c */
 
 #pragma GCC visibility pop
 

@@ -68,6 +68,5 @@ static void brotli_close(void *state)
   BrotliDecoderDestroyInstance(state);
 }
 
-const Coding coding_br = {
-  "br", NULL, brotli_is_there, brotli_open, brotli_run, NULL, brotli_close
-};
+const Coding coding_br = { "br",       NULL, brotli_is_there, brotli_open,
+                           brotli_run, NULL, brotli_close };

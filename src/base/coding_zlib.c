@@ -21,7 +21,7 @@ or name its folder with ZLIB_DIR="
 
 typedef struct Zlib {
   z_stream stream;
-  bool undecided;          /* deflate: the first byte tells, see below */
+  bool undecided; /* deflate: the first byte tells, see below */
 } Zlib;
 
 static Zlib *zlib_open(int wrapping)
@@ -71,7 +71,7 @@ static CodingResult zlib_run(void *state, CodingPiece *piece)
     if (!is_zlib(*piece->in) && inflateReset2(stream, RAW) != Z_OK)
       return CODING_NO_MEMORY;
   }
-  stream->next_in = (Bytef *)(size_t)piece->in;        /* not written to */
+  stream->next_in = (Bytef *)(size_t)piece->in; /* not written to */
   stream->avail_in = in_size;
   stream->next_out = (Bytef *)piece->out;
   stream->avail_out = room;
@@ -82,13 +82,13 @@ static CodingResult zlib_run(void *state, CodingPiece *piece)
   piece->room -= room - stream->avail_out;
   switch (result) {
   case Z_OK:
-  case Z_BUF_ERROR: return CODING_GOES_ON;     /* no input, or no room, left */
+  case Z_BUF_ERROR: return CODING_GOES_ON; /* no input, or no room, left */
   case Z_STREAM_END: return CODING_ENDED;
   case Z_MEM_ERROR: return CODING_NO_MEMORY;
   default: break;
   }
-  piece->message = result == Z_NEED_DICT ? "a dictionary is needed"
-                                         : stream->msg;
+  piece->message =
+      result == Z_NEED_DICT ? "a dictionary is needed" : stream->msg;
   return CODING_CORRUPT;
 }
 
@@ -100,13 +100,11 @@ static bool gzip_again(void *state)
 
 static void zlib_close(void *state)
 {
-  (void)inflateEnd(&((Zlib *)state)->stream);  /* only an invalid one fails */
+  (void)inflateEnd(&((Zlib *)state)->stream); /* only an invalid one fails */
   free(state);
 }
 
-const Coding coding_gzip = {
-  "gzip", "x-gzip", NULL, gzip_open, zlib_run, gzip_again, zlib_close
-};
-const Coding coding_deflate = {
-  "deflate", NULL, NULL, deflate_open, zlib_run, NULL, zlib_close
-};
+const Coding coding_gzip = { "gzip",   "x-gzip",   NULL,      gzip_open,
+                             zlib_run, gzip_again, zlib_close };
+const Coding coding_deflate = { "deflate", NULL, NULL,      deflate_open,
+                                zlib_run,  NULL, zlib_close };

@@ -32,8 +32,8 @@ int ZSTD_getErrorCode(size_t result);
 const char *ZSTD_getErrorName(size_t result);
 #pragma GCC visibility pop
 
-#define WINDOW_LOG_MAX 100         /* ZSTD_d_windowLogMax */
-#define ERROR_MEMORY 64            /* ZSTD_error_memory_allocation */
+#define WINDOW_LOG_MAX 100 /* ZSTD_d_windowLogMax */
+#define ERROR_MEMORY 64    /* ZSTD_error_memory_allocation */
 
 /* Larger windows are no part of the coding (RFC 9659): 8 MiB. */
 #define WINDOW_LOG 23
@@ -47,14 +47,14 @@ static bool zstd_is_there(void)
 
 static void zstd_close(void *state)
 {
-  (void)ZSTD_freeDCtx(state);      /* fails only inside a compressor */
+  (void)ZSTD_freeDCtx(state); /* fails only inside a compressor */
 }
 
 static void *zstd_open(void)
 {
   ZSTD_DCtx *state = ZSTD_createDCtx();
-  if (state != NULL && ZSTD_isError(ZSTD_DCtx_setParameter(
-                         state, WINDOW_LOG_MAX, WINDOW_LOG))) {
+  if (state != NULL &&
+      ZSTD_isError(ZSTD_DCtx_setParameter(state, WINDOW_LOG_MAX, WINDOW_LOG))) {
     zstd_close(state);
     state = NULL;
   }
@@ -87,6 +87,5 @@ static bool zstd_again(void *state)
   return true;
 }
 
-const Coding coding_zstd = {
-  "zstd", NULL, zstd_is_there, zstd_open, zstd_run, zstd_again, zstd_close
-};
+const Coding coding_zstd = { "zstd",   NULL,       zstd_is_there, zstd_open,
+                             zstd_run, zstd_again, zstd_close };

@@ -17,19 +17,19 @@ struct Deadlines;
 /* A member of what has the limit; zeroed it is in no list. Times are ms of
    uv_hrtime. */
 typedef struct Deadline {
-  struct Deadlines *owner;         /* NULL: in no list */
+  struct Deadlines *owner; /* NULL: in no list */
   struct Deadline *previous, *next;
-  struct Deadline *last;           /* of the first one: the end of its list */
-  struct Deadline *next_first;     /* of the first one: another list's */
+  struct Deadline *last;       /* of the first one: the end of its list */
+  struct Deadline *next_first; /* of the first one: another list's */
   uint64_t duration, at;
-  int kind;                        /* for its owner, who may have several */
+  int kind; /* for its owner, who may have several */
 } Deadline;
 
 #define DEADLINE_BUCKETS 64
 
 typedef struct Deadlines {
-  Deadline *firsts[DEADLINE_BUCKETS];      /* lists, by their duration */
-  uint64_t earliest;       /* none is due before it; 0: there are none */
+  Deadline *firsts[DEADLINE_BUCKETS]; /* lists, by their duration */
+  uint64_t earliest; /* none is due before it; 0: there are none */
   size_t count;
 } Deadlines;
 

@@ -20,21 +20,20 @@
 typedef struct Stage {
   const Coding *coding;
   void *state;
-  bool ended;              /* its stream has, and nothing came after */
-  char *made;              /* for the next stage; NULL in the last one */
-  size_t start, end;       /* what of that was not taken yet */
+  bool ended;        /* its stream has, and nothing came after */
+  char *made;        /* for the next stage; NULL in the last one */
+  size_t start, end; /* what of that was not taken yet */
 } Stage;
 
 struct Decoder {
   int count;
-  Stage stages[DECODER_MOST];      /* in the order in which they run */
+  Stage stages[DECODER_MOST]; /* in the order in which they run */
 };
 
 /* ---- Names ---- */
 
-static const Coding *const codings[] = {
-  &coding_gzip, &coding_deflate, &coding_br, &coding_zstd
-};
+static const Coding *const codings[] = { &coding_gzip, &coding_deflate,
+                                         &coding_br, &coding_zstd };
 
 #define CODINGS ((int)(sizeof codings / sizeof *codings))
 
@@ -177,14 +176,14 @@ static CodingResult step(Decoder *decoder, int i, CodingPiece *outer,
   CodingPiece piece;
   size_t in_size, room;
   if (stage->made != NULL && stage->start < stage->end)
-    return CODING_GOES_ON;         /* the next one is not done with it */
+    return CODING_GOES_ON; /* the next one is not done with it */
   piece.in = before != NULL ? before->made + before->start : outer->in;
-  piece.in_size = in_size = least(STEP_IN, before != NULL ?
-                                  before->end - before->start :
-                                  outer->in_size);
+  piece.in_size = in_size =
+      least(STEP_IN,
+            before != NULL ? before->end - before->start : outer->in_size);
   piece.out = stage->made != NULL ? stage->made : outer->out;
-  piece.room = room = stage->made != NULL ? BETWEEN :
-                                            least(STEP_OUT, outer->room);
+  piece.room = room =
+      stage->made != NULL ? BETWEEN : least(STEP_OUT, outer->room);
   piece.message = NULL;
   result = stage_run(stage, &piece);
   outer->message = piece.message;

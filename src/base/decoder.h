@@ -19,15 +19,15 @@
 typedef struct CodingList {
   const Coding *codings[DECODER_MOST];
   int count;
-  int named;               /* names so far, "identity" and unknown ones too */
-  bool unknown;            /* one of them cannot be undone */
+  int named;    /* names so far, "identity" and unknown ones too */
+  bool unknown; /* one of them cannot be undone */
 } CodingList;
 
 typedef struct Decoder Decoder;
 
 typedef enum DecoderResult {
-  DECODER_WAITS,           /* nothing can be done without more input */
-  DECODER_BUSY,            /* its room or its share of work is used up */
+  DECODER_WAITS, /* nothing can be done without more input */
+  DECODER_BUSY,  /* its room or its share of work is used up */
   DECODER_CORRUPT,
   DECODER_NO_MEMORY
 } DecoderResult;

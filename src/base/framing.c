@@ -10,7 +10,7 @@ static const char coding_name[] = "Transfer-Encoding";
 #define CODING_SIZE (sizeof coding_name - 1)
 
 /* Larger than any body that could be, and far from what would overflow. */
-#define MOST 1000000000000000000   /* 10^18 */
+#define MOST 1000000000000000000 /* 10^18 */
 
 static bool is_digit(char byte)
 {
@@ -125,5 +125,6 @@ const char *framing_fault(const Framing *framing, int status)
     return "not all would read the Content-Length or Transfer-Encoding of the "
            "answer alike";
   return framing->wrong && !framing->coded
-           ? "the answer has no valid Content-Length" : NULL;
+             ? "the answer has no valid Content-Length"
+             : NULL;
 }

@@ -15,12 +15,12 @@
 /* Zero at the beginning. */
 typedef struct Framing {
   int64_t length;
-  bool named;              /* that is what it has named */
-  bool wrong;              /* it is none, or there are several */
-  bool coded;              /* there are chunks, which count instead */
-  bool garbled;            /* either is there in a form that libcurl overlooks */
-  bool in_length;          /* the next line may continue it */
-  bool in_coding;          /* or the Transfer-Encoding */
+  bool named;     /* that is what it has named */
+  bool wrong;     /* it is none, or there are several */
+  bool coded;     /* there are chunks, which count instead */
+  bool garbled;   /* either is there in a form that libcurl overlooks */
+  bool in_length; /* the next line may continue it */
+  bool in_coding; /* or the Transfer-Encoding */
 } Framing;
 
 /* A line of a header block. */

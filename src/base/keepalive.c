@@ -53,7 +53,7 @@ void keepalive_apply(curl_socket_t fd)
 
 void keepalive_apply(curl_socket_t fd)
 {
-  (void)fd;                        /* keepalive alone, then */
+  (void)fd; /* keepalive alone, then */
 }
 
 #endif

@@ -33,9 +33,8 @@ struct curl_ws_frame {
 };
 CURLcode curl_ws_recv(CURL *easy, void *buffer, size_t room, size_t *size,
                       const struct curl_ws_frame **frame);
-CURLcode curl_ws_send(CURL *easy, const void *buffer, size_t size,
-                      size_t *sent, curl_off_t fragment_size,
-                      unsigned int flags);
+CURLcode curl_ws_send(CURL *easy, const void *buffer, size_t size, size_t *sent,
+                      curl_off_t fragment_size, unsigned int flags);
 const struct curl_ws_frame *curl_ws_meta(CURL *easy);
 #endif
 
@@ -54,13 +53,13 @@ const struct curl_ws_frame *curl_ws_meta(CURL *easy);
 
 extern CURLMcode newer_waitfds(CURLM *multi, struct curl_waitfd *fds,
                                unsigned int size, unsigned int *count)
-  NEWER(curl_multi_waitfds);
+    NEWER(curl_multi_waitfds);
 extern CURLMcode newer_get_offt(CURLM *multi, int info, curl_off_t *value)
-  NEWER(curl_multi_get_offt);
+    NEWER(curl_multi_get_offt);
 extern CURLMcode newer_notify_enable(CURLM *multi, unsigned int kind)
-  NEWER(curl_multi_notify_enable);
+    NEWER(curl_multi_notify_enable);
 extern CURLMcode newer_notify_disable(CURLM *multi, unsigned int kind)
-  NEWER(curl_multi_notify_disable);
+    NEWER(curl_multi_notify_disable);
 
 #pragma GCC visibility pop
 

@@ -11,8 +11,8 @@
 #define PACE_CREDIT 1000000
 
 typedef struct Pace {
-  uint64_t speed;          /* bytes a second; 0: any */
-  uint64_t due;            /* microseconds: when more may come */
+  uint64_t speed; /* bytes a second; 0: any */
+  uint64_t due;   /* microseconds: when more may come */
 } Pace;
 
 static inline bool pace_is_early(const Pace *pace, uint64_t now)
@@ -24,7 +24,7 @@ static inline bool pace_is_early(const Pace *pace, uint64_t now)
 static inline void pace_take(Pace *pace, size_t size, uint64_t now)
 {
   if (pace->due == 0)
-    pace->due = now;               /* the first ones: there is no credit yet */
+    pace->due = now; /* the first ones: there is no credit yet */
   else if (now > PACE_CREDIT && pace->due < now - PACE_CREDIT)
     pace->due = now - PACE_CREDIT;
   pace->due += size * (uint64_t)1000000 / pace->speed;

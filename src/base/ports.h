@@ -11,7 +11,7 @@
 
 /* All zero at first. */
 typedef struct Ports {
-  int *of;                 /* by descriptor; 0: not known */
+  int *of; /* by descriptor; 0: not known */
   size_t room;
 } Ports;
 

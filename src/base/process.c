@@ -1,5 +1,5 @@
 /* Called by every luaopen_multisock_core: see process.h. */
-#define _GNU_SOURCE                /* dladdr */
+#define _GNU_SOURCE /* dladdr */
 #include "process.h"
 
 #include <dlfcn.h>
@@ -14,7 +14,7 @@ unsigned process_forks;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static bool curl_is_ready;         /* under the lock */
+static bool curl_is_ready; /* under the lock */
 
 static void on_fork_in_child(void)
 {
@@ -37,7 +37,7 @@ static void stay_loaded(void)
 
 static void on_broken_pipe(int number)
 {
-  (void)number;                    /* the write says EPIPE */
+  (void)number; /* the write says EPIPE */
 }
 
 /* A peer that went away must not end the process; what the host has set stays.
@@ -92,8 +92,8 @@ void process_fill_standard_files(void)
   int fd;
   for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
     if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) {
-      int null = open("/dev/null", O_RDWR);    /* the lowest that is free */
+      int null = open("/dev/null", O_RDWR); /* the lowest that is free */
       if (null > STDERR_FILENO)
-        (void)close(null);         /* another thread was faster */
+        (void)close(null); /* another thread was faster */
     }
 }

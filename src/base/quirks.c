@@ -6,5 +6,5 @@ const Quirk quirks_all[] = {
   { #name, #versions, issue, effect, remedy, quirk_##name },
   QUIRKS(QUIRK_ROW)
 #undef QUIRK_ROW
-  { NULL, NULL, NULL, NULL, NULL, NULL }
+      { NULL, NULL, NULL, NULL, NULL, NULL },
 };

@@ -29,12 +29,11 @@ static size_t room_at(int fd)
 bool sink_open(Sink *sink, FILE *file)
 {
   int fd;
-  if (fflush(file) != 0 ||
-      (fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0)) < 0)
+  if (fflush(file) != 0 || (fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0)) < 0)
     return false;
   sink->bytes = malloc(SINK_SIZE);
   if (sink->bytes == NULL) {
-    (void)close(fd);                 /* nothing was written to it */
+    (void)close(fd); /* nothing was written to it */
     errno = ENOMEM;
     return false;
   }
@@ -93,7 +92,7 @@ void sink_close(Sink *sink)
     return;
   /* A child of a fork leaves what waits to its parent, whose file it is too. */
   if (sink->forks == process_forks)
-    (void)flush(sink);             /* `error` tells */
+    (void)flush(sink); /* `error` tells */
   if (close(sink->fd) != 0 && sink->error == 0)
     sink->error = errno;
   free(sink->bytes);

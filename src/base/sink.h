@@ -10,12 +10,12 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct Sink {
-  int fd;                  /* of its own: the file may be closed meanwhile */
-  unsigned forks;          /* process_forks when it was opened */
-  int error;               /* errno of a write that failed; 0: none */
-  char *bytes;             /* those that wait to be written; NULL: not open */
-  size_t used, room;       /* how many wait, and how many may */
-  uint64_t written_ms;     /* the clock of sink_put at the last write */
+  int fd;              /* of its own: the file may be closed meanwhile */
+  unsigned forks;      /* process_forks when it was opened */
+  int error;           /* errno of a write that failed; 0: none */
+  char *bytes;         /* those that wait to be written; NULL: not open */
+  size_t used, room;   /* how many wait, and how many may */
+  uint64_t written_ms; /* the clock of sink_put at the last write */
 } Sink;
 
 /* Writes to this file from now on, where it stands. False: out of memory or

@@ -23,8 +23,9 @@ static bool is_letter(char byte)
 static const char *skip_authority(const char *at, const char *end)
 {
   const char *colon = at;
-  while (colon < end && (is_letter(*colon) || (*colon >= '0' && *colon <= '9') ||
-                         *colon == '+' || *colon == '-' || *colon == '.'))
+  while (colon < end &&
+         (is_letter(*colon) || (*colon >= '0' && *colon <= '9') ||
+          *colon == '+' || *colon == '-' || *colon == '.'))
     colon++;
   if (colon < end && *colon == ':' && is_letter(*at))
     at = colon + 1;
@@ -41,8 +42,15 @@ static bool is_foreign(char byte, bool blanks)
 {
   switch (byte) {
   case ' ': return blanks;
-  case '"': case '<': case '>': case '\\': case '^': case '`': case '{':
-  case '|': case '}': return true;
+  case '"':
+  case '<':
+  case '>':
+  case '\\':
+  case '^':
+  case '`':
+  case '{':
+  case '|':
+  case '}': return true;
   default: return (unsigned char)byte >= 0x80;
   }
 }
@@ -62,7 +70,8 @@ size_t url_text_place(const char *text, size_t size)
   else
     return 0;
   host = at;
-  while (at < end && (is_letter(*at) || is_digit(*at) || *at == '.' || *at == '-'))
+  while (at < end &&
+         (is_letter(*at) || is_digit(*at) || *at == '.' || *at == '-'))
     at++;
   if (at > host && at < end && *at == ':')
     for (at++; at < end && is_digit(*at);)
@@ -117,14 +126,13 @@ char *url_text_encode(const char *text, size_t size, bool blanks)
 
 /* ---- Names that are not ASCII ---- */
 
-#define PUNYCODE (1u << 12)        /* CURLU_PUNYCODE, since 7.88 */
+#define PUNYCODE (1u << 12) /* CURLU_PUNYCODE, since 7.88 */
 
 /* (locale_t)0 where the system has none with UTF-8. */
 static locale_t utf8_locale(void)
 {
-  static const char *const names[] = {
-    "C.UTF-8", "C.utf8", "en_US.UTF-8", "UTF-8"
-  };
+  static const char *const names[] = { "C.UTF-8", "C.utf8", "en_US.UTF-8",
+                                       "UTF-8" };
   locale_t made = (locale_t)0;
   size_t i;
   for (i = 0; i < sizeof names / sizeof *names && made == (locale_t)0; i++)
@@ -139,7 +147,7 @@ CURLUcode url_text_get(CURLU *url, CURLUPart part, char **text,
   locale_t before = (locale_t)0;
   CURLUcode code;
   if (utf8 != (locale_t)0)
-    before = uselocale(utf8);      /* of this thread alone */
+    before = uselocale(utf8); /* of this thread alone */
   code = curl_url_get(url, part, text, flags);
   if (utf8 != (locale_t)0) {
     (void)uselocale(before);

@@ -69,10 +69,10 @@ void watch_on_poll(uv_poll_t *poll, int status, int events)
   Watch *watch = container_of(poll, Watch, poll);
   UvDriver *driver = watch->driver;
   if (driver->forks != process_forks)
-    (void)uv_poll_stop(poll);      /* the socket is the parent's */
+    (void)uv_poll_stop(poll); /* the socket is the parent's */
   else if (watch->wanted == 0) {
     if (status < 0)
-      watch->armed = 0;            /* libuv has stopped it */
+      watch->armed = 0; /* libuv has stopped it */
     if ((watch->ftp && ftp_pass_on(watch)) || idle_ends(watch))
       return;
     /* The peer spoke, or went, while the connection waits in the pool:
@@ -87,8 +87,7 @@ void watch_on_poll(uv_poll_t *poll, int status, int events)
   /* Said again in the next turn. */
   else if (!watch->has_read && status >= 0 && !multi_may_connect(watch->multi))
     return;
-  else if (driver->turn_limit == 0 ||
-           driver->turn_events < driver->turn_limit)
+  else if (driver->turn_limit == 0 || driver->turn_events < driver->turn_limit)
     watch_act(watch, status, events);
   else if (!watch->late)
     late_add(watch, status, events);

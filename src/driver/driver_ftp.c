@@ -65,8 +65,7 @@ static Watch *find_other(const Watch *watch)
 {
   Watch *at = watch->driver->ftp;
   while (at != NULL && (at == watch || at->wanted == 0 || at->easy == NULL ||
-                        at->easy != watch->easy ||
-                        at->multi != watch->multi))
+                        at->easy != watch->easy || at->multi != watch->multi))
     at = at->next_ftp;
   return at;
 }
@@ -90,8 +89,8 @@ void ftp_on_timeout(UvMulti *multi)
     rescue_forgotten(driver);
     return;
   }
-  while (at != NULL && (at->multi != multi || at->wanted != 0 ||
-                        find_other(at) != NULL))
+  while (at != NULL &&
+         (at->multi != multi || at->wanted != 0 || find_other(at) != NULL))
     at = at->next_ftp;
   if (at != NULL) {
     at->stalled = true;

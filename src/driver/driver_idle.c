@@ -5,7 +5,7 @@
    libcurl does not tell which socket a transfer has got. Its function before
    each request tells the local port, by which the watch is found here. That a
    socket is not wanted proves nothing: its transfer may be paused. */
-#define _GNU_SOURCE              /* POLLRDHUP */
+#define _GNU_SOURCE /* POLLRDHUP */
 #include "driver_private.h"
 
 #include <arpa/inet.h>
@@ -51,7 +51,7 @@ static void ports_grow(UvDriver *driver)
   size_t i, count = driver->port_buckets;
   Watch **made = calloc(count > 0 ? 2 * count : 64, sizeof *made);
   if (made == NULL)
-    return;                        /* the chains are longer then */
+    return; /* the chains are longer then */
   driver->ports = made;
   driver->port_buckets = count > 0 ? 2 * count : 64;
   for (i = 0; i < count; i++)
@@ -110,10 +110,10 @@ static bool is_to(const Watch *watch, const char *peer, int peer_port)
       inet_pton(name.ss_family, peer, &address) != 1)
     return false;
   return name.ss_family == AF_INET
-           ? memcmp(&((struct sockaddr_in *)(void *)&name)->sin_addr, &address,
-                    sizeof(struct in_addr)) == 0
-           : memcmp(&((struct sockaddr_in6 *)(void *)&name)->sin6_addr,
-                    &address, sizeof address) == 0;
+             ? memcmp(&((struct sockaddr_in *)(void *)&name)->sin_addr,
+                      &address, sizeof(struct in_addr)) == 0
+             : memcmp(&((struct sockaddr_in6 *)(void *)&name)->sin6_addr,
+                      &address, sizeof address) == 0;
 }
 
 static Watch *next_on(Watch *watch, int port)
@@ -150,13 +150,12 @@ static void hang_up(Watch *watch)
 {
   char bytes[16 * 1024];
   int left = 64;
-  while (left-- > 0 &&
-         recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+  while (left-- > 0 && recv(watch->fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
     ;
-  (void)shutdown(watch->fd, SHUT_RDWR);      /* fails when it is down already */
+  (void)shutdown(watch->fd, SHUT_RDWR); /* fails when it is down already */
   watch->hung_up = true;
   if (watch->polling && watch->armed != 0)
-    (void)uv_poll_stop(&watch->poll);        /* cannot fail on a live one */
+    (void)uv_poll_stop(&watch->poll); /* cannot fail on a live one */
   watch->armed = 0;
 }
 
@@ -237,9 +236,8 @@ static bool is_unfit(const Watch *watch, const UvPlace *place)
     return false;
   if (time(NULL) - watch->idle_since > place->max_idle)
     return true;
-  return watch->http1
-           ? watch->driver->reuses_talking && has_news(watch)
-           : quirk_h2_end_unheard() && has_closed(watch);
+  return watch->http1 ? watch->driver->reuses_talking && has_news(watch)
+                      : quirk_h2_end_unheard() && has_closed(watch);
 }
 
 bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place)
@@ -255,7 +253,7 @@ bool uvdriver_use(UvDriver *driver, UvUse *use, const UvPlace *place)
     return true;
   use->kept = watch->served || watch->uses != NULL;
   use->http1 = watch->http1;
-  watch->has_read = true;          /* the connection stands */
+  watch->has_read = true; /* the connection stands */
   if (again)
     watch->idle_since = time(NULL);
   if (is_unfit(watch, place))

@@ -108,11 +108,9 @@ void uvdriver_remove_multi(UvMulti *multi)
 void uvdriver_prepare_easy(UvDriver *driver, CURL *easy)
 {
   /* Setting a callback and its data cannot fail. */
-  (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION,
-                         watch_open_socket);
+  (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, watch_open_socket);
   (void)curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, driver);
-  (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION,
-                         watch_close_socket);
+  (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, watch_close_socket);
   (void)curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, driver);
 }
 

@@ -12,37 +12,37 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct Watch {
-  uv_poll_t poll;        /* poll.data stays NULL: luv reads it as its own */
+  uv_poll_t poll; /* poll.data stays NULL: luv reads it as its own */
   UvDriver *driver;
-  UvMulti *multi;        /* who asked last */
+  UvMulti *multi; /* who asked last */
   curl_socket_t fd;
-  int wanted;            /* UV_READABLE | UV_WRITABLE that libcurl wants */
-  int armed;             /* what the poll is started with */
-  bool polling;          /* uv_poll_init succeeded */
-  bool ours;             /* opened by open_socket, closed by close_socket */
-  bool stream;           /* ours, and not of datagrams */
-  int heard;             /* events of one of datagrams, counted to QUIC_HEARD */
-  bool has_read;         /* asked for IN once: its connect has succeeded */
-  bool strayed;          /* has had an event that nobody wanted, since IN */
-  int inherited;         /* wanted by the socket that had this number before,
+  int wanted;    /* UV_READABLE | UV_WRITABLE that libcurl wants */
+  int armed;     /* what the poll is started with */
+  bool polling;  /* uv_poll_init succeeded */
+  bool ours;     /* opened by open_socket, closed by close_socket */
+  bool stream;   /* ours, and not of datagrams */
+  int heard;     /* events of one of datagrams, counted to QUIC_HEARD */
+  bool has_read; /* asked for IN once: its connect has succeeded */
+  bool strayed;  /* has had an event that nobody wanted, since IN */
+  int inherited; /* wanted by the socket that had this number before,
                             see watch_open_socket */
   /* Of driver_ftp.c, see there. */
-  const void *easy;      /* the transfer that asked last; never followed */
-  int asked;             /* how often for its protocol */
-  bool ftp;              /* it is FTP: one of the driver's list */
-  bool stalled;          /* its transfer waits for nothing at all */
-  int events_left;       /* that may still be passed on */
+  const void *easy; /* the transfer that asked last; never followed */
+  int asked;        /* how often for its protocol */
+  bool ftp;         /* it is FTP: one of the driver's list */
+  bool stalled;     /* its transfer waits for nothing at all */
+  int events_left;  /* that may still be passed on */
   struct Watch *next_ftp;
   struct Watch *next_unpollable;
   /* Of driver_idle.c, see there. */
-  UvUse *uses;             /* transfers that use it now */
+  UvUse *uses; /* transfers that use it now */
   struct Watch *next_of_port;
-  int local_port;          /* 0: not known yet; -1: none */
-  time_t idle_since;       /* the clock on the wall */
-  bool served;             /* a transfer has ended on it */
-  bool http1;              /* and was one of HTTP/1 */
-  bool bodiless;           /* whose answer had no body */
-  bool hung_up;            /* shut down; libcurl does not know yet */
+  int local_port;    /* 0: not known yet; -1: none */
+  time_t idle_since; /* the clock on the wall */
+  bool served;       /* a transfer has ended on it */
+  bool http1;        /* and was one of HTTP/1 */
+  bool bodiless;     /* whose answer had no body */
+  bool hung_up;      /* shut down; libcurl does not know yet */
   /* Among those whose event waits for the next turn. */
   struct Watch *next_late, *previous_late;
   int late_status, late_events;
@@ -51,39 +51,39 @@ typedef struct Watch {
 
 struct UvDriver {
   uv_loop_t *loop;
-  uv_timer_t timer;      /* nearest deadline of all multis */
+  uv_timer_t timer; /* nearest deadline of all multis */
   uv_timer_t rescue;
-  uv_check_t check;      /* always active; keeps the loop alive by its ref */
-  uv_idle_t idle;        /* active while a kick waits: no blocking then */
+  uv_check_t check; /* always active; keeps the loop alive by its ref */
+  uv_idle_t idle;   /* active while a kick waits: no blocking then */
   UvMulti *multis;
-  Watch **watches;       /* by descriptor */
+  Watch **watches; /* by descriptor */
   size_t capacity;
   size_t watched;
   Watch *unpollable;
-  Watch *ftp;            /* list of FTP's, while libcurl forgets some */
-  bool ftp_forgets, ftp_stalls;    /* what this libcurl does */
+  Watch *ftp;                   /* list of FTP's, while libcurl forgets some */
+  bool ftp_forgets, ftp_stalls; /* what this libcurl does */
   Watch *first_late, *last_late;
-  int turn_limit;        /* events of a turn; 0: no limit */
-  int turn_events;       /* of this one so far */
-  uint64_t armed_for;    /* deadline that the timer is started for, or 0 */
-  bool unflushed;        /* a poll was started that libuv may not have told the
+  int turn_limit;     /* events of a turn; 0: no limit */
+  int turn_events;    /* of this one so far */
+  uint64_t armed_for; /* deadline that the timer is started for, or 0 */
+  bool unflushed;     /* a poll was started that libuv may not have told the
                             system of */
-  bool inheriting;       /* some watch has `inherited` set */
-  bool heated;           /* a cold multi parsed its file in this turn */
+  bool inheriting;    /* some watch has `inherited` set */
+  bool heated;        /* a cold multi parsed its file in this turn */
   int rescue_left;
   int transfers;
-  unsigned refused;        /* sockets, for lack of descriptors */
-  unsigned forks;        /* process_forks of the process that it belongs to */
+  unsigned refused; /* sockets, for lack of descriptors */
+  unsigned forks;   /* process_forks of the process that it belongs to */
   void (*on_turn)(void *data);
   void *on_turn_data;
-  int closing;           /* handles whose close callback is outstanding */
+  int closing; /* handles whose close callback is outstanding */
   /* Of driver_idle.c: its table of watches by local port. */
   Watch **ports;
   size_t port_buckets, port_count;
-  bool reuses_talking;   /* what this libcurl does */
-  uint64_t looked;       /* ns: when the loop last looked at its sockets */
-  int64_t slept;         /* ms that the system has slept until now */
-  bool forgetful_quic;   /* see driver_rescue.c */
+  bool reuses_talking; /* what this libcurl does */
+  uint64_t looked;     /* ns: when the loop last looked at its sockets */
+  int64_t slept;       /* ms that the system has slept until now */
+  bool forgetful_quic; /* see driver_rescue.c */
 };
 
 /* Milliseconds of the clock that all deadlines are on. */

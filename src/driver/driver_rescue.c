@@ -33,7 +33,7 @@ static void on_rescue(uv_timer_t *timer)
     (void)uv_timer_stop(timer);
     return;
   }
-  driver_serve_soon(driver);       /* see on_timer in driver_uv.c */
+  driver_serve_soon(driver); /* see on_timer in driver_uv.c */
   if (driver->forgetful_quic)
     watches_nudge(driver);
   else
@@ -47,7 +47,7 @@ static void rescue_start(UvDriver *driver, int sweeps, uint64_t ms)
   driver->rescue_left = sweeps;
   if (uv_is_active((uv_handle_t *)&driver->rescue))
     return;
-  uv_update_time(driver->loop);    /* see timer_arm */
+  uv_update_time(driver->loop); /* see timer_arm */
   (void)uv_timer_start(&driver->rescue, on_rescue, ms, ms);
 }
 

@@ -10,7 +10,7 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
                     void *assigned)
 {
   UvMulti *multi = data;
-  (void)assigned;                  /* our table by descriptor is surer */
+  (void)assigned; /* our table by descriptor is surer */
   if (multi->driver == NULL)
     return 0;
   if (what == CURL_POLL_REMOVE)
@@ -18,11 +18,11 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
   else {
     watch_want(multi, easy, fd,
                (what & CURL_POLL_IN ? UV_READABLE : 0) |
-                 (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
+                   (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
     if (multi->driver->ftp_forgets)
       ftp_on_want(multi->driver, easy, fd);
   }
-  return 0;                        /* -1 would kill all transfers */
+  return 0; /* -1 would kill all transfers */
 }
 
 void uvdriver_adopt(UvDriver *driver, curl_socket_t fd, int type)

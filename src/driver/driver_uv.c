@@ -76,8 +76,7 @@ void multi_sweep(UvMulti *multi)
   int running = 0;
   uint64_t begun = enter(multi);
   /* Deprecated, but the only sweep that keeps the socket callbacks right. */
-  CURL_IGNORE_DEPRECATION(
-    (void)curl_multi_socket_all(multi->handle, &running);)
+  CURL_IGNORE_DEPRECATION((void)curl_multi_socket_all(multi->handle, &running);)
   leave(multi, begun);
   uvdriver_drain(multi);
 }
@@ -96,7 +95,7 @@ void timer_arm(UvDriver *driver, uint64_t deadline)
 {
   uint64_t now = now_ms();
   if (driver->armed_for != 0 && driver->armed_for <= deadline)
-    return;                        /* on_timer looks again */
+    return; /* on_timer looks again */
   driver->armed_for = deadline;
   /* libuv's own clock stands still during a turn: without this the timer
      fires early. */
@@ -176,7 +175,7 @@ static void kicks_serve(UvDriver *driver)
     else if (multi->kicked && multi_may_connect(multi)) {
       multi->kicked = false;
       if (!checked)
-        idle_check_sleep(driver);  /* requests may be sent now */
+        idle_check_sleep(driver); /* requests may be sent now */
       checked = true;
       multi_action(multi, CURL_SOCKET_TIMEOUT, 0);
     }
@@ -200,7 +199,7 @@ void driver_on_check(uv_check_t *check)
 {
   UvDriver *driver = container_of(check, UvDriver, check);
   if (driver->forks != process_forks) {
-    (void)uv_check_stop(check);    /* it would keep the loop alive */
+    (void)uv_check_stop(check); /* it would keep the loop alive */
     return;
   }
   driver->heated = false;

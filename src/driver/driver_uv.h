@@ -24,13 +24,13 @@
 /* The struct that a handle is a member of: `data` of a handle is left alone,
    because luv takes it for its own. */
 #define container_of(pointer, type, member) \
-  ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+  ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 typedef struct UvDriver UvDriver;
 
 typedef struct UvMulti {
   CURLM *handle;
-  UvDriver *driver;      /* NULL while not driven */
+  UvDriver *driver; /* NULL while not driven */
   /* A transfer ended. Called after libcurl returned, so the handle may be
      removed, others added. */
   void (*done)(CURL *easy, CURLcode result, void *data);
@@ -43,10 +43,10 @@ typedef struct UvMulti {
   void (*enter)(void *data);
   void (*leave)(void *data);
   void *data;
-  uint64_t deadline;     /* ms of uv_hrtime when its timer is due; 0: none */
-  bool kicked;           /* its timer is due at once */
-  bool swept;            /* all its transfers are to be looked after at once */
-  bool cold;             /* set by the owner: its next handshake of TLS parses
+  uint64_t deadline; /* ms of uv_hrtime when its timer is due; 0: none */
+  bool kicked;       /* its timer is due at once */
+  bool swept;        /* all its transfers are to be looked after at once */
+  bool cold;         /* set by the owner: its next handshake of TLS parses
                             a file of certificates, which takes long */
   struct UvMulti *next;
 } UvMulti;
@@ -97,18 +97,18 @@ void uvdriver_release(UvDriver *driver, curl_socket_t fd);
 /* What a transfer holds of the connection that it uses. All zero at first; it
    must not move or go before `unuse`. */
 typedef struct UvUse {
-  struct Watch *watch;     /* NULL: none, or not known, or it was closed */
-  struct UvUse *previous, *next;       /* others on the same connection */
-  bool known;              /* the last `use` has found it, then: */
-  bool kept;               /* it had been there before */
-  bool http1;              /* it is one of HTTP/1 */
+  struct Watch *watch; /* NULL: none, or not known, or it was closed */
+  struct UvUse *previous, *next; /* others on the same connection */
+  bool known;                    /* the last `use` has found it, then: */
+  bool kept;                     /* it had been there before */
+  bool http1;                    /* it is one of HTTP/1 */
 } UvUse;
 
 /* What CURLOPT_PREREQFUNCTION gets. */
 typedef struct UvPlace {
   const char *peer;
   int peer_port, local_port;
-  long max_idle;           /* seconds: CURLOPT_MAXAGE_CONN of the transfer */
+  long max_idle; /* seconds: CURLOPT_MAXAGE_CONN of the transfer */
 } UvPlace;
 
 /* From CURLOPT_PREREQFUNCTION, for each request of a transfer: then the driver

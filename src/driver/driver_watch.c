@@ -18,8 +18,7 @@
 
 Watch *watch_find(const UvDriver *driver, curl_socket_t fd)
 {
-  return fd >= 0 && (size_t)fd < driver->capacity ? driver->watches[fd]
-                                                  : NULL;
+  return fd >= 0 && (size_t)fd < driver->capacity ? driver->watches[fd] : NULL;
 }
 
 static bool watches_grow(UvDriver *driver, curl_socket_t fd)
@@ -92,7 +91,7 @@ void watch_end(Watch *watch)
 static void poll_for(Watch *watch, int events)
 {
   if (watch->armed == events)
-    return;                        /* libuv would leave and re-enter epoll */
+    return; /* libuv would leave and re-enter epoll */
   if (uv_poll_start(&watch->poll, events, watch_on_poll) == 0)
     watch->armed = events;
   watch->driver->unflushed = true;
@@ -130,14 +129,13 @@ static void watch_start(Watch *watch)
 }
 
 /* `easy` is NULL where it is not known. */
-void watch_want(UvMulti *multi, CURL *easy, curl_socket_t fd,
-                       int wanted)
+void watch_want(UvMulti *multi, CURL *easy, curl_socket_t fd, int wanted)
 {
   Watch *watch = watch_find(multi->driver, fd);
   if (watch == NULL)
     watch = watch_new(multi->driver, fd);
   if (watch == NULL)
-    return;                        /* out of memory: its timeouts remain */
+    return; /* out of memory: its timeouts remain */
   watch->multi = multi;
   watch->wanted = wanted;
   watch->strayed = false;
@@ -166,7 +164,7 @@ void watch_remove(UvDriver *driver, curl_socket_t fd)
 {
   Watch *watch = watch_find(driver, fd);
   if (watch == NULL)
-    return;                        /* libcurl may name what it never added */
+    return; /* libcurl may name what it never added */
   watch->wanted = 0;
   if (watch->ours && !watch->has_read)
     rescue_forgotten(driver);
@@ -180,7 +178,7 @@ void watch_remove(UvDriver *driver, curl_socket_t fd)
     return;
   }
   /* Armed for writing it would spin. */
-  (void)uv_poll_stop(&watch->poll);            /* cannot fail on a live one */
+  (void)uv_poll_stop(&watch->poll); /* cannot fail on a live one */
   watch->armed = 0;
 }
 
@@ -218,8 +216,7 @@ void watches_serve_unpollable(UvDriver *driver)
       link = &(*link)->next_unpollable;
     *link = watch;
     if (watch->wanted != 0)
-      multi_action(watch->multi, watch->fd,
-                   watch_mask(watch->wanted));
+      multi_action(watch->multi, watch->fd, watch_mask(watch->wanted));
   }
   if (driver->unpollable != NULL)
     timer_arm(driver, now_ms() + UNPOLLABLE_MS);

@@ -10,13 +10,13 @@
 
 /* Of multi/. */
 typedef struct MultiSide {
-  bool (*is_busy)(const struct Multi *multi);  /* libcurl is on the C stack */
+  bool (*is_busy)(const struct Multi *multi); /* libcurl is on the C stack */
   void (*enter)(struct Multi *multi);
-  void (*leave)(struct Multi *multi);          /* frees orphans */
+  void (*leave)(struct Multi *multi); /* frees orphans */
   void (*detach)(Easy *easy);
-  void (*add_orphan)(struct Multi *multi);     /* while it is busy */
+  void (*add_orphan)(struct Multi *multi); /* while it is busy */
   Ports *(*ports)(struct Multi *multi);
-  struct Multi *(*find)(lua_State *L, int idx);          /* NULL: is none */
+  struct Multi *(*find)(lua_State *L, int idx); /* NULL: is none */
   /* The error on top (popped) is raised by the call that drives the multi. */
   void (*keep_error)(lua_State *L, struct Multi *multi);
 } MultiSide;

@@ -62,7 +62,8 @@ static int batch_gc(lua_State *L)
 static const luaL_Reg none[] = { { NULL, NULL } };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", batch_gc }, { NULL, NULL }
+  { "__gc", batch_gc },
+  { NULL, NULL },
 };
 
 /* Adds its function to the table on top: core. */

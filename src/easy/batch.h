@@ -9,7 +9,7 @@
 
 typedef struct Batch {
   ReadyList ready;
-  const void *self;        /* see Owner in owner.h */
+  const void *self; /* see Owner in owner.h */
 } Batch;
 
 Batch *batch_check(lua_State *L, int idx);

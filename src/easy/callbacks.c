@@ -9,7 +9,7 @@
 
 #include "error.h"
 
-static const char thread_key;      /* its address is the registry key */
+static const char thread_key; /* its address is the registry key */
 
 void callbacks_open(lua_State *L)
 {
@@ -98,7 +98,7 @@ bool callbacks_call(lua_State *L, Easy *easy)
   easy->depth--;
   if (status != LUA_OK)
     easy_keep_error(L, easy);
-  lua_pop(L, 1);                   /* the handler */
+  lua_pop(L, 1); /* the handler */
   return status == LUA_OK && !easy->orphan;
 }
 
@@ -135,7 +135,7 @@ int callbacks_code(lua_State *L, const char *name, int refuse)
 
 static const CallbackRow *const all_rows[] = {
   callbacks_data_rows, callbacks_progress_rows, callbacks_connect_rows,
-  callbacks_ftp_rows, callbacks_hsts_rows
+  callbacks_ftp_rows,  callbacks_hsts_rows,
 };
 
 #define LISTS (sizeof all_rows / sizeof *all_rows)
@@ -162,10 +162,9 @@ bool callbacks_is_received(CURLoption id)
 {
   return id == CURLOPT_WRITEFUNCTION || id == CURLOPT_HEADERFUNCTION ||
          id == CURLOPT_READFUNCTION || id == CURLOPT_PREREQFUNCTION ||
-         id == CURLOPT_CLOSESOCKETFUNCTION ||
-         id == CURLOPT_HSTSWRITEFUNCTION || id == CURLOPT_WRITEDATA ||
-         id == CURLOPT_HEADERDATA || id == CURLOPT_READDATA ||
-         id == CURLOPT_HEADER;
+         id == CURLOPT_CLOSESOCKETFUNCTION || id == CURLOPT_HSTSWRITEFUNCTION ||
+         id == CURLOPT_WRITEDATA || id == CURLOPT_HEADERDATA ||
+         id == CURLOPT_READDATA || id == CURLOPT_HEADER;
 }
 
 static void keep(lua_State *L, int self, CURLoption id, int value)
@@ -186,8 +185,8 @@ void callbacks_forget(lua_State *L, int self, CURLoption id)
 static CURLcode set_row(Easy *easy, const CallbackRow *row)
 {
   CURL *handle = easy->handle;
-  CURLcode code = curl_easy_setopt(handle, (CURLoption)row->function,
-                                   row->trampoline);
+  CURLcode code =
+      curl_easy_setopt(handle, (CURLoption)row->function, row->trampoline);
   if (code == CURLE_OK)
     code = curl_easy_setopt(handle, (CURLoption)row->data, easy);
   return code;
@@ -265,14 +264,11 @@ static CURLcode unset_row(Easy *easy, CURLoption id, const CallbackRow *row)
   case CURLOPT_WRITEFUNCTION:
     easy->drops_body = true;
     return curl_easy_setopt(handle, id, callbacks_drop);
-  case CURLOPT_READFUNCTION:
-    return curl_easy_setopt(handle, id, read_nothing);
+  case CURLOPT_READFUNCTION: return curl_easy_setopt(handle, id, read_nothing);
   case CURLOPT_XFERINFOFUNCTION:
     (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
     return curl_easy_setopt(handle, id, NULL);
-  case CURLOPT_PREREQFUNCTION:
-    easy_set_prereq(easy);
-    return CURLE_OK;
+  case CURLOPT_PREREQFUNCTION: easy_set_prereq(easy); return CURLE_OK;
   default:
     if (shows_progress(id))
       (void)curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 1L);
@@ -313,7 +309,7 @@ void callbacks_silence(Easy *easy)
 void callbacks_allow_save(lua_State *L, Easy *easy)
 {
   easy_push_values(L, easy);
-  if (lua_istable(L, -1)) {        /* else both are being collected */
+  if (lua_istable(L, -1)) { /* else both are being collected */
     if (lua_rawgeti(L, -1, CURLOPT_HSTSWRITEFUNCTION) == LUA_TFUNCTION)
       (void)set_row(easy, row_find(CURLOPT_HSTSWRITEFUNCTION));
     lua_pop(L, 1);

@@ -17,10 +17,12 @@ static int resolver_body(lua_State *L)
 static int on_resolver_start(void *state, void *reserved, void *data)
 {
   int result;
-  (void)state;                     /* NULL, or c-ares's own */
+  (void)state; /* NULL, or c-ares's own */
   (void)reserved;
   return callbacks_run(data, CURLOPT_RESOLVER_START_FUNCTION, resolver_body,
-                       &result) ? result : 1;
+                       &result)
+             ? result
+             : 1;
 }
 
 typedef struct SockOpt {
@@ -33,8 +35,7 @@ static int sockopt_body(lua_State *L)
 {
   SockOpt *call = lua_touserdata(L, 1);
   lua_pushinteger(L, (lua_Integer)call->fd);
-  lua_pushstring(L, call->purpose == CURLSOCKTYPE_ACCEPT ? "accept"
-                                                         : "ipcxn");
+  lua_pushstring(L, call->purpose == CURLSOCKTYPE_ACCEPT ? "accept" : "ipcxn");
   lua_call(L, 2, 1);
   call->result = callbacks_code(L, "sockoptfunction", CURL_SOCKOPT_ERROR);
   return 0;
@@ -46,7 +47,8 @@ static int on_sockopt(void *data, curl_socket_t fd, curlsocktype purpose)
   call.fd = fd;
   call.purpose = purpose;
   return callbacks_run(data, CURLOPT_SOCKOPTFUNCTION, sockopt_body, &call)
-           ? call.result : CURL_SOCKOPT_ERROR;
+             ? call.result
+             : CURL_SOCKOPT_ERROR;
 }
 
 typedef struct SslContext {
@@ -59,8 +61,8 @@ static int ssl_ctx_body(lua_State *L)
   SslContext *call = lua_touserdata(L, 1);
   lua_pushlightuserdata(L, call->context);
   lua_call(L, 1, 1);
-  call->result = callbacks_code(L, "ssl_ctx_function",
-                                CURLE_ABORTED_BY_CALLBACK);
+  call->result =
+      callbacks_code(L, "ssl_ctx_function", CURLE_ABORTED_BY_CALLBACK);
   return 0;
 }
 
@@ -70,7 +72,8 @@ static CURLcode on_ssl_ctx(CURL *handle, void *context, void *data)
   (void)handle;
   call.context = context;
   return callbacks_run(data, CURLOPT_SSL_CTX_FUNCTION, ssl_ctx_body, &call)
-           ? (CURLcode)call.result : CURLE_ABORTED_BY_CALLBACK;
+             ? (CURLcode)call.result
+             : CURLE_ABORTED_BY_CALLBACK;
 }
 
 /* ---- The connection is there, nothing has been sent ---- */
@@ -98,22 +101,22 @@ static int on_prereq(void *data, char *peer, char *local, int peer_port,
 {
   Prereq call;
   if (!easy_use(data, peer, peer_port, local_port))
-    return CURL_PREREQFUNC_OK;     /* libcurl will try another connection */
+    return CURL_PREREQFUNC_OK; /* libcurl will try another connection */
   call.peer = peer;
   call.local = local;
   call.peer_port = peer_port;
   call.local_port = local_port;
   return callbacks_run(data, CURLOPT_PREREQFUNCTION, prereq_body, &call)
-           ? call.result : CURL_PREREQFUNC_ABORT;
+             ? call.result
+             : CURL_PREREQFUNC_ABORT;
 }
 
 /* ---- SSH ---- */
 
 static const char *key_type(int type)
 {
-  static const char *const names[] = {
-    "unknown", "rsa1", "rsa", "dss", "ecdsa", "ed25519"
-  };
+  static const char *const names[] = { "unknown", "rsa1",  "rsa",
+                                       "dss",     "ecdsa", "ed25519" };
   if (type < 0 || (size_t)type >= sizeof names / sizeof *names)
     return names[0];
   return names[type];
@@ -162,8 +165,8 @@ static int ssh_key_body(lua_State *L)
   else
     lua_pushnil(L);
   lua_call(L, 3, 1);
-  call->result = key_verdict(L, "ssh_keyfunction", CURLKHSTAT_FINE,
-                             CURLKHSTAT_REJECT);
+  call->result =
+      key_verdict(L, "ssh_keyfunction", CURLKHSTAT_FINE, CURLKHSTAT_REJECT);
   return 0;
 }
 
@@ -177,7 +180,8 @@ static int on_ssh_key(CURL *handle, const struct curl_khkey *known,
   call.found = found;
   call.match = (int)match;
   return callbacks_run(data, CURLOPT_SSH_KEYFUNCTION, ssh_key_body, &call)
-           ? call.result : CURLKHSTAT_REJECT;
+             ? call.result
+             : CURLKHSTAT_REJECT;
 }
 
 static int ssh_hostkey_body(lua_State *L)
@@ -200,18 +204,19 @@ static int on_ssh_hostkey(void *data, int type, const char *key, size_t size)
   found.len = size;
   call.found = &found;
   return callbacks_run(data, OPTION_SSH_HOSTKEYFUNCTION, ssh_hostkey_body,
-                       &call) ? call.result : CURLKHMATCH_MISMATCH;
+                       &call)
+             ? call.result
+             : CURLKHMATCH_MISMATCH;
 }
 
 const CallbackRow callbacks_connect_rows[] = {
   { CURLOPT_RESOLVER_START_FUNCTION, CURLOPT_RESOLVER_START_DATA,
     (AnyFunction)on_resolver_start },
   { CURLOPT_SOCKOPTFUNCTION, CURLOPT_SOCKOPTDATA, (AnyFunction)on_sockopt },
-  { CURLOPT_SSL_CTX_FUNCTION, CURLOPT_SSL_CTX_DATA,
-    (AnyFunction)on_ssl_ctx },
+  { CURLOPT_SSL_CTX_FUNCTION, CURLOPT_SSL_CTX_DATA, (AnyFunction)on_ssl_ctx },
   { CURLOPT_PREREQFUNCTION, CURLOPT_PREREQDATA, (AnyFunction)on_prereq },
   { CURLOPT_SSH_KEYFUNCTION, CURLOPT_SSH_KEYDATA, (AnyFunction)on_ssh_key },
   { OPTION_SSH_HOSTKEYFUNCTION, OPTION_SSH_HOSTKEYDATA,
     (AnyFunction)on_ssh_hostkey },
-  { 0, 0, NULL }
+  { 0, 0, NULL },
 };

@@ -69,8 +69,7 @@ static size_t write_guarded(char *bytes, size_t one, size_t size, void *data)
   case HEAD_IS_LINE: return one * size;
   case HEAD_IS_REFUSED: return one * size + 1;
   default:
-    return easy->out == NULL ? one * size
-                             : fwrite(bytes, one, size, easy->out);
+    return easy->out == NULL ? one * size : fwrite(bytes, one, size, easy->out);
   }
 }
 
@@ -134,9 +133,8 @@ void callbacks_read(lua_State *L, const char *name, CallbacksRoom *call)
   if (lua_type(L, -1) == LUA_TSTRING) {
     const char *chunk = lua_tolstring(L, -1, &call->size);
     if (call->size > call->room)
-      luaL_error(L, "%s returned " INTEGER " bytes, " INTEGER
-                 " were asked for", name, INTEGER_VALUE(call->size),
-                 INTEGER_VALUE(call->room));
+      luaL_error(L, "%s returned " INTEGER " bytes, " INTEGER " were asked for",
+                 name, INTEGER_VALUE(call->size), INTEGER_VALUE(call->room));
     memcpy(call->bytes, chunk, call->size);
   }
   else if (lua_isinteger(L, -1) &&
@@ -157,8 +155,9 @@ static bool is_spent(const Easy *easy)
   return easy->trailed && quirk_trailers_twice();
 }
 
-#define SPENT "the handle has sent trailers, and cannot upload again with " \
-              "libcurl before 8.7: make another one"
+#define SPENT                                                   \
+  "the handle has sent trailers, and cannot upload again with " \
+  "libcurl before 8.7: make another one"
 
 /* Of this one alone is it known when it uploads again. */
 static bool lacks_readfunction(lua_State *L, int self)
@@ -198,18 +197,21 @@ static size_t on_read(char *bytes, size_t one, size_t room, void *data)
   call.room = one * room;
   return callbacks_run(data, CURLOPT_READFUNCTION,
                        is_spent(data) ? spent_body : read_body, &call)
-           ? call.size : CURL_READFUNC_ABORT;
+             ? call.size
+             : CURL_READFUNC_ABORT;
 }
 
 int callbacks_seek_body(lua_State *L)
 {
   CallbacksSeek *call = lua_touserdata(L, 1);
   lua_pushinteger(L, call->offset);
-  lua_pushstring(L, call->origin == SEEK_SET
-                      ? "set" : call->origin == SEEK_CUR ? "cur" : "end");
+  lua_pushstring(L, call->origin == SEEK_SET   ? "set"
+                    : call->origin == SEEK_CUR ? "cur"
+                                               : "end");
   lua_call(L, 2, 1);
   call->result = lua_isnil(L, -1) || lua_toboolean(L, -1)
-                   ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_CANTSEEK;
+                     ? CURL_SEEKFUNC_OK
+                     : CURL_SEEKFUNC_CANTSEEK;
   return 0;
 }
 
@@ -219,7 +221,8 @@ static int on_seek(void *data, curl_off_t offset, int origin)
   call.offset = offset;
   call.origin = origin;
   return callbacks_run(data, CURLOPT_SEEKFUNCTION, callbacks_seek_body, &call)
-           ? call.result : CURL_SEEKFUNC_FAIL;
+             ? call.result
+             : CURL_SEEKFUNC_FAIL;
 }
 
 typedef struct Ioctl {
@@ -248,7 +251,8 @@ static int on_ioctl(CURL *handle, int command, void *data)
   (void)handle;
   call.command = command;
   return callbacks_run(data, OPTION_IOCTLFUNCTION, ioctl_body, &call)
-           ? call.result : 2;
+             ? call.result
+             : 2;
 }
 
 /* ---- Trailers ---- */
@@ -317,5 +321,5 @@ const CallbackRow callbacks_data_rows[] = {
   { CURLOPT_SEEKFUNCTION, CURLOPT_SEEKDATA, (AnyFunction)on_seek },
   { OPTION_IOCTLFUNCTION, OPTION_IOCTLDATA, (AnyFunction)on_ioctl },
   { CURLOPT_TRAILERFUNCTION, CURLOPT_TRAILERDATA, (AnyFunction)on_trailer },
-  { 0, 0, NULL }
+  { 0, 0, NULL },
 };

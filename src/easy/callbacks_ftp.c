@@ -20,8 +20,8 @@ static int fnmatch_body(lua_State *L)
   lua_call(L, 2, 1);
   if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
     callbacks_refuse(L, "fnmatch_function", "nil or boolean");
-  call->result = lua_toboolean(L, -1) ? CURL_FNMATCHFUNC_MATCH
-                                      : CURL_FNMATCHFUNC_NOMATCH;
+  call->result =
+      lua_toboolean(L, -1) ? CURL_FNMATCHFUNC_MATCH : CURL_FNMATCHFUNC_NOMATCH;
   return 0;
 }
 
@@ -31,16 +31,16 @@ static int on_fnmatch(void *data, const char *pattern, const char *name)
   call.pattern = pattern;
   call.name = name;
   return callbacks_run(data, CURLOPT_FNMATCH_FUNCTION, fnmatch_body, &call)
-           ? call.result : CURL_FNMATCHFUNC_FAIL;
+             ? call.result
+             : CURL_FNMATCHFUNC_FAIL;
 }
 
 /* ---- Files ---- */
 
 static const char *file_type(curlfiletype type)
 {
-  static const char *const names[] = {
-    "file", "directory", "symlink", "block", "char", "pipe", "socket", "door"
-  };
+  static const char *const names[] = { "file", "directory", "symlink", "block",
+                                       "char", "pipe",      "socket",  "door" };
   return type < sizeof names / sizeof *names ? names[type] : "unknown";
 }
 
@@ -76,8 +76,8 @@ static int chunk_bgn_body(lua_State *L)
   push_file(L, call->file);
   lua_pushinteger(L, call->left);
   lua_call(L, 2, 1);
-  call->result = callbacks_code(L, "chunk_bgn_function",
-                                CURL_CHUNK_BGN_FUNC_FAIL);
+  call->result =
+      callbacks_code(L, "chunk_bgn_function", CURL_CHUNK_BGN_FUNC_FAIL);
   return 0;
 }
 
@@ -86,16 +86,16 @@ static long on_chunk_bgn(const void *file, void *data, int left)
   Chunk call;
   call.file = file;
   call.left = left;
-  return callbacks_run(data, CURLOPT_CHUNK_BGN_FUNCTION, chunk_bgn_body,
-                       &call) ? call.result : CURL_CHUNK_BGN_FUNC_FAIL;
+  return callbacks_run(data, CURLOPT_CHUNK_BGN_FUNCTION, chunk_bgn_body, &call)
+             ? call.result
+             : CURL_CHUNK_BGN_FUNC_FAIL;
 }
 
 static int chunk_end_body(lua_State *L)
 {
   int *result = lua_touserdata(L, 1);
   lua_call(L, 0, 1);
-  *result = callbacks_code(L, "chunk_end_function",
-                           CURL_CHUNK_END_FUNC_FAIL);
+  *result = callbacks_code(L, "chunk_end_function", CURL_CHUNK_END_FUNC_FAIL);
   return 0;
 }
 
@@ -103,7 +103,9 @@ static long on_chunk_end(void *data)
 {
   int result;
   return callbacks_run(data, CURLOPT_CHUNK_END_FUNCTION, chunk_end_body,
-                       &result) ? result : CURL_CHUNK_END_FUNC_FAIL;
+                       &result)
+             ? result
+             : CURL_CHUNK_END_FUNC_FAIL;
 }
 
 /* After a wildcard transfer libcurl has forgotten the data of the chunk
@@ -114,16 +116,14 @@ void callbacks_renew_wildcard(lua_State *L, Easy *easy, int self)
   (void)curl_easy_setopt(easy->handle, CURLOPT_CHUNK_DATA, easy);
   options_renew_file(easy);
   if (lua_rawgeti(L, -1, CURLOPT_WRITEFUNCTION) == LUA_TFUNCTION)
-    (void)callbacks_set(L, easy, self, CURLOPT_WRITEFUNCTION,
-                        "WRITEFUNCTION", lua_gettop(L));
+    (void)callbacks_set(L, easy, self, CURLOPT_WRITEFUNCTION, "WRITEFUNCTION",
+                        lua_gettop(L));
   lua_pop(L, 2);
 }
 
 const CallbackRow callbacks_ftp_rows[] = {
   { CURLOPT_FNMATCH_FUNCTION, CURLOPT_FNMATCH_DATA, (AnyFunction)on_fnmatch },
-  { CURLOPT_CHUNK_BGN_FUNCTION, CURLOPT_CHUNK_DATA,
-    (AnyFunction)on_chunk_bgn },
-  { CURLOPT_CHUNK_END_FUNCTION, CURLOPT_CHUNK_DATA,
-    (AnyFunction)on_chunk_end },
-  { 0, 0, NULL }
+  { CURLOPT_CHUNK_BGN_FUNCTION, CURLOPT_CHUNK_DATA, (AnyFunction)on_chunk_bgn },
+  { CURLOPT_CHUNK_END_FUNCTION, CURLOPT_CHUNK_DATA, (AnyFunction)on_chunk_end },
+  { 0, 0, NULL },
 };

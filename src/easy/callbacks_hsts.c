@@ -21,12 +21,16 @@ static void copy_text(lua_State *L, const char *field, char *to, size_t most,
     return;
   }
   if (lua_type(L, -1) != LUA_TSTRING)
-    luaL_error(L, "hstsreadfunction returned an entry with a %s as %s: "
-               "string expected", luaL_typename(L, -1), field);
+    luaL_error(L,
+               "hstsreadfunction returned an entry with a %s as %s: "
+               "string expected",
+               luaL_typename(L, -1), field);
   text = lua_tolstring(L, -1, &size);
   if (size == 0 || size > most || strlen(text) != size)
-    luaL_error(L, "hstsreadfunction returned an entry with a %s that is "
-               "empty, too long or has zero bytes", field);
+    luaL_error(L,
+               "hstsreadfunction returned an entry with a %s that is "
+               "empty, too long or has zero bytes",
+               field);
   memcpy(to, text, size + 1);
   lua_pop(L, 1);
 }
@@ -56,7 +60,8 @@ static CURLSTScode on_hsts_read(CURL *handle, struct curl_hstsentry *entry,
   (void)handle;
   call.entry = entry;
   return callbacks_run(data, CURLOPT_HSTSREADFUNCTION, read_body, &call)
-           ? call.result : CURLSTS_FAIL;
+             ? call.result
+             : CURLSTS_FAIL;
 }
 
 static int write_body(lua_State *L)
@@ -73,8 +78,8 @@ static int write_body(lua_State *L)
   lua_pushinteger(L, (lua_Integer)call->index->index);
   lua_pushinteger(L, (lua_Integer)call->index->total);
   lua_call(L, 3, 1);
-  call->result = (CURLSTScode)callbacks_code(L, "hstswritefunction",
-                                             CURLSTS_DONE);
+  call->result =
+      (CURLSTScode)callbacks_code(L, "hstswritefunction", CURLSTS_DONE);
   return 0;
 }
 
@@ -86,13 +91,13 @@ static CURLSTScode on_hsts_write(CURL *handle, struct curl_hstsentry *entry,
   call.entry = entry;
   call.index = index;
   return callbacks_run(data, CURLOPT_HSTSWRITEFUNCTION, write_body, &call)
-           ? call.result : CURLSTS_FAIL;
+             ? call.result
+             : CURLSTS_FAIL;
 }
 
 const CallbackRow callbacks_hsts_rows[] = {
-  { CURLOPT_HSTSREADFUNCTION, CURLOPT_HSTSREADDATA,
-    (AnyFunction)on_hsts_read },
+  { CURLOPT_HSTSREADFUNCTION, CURLOPT_HSTSREADDATA, (AnyFunction)on_hsts_read },
   { CURLOPT_HSTSWRITEFUNCTION, CURLOPT_HSTSWRITEDATA,
     (AnyFunction)on_hsts_write },
-  { 0, 0, NULL }
+  { 0, 0, NULL },
 };

@@ -55,7 +55,7 @@ int callbacks_refuse(lua_State *L, const char *name, const char *expected);
 typedef struct CallbacksRoom {
   char *bytes;
   size_t room;
-  size_t size;             /* or what libcurl's read callbacks return */
+  size_t size; /* or what libcurl's read callbacks return */
 } CallbacksRoom;
 
 /* For a body: calls the read function on top of the stack, which is popped,
@@ -65,7 +65,7 @@ void callbacks_read(lua_State *L, const char *name, CallbacksRoom *call);
 typedef struct CallbacksSeek {
   curl_off_t offset;
   int origin;
-  int result;              /* CURL_SEEKFUNC_... */
+  int result; /* CURL_SEEKFUNC_... */
 } CallbacksSeek;
 
 /* The body of a seek function; `call` is a CallbacksSeek. */

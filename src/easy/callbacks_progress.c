@@ -24,8 +24,8 @@ static int xferinfo_body(lua_State *L)
   lua_pushinteger(L, call->up);
   lua_call(L, 4, 1);
   call->stop = lua_isinteger(L, -1)
-                 ? lua_tointeger(L, -1) != 0
-                 : lua_isboolean(L, -1) && !lua_toboolean(L, -1);
+                   ? lua_tointeger(L, -1) != 0
+                   : lua_isboolean(L, -1) && !lua_toboolean(L, -1);
   return 0;
 }
 
@@ -82,10 +82,10 @@ typedef struct Debug {
 
 static int debug_body(lua_State *L)
 {
-  static const char *const names[] = {
-    "text", "header_in", "header_out", "data_in", "data_out",
-    "ssl_data_in", "ssl_data_out"
-  };
+  static const char *const names[] = { "text",        "header_in",
+                                       "header_out",  "data_in",
+                                       "data_out",    "ssl_data_in",
+                                       "ssl_data_out" };
   const Debug *call = lua_touserdata(L, 1);
   lua_pushstring(L, names[call->type]);
   lua_pushlstring(L, call->bytes, call->size);
@@ -93,11 +93,11 @@ static int debug_body(lua_State *L)
   return 0;
 }
 
-static int on_debug(CURL *handle, curl_infotype type, char *bytes,
-                    size_t size, void *data)
+static int on_debug(CURL *handle, curl_infotype type, char *bytes, size_t size,
+                    void *data)
 {
   Debug call;
-  (void)handle;                    /* may be one of libcurl's own */
+  (void)handle; /* may be one of libcurl's own */
   if (type >= CURLINFO_END)
     return 0;
   call.type = type;
@@ -113,8 +113,7 @@ static int on_debug(CURL *handle, curl_infotype type, char *bytes,
    sets what comes later. */
 const CallbackRow callbacks_progress_rows[] = {
   { OPTION_PROGRESSFUNCTION, CURLOPT_XFERINFODATA, (AnyFunction)on_progress },
-  { CURLOPT_XFERINFOFUNCTION, CURLOPT_XFERINFODATA,
-    (AnyFunction)on_xferinfo },
+  { CURLOPT_XFERINFOFUNCTION, CURLOPT_XFERINFODATA, (AnyFunction)on_xferinfo },
   { CURLOPT_DEBUGFUNCTION, CURLOPT_DEBUGDATA, (AnyFunction)on_debug },
-  { 0, 0, NULL }
+  { 0, 0, NULL },
 };

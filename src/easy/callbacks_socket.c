@@ -24,7 +24,7 @@
 typedef struct Open {
   curlsocktype purpose;
   const struct curl_sockaddr *address;
-  int fd;                  /* the user's; -1: refused; -2: open one */
+  int fd; /* the user's; -1: refused; -2: open one */
 } Open;
 
 static void set_host(lua_State *L, int family, const void *address, int port)
@@ -40,8 +40,9 @@ static void push_address(lua_State *L, const struct curl_sockaddr *address)
 {
   const struct sockaddr *name = &address->addr;
   lua_createtable(L, 0, 5);
-  field_string(L, "socktype", uvdriver_kind(address->socktype) == SOCK_DGRAM
-                              ? "dgram" : "stream");
+  field_string(L, "socktype",
+               uvdriver_kind(address->socktype) == SOCK_DGRAM ? "dgram"
+                                                              : "stream");
   field_integer(L, "protocol", address->protocol);
   if (address->family == AF_INET) {
     const struct sockaddr_in *in = (const void *)name;
@@ -54,7 +55,7 @@ static void push_address(lua_State *L, const struct curl_sockaddr *address)
   else if (address->family == AF_UNIX) {
     const struct sockaddr_un *un = (const void *)name;
     field_string(L, "family", "unix");
-    field_string(L, "path", un->sun_path);   /* empty for an abstract one */
+    field_string(L, "path", un->sun_path); /* empty for an abstract one */
   }
   else
     field_integer(L, "family", address->family);
@@ -71,8 +72,10 @@ static int duplicate(lua_State *L, lua_Integer fd)
       getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0)
     copy = fcntl((int)fd, F_DUPFD_CLOEXEC, 0);
   if (copy < 0)
-    luaL_error(L, "opensocketfunction returned " INTEGER ", which is no open "
-               "socket", INTEGER_VALUE(fd));
+    luaL_error(L,
+               "opensocketfunction returned " INTEGER ", which is no open "
+               "socket",
+               INTEGER_VALUE(fd));
   return copy;
 }
 
@@ -81,8 +84,7 @@ static int open_body(lua_State *L)
   Open *call = lua_touserdata(L, 1);
   lua_Integer fd;
   int exact;
-  lua_pushstring(L, call->purpose == CURLSOCKTYPE_ACCEPT ? "accept"
-                                                         : "ipcxn");
+  lua_pushstring(L, call->purpose == CURLSOCKTYPE_ACCEPT ? "accept" : "ipcxn");
   push_address(L, call->address);
   lua_call(L, 2, 1);
   call->fd = -2;
@@ -119,9 +121,9 @@ static curl_socket_t on_open(void *data, curlsocktype purpose,
 /* ---- Closing ---- */
 
 typedef struct CloseHook {
-  lua_State *L;            /* the callbacks' thread */
-  UvDriver *driver;        /* drives the pool's owner, or NULL */
-  struct Multi *multi;     /* the owner: this one, or the easy */
+  lua_State *L;        /* the callbacks' thread */
+  UvDriver *driver;    /* drives the pool's owner, or NULL */
+  struct Multi *multi; /* the owner: this one, or the easy */
   Easy *easy;
 } CloseHook;
 
@@ -178,7 +180,7 @@ static void tell(CloseHook *hook, curl_socket_t fd)
   }
   else
     lua_pop(L, 1);
-  lua_pop(L, 1);                   /* the handler */
+  lua_pop(L, 1); /* the handler */
 }
 
 static int on_close(void *data, curl_socket_t fd)
@@ -275,5 +277,5 @@ void callbacks_reset_sockets(lua_State *L, Easy *easy, int values)
   easy->own_sockets = open != LUA_TNIL || close != LUA_TNIL;
   (void)curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, NULL);
   (void)curl_easy_setopt(handle, CURLOPT_CLOSESOCKETFUNCTION, NULL);
-  easy->driver = NULL;             /* easy_set_driver sets them anew */
+  easy->driver = NULL; /* easy_set_driver sets them anew */
 }

@@ -143,12 +143,12 @@ static int easy_gc(lua_State *L)
   if (easy_is_busy(easy)) {
     easy_leave_ready(easy);
     above_multi()->add_orphan(easy->multi);
-    return 0;                      /* leaving it buries the easy */
+    return 0; /* leaving it buries the easy */
   }
   if (easy->multi != NULL)
     above_multi()->detach(easy);
   if (easy->depth == 0)
-    easy_destroy(easy);            /* else perform does */
+    easy_destroy(easy); /* else perform does */
   return 0;
 }
 
@@ -166,7 +166,7 @@ static int easy_close(lua_State *L)
   if (easy == NULL || easy->depth > 0 || easy_is_busy(easy))
     return easy_gc(L);
   lua_settop(L, 1);
-  *box = NULL;                     /* closed for what is called below */
+  *box = NULL; /* closed for what is called below */
   if (easy->multi != NULL) {
     easy->orphan = true;
     above_multi()->detach(easy);
@@ -255,12 +255,11 @@ int easy_new(lua_State *L)
 void easy_enter(lua_State *L, Easy *easy, const char *what)
 {
   if (easy->depth > 0 || easy_is_busy(easy))
-    luaL_error(L, "%s: called in a callback of the handle or its multi",
-               what);
+    luaL_error(L, "%s: called in a callback of the handle or its multi", what);
   if (easy->multi != NULL)
     above_multi()->enter(easy->multi);
   else
-    easy->failed_in_lua = false;   /* in a multi it waits for info_read */
+    easy->failed_in_lua = false; /* in a multi it waits for info_read */
   easy->depth++;
   easy->message[0] = '\0';
 }
@@ -271,7 +270,7 @@ bool easy_leave(Easy *easy)
   struct Multi *multi = easy->multi;
   easy->depth--;
   if (multi != NULL)
-    above_multi()->leave(multi);   /* frees an orphan */
+    above_multi()->leave(multi); /* frees an orphan */
   else if (!alive)
     easy_destroy(easy);
   return alive;
@@ -316,7 +315,7 @@ static int easy_reset(lua_State *L)
   easy->drops_body = false;
   memset(&easy->guard, 0, sizeof easy->guard);
   if (easy->receiver != NULL)
-    (void)above_fetch()->attach(easy);   /* it has its memory already */
+    (void)above_fetch()->attach(easy); /* it has its memory already */
   lua_settop(L, 1);
   return 1;
 }
@@ -328,21 +327,25 @@ static int easy_tostring(lua_State *L)
     return 1;
   lua_pushfstring(L, "multisock.easy (%s) %p",
                   (*box)->multi == NULL ? "idle"
-                                        : (*box)->finished ? "finished"
-                                                           : "in a multi",
+                  : (*box)->finished    ? "finished"
+                                        : "in a multi",
                   (void *)*box);
   return 1;
 }
 
 static const luaL_Reg life_methods[] = {
-  { "reset", easy_reset },         { "close", easy_close },
-  { "duphandle", easy_duphandle }, { "clone", easy_clone },
-  { NULL, NULL }
+  { "reset", easy_reset },
+  { "close", easy_close },
+  { "duphandle", easy_duphandle },
+  { "clone", easy_clone },
+  { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", easy_gc },           { "__close", easy_close },
-  { "__tostring", easy_tostring }, { NULL, NULL }
+  { "__gc", easy_gc },
+  { "__close", easy_close },
+  { "__tostring", easy_tostring },
+  { NULL, NULL },
 };
 
 static void open_registry(lua_State *L)

@@ -35,60 +35,60 @@ typedef struct EasyList {
 
 typedef struct Easy {
   CURL *handle;
-  lua_State *callbacks;    /* the thread on which callbacks run */
-  struct Multi *multi;     /* what it is added to, or NULL */
-  struct UvDriver *driver; /* opens and closes its sockets, or NULL */
-  struct Easy *previous, *next;          /* among its multi's handles */
+  lua_State *callbacks;         /* the thread on which callbacks run */
+  struct Multi *multi;          /* what it is added to, or NULL */
+  struct UvDriver *driver;      /* opens and closes its sockets, or NULL */
+  struct Easy *previous, *next; /* among its multi's handles */
   struct Easy *ready_previous, *ready_next;
-  struct ReadyList *ready;       /* the list it is in now, or NULL */
-  struct Receiver *receiver;             /* NULL: the user's callbacks */
+  struct ReadyList *ready;   /* the list it is in now, or NULL */
+  struct Receiver *receiver; /* NULL: the user's callbacks */
   EasyList *lists;
-  struct SharedLists *shared_lists;      /* what clones hold together */
-  struct Share *share;     /* what it was given, or NULL; share.c counts */
-  struct Url *url;         /* what curlu was given, or NULL; url.c counts */
-  struct MimeBody *mime;   /* what mimepost has built, or NULL */
-  int depth;               /* callbacks of this handle on the C stack */
+  struct SharedLists *shared_lists; /* what clones hold together */
+  struct Share *share;   /* what it was given, or NULL; share.c counts */
+  struct Url *url;       /* what curlu was given, or NULL; url.c counts */
+  struct MimeBody *mime; /* what mimepost has built, or NULL */
+  int depth;             /* callbacks of this handle on the C stack */
   CURLcode result;
-  int id;                  /* its place in core.waiting; 0: none */
-  long buffer_size;        /* as start.c has chosen it; 0: libcurl's own,
+  int id;               /* its place in core.waiting; 0: none */
+  long buffer_size;     /* as start.c has chosen it; 0: libcurl's own,
                               -1: the user's */
-  Deadline first_byte;     /* when to look whether it is answered */
-  Deadline total;          /* when all has to be done */
-  Deadline idle;           /* when to look whether something has come */
-  const void *target;      /* whose URL it was last set to, see start.c */
-  long max_idle;           /* CURLOPT_MAXAGE_CONN, in seconds */
-  UvUse use;               /* the connection that it uses */
-  struct Multi **home;     /* userdata of the multi that has its connection,
+  Deadline first_byte;  /* when to look whether it is answered */
+  Deadline total;       /* when all has to be done */
+  Deadline idle;        /* when to look whether something has come */
+  const void *target;   /* whose URL it was last set to, see start.c */
+  long max_idle;        /* CURLOPT_MAXAGE_CONN, in seconds */
+  UvUse use;            /* the connection that it uses */
+  struct Multi **home;  /* userdata of the multi that has its connection,
                               which its values keep alive */
-  int lacking;             /* errno, when no file could be opened for it */
-  unsigned refused;        /* uvdriver_refused, when it was added */
-  bool finished;           /* libcurl has reported its end */
-  bool connected;          /* the driver saw that its TCP connection stands */
-  bool in_multi;           /* curl_multi_add_handle not yet undone */
-  int profile;             /* what it is set up for, by number; 0: nothing that
+  int lacking;          /* errno, when no file could be opened for it */
+  unsigned refused;     /* uvdriver_refused, when it was added */
+  bool finished;        /* libcurl has reported its end */
+  bool connected;       /* the driver saw that its TCP connection stands */
+  bool in_multi;        /* curl_multi_add_handle not yet undone */
+  int profile;          /* what it is set up for, by number; 0: nothing that
                               stays */
-  bool uncounted;          /* it keeps no loop running */
-  bool pinned;             /* its multi keeps its userdata alive */
-  bool reported;           /* its end was taken by info_read */
-  bool orphan;             /* its userdata is gone or closed */
-  bool failed_in_lua;      /* a callback raised: the error is kept */
-  bool offered;            /* pushed by a server, see multi_push.c */
-  bool cleartext_http2;    /* asked for HTTP/2 without TLS */
-  bool connect_only;       /* it keeps its connection, for send and recv */
-  bool http1_only;         /* asked in HTTP/1 alone */
-  bool needs_reset;               /* has met a stale connection, see easy_needs_reset */
-  bool own_sockets;        /* open or close function of the user's own */
-  bool wildcard;           /* wildcardmatch was set, see callbacks_ftp.c */
-  bool cookie_files;       /* cookiefile was set, see options_reset */
-  bool hsts_files;         /* hsts was set, see options_reset */
-  bool shows_progress;     /* has a progress function of the user's */
-  bool trailers;           /* trailerfunction was set, see callbacks_data.c */
-  bool trailed;            /* that was asked for the trailers */
-  bool attached;           /* holds its connection, for send and recv */
-  bool related;            /* stream_depends concerns it, see options.c */
-  bool performed;          /* has begun a transfer, see callbacks_guard_head */
-  bool drops_body;         /* its write function was unset */
-  FILE *out;               /* where callbacks_data.c writes a guarded body */
+  bool uncounted;       /* it keeps no loop running */
+  bool pinned;          /* its multi keeps its userdata alive */
+  bool reported;        /* its end was taken by info_read */
+  bool orphan;          /* its userdata is gone or closed */
+  bool failed_in_lua;   /* a callback raised: the error is kept */
+  bool offered;         /* pushed by a server, see multi_push.c */
+  bool cleartext_http2; /* asked for HTTP/2 without TLS */
+  bool connect_only;    /* it keeps its connection, for send and recv */
+  bool http1_only;      /* asked in HTTP/1 alone */
+  bool needs_reset;     /* has met a stale connection, see easy_needs_reset */
+  bool own_sockets;     /* open or close function of the user's own */
+  bool wildcard;        /* wildcardmatch was set, see callbacks_ftp.c */
+  bool cookie_files;    /* cookiefile was set, see options_reset */
+  bool hsts_files;      /* hsts was set, see options_reset */
+  bool shows_progress;  /* has a progress function of the user's */
+  bool trailers;        /* trailerfunction was set, see callbacks_data.c */
+  bool trailed;         /* that was asked for the trailers */
+  bool attached;        /* holds its connection, for send and recv */
+  bool related;         /* stream_depends concerns it, see options.c */
+  bool performed;       /* has begun a transfer, see callbacks_guard_head */
+  bool drops_body;      /* its write function was unset */
+  FILE *out;            /* where callbacks_data.c writes a guarded body */
   HeadGuard guard;
   char message[CURL_ERROR_SIZE];
 } Easy;

@@ -17,8 +17,8 @@ static bool reuses_http1(const Easy *easy)
   (void)curl_easy_getinfo(easy->handle, CURLINFO_SCHEME, &scheme);
   return connects == 0 && scheme != NULL &&
          (strcasecmp(scheme, "http") == 0
-            ? !easy->cleartext_http2
-            : easy->http1_only && strcasecmp(scheme, "https") == 0);
+              ? !easy->cleartext_http2
+              : easy->http1_only && strcasecmp(scheme, "https") == 0);
 }
 
 bool easy_use(Easy *easy, const char *peer, int peer_port, int local_port)

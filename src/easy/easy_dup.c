@@ -53,12 +53,13 @@ int easy_duphandle(lua_State *L)
     return luaL_error(L, "duphandle: the handle collects its transfers");
   if (easy->related) {
     lua_pushnil(L);
-    error_push_kind(L, "curl", "a handle with stream_depends or, before "
+    error_push_kind(L, "curl",
+                    "a handle with stream_depends or, before "
                     "libcurl 8.14, hsts cannot be duplicated: libcurl would "
                     "free what they hold twice");
     return 2;
   }
-  easy_enter(L, easy, "duphandle");        /* hstsreadfunction is called */
+  easy_enter(L, easy, "duphandle"); /* hstsreadfunction is called */
   handle = curl_easy_duphandle(easy->handle);
   if (!easy_leave(easy)) {
     curl_easy_cleanup(handle);
@@ -123,7 +124,8 @@ int easy_clone(lua_State *L)
   clone->cleartext_http2 = easy->cleartext_http2;
   clone->max_idle = easy->max_idle;
   clone->http1_only = easy->http1_only;
-  if (!above_fetch()->attach_like(clone, easy) || !options_share_lists(easy, clone))
+  if (!above_fetch()->attach_like(clone, easy) ||
+      !options_share_lists(easy, clone))
     return luaL_error(L, "not enough memory");
   easy_join_waiting(L, clone);
   lua_settop(L, 2);

@@ -26,7 +26,7 @@ void easy_keep_error(lua_State *L, Easy *easy)
     lua_insert(L, -2);
     lua_pushvalue(L, -3);
     if (lua_pcall(L, 2, 0, 0) == LUA_OK)
-      lua_pushnil(L);              /* in place of the message */
+      lua_pushnil(L); /* in place of the message */
   }
   lua_pop(L, 2);
 }

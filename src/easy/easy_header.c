@@ -8,9 +8,8 @@
 
 /* ---- Origins ---- */
 
-static const char *const origin_names[] = {
-  "header", "trailer", "connect", "1xx", "pseudo", NULL
-};
+static const char *const origin_names[] = { "header", "trailer", "connect",
+                                            "1xx",    "pseudo",  NULL };
 
 /* By bit: libcurl's numbers never change. */
 #define ORIGINS 5
@@ -53,7 +52,8 @@ static int check_request(lua_State *L, int idx)
 static int lacks(lua_State *L)
 {
   lua_pushnil(L);
-  lua_pushfstring(L, "headers need libcurl 7.83.0 or newer with the headers "
+  lua_pushfstring(L,
+                  "headers need libcurl 7.83.0 or newer with the headers "
                   "API (this is %s)",
                   curl_version_info(CURLVERSION_NOW)->version);
   error_push_kind(L, "curl", lua_tostring(L, -1));
@@ -198,12 +198,13 @@ static int easy_nextheader(lua_State *L)
   if (lua_isnil(L, -1)) {
     lua_pushnil(L);
     lua_replace(L, 5);
-    keep_list(L, easy, 5);         /* it was the last */
+    keep_list(L, easy, 5); /* it was the last */
   }
   return 1;
 }
 
 const luaL_Reg easy_header_methods[] = {
-  { "header", easy_header },     { "nextheader", easy_nextheader },
-  { NULL, NULL }
+  { "header", easy_header },
+  { "nextheader", easy_nextheader },
+  { NULL, NULL },
 };

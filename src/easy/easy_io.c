@@ -93,10 +93,11 @@ static int easy_upkeep(lua_State *L)
   CURLcode code;
   /* libcurl gives the handle each of the connections for a moment, and then
      would have forgotten its own. */
-  if (easy->attached || (easy->multi != NULL && !easy->finished &&
-                         easy->depth == 0)) {
+  if (easy->attached ||
+      (easy->multi != NULL && !easy->finished && easy->depth == 0)) {
     lua_pushnil(L);
-    error_push_kind(L, "curl", "upkeep: the handle has a connection in use; "
+    error_push_kind(L, "curl",
+                    "upkeep: the handle has a connection in use; "
                     "call it on another one of the multi");
     return 2;
   }
@@ -111,9 +112,8 @@ static int easy_upkeep(lua_State *L)
 /* ---- WebSocket ---- */
 
 /* By bit: libcurl's numbers never change. */
-static const char *const flag_names[] = {
-  "text", "binary", "cont", "close", "ping", "offset", "pong", NULL
-};
+static const char *const flag_names[] = { "text", "binary", "cont", "close",
+                                          "ping", "offset", "pong", NULL };
 
 #define FLAGS 7
 
@@ -135,7 +135,8 @@ static unsigned int check_flags(lua_State *L, int idx)
 static int lacks(lua_State *L)
 {
   lua_pushnil(L);
-  lua_pushfstring(L, "WebSocket needs libcurl 7.86.0 or newer, built with it "
+  lua_pushfstring(L,
+                  "WebSocket needs libcurl 7.86.0 or newer, built with it "
                   "(the protocol \"ws\"); this is %s",
                   curl_version_info(CURLVERSION_NOW)->version);
   error_push_kind(L, "curl", lua_tostring(L, -1));
@@ -245,8 +246,11 @@ static int easy_ws_meta(lua_State *L)
 }
 
 const luaL_Reg easy_io_methods[] = {
-  { "send", easy_send },         { "recv", easy_recv },
-  { "upkeep", easy_upkeep },     { "ws_send", easy_ws_send },
-  { "ws_recv", easy_ws_recv },   { "ws_meta", easy_ws_meta },
-  { NULL, NULL }
+  { "send", easy_send },
+  { "recv", easy_recv },
+  { "upkeep", easy_upkeep },
+  { "ws_send", easy_ws_send },
+  { "ws_recv", easy_ws_recv },
+  { "ws_meta", easy_ws_meta },
+  { NULL, NULL },
 };

@@ -176,7 +176,7 @@ static int easy_pause(lua_State *L)
   CURLcode code;
   if (easy_is_busy(easy) && easy->depth == 0)
     return luaL_error(L, "pause: called in a callback of this multi; do it "
-                      "after the driving call has returned");
+                         "after the driving call has returned");
   if (multi != NULL)
     above_multi()->enter(multi);
   code = curl_easy_pause(easy->handle, mask);
@@ -192,8 +192,11 @@ static int easy_pause(lua_State *L)
 }
 
 const luaL_Reg easy_methods[] = {
-  { "setopt", easy_setopt },     { "unsetopt", easy_unsetopt },
-  { "getinfo", easy_getinfo },   { "perform", easy_perform },
-  { "pause", easy_pause },       { "traceback", easy_traceback },
-  { NULL, NULL }
+  { "setopt", easy_setopt },
+  { "unsetopt", easy_unsetopt },
+  { "getinfo", easy_getinfo },
+  { "perform", easy_perform },
+  { "pause", easy_pause },
+  { "traceback", easy_traceback },
+  { NULL, NULL },
 };

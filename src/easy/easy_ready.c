@@ -54,7 +54,7 @@ int ready_take(lua_State *L, ReadyList *ready)
       lua_rawseti(L, 2, ++last);
       continue;
     }
-    if (lua_isuserdata(L, 6)) {    /* a batch */
+    if (lua_isuserdata(L, 6)) { /* a batch */
       batch_put(L, 6, easy);
       if (!lua_isnil(L, -1))
         lua_rawseti(L, 2, ++last);
@@ -62,7 +62,7 @@ int ready_take(lua_State *L, ReadyList *ready)
       continue;
     }
     easy_push(L, easy);
-    if (!lua_isnil(L, -1))         /* else collected: nobody asks */
+    if (!lua_isnil(L, -1)) /* else collected: nobody asks */
       lua_rawseti(L, 4, ++strays);
     lua_settop(L, 5);
   }

@@ -173,8 +173,10 @@ static const struct Refinement {
   bool (*applies)(Easy *easy, Phase phase);
   const char *kind;
 } refinements[] = {
-#define WHEN(name, when, applies, kind) { CURLE_##name, "CURLE_" #name, \
-                                          when, applies, kind }
+#define WHEN(name, when, applies, kind)               \
+  {                                                   \
+    CURLE_##name, "CURLE_" #name, when, applies, kind \
+  }
   WHEN(COULDNT_CONNECT, NO_FILE, no_file, "io"),
   WHEN(COULDNT_RESOLVE_HOST, NO_FILE, no_file, "io"),
   WHEN(COULDNT_RESOLVE_PROXY, NO_FILE, no_file, "io"),
@@ -192,8 +194,7 @@ static const struct Refinement {
        "proxy"),
   WHEN(RECV_ERROR, "the phase is tls", in_tls, "tls"),
   WHEN(RECV_ERROR, "a chunk is invalid", in_chunk, "protocol"),
-  WHEN(COULDNT_CONNECT, "the connection was one to a proxy", by_proxy,
-       "proxy"),
+  WHEN(COULDNT_CONNECT, "the connection was one to a proxy", by_proxy, "proxy"),
   WHEN(HTTP2, "the server ended the session (GOAWAY)", no_details, "closed"),
   WHEN(HTTP2, "the connection was lost", lost, "closed"),
   WHEN(ABORTED_BY_CALLBACK, "the server broke off its answer", answered_twice,
@@ -203,12 +204,18 @@ static const struct Refinement {
        is_invalid, "protocol"),
   WHEN(BAD_FUNCTION_ARGUMENT, "a header line is not valid", in_head,
        "protocol"),
-  WHEN(ABORTED_BY_CALLBACK, "a kept connection died, and the request may not "
-       "be sent again", died_unasked, "closed"),
-  WHEN(ABORTED_BY_CALLBACK, "the request had to be sent again, and its body "
-       "cannot be", body_is_gone, "closed"),
-  WHEN(SEND_FAIL_REWIND, "the request had to be sent again, and its body "
-       "cannot be", body_is_gone, "closed"),
+  WHEN(ABORTED_BY_CALLBACK,
+       "a kept connection died, and the request may not "
+       "be sent again",
+       died_unasked, "closed"),
+  WHEN(ABORTED_BY_CALLBACK,
+       "the request had to be sent again, and its body "
+       "cannot be",
+       body_is_gone, "closed"),
+  WHEN(SEND_FAIL_REWIND,
+       "the request had to be sent again, and its body "
+       "cannot be",
+       body_is_gone, "closed"),
   WHEN(WRITE_ERROR, "the server broke off its answer", answered_twice,
        "closed"),
   WHEN(SEND_FAIL_REWIND, "the server broke off its answer", answered_twice,
@@ -224,8 +231,7 @@ static const char *refine_kind(Easy *easy, const ErrorRow *row, Phase phase)
 {
   size_t i;
   for (i = 0; i < REFINEMENTS; i++)
-    if (refinements[i].code == row->code &&
-        refinements[i].applies(easy, phase))
+    if (refinements[i].code == row->code && refinements[i].applies(easy, phase))
       return refinements[i].kind;
   return row->kind;
 }
@@ -280,9 +286,9 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
   if (easy != NULL && easy->handle != NULL && row != NULL) {
     Phase phase = error_phase_of(easy);
     kind = refine_kind(easy, row, phase);
-    if (phase == PHASE_TLS && (strcmp(kind, "proxy") == 0 ||
-                               strcmp(kind, "too_large") == 0))
-      phase = PHASE_CONNECT;       /* TLS has no headers */
+    if (phase == PHASE_TLS &&
+        (strcmp(kind, "proxy") == 0 || strcmp(kind, "too_large") == 0))
+      phase = PHASE_CONNECT; /* TLS has no headers */
     /* What a server sent was wrong, so something has come. */
     if (strcmp(kind, "protocol") == 0 &&
         (phase == PHASE_SEND || phase == PHASE_WAIT))

@@ -10,8 +10,13 @@ struct Easy;
 
 /* Where a transfer was when it ended; the names are those of err.phase. */
 typedef enum Phase {
-  PHASE_QUEUE, PHASE_RESOLVE, PHASE_CONNECT, PHASE_TLS, PHASE_SEND,
-  PHASE_WAIT, PHASE_RECEIVE
+  PHASE_QUEUE,
+  PHASE_RESOLVE,
+  PHASE_CONNECT,
+  PHASE_TLS,
+  PHASE_SEND,
+  PHASE_WAIT,
+  PHASE_RECEIVE
 } Phase;
 
 /* Pushes the error object of a CURLcode. `easy` may be NULL: then nothing

@@ -2,8 +2,10 @@
 #include "error_private.h"
 #include "fields.h"
 
-#define ROW(name, kind, retryable) { CURLE_##name, "CURLE_" #name, \
-                                     kind, retryable }
+#define ROW(name, kind, retryable)                \
+  {                                               \
+    CURLE_##name, "CURLE_" #name, kind, retryable \
+  }
 
 static const ErrorRow rows[] = {
   ROW(UNSUPPORTED_PROTOCOL, "policy", false),

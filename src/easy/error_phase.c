@@ -6,14 +6,13 @@
 #include "easy.h"
 #include "gathered.h"
 
-static const char *const phase_names[] = {
-  "queue", "resolve", "connect", "tls", "send", "wait", "receive"
-};
+static const char *const phase_names[] = { "queue", "resolve", "connect", "tls",
+                                           "send",  "wait",    "receive" };
 
 static curl_off_t info_time(CURL *handle, CURLINFO info)
 {
   curl_off_t us = 0;
-  (void)curl_easy_getinfo(handle, info, &us);   /* stays 0 when unknown */
+  (void)curl_easy_getinfo(handle, info, &us); /* stays 0 when unknown */
   return us;
 }
 

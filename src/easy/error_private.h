@@ -16,7 +16,7 @@ typedef struct ErrorRow {
   int code;
   const char *name;
   const char *kind;
-  bool retryable;        /* trying again, unchanged, may succeed */
+  bool retryable; /* trying again, unchanged, may succeed */
 } ErrorRow;
 
 /* NULL for a code that is not known here. */

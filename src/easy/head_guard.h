@@ -15,24 +15,24 @@
 #define HEAD_GUARD_REASON "the answer's header block begins with a blank"
 
 typedef enum HeadGuardState {
-  HEAD_UNGUARDED,          /* what is written is the body */
-  HEAD_BEFORE_BLOCK,       /* a status line comes next */
-  HEAD_IN_BLOCK,           /* a header line comes next */
-  HEAD_SEEN                /* only the rest of a long line */
+  HEAD_UNGUARDED,    /* what is written is the body */
+  HEAD_BEFORE_BLOCK, /* a status line comes next */
+  HEAD_IN_BLOCK,     /* a header line comes next */
+  HEAD_SEEN          /* only the rest of a long line */
 } HeadGuardState;
 
 typedef struct HeadGuard {
   HeadGuardState state;
-  bool in_line;            /* the line is longer than a piece */
-  bool wanted;             /* the user has set CURLOPT_HEADER */
-  bool http09;             /* and CURLOPT_HTTP09_ALLOWED */
-  bool refused;            /* the block began with a blank */
+  bool in_line; /* the line is longer than a piece */
+  bool wanted;  /* the user has set CURLOPT_HEADER */
+  bool http09;  /* and CURLOPT_HTTP09_ALLOWED */
+  bool refused; /* the block began with a blank */
 } HeadGuard;
 
 typedef enum HeadGuardVerdict {
-  HEAD_IS_BODY,            /* for the user */
-  HEAD_IS_LINE,            /* of the header block: not for the user */
-  HEAD_IS_REFUSED          /* the transfer has to end */
+  HEAD_IS_BODY,   /* for the user */
+  HEAD_IS_LINE,   /* of the header block: not for the user */
+  HEAD_IS_REFUSED /* the transfer has to end */
 } HeadGuardVerdict;
 
 /* At the start of a transfer. */

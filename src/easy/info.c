@@ -9,17 +9,37 @@
 typedef struct InfoRow {
   const char *name;
   int id;
-  const char *since;       /* NULL: 7.81 has it, the oldest that builds */
+  const char *since; /* NULL: 7.81 has it, the oldest that builds */
 } InfoRow;
 
-#define STRING(name, number) { name, CURLINFO_STRING + (number), NULL }
-#define LONG(name, number) { name, CURLINFO_LONG + (number), NULL }
-#define OFF_T(name, number) { name, CURLINFO_OFF_T + (number), NULL }
-#define DOUBLE(name, number) { name, CURLINFO_DOUBLE + (number), NULL }
-#define SLIST(name, number) { name, CURLINFO_SLIST + (number), NULL }
-#define SOCKET(name, number) { name, CURLINFO_SOCKET + (number), NULL }
-#define SINCE(type, name, number, since) { name, CURLINFO_##type + (number), \
-                                           since }
+#define STRING(name, number)               \
+  {                                        \
+    name, CURLINFO_STRING + (number), NULL \
+  }
+#define LONG(name, number)               \
+  {                                      \
+    name, CURLINFO_LONG + (number), NULL \
+  }
+#define OFF_T(name, number)               \
+  {                                       \
+    name, CURLINFO_OFF_T + (number), NULL \
+  }
+#define DOUBLE(name, number)               \
+  {                                        \
+    name, CURLINFO_DOUBLE + (number), NULL \
+  }
+#define SLIST(name, number)               \
+  {                                       \
+    name, CURLINFO_SLIST + (number), NULL \
+  }
+#define SOCKET(name, number)               \
+  {                                        \
+    name, CURLINFO_SOCKET + (number), NULL \
+  }
+#define SINCE(type, name, number, since)    \
+  {                                         \
+    name, CURLINFO_##type + (number), since \
+  }
 
 /* libcurl's type for pointers is that of its lists. */
 #define INFO_PRIVATE (CURLINFO_STRING + 21)
@@ -28,39 +48,73 @@ typedef struct InfoRow {
 #define INFO_TLS_SSL_PTR (CURLINFO_SLIST + 45)
 
 static const InfoRow rows[] = {
-  STRING("effective_url", 1), LONG("response_code", 2),
-  DOUBLE("total_time", 3), DOUBLE("namelookup_time", 4),
-  DOUBLE("connect_time", 5), DOUBLE("pretransfer_time", 6),
-  DOUBLE("size_upload", 7), OFF_T("size_upload_t", 7),
-  DOUBLE("size_download", 8), OFF_T("size_download_t", 8),
-  DOUBLE("speed_download", 9), OFF_T("speed_download_t", 9),
-  DOUBLE("speed_upload", 10), OFF_T("speed_upload_t", 10),
-  LONG("header_size", 11), LONG("request_size", 12),
-  LONG("ssl_verifyresult", 13), LONG("filetime", 14),
-  OFF_T("filetime_t", 14), DOUBLE("content_length_download", 15),
+  STRING("effective_url", 1),
+  LONG("response_code", 2),
+  DOUBLE("total_time", 3),
+  DOUBLE("namelookup_time", 4),
+  DOUBLE("connect_time", 5),
+  DOUBLE("pretransfer_time", 6),
+  DOUBLE("size_upload", 7),
+  OFF_T("size_upload_t", 7),
+  DOUBLE("size_download", 8),
+  OFF_T("size_download_t", 8),
+  DOUBLE("speed_download", 9),
+  OFF_T("speed_download_t", 9),
+  DOUBLE("speed_upload", 10),
+  OFF_T("speed_upload_t", 10),
+  LONG("header_size", 11),
+  LONG("request_size", 12),
+  LONG("ssl_verifyresult", 13),
+  LONG("filetime", 14),
+  OFF_T("filetime_t", 14),
+  DOUBLE("content_length_download", 15),
   OFF_T("content_length_download_t", 15),
-  DOUBLE("content_length_upload", 16), OFF_T("content_length_upload_t", 16),
-  DOUBLE("starttransfer_time", 17), STRING("content_type", 18),
-  DOUBLE("redirect_time", 19), LONG("redirect_count", 20),
-  STRING("private", 21), LONG("http_connectcode", 22), LONG("httpauth_avail", 23),
-  LONG("proxyauth_avail", 24), LONG("os_errno", 25),
-  LONG("num_connects", 26), SLIST("ssl_engines", 27),
-  SLIST("cookielist", 28), LONG("lastsocket", 29), STRING("ftp_entry_path", 30),
-  STRING("redirect_url", 31), STRING("primary_ip", 32),
-  DOUBLE("appconnect_time", 33), SLIST("certinfo", 34),
-  LONG("condition_unmet", 35), STRING("rtsp_session_id", 36),
-  LONG("rtsp_client_cseq", 37), LONG("rtsp_server_cseq", 38),
-  LONG("rtsp_cseq_recv", 39), LONG("primary_port", 40),
-  STRING("local_ip", 41), LONG("local_port", 42),
-  SLIST("tls_session", 43), SOCKET("activesocket", 44),
-  SLIST("tls_ssl_ptr", 45), LONG("http_version", 46),
-  LONG("proxy_ssl_verifyresult", 47), LONG("protocol", 48),
-  STRING("scheme", 49), OFF_T("total_time_t", 50),
-  OFF_T("namelookup_time_t", 51), OFF_T("connect_time_t", 52),
-  OFF_T("pretransfer_time_t", 53), OFF_T("starttransfer_time_t", 54),
-  OFF_T("redirect_time_t", 55), OFF_T("appconnect_time_t", 56),
-  OFF_T("retry_after", 57), STRING("effective_method", 58),
-  LONG("proxy_error", 59), STRING("referer", 60),
+  DOUBLE("content_length_upload", 16),
+  OFF_T("content_length_upload_t", 16),
+  DOUBLE("starttransfer_time", 17),
+  STRING("content_type", 18),
+  DOUBLE("redirect_time", 19),
+  LONG("redirect_count", 20),
+  STRING("private", 21),
+  LONG("http_connectcode", 22),
+  LONG("httpauth_avail", 23),
+  LONG("proxyauth_avail", 24),
+  LONG("os_errno", 25),
+  LONG("num_connects", 26),
+  SLIST("ssl_engines", 27),
+  SLIST("cookielist", 28),
+  LONG("lastsocket", 29),
+  STRING("ftp_entry_path", 30),
+  STRING("redirect_url", 31),
+  STRING("primary_ip", 32),
+  DOUBLE("appconnect_time", 33),
+  SLIST("certinfo", 34),
+  LONG("condition_unmet", 35),
+  STRING("rtsp_session_id", 36),
+  LONG("rtsp_client_cseq", 37),
+  LONG("rtsp_server_cseq", 38),
+  LONG("rtsp_cseq_recv", 39),
+  LONG("primary_port", 40),
+  STRING("local_ip", 41),
+  LONG("local_port", 42),
+  SLIST("tls_session", 43),
+  SOCKET("activesocket", 44),
+  SLIST("tls_ssl_ptr", 45),
+  LONG("http_version", 46),
+  LONG("proxy_ssl_verifyresult", 47),
+  LONG("protocol", 48),
+  STRING("scheme", 49),
+  OFF_T("total_time_t", 50),
+  OFF_T("namelookup_time_t", 51),
+  OFF_T("connect_time_t", 52),
+  OFF_T("pretransfer_time_t", 53),
+  OFF_T("starttransfer_time_t", 54),
+  OFF_T("redirect_time_t", 55),
+  OFF_T("appconnect_time_t", 56),
+  OFF_T("retry_after", 57),
+  STRING("effective_method", 58),
+  LONG("proxy_error", 59),
+  STRING("referer", 60),
   SINCE(STRING, "cainfo", 61, "7.84.0"),
   SINCE(STRING, "capath", 62, "7.84.0"),
   SINCE(OFF_T, "xfer_id", 63, "8.2.0"),
@@ -123,9 +177,9 @@ static CURLcode push_certinfo(lua_State *L, Easy *easy)
 static const char *backend_name(curl_sslbackend backend)
 {
   static const char *const names[] = {
-    "none", "openssl", "gnutls", "nss", "obsolete", "gskit", "polarssl",
-    "wolfssl", "schannel", "securetransport", "axtls", "mbedtls",
-    "mesalink", "bearssl", "rustls"
+    "none",  "openssl",  "gnutls",   "nss",      "obsolete",
+    "gskit", "polarssl", "wolfssl",  "schannel", "securetransport",
+    "axtls", "mbedtls",  "mesalink", "bearssl",  "rustls"
   };
   return (size_t)backend < sizeof names / sizeof *names ? names[backend]
                                                         : "unknown";
@@ -238,13 +292,10 @@ bool info_push(lua_State *L, Easy *easy, int name)
   switch (id & CURLINFO_TYPEMASK) {
   case CURLINFO_STRING:
     code = curl_easy_getinfo(easy->handle, id, &text);
-    lua_pushstring(L, text);       /* nil for NULL */
+    lua_pushstring(L, text); /* nil for NULL */
     break;
-  case CURLINFO_SLIST:
-    code = push_list(L, easy, id);
-    break;
-  default:
-    code = push_number(L, easy, id);
+  case CURLINFO_SLIST: code = push_list(L, easy, id); break;
+  default: code = push_number(L, easy, id);
   }
   if (code == CURLE_OK)
     return true;

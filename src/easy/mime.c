@@ -78,8 +78,7 @@ void mime_add_parts(lua_State *L, int mime, int list)
     int top = lua_gettop(L), part;
     if (lua_rawgeti(L, list, i) != LUA_TTABLE)
       luaL_error(L, "mime part " INTEGER ": table expected, got %s",
-                 INTEGER_VALUE(i),
-                 luaL_typename(L, -1));
+                 INTEGER_VALUE(i), luaL_typename(L, -1));
     part = push_part(L, mime);
     fill_part(L, part, top + 1);
     lua_settop(L, top);
@@ -138,8 +137,8 @@ static int mime_tostring(lua_State *L)
   if (mime->closed)
     lua_pushstring(L, "multisock.mime (closed)");
   else
-    lua_pushfstring(L, "multisock.mime (%d parts) %p",
-                    (int)lua_rawlen(L, -1), (void *)mime);
+    lua_pushfstring(L, "multisock.mime (%d parts) %p", (int)lua_rawlen(L, -1),
+                    (void *)mime);
   return 1;
 }
 
@@ -168,13 +167,15 @@ int mime_new(lua_State *L)
 }
 
 static const luaL_Reg mime_methods[] = {
-  { "addpart", mime_addpart },     { "close", mime_close },
-  { NULL, NULL }
+  { "addpart", mime_addpart },
+  { "close", mime_close },
+  { NULL, NULL },
 };
 
 static const luaL_Reg mime_metamethods[] = {
-  { "__close", mime_close },       { "__tostring", mime_tostring },
-  { NULL, NULL }
+  { "__close", mime_close },
+  { "__tostring", mime_tostring },
+  { NULL, NULL },
 };
 
 void mime_open(lua_State *L)

@@ -20,22 +20,22 @@ typedef struct MimeStream {
   struct MimeStream *next;
   Easy *easy;
   lua_Integer index;
-  curl_off_t size;         /* -1: not known */
+  curl_off_t size; /* -1: not known */
   curl_off_t sent;
 } MimeStream;
 
 typedef struct MimeBody {
   curl_mime *mime;
   MimeStream *streams;
-  lua_Integer count;       /* functions, see STREAMS */
+  lua_Integer count; /* functions, see STREAMS */
 } MimeBody;
 
 /* ---- Streams ---- */
 
 /* Calls a function of the stream in `body` with (call, function), under pcall:
    nothing that it raises, or that its result does, crosses libcurl. */
-static bool run(const MimeStream *stream, lua_Integer index,
-                lua_CFunction body, void *call)
+static bool run(const MimeStream *stream, lua_Integer index, lua_CFunction body,
+                void *call)
 {
   Easy *easy = stream->easy;
   lua_State *L = easy->callbacks;
@@ -231,8 +231,10 @@ static CURLcode add_texts(lua_State *L, curl_mimepart *part)
     const char *field;
     CURLcode (*set)(curl_mimepart *part, const char *text);
   } texts[] = {
-    { "name", curl_mime_name },         { "type", curl_mime_type },
-    { "filename", curl_mime_filename }, { "encoder", curl_mime_encoder },
+    { "name", curl_mime_name },
+    { "type", curl_mime_type },
+    { "filename", curl_mime_filename },
+    { "encoder", curl_mime_encoder },
   };
   CURLcode code = CURLE_OK;
   size_t i;
@@ -326,9 +328,8 @@ CURLcode mime_set(lua_State *L, Easy *easy, int self, int value)
   if (build.body == NULL)
     return CURLE_OUT_OF_MEMORY;
   build.body->mime = curl_mime_init(easy->handle);
-  code = build.body->mime != NULL
-           ? add_parts(L, &build, build.body->mime, 1)
-           : CURLE_OUT_OF_MEMORY;
+  code = build.body->mime != NULL ? add_parts(L, &build, build.body->mime, 1)
+                                  : CURLE_OUT_OF_MEMORY;
   lua_pop(L, 1);
   if (code == CURLE_OK)
     code = curl_easy_setopt(easy->handle, CURLOPT_MIMEPOST, build.body->mime);
@@ -337,7 +338,7 @@ CURLcode mime_set(lua_State *L, Easy *easy, int self, int value)
     lua_pop(L, 1);
     return code;
   }
-  mime_free(easy);                 /* libcurl has let go of the old one */
+  mime_free(easy); /* libcurl has let go of the old one */
   easy->mime = build.body;
   keep(L, self, value);
   return CURLE_OK;

@@ -53,18 +53,18 @@ void mime_set_filename(lua_State *L, int part, int value)
 
 void mime_set_encoder(lua_State *L, int part, int value)
 {
-  static const char *const names[] = {
-    "binary", "8bit", "7bit", "base64", "quoted-printable"
-  };
-  const char *name = lua_type(L, value) == LUA_TSTRING ? lua_tostring(L, value)
-                                                       : NULL;
+  static const char *const names[] = { "binary", "8bit", "7bit", "base64",
+                                       "quoted-printable" };
+  const char *name =
+      lua_type(L, value) == LUA_TSTRING ? lua_tostring(L, value) : NULL;
   size_t i;
   if (!lua_isnil(L, value)) {
     for (i = 0; i < sizeof names / sizeof *names; i++)
       if (name != NULL && strcmp(names[i], name) == 0)
         break;
     if (i == sizeof names / sizeof *names)
-      luaL_error(L, "mime part 'encoder': 'binary', '8bit', '7bit', 'base64' "
+      luaL_error(L,
+                 "mime part 'encoder': 'binary', '8bit', '7bit', 'base64' "
                  "or 'quoted-printable' expected, got %s",
                  luaL_tolstring(L, value, NULL));
   }
@@ -82,11 +82,11 @@ void mime_set_headers(lua_State *L, int part, int value)
     luaL_error(L, "mime part 'headers': list of strings expected, got %s",
                luaL_typename(L, value));
   count = (lua_Integer)lua_rawlen(L, value);
-  lua_newtable(L);                 /* of our own: theirs may change */
+  lua_newtable(L); /* of our own: theirs may change */
   for (i = 1; i <= count; i++) {
     lua_rawgeti(L, value, i);
     check_text(L, lua_gettop(L), "headers");
-    (void)lua_tostring(L, -1);     /* a number becomes its text */
+    (void)lua_tostring(L, -1); /* a number becomes its text */
     lua_rawseti(L, -2, i);
   }
   lua_setfield(L, part, "headers");
@@ -95,9 +95,8 @@ void mime_set_headers(lua_State *L, int part, int value)
 /* A part has one content: what it had before goes. */
 static void clear_content(lua_State *L, int part)
 {
-  static const char *const fields[] = {
-    "data", "file", "read", "seek", "size", "subparts"
-  };
+  static const char *const fields[] = { "data", "file", "read",
+                                        "seek", "size", "subparts" };
   size_t i;
   lua_getfield(L, part, "subparts");
   if (lua_isuserdata(L, -1)) {
@@ -152,8 +151,10 @@ void mime_set_stream(lua_State *L, int part, int first)
 {
   if (!lua_isnil(L, first) &&
       (!lua_isinteger(L, first) || lua_tointeger(L, first) < -1))
-    luaL_error(L, "mime part 'size': count of bytes, or -1 or nil when it is "
-               "not known, expected, got %s", luaL_tolstring(L, first, NULL));
+    luaL_error(L,
+               "mime part 'size': count of bytes, or -1 or nil when it is "
+               "not known, expected, got %s",
+               luaL_tolstring(L, first, NULL));
   check_function(L, first + 1, "read", false);
   check_function(L, first + 2, "seek", true);
   clear_content(L, part);
@@ -213,12 +214,18 @@ static const struct {
   void (*set)(lua_State *L, int part, int value);
   bool content;
 } fields[] = {
-  { "name", mime_set_name, false },         { "type", mime_set_type, false },
-  { "filename", mime_set_filename, false }, { "encoder", mime_set_encoder, false },
-  { "headers", mime_set_headers, false },   { "data", mime_set_data, true },
-  { "file", mime_set_file, true },          { "filedata", mime_set_file, true },
-  { "subparts", mime_set_subparts, true },  { "read", NULL, true },
-  { "seek", NULL, false },             { "size", NULL, false },
+  { "name", mime_set_name, false },
+  { "type", mime_set_type, false },
+  { "filename", mime_set_filename, false },
+  { "encoder", mime_set_encoder, false },
+  { "headers", mime_set_headers, false },
+  { "data", mime_set_data, true },
+  { "file", mime_set_file, true },
+  { "filedata", mime_set_file, true },
+  { "subparts", mime_set_subparts, true },
+  { "read", NULL, true },
+  { "seek", NULL, false },
+  { "size", NULL, false },
 };
 
 #define FIELDS (sizeof fields / sizeof *fields)
@@ -226,8 +233,8 @@ static const struct {
 /* Sets the field named at `key`; returns the name when it is a content. */
 const char *mime_set_field(lua_State *L, int part, int table, int key)
 {
-  const char *name = lua_type(L, key) == LUA_TSTRING ? lua_tostring(L, key)
-                                                     : NULL;
+  const char *name =
+      lua_type(L, key) == LUA_TSTRING ? lua_tostring(L, key) : NULL;
   size_t i;
   for (i = 0; i < FIELDS; i++)
     if (name != NULL && strcmp(fields[i].name, name) == 0)

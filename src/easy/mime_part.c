@@ -127,13 +127,14 @@ static int part_tostring(lua_State *L)
 }
 
 const luaL_Reg mime_part_methods[] = {
-  { "name", part_name },           { "data", part_data },
-  { "filedata", part_filedata },   { "data_cb", part_data_cb },
-  { "filename", part_filename },   { "type", part_type },
-  { "encoder", part_encoder },     { "headers", part_headers },
-  { "subparts", part_subparts },   { NULL, NULL }
+  { "name", part_name },         { "data", part_data },
+  { "filedata", part_filedata }, { "data_cb", part_data_cb },
+  { "filename", part_filename }, { "type", part_type },
+  { "encoder", part_encoder },   { "headers", part_headers },
+  { "subparts", part_subparts }, { NULL, NULL },
 };
 
 const luaL_Reg mime_part_metamethods[] = {
-  { "__tostring", part_tostring }, { NULL, NULL }
+  { "__tostring", part_tostring },
+  { NULL, NULL },
 };

@@ -8,8 +8,8 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct Mime {
-  bool closed;             /* its values stay: an easy may have them */
-  int depth;               /* in the tables that it was made of */
+  bool closed; /* its values stay: an easy may have them */
+  int depth;   /* in the tables that it was made of */
 } Mime;
 
 /* Where the values of a mime name the mime that it is part of. */

@@ -61,8 +61,7 @@ static CURLcode set_string(lua_State *L, Easy *easy, CURLoption id,
   /* core.null: none, where nil is libcurl's default. */
   if (lua_islightuserdata(L, value) && lua_touserdata(L, value) == NULL)
     return curl_easy_setopt(easy->handle, id, NULL);
-  return curl_easy_setopt(easy->handle, id,
-                          options_check_text(L, value, name));
+  return curl_easy_setopt(easy->handle, id, options_check_text(L, value, name));
 }
 
 static CURLcode set_blob(lua_State *L, Easy *easy, CURLoption id,
@@ -146,25 +145,19 @@ static CURLcode unset_object(lua_State *L, Easy *easy, int self,
 {
   switch (option->id) {
   case CURLOPT_POSTFIELDS:
-  case CURLOPT_COPYPOSTFIELDS:
-    return options_unset_postfields(L, easy, self);
-  case CURLOPT_SHARE:
-    return share_use(L, easy, NULL);
-  case CURLOPT_MIMEPOST:
-    return mime_unset(L, easy, self);
-  case CURLOPT_CURLU:
-    return options_set_url(easy, NULL);
+  case CURLOPT_COPYPOSTFIELDS: return options_unset_postfields(L, easy, self);
+  case CURLOPT_SHARE: return share_use(L, easy, NULL);
+  case CURLOPT_MIMEPOST: return mime_unset(L, easy, self);
+  case CURLOPT_CURLU: return options_set_url(easy, NULL);
   case CURLOPT_STREAM_DEPENDS:
-  case CURLOPT_STREAM_DEPENDS_E:
-    return options_unset_depends(L, easy, self);
-  case CURLOPT_STDERR:
-    return unset_file(L, easy, self, option->id);
+  case CURLOPT_STREAM_DEPENDS_E: return options_unset_depends(L, easy, self);
+  case CURLOPT_STDERR: return unset_file(L, easy, self, option->id);
   case CURLOPT_PRIVATE:
     lua_pushnil(L);
     return set_private(L, self, lua_gettop(L));
   default:
-    return luaL_error(L, "option '%s' is managed by multisock",
-                      option->name), 0;
+    return luaL_error(L, "option '%s' is managed by multisock", option->name),
+           0;
   }
 }
 
@@ -175,21 +168,15 @@ static CURLcode set_object(lua_State *L, Easy *easy, int self, CURLoption id,
   case CURLOPT_POSTFIELDS:
   case CURLOPT_COPYPOSTFIELDS:
     return options_set_postfields(L, easy, self, name, value);
-  case CURLOPT_SHARE:
-    return share_use(L, easy, share_check(L, value));
-  case CURLOPT_MIMEPOST:
-    return mime_set(L, easy, self, value);
-  case CURLOPT_CURLU:
-    return options_set_url(easy, url_check(L, value));
+  case CURLOPT_SHARE: return share_use(L, easy, share_check(L, value));
+  case CURLOPT_MIMEPOST: return mime_set(L, easy, self, value);
+  case CURLOPT_CURLU: return options_set_url(easy, url_check(L, value));
   case CURLOPT_STREAM_DEPENDS:
   case CURLOPT_STREAM_DEPENDS_E:
     return options_set_depends(L, easy, self, id, name, value);
-  case CURLOPT_STDERR:
-    return options_set_file(L, easy, id, name, value);
-  case CURLOPT_PRIVATE:
-    return set_private(L, self, value);
-  default:
-    return luaL_error(L, "option '%s' is managed by multisock", name), 0;
+  case CURLOPT_STDERR: return options_set_file(L, easy, id, name, value);
+  case CURLOPT_PRIVATE: return set_private(L, self, value);
+  default: return luaL_error(L, "option '%s' is managed by multisock", name), 0;
   }
 }
 
@@ -204,28 +191,23 @@ static CURLcode unset(lua_State *L, Easy *easy, int self,
   CURLcode code;
   switch (option->type) {
   case CURLOT_LONG:
-  case CURLOT_VALUES:
-    return options_unset_long(L, easy, self, id);
-  case CURLOT_OFF_T:
-    return options_unset_off_t(L, easy, self, id);
+  case CURLOT_VALUES: return options_unset_long(L, easy, self, id);
+  case CURLOT_OFF_T: return options_unset_off_t(L, easy, self, id);
   case CURLOT_FUNCTION:
     return drop_file(easy, id, callbacks_unset(L, easy, self, id));
   case CURLOT_SLIST:
     code = curl_easy_setopt(handle, id, NULL);
     options_drop(easy, id);
     return code;
-  case CURLOT_CBPTR:
-    return unset_file(L, easy, self, id);
-  case CURLOT_OBJECT:
-    return unset_object(L, easy, self, option);
+  case CURLOT_CBPTR: return unset_file(L, easy, self, id);
+  case CURLOT_OBJECT: return unset_object(L, easy, self, option);
   case CURLOT_STRING:
     code = curl_easy_setopt(handle, id, options_string_default(id));
     /* libcurl 8 switches the protocol on even when it is told no address. */
     if ((int)id == OPTION_HAPROXY_CLIENT_IP && code == CURLE_OK)
       code = curl_easy_setopt(handle, CURLOPT_HAPROXYPROTOCOL, 0L);
     return code;
-  default:
-    return curl_easy_setopt(handle, id, NULL);
+  default: return curl_easy_setopt(handle, id, NULL);
   }
 }
 
@@ -239,25 +221,20 @@ static CURLcode set_value(lua_State *L, Easy *easy, int self,
     return options_set_long(L, easy, self, option->id, name, value);
   case CURLOT_OFF_T:
     return options_set_off_t(L, easy, self, option->id, name, value);
-  case CURLOT_STRING:
-    return set_string(L, easy, option->id, name, value);
-  case CURLOT_SLIST:
-    return options_set_list(L, easy, option->id, name, value);
-  case CURLOT_BLOB:
-    return set_blob(L, easy, option->id, name, value);
-  case CURLOT_OBJECT:
-    return set_object(L, easy, self, option->id, name, value);
+  case CURLOT_STRING: return set_string(L, easy, option->id, name, value);
+  case CURLOT_SLIST: return options_set_list(L, easy, option->id, name, value);
+  case CURLOT_BLOB: return set_blob(L, easy, option->id, name, value);
+  case CURLOT_OBJECT: return set_object(L, easy, self, option->id, name, value);
   case CURLOT_FUNCTION:
     return drop_file(easy, option->id,
                      callbacks_set(L, easy, self, option->id, name, value));
-  default:
-    return set_file(L, easy, self, option->id, name, value);
+  default: return set_file(L, easy, self, option->id, name, value);
   }
 }
 
 /* ---- Names ---- */
 
-static const char name_cache;      /* its address is the registry key */
+static const char name_cache; /* its address is the registry key */
 
 /* Raises for a name that nobody knows; pushes an error object and returns
    NULL for one that a newer libcurl knows. */
@@ -268,8 +245,8 @@ static const struct curl_easyoption *option_lacks(lua_State *L, int name)
   const char *running = curl_version_info(CURLVERSION_NOW)->version;
   if (since == NULL)
     luaL_error(L, "unknown option '%s' (libcurl %s)", text, running);
-  lua_pushfstring(L, "option '%s' needs libcurl %s or newer (this is %s)",
-                  text, since, running);
+  lua_pushfstring(L, "option '%s' needs libcurl %s or newer (this is %s)", text,
+                  since, running);
   error_push_kind(L, "curl", lua_tostring(L, -1));
   lua_remove(L, -2);
   return NULL;
@@ -319,9 +296,8 @@ bool options_set(lua_State *L, Easy *easy, int self, int name, int value)
     luaL_error(L, "option '%s' is taken while the transfer is collected",
                option->name);
   easy->message[0] = '\0';
-  code = lua_isnoneornil(L, value)
-           ? unset(L, easy, self, option)
-           : set_value(L, easy, self, option, value);
+  code = lua_isnoneornil(L, value) ? unset(L, easy, self, option)
+                                   : set_value(L, easy, self, option, value);
   if (code == CURLE_OK)
     return true;
   error_push_easy(L, easy, code);
@@ -345,8 +321,8 @@ bool options_set_all(lua_State *L, Easy *easy, int self, int table)
 }
 
 static const char *const type_names[] = {
-  "long", "values", "off_t", "object", "string", "list", "pointer", "blob",
-  "function"
+  "long", "values",  "off_t", "object",   "string",
+  "list", "pointer", "blob",  "function",
 };
 
 /*** Every option that the running libcurl has.

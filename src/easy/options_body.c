@@ -14,18 +14,19 @@ lua_Integer options_body_size(lua_State *L, int self)
 
 /* libcurl would send what lies behind a body that is shorter. */
 void options_check_body_size(lua_State *L, int self, const char *name,
-                            lua_Integer size)
+                             lua_Integer size)
 {
   lua_Integer most = options_body_size(L, self);
   if (most >= 0 && (size < 0 || size > most))
-    luaL_error(L, "option '%s': " INTEGER " is out of range, the body has "
-               INTEGER " bytes",
+    luaL_error(L,
+               "option '%s': " INTEGER " is out of range, the body has " INTEGER
+               " bytes",
                name, INTEGER_VALUE(size), INTEGER_VALUE(most));
 }
 
 /* libcurl reads the body where Lua keeps it: no copy, zero bytes allowed. */
 CURLcode options_set_postfields(lua_State *L, Easy *easy, int self,
-                               const char *name, int value)
+                                const char *name, int value)
 {
   size_t size;
   const char *bytes;
@@ -52,8 +53,8 @@ CURLcode options_unset_postfields(lua_State *L, Easy *easy, int self)
     return CURLE_OK;
   code = curl_easy_setopt(handle, CURLOPT_POSTFIELDS, NULL);
   if (code == CURLE_OK)
-    code = curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE,
-                            (curl_off_t)-1);
+    code =
+        curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
   if (code == CURLE_OK)
     code = curl_easy_setopt(handle, CURLOPT_POST, 0L);
   options_release(L, self, CURLOPT_POSTFIELDS);

@@ -56,8 +56,8 @@ static void check_cycle(lua_State *L, int self, const char *name, int value)
   lua_pop(L, 1);
 }
 
-CURLcode options_set_depends(lua_State *L, Easy *easy, int self,
-                             CURLoption id, const char *name, int value)
+CURLcode options_set_depends(lua_State *L, Easy *easy, int self, CURLoption id,
+                             const char *name, int value)
 {
   Easy *parent = easy_check(L, value);
   int top = lua_gettop(L);
@@ -82,8 +82,7 @@ CURLcode options_set_depends(lua_State *L, Easy *easy, int self,
 
 CURLcode options_unset_depends(lua_State *L, Easy *easy, int self)
 {
-  CURLcode code = curl_easy_setopt(easy->handle, CURLOPT_STREAM_DEPENDS,
-                                   NULL);
+  CURLcode code = curl_easy_setopt(easy->handle, CURLOPT_STREAM_DEPENDS, NULL);
   options_release(L, self, CURLOPT_STREAM_DEPENDS);
   return code;
 }

@@ -26,7 +26,7 @@ static void held_free(EasyList *list)
 {
   curl_slist_free_all(list->items);
   if (list->file != NULL)
-    (void)fclose(list->file);      /* nobody is left to be told */
+    (void)fclose(list->file); /* nobody is left to be told */
   free(list);
 }
 
@@ -95,8 +95,10 @@ static lua_Integer check_list(lua_State *L, int idx, const char *name)
     lua_pop(L, 1);
   }
   if (pairs != count)
-    luaL_error(L, "option '%s': list of strings expected, got a table with "
-               "other keys", name);
+    luaL_error(L,
+               "option '%s': list of strings expected, got a table with "
+               "other keys",
+               name);
   return count;
 }
 
@@ -156,7 +158,7 @@ static FILE *file_of_descriptor(int fd, const char *mode)
     errno = saved;
     return NULL;
   }
-  (void)setvbuf(file, NULL, _IONBF, 0);    /* else it is only buffered */
+  (void)setvbuf(file, NULL, _IONBF, 0); /* else it is only buffered */
   return file;
 }
 
@@ -216,8 +218,7 @@ static CURLcode use_file(Easy *easy, CURLoption id, FILE *file)
   case CURLOPT_HEADERDATA:
     (void)curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, write_header);
     break;
-  default:
-    break;
+  default: break;
   }
   return curl_easy_setopt(handle, id, file);
 }
@@ -256,8 +257,7 @@ void options_renew_file(Easy *easy)
 CURLcode options_set_file(lua_State *L, Easy *easy, CURLoption id,
                           const char *name, int value)
 {
-  FILE *file = file_check(L, name, value,
-                          id == CURLOPT_READDATA ? "rb" : "wb");
+  FILE *file = file_check(L, name, value, id == CURLOPT_READDATA ? "rb" : "wb");
   if (file != NULL)
     return hold_file(easy, id, file);
   snprintf(easy->message, sizeof easy->message, "%s", strerror(errno));
@@ -334,7 +334,7 @@ bool options_share_lists(Easy *from, Easy *to)
   if (from->shared_lists == NULL)
     return true;
   to->shared_lists = from->shared_lists;
-  to->shared_lists->users++;       /* libcurl has copied the pointers */
+  to->shared_lists->users++; /* libcurl has copied the pointers */
   return true;
 }
 
@@ -372,9 +372,9 @@ bool options_copy_lists(const Easy *from, Easy *to)
     if (list->file == NULL)
       code = copy_list(list, to);
     else {
-      FILE *file = file_of_descriptor(
-        fcntl(fileno(list->file), F_DUPFD_CLOEXEC, 0),
-        list->option == CURLOPT_READDATA ? "rb" : "wb");
+      FILE *file =
+          file_of_descriptor(fcntl(fileno(list->file), F_DUPFD_CLOEXEC, 0),
+                             list->option == CURLOPT_READDATA ? "rb" : "wb");
       if (file != NULL)
         code = hold_file(to, list->option, file);
     }

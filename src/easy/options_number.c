@@ -42,8 +42,10 @@ static void check_hsts(lua_State *L, const Easy *easy, CURLoption id,
 {
   if (id == CURLOPT_HSTS_CTRL && (number & CURLHSTS_ENABLE) == 0 &&
       share_has_hsts(easy->share))
-    luaL_error(L, "option '%s': cannot be switched off (%d) while the entries "
-               "are those of a share", name, (int)number);
+    luaL_error(L,
+               "option '%s': cannot be switched off (%d) while the entries "
+               "are those of a share",
+               name, (int)number);
 }
 
 /* What others have to know of a handle. */
@@ -61,12 +63,12 @@ static void note_long(Easy *easy, CURLoption id, long number)
     return;
   easy->cleartext_http2 = number == CURL_HTTP_VERSION_2_0 ||
                           number == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
-  easy->http1_only = number == CURL_HTTP_VERSION_1_0 ||
-                     number == CURL_HTTP_VERSION_1_1;
+  easy->http1_only =
+      number == CURL_HTTP_VERSION_1_0 || number == CURL_HTTP_VERSION_1_1;
 }
 
 CURLcode options_set_long(lua_State *L, Easy *easy, int self, CURLoption id,
-                         const char *name, int value)
+                          const char *name, int value)
 {
   long number = (long)check_integer(L, value, name, LONG_MIN, LONG_MAX);
   check_hsts(L, easy, id, name, number);
@@ -83,10 +85,10 @@ CURLcode options_set_long(lua_State *L, Easy *easy, int self, CURLoption id,
 }
 
 CURLcode options_set_off_t(lua_State *L, Easy *easy, int self, CURLoption id,
-                          const char *name, int value)
+                           const char *name, int value)
 {
-  lua_Integer number = check_integer(L, value, name, LUA_MININTEGER,
-                                     LUA_MAXINTEGER);
+  lua_Integer number =
+      check_integer(L, value, name, LUA_MININTEGER, LUA_MAXINTEGER);
   if (id == CURLOPT_POSTFIELDSIZE_LARGE)
     options_check_body_size(L, self, name, number);
   return curl_easy_setopt(easy->handle, id, (curl_off_t)number);

@@ -37,8 +37,7 @@ CURLcode options_set_long(lua_State *L, Easy *easy, int self, CURLoption id,
 CURLcode options_set_off_t(lua_State *L, Easy *easy, int self, CURLoption id,
                            const char *name, int value);
 CURLcode options_unset_long(lua_State *L, Easy *easy, int self, CURLoption id);
-CURLcode options_unset_off_t(lua_State *L, Easy *easy, int self,
-                             CURLoption id);
+CURLcode options_unset_off_t(lua_State *L, Easy *easy, int self, CURLoption id);
 
 /* ---- options_default.c ---- */
 
@@ -71,8 +70,8 @@ const char *options_since(const char *name);
 
 /* ---- options_depend.c ---- */
 
-CURLcode options_set_depends(lua_State *L, Easy *easy, int self,
-                             CURLoption id, const char *name, int value);
+CURLcode options_set_depends(lua_State *L, Easy *easy, int self, CURLoption id,
+                             const char *name, int value);
 CURLcode options_unset_depends(lua_State *L, Easy *easy, int self);
 
 #pragma GCC visibility pop

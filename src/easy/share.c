@@ -14,8 +14,8 @@ static const char share_type[] = "multisock.share";
 
 struct Share {
   CURLSH *handle;
-  int users;               /* its object, and easies */
-  unsigned int kinds;      /* shared now, a bit for each row below */
+  int users;          /* its object, and easies */
+  unsigned int kinds; /* shared now, a bit for each row below */
   bool had_connections;
 };
 
@@ -87,14 +87,16 @@ CURLcode share_use(lua_State *L, Easy *easy, Share *share)
 
 static size_t check_kind(lua_State *L, int idx)
 {
-  const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx)
-                                                     : NULL;
+  const char *name =
+      lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
   size_t i;
   for (i = 0; i < KINDS; i++)
     if (name != NULL && strcmp(kinds[i].name, name) == 0)
       return i;
-  luaL_error(L, "share: 'cookie', 'dns', 'ssl_session', 'connect', 'psl' or "
-             "'hsts' expected, got %s", luaL_tolstring(L, idx, NULL));
+  luaL_error(L,
+             "share: 'cookie', 'dns', 'ssl_session', 'connect', 'psl' or "
+             "'hsts' expected, got %s",
+             luaL_tolstring(L, idx, NULL));
   return 0;
 }
 
@@ -122,9 +124,9 @@ static bool set_kind(lua_State *L, Share *share, size_t kind, bool on)
   /* libcurl before 8.10 would lose the connections it has. */
   if (on && kind == CONNECT && share->had_connections)
     return fail_code(L, kind, CURLSHE_IN_USE);
-  code = curl_share_setopt(share->handle,
-                           on ? CURLSHOPT_SHARE : CURLSHOPT_UNSHARE,
-                           kinds[kind].data);
+  code =
+      curl_share_setopt(share->handle, on ? CURLSHOPT_SHARE : CURLSHOPT_UNSHARE,
+                        kinds[kind].data);
   if (code != CURLSHE_OK)
     return fail_code(L, kind, code);
   share->kinds ^= bit;
@@ -152,17 +154,19 @@ static bool set_kinds(lua_State *L, Share *share, int idx, bool on)
 
 static bool set_option(lua_State *L, Share *share, int name, int value)
 {
-  const char *text = lua_type(L, name) == LUA_TSTRING ? lua_tostring(L, name)
-                                                      : NULL;
+  const char *text =
+      lua_type(L, name) == LUA_TSTRING ? lua_tostring(L, name) : NULL;
   if (text != NULL && strcmp(text, "share") == 0)
     return set_kinds(L, share, value, true);
   if (text != NULL && strcmp(text, "unshare") == 0)
     return set_kinds(L, share, value, false);
-  if (text != NULL && (strcmp(text, "lockfunc") == 0 ||
-                       strcmp(text, "unlockfunc") == 0 ||
-                       strcmp(text, "userdata") == 0))
-    luaL_error(L, "share option '%s' is managed by multisock: a Lua state "
-               "needs no locks", text);
+  if (text != NULL &&
+      (strcmp(text, "lockfunc") == 0 || strcmp(text, "unlockfunc") == 0 ||
+       strcmp(text, "userdata") == 0))
+    luaL_error(L,
+               "share option '%s' is managed by multisock: a Lua state "
+               "needs no locks",
+               text);
   return luaL_error(L, "unknown share option '%s'",
                     luaL_tolstring(L, name, NULL)) != 0;
 }
@@ -175,8 +179,7 @@ static bool set_table(lua_State *L, Share *share, int table)
   lua_pushnil(L);
   while (lua_next(L, table) != 0) {
     int value = lua_gettop(L);
-    if (!lua_isinteger(L, value - 1) &&
-        !set_option(L, share, value - 1, value))
+    if (!lua_isinteger(L, value - 1) && !set_option(L, share, value - 1, value))
       return false;
     lua_settop(L, value - 1);
   }
@@ -300,14 +303,18 @@ int share_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  { "setopt", share_setopt },   { "share", share_share },
-  { "unshare", share_unshare }, { "close", share_close },
-  { NULL, NULL }
+  { "setopt", share_setopt },
+  { "share", share_share },
+  { "unshare", share_unshare },
+  { "close", share_close },
+  { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", share_gc },         { "__close", share_gc },
-  { "__tostring", share_tostring }, { NULL, NULL }
+  { "__gc", share_gc },
+  { "__close", share_gc },
+  { "__tostring", share_tostring },
+  { NULL, NULL },
 };
 
 void share_open(lua_State *L)

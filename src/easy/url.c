@@ -12,8 +12,8 @@ static const char url_type[] = "multisock.url";
 
 /* Memory alone: a forked child may go on with it. */
 typedef struct UrlBox {
-  Url *url;                /* NULL once it is closed */
-  const void *self;        /* see Owner */
+  Url *url;         /* NULL once it is closed */
+  const void *self; /* see Owner */
 } UrlBox;
 
 Url *url_check(lua_State *L, int idx)
@@ -35,20 +35,20 @@ void url_release(Url *url)
 }
 
 static const char *const part_names[] = {
-  "url", "scheme", "user", "password", "options", "host", "port", "path",
-  "query", "fragment", "zoneid", NULL
+  "url",  "scheme", "user",  "password", "options", "host",
+  "port", "path",   "query", "fragment", "zoneid",  NULL,
 };
 
 static const CURLUPart parts[] = {
-  CURLUPART_URL, CURLUPART_SCHEME, CURLUPART_USER, CURLUPART_PASSWORD,
-  CURLUPART_OPTIONS, CURLUPART_HOST, CURLUPART_PORT, CURLUPART_PATH,
-  CURLUPART_QUERY, CURLUPART_FRAGMENT, CURLUPART_ZONEID
+  CURLUPART_URL,     CURLUPART_SCHEME,   CURLUPART_USER,   CURLUPART_PASSWORD,
+  CURLUPART_OPTIONS, CURLUPART_HOST,     CURLUPART_PORT,   CURLUPART_PATH,
+  CURLUPART_QUERY,   CURLUPART_FRAGMENT, CURLUPART_ZONEID,
 };
 
 typedef struct FlagRow {
   const char *name;
   unsigned int bit;
-  unsigned int since;      /* the first libcurl that has it; 0: all of ours */
+  unsigned int since; /* the first libcurl that has it; 0: all of ours */
 } FlagRow;
 
 /* Not libcurl's: see url_text.h. */
@@ -56,13 +56,20 @@ typedef struct FlagRow {
 
 /* Numbers, because a header may be older than the libcurl that runs. */
 static const FlagRow flags[] = {
-  { "default_port", 1 << 0, 0 },     { "no_default_port", 1 << 1, 0 },
-  { "default_scheme", 1 << 2, 0 },   { "non_support_scheme", 1 << 3, 0 },
-  { "path_as_is", 1 << 4, 0 },       { "disallow_user", 1 << 5, 0 },
-  { "urldecode", 1 << 6, 0 },        { "urlencode", 1 << 7, 0 },
-  { "appendquery", 1 << 8, 0 },      { "guess_scheme", 1 << 9, 0 },
-  { "no_authority", 1 << 10, 0 },    { "allow_space", 1 << 11, 0 },
-  { "punycode", 1 << 12, 0x075800 }, { "puny2idn", 1 << 13, 0x080300 },
+  { "default_port", 1 << 0, 0 },
+  { "no_default_port", 1 << 1, 0 },
+  { "default_scheme", 1 << 2, 0 },
+  { "non_support_scheme", 1 << 3, 0 },
+  { "path_as_is", 1 << 4, 0 },
+  { "disallow_user", 1 << 5, 0 },
+  { "urldecode", 1 << 6, 0 },
+  { "urlencode", 1 << 7, 0 },
+  { "appendquery", 1 << 8, 0 },
+  { "guess_scheme", 1 << 9, 0 },
+  { "no_authority", 1 << 10, 0 },
+  { "allow_space", 1 << 11, 0 },
+  { "punycode", 1 << 12, 0x075800 },
+  { "puny2idn", 1 << 13, 0x080300 },
   { "get_empty", 1 << 14, 0x080800 },
   { "no_guess_scheme", 1 << 15, 0x080900 },
   { "uri", OWN_URI, 0 },
@@ -141,8 +148,8 @@ static Url *push_url(lua_State *L, CURLU *original)
 
 /* libcurl takes most parts as they are, and sends them so: what would end the
    line of the request is no URL, unless it is to be encoded. */
-static CURLUcode set_part(lua_State *L, CURLU *handle, CURLUPart part,
-                          int idx, unsigned int bits)
+static CURLUcode set_part(lua_State *L, CURLU *handle, CURLUPart part, int idx,
+                          unsigned int bits)
 {
   size_t size;
   const char *text = luaL_checklstring(L, idx, &size);
@@ -300,7 +307,7 @@ static int url_beside(lua_State *L)
     return luaL_error(L, "not enough memory");
   fragment = cut(path, '#');
   if (fragment != NULL && *fragment == '\0')
-    fragment = NULL;               /* as libcurl reads it */
+    fragment = NULL; /* as libcurl reads it */
   query = cut(path, '?');
   code = curl_url_set(url, CURLUPART_PATH, path, 0);
   if (code == CURLUE_OK)
@@ -345,15 +352,15 @@ static int url_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  { "get", url_get },             { "set", url_set },
-  { "dup", url_dup },             { "close", url_close },
-  { "beside", url_beside },
-  { NULL, NULL }
+  { "get", url_get },     { "set", url_set },       { "dup", url_dup },
+  { "close", url_close }, { "beside", url_beside }, { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", url_gc },             { "__close", url_close },
-  { "__tostring", url_tostring }, { NULL, NULL }
+  { "__gc", url_gc },
+  { "__close", url_close },
+  { "__tostring", url_tostring },
+  { NULL, NULL },
 };
 
 void url_open(lua_State *L)

@@ -10,7 +10,7 @@
    easy that has it holds it, and it outlives its userdata. */
 typedef struct Url {
   CURLU *handle;
-  int users;               /* its object, and easies */
+  int users; /* its object, and easies */
 } Url;
 
 /* The Url at this index; raises when it is none or closed. */

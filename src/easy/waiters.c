@@ -2,7 +2,7 @@
    a collected handle to the task that waits for it, or false. */
 #include "easy.h"
 
-static const char waiting_key;     /* its address is the registry key */
+static const char waiting_key; /* its address is the registry key */
 
 void easy_push_waiting(lua_State *L)
 {

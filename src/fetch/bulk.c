@@ -62,11 +62,11 @@ static bool hand_over(lua_State *L, const Easy *easy)
   lua_rawgeti(L, 3, easy->id);
   lua_pushboolean(L, 0);
   lua_rawseti(L, 3, easy->id);
-  lua_replace(L, 3);                           /* 3: the easy */
+  lua_replace(L, 3); /* 3: the easy */
   lua_rawgeti(L, 2, easy->id);
   luaL_checktype(L, 4, LUA_TTABLE);
   lua_getfield(L, 4, "limiter");
-  lua_replace(L, 4);                           /* 4: the limiter */
+  lua_replace(L, 4); /* 4: the limiter */
   (void)limiter_check(L, 4);
   lua_pushinteger(L, easy->id);
   return easy_check(L, 3) == easy;
@@ -97,7 +97,9 @@ static int collect(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-  { "submit", submit }, { "collect", collect }, { NULL, NULL }
+  { "submit", submit },
+  { "collect", collect },
+  { NULL, NULL },
 };
 
 /* Adds its functions to the table on top: core. Their upvalue is core.waiting. */

@@ -18,7 +18,7 @@
 
 typedef struct Field {
   const char *name, *value;
-  size_t name_size, value_size;    /* value: with the lines folded into it */
+  size_t name_size, value_size; /* value: with the lines folded into it */
 } Field;
 
 /* The next field behind `*at`; false at the end. The status line is one whose
@@ -177,16 +177,14 @@ bool coded_work(Receiver *receiver, unsigned us)
   else
     do
       made += step(coded, &receiver->body, most - made);
-    while (coded->result == DECODER_BUSY && made < most &&
-           uv_hrtime() < until);
+    while (coded->result == DECODER_BUSY && made < most && uv_hrtime() < until);
   return coded->result == DECODER_BUSY;
 }
 
 bool coded_ends_well(const Receiver *receiver)
 {
   const Coded *coded = receiver->coded;
-  return buffer_size(&receiver->body) == 0 &&
-         coded->result == DECODER_WAITS &&
+  return buffer_size(&receiver->body) == 0 && coded->result == DECODER_WAITS &&
          (coded->decoder != NULL ? decoder_has_ended(coded->decoder)
                                  : receiver->received == 0);
 }

@@ -17,11 +17,11 @@ struct Receiver;
 
 typedef struct Coded {
   CodingList list;
-  Decoder *decoder;        /* NULL until the first byte is decoded */
-  Buffer plain;            /* decoded bytes that nobody took yet */
-  curl_off_t made;         /* decoded bytes so far */
-  DecoderResult result;    /* of the last slice */
-  const char *message;     /* why it is corrupt, or NULL */
+  Decoder *decoder;     /* NULL until the first byte is decoded */
+  Buffer plain;         /* decoded bytes that nobody took yet */
+  curl_off_t made;      /* decoded bytes so far */
+  DecoderResult result; /* of the last slice */
+  const char *message;  /* why it is corrupt, or NULL */
 } Coded;
 
 /* Whether a header line tells of codings; chunks, which many answers come in,

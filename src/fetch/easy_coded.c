@@ -38,8 +38,8 @@ static int easy_decode(lua_State *L)
   bool more = coded_work(receiver, SLICE_US);
   if (sink_is_open(&receiver->sink)) {
     size_t size = buffer_size(&coded->plain);
-    if (size > 0 && !sink_put(&receiver->sink, buffer_head(&coded->plain),
-                              size, uv_hrtime() / 1000000))
+    if (size > 0 && !sink_put(&receiver->sink, buffer_head(&coded->plain), size,
+                              uv_hrtime() / 1000000))
       return 0;
     buffer_drop(&coded->plain, size);
   }
@@ -120,5 +120,5 @@ const luaL_Reg easy_coded_methods[] = {
   { "is_coded", easy_is_coded },
   { "decode", easy_decode },
   { "stop_decoding", easy_stop_decoding },
-  { NULL, NULL }
+  { NULL, NULL },
 };

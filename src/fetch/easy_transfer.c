@@ -55,19 +55,22 @@ static uint64_t check_ms(lua_State *L, int idx)
   return seconds > 0.001 ? (uint64_t)(seconds * 1000) : 1;
 }
 
-#define MARK(name) { #name, offsetof(Receiver, name) }
+#define MARK(name)                  \
+  {                                 \
+#name, offsetof(Receiver, name) \
+  }
 
 static const struct {
   const char *name;
   size_t at;
 } marks[] = {
-  MARK(asks),        MARK(only_lookup),
-  MARK(auth_rounds), MARK(buffering), MARK(chatty),  MARK(decodes),
-  MARK(expects),     MARK(heats),     MARK(multiplexed),
-  MARK(once),        MARK(proxied),   MARK(rewinds),
-  MARK(sending),     MARK(tell_connected),
-  MARK(transfer_codings),             MARK(tunnels),
-  MARK(undecoded),   MARK(upgrades),  MARK(uploads),
+  MARK(asks),      MARK(only_lookup),    MARK(auth_rounds),
+  MARK(buffering), MARK(chatty),         MARK(decodes),
+  MARK(expects),   MARK(heats),          MARK(multiplexed),
+  MARK(once),      MARK(proxied),        MARK(rewinds),
+  MARK(sending),   MARK(tell_connected), MARK(transfer_codings),
+  MARK(tunnels),   MARK(undecoded),      MARK(upgrades),
+  MARK(uploads),
 };
 
 static bool set_mark(Receiver *receiver, const char *name, bool on)
@@ -92,10 +95,9 @@ receiver.h
 @return self */
 static int easy_gather(lua_State *L)
 {
-  static const char *const names[] = {
-    "high_water", "max_body", "max_headers", "first_byte", "tries", "speed",
-    "version", NULL
-  };
+  static const char *const names[] = { "high_water", "max_body", "max_headers",
+                                       "first_byte", "tries",    "speed",
+                                       "version",    NULL };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
   const char *name = luaL_checkstring(L, 2);
@@ -164,13 +166,13 @@ static void push_reason(lua_State *L, Easy *easy)
       lua_pushliteral(L, "the file is larger than max_body, and a file: URL "
                          "is read at once; use io.open");
     else if (receiver->no_pause && !receiver->buffering)
-      lua_pushfstring(L, "the body was read too slowly: libcurl %s cannot "
+      lua_pushfstring(L,
+                      "the body was read too slowly: libcurl %s cannot "
                       "pause HTTP/2; use http_version = \"1.1\" or a larger "
                       "max_body",
                       curl_version_info(CURLVERSION_NOW)->version);
     else
-      lua_pushfstring(L, "the body is larger than max_body (" INTEGER
-                      " bytes)",
+      lua_pushfstring(L, "the body is larger than max_body (" INTEGER " bytes)",
                       INTEGER_VALUE(receiver->max_body));
   }
   lua_setfield(L, -2, "message");
@@ -203,8 +205,8 @@ static void push_failure(lua_State *L, Easy *easy)
   if (lua_istable(L, -1))
     add_tries(L, easy);
   else if (!lua_toboolean(L, -1)) {
-    const char *message = lua_isnil(L, -1) ? "a callback raised nil"
-                                           : "a callback raised false";
+    const char *message =
+        lua_isnil(L, -1) ? "a callback raised nil" : "a callback raised false";
     lua_pop(L, 1);
     error_push_kind(L, "curl", message);
     add_tries(L, easy);
@@ -516,7 +518,7 @@ void easy_push_rest(lua_State *L, Easy *easy)
 
 typedef struct Guard {
   Easy *easy;
-  unsigned serial;         /* of the transfer: handles are used again */
+  unsigned serial; /* of the transfer: handles are used again */
 } Guard;
 
 /*** Makes a guard of the transfer that a handle runs now.
@@ -548,7 +550,7 @@ static int guard_gc(lua_State *L)
     return 0;
   compat_getuservalue(L, 1);
   if (!lua_istable(L, -1))
-    return 0;                      /* a copy, of another Lua state */
+    return 0; /* a copy, of another Lua state */
   lua_rawgeti(L, -1, 1);
   box = luaL_testudata(L, -1, easy_type);
   easy = box != NULL ? *box : NULL;
@@ -610,32 +612,45 @@ static int easy_snapshot(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  { "collect", easy_collect },   { "gather", easy_gather },
-  { "forget", easy_forget },     { "answer", easy_answer },
-  { "take", easy_take },         { "ended", easy_ended },
-  { "feed", easy_feed },         { "marks", easy_marks },
-  { "rewound", easy_rewound },   { "end_upload", easy_end_upload },
+  { "collect", easy_collect },
+  { "gather", easy_gather },
+  { "forget", easy_forget },
+  { "answer", easy_answer },
+  { "take", easy_take },
+  { "ended", easy_ended },
+  { "feed", easy_feed },
+  { "marks", easy_marks },
+  { "rewound", easy_rewound },
+  { "end_upload", easy_end_upload },
   { "repeat_due", easy_repeat_due },
   { "early", easy_early },
   { "snapshot", easy_snapshot },
-  { "phase", easy_phase },       { "abandoned", easy_abandoned },
-  { "needs_reset", easy_needs_reset },         { "id", easy_id },
-  { "demanded_http1", easy_demanded_http1 },  { "lied", easy_lied },
-  { "lacks_files", easy_lacks_files }, { "denied", easy_denied },
-  { "is_last", easy_is_last },   { "home", easy_home },         { "version", easy_version },
-  { "sink", easy_sink },         { "sink_end", easy_sink_end },
-  { NULL, NULL }
+  { "phase", easy_phase },
+  { "abandoned", easy_abandoned },
+  { "needs_reset", easy_needs_reset },
+  { "id", easy_id },
+  { "demanded_http1", easy_demanded_http1 },
+  { "lied", easy_lied },
+  { "lacks_files", easy_lacks_files },
+  { "denied", easy_denied },
+  { "is_last", easy_is_last },
+  { "home", easy_home },
+  { "version", easy_version },
+  { "sink", easy_sink },
+  { "sink_end", easy_sink_end },
+  { NULL, NULL },
 };
 
 static const luaL_Reg functions[] = {
-  { "snapshot", snapshot_read }, { "guard", guard_new },
-  { NULL, NULL }
+  { "snapshot", snapshot_read },
+  { "guard", guard_new },
+  { NULL, NULL },
 };
 
 /* Adds its functions to the table on top: core. */
 static const FetchSide side = {
-  receiver_attach, receiver_attach_like, receiver_begin, receiver_result,
-  receiver_answered, receiver_free
+  receiver_attach, receiver_attach_like, receiver_begin,
+  receiver_result, receiver_answered,    receiver_free,
 };
 
 void easy_transfer_open(lua_State *L)

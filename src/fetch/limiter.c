@@ -108,7 +108,8 @@ a connection for others */
 static int limiter_take(lua_State *L)
 {
   Limiter *limiter = limiter_check(L, 1);
-  bool probe = limiter->version != VERSION_1 && limiter->active >= capacity(limiter);
+  bool probe =
+      limiter->version != VERSION_1 && limiter->active >= capacity(limiter);
   bool connects = probe || limiter->version != VERSION_2;
   lua_Integer waiting = luaL_optinteger(L, 2, 0);
   luaL_argcheck(L, waiting >= -MOST_COUNT && waiting <= MOST_COUNT, 2,
@@ -121,11 +122,11 @@ static int limiter_take(lua_State *L)
   lua_pushboolean(L, 0);
   if (limiter->version != VERSION_2 && limiter->active >= limiter->limit)
     return 1;
-  if (probe && (limiter->probes >= limiter->probes_most ||
-                limiter->connections >= limiter->limit ||
-                (limiter->probes > 0 && limiter->connections > limiter->probes &&
-                 limiter->connections * limiter->streams >
-                                       limiter->active + waiting)))
+  if (probe &&
+      (limiter->probes >= limiter->probes_most ||
+       limiter->connections >= limiter->limit ||
+       (limiter->probes > 0 && limiter->connections > limiter->probes &&
+        limiter->connections * limiter->streams > limiter->active + waiting)))
     return 1;
   if (connects && (is_full(limiter->client) || is_full(limiter->process))) {
     lua_pushstring(L, is_full(limiter->client) ? "client" : "process");
@@ -181,7 +182,8 @@ static int limiter_learn(lua_State *L)
   bool new = limiter->version != version;
   if (new) {
     if (version == VERSION_1)
-      limiter->connections = limiter->probes = 0;    /* each transfer has its own */
+      limiter->connections = limiter->probes =
+          0; /* each transfer has its own */
     else if (limiter->connections == 0)
       limiter->connections = limiter->active > 0;
     limiter->version = version;
@@ -220,7 +222,8 @@ static int limiter_set_queued(lua_State *L)
 
 bool limiter_is_awaited(const Limiter *limiter)
 {
-  return limiter->queued || limiter->client->awaited || limiter->process->awaited;
+  return limiter->queued || limiter->client->awaited ||
+         limiter->process->awaited;
 }
 
 /* ---- Handles that wait ---- */
@@ -288,7 +291,7 @@ static int limiter_keep_handle(lua_State *L)
   easy_set_home(L, 2, 3);
   anchor(L, 2);
   lua_pushboolean(L, limiter_keep(limiter, lua_touserdata(L, 2),
-                               (int)luaL_checkinteger(L, 4)));
+                                  (int)luaL_checkinteger(L, 4)));
   return 1;
 }
 
@@ -470,28 +473,36 @@ static int counter_set_awaited(lua_State *L)
 }
 
 static const luaL_Reg limiter_methods[] = {
-  { "take", limiter_take },           { "leave", limiter_give_back },
-  { "connected", limiter_connected }, { "learn", limiter_learn },
-  { "version", limiter_version },     { "active", limiter_active },
+  { "take", limiter_take },
+  { "leave", limiter_give_back },
+  { "connected", limiter_connected },
+  { "learn", limiter_learn },
+  { "version", limiter_version },
+  { "active", limiter_active },
   { "set_queued", limiter_set_queued },
-  { "keep", limiter_keep_handle },    { "pop", limiter_pop },
-  { "drop", limiter_drop },           { "disown", limiter_disown },
-  { NULL, NULL }
+  { "keep", limiter_keep_handle },
+  { "pop", limiter_pop },
+  { "drop", limiter_drop },
+  { "disown", limiter_disown },
+  { NULL, NULL },
 };
 
 static const luaL_Reg counter_methods[] = {
-  { "counts", counter_counts },     { "is_full", counter_is_full },
+  { "counts", counter_counts },
+  { "is_full", counter_is_full },
   { "set_awaited", counter_set_awaited },
-  { NULL, NULL }
+  { NULL, NULL },
 };
 
 static const luaL_Reg limiter_metamethods[] = {
-  { "__gc", limiter_gc },             { NULL, NULL }
+  { "__gc", limiter_gc },
+  { NULL, NULL },
 };
 
 static const luaL_Reg functions[] = {
-  { "counter", counter_new },        { "limiter", limiter_new },
-  { NULL, NULL }
+  { "counter", counter_new },
+  { "limiter", limiter_new },
+  { NULL, NULL },
 };
 
 /* Adds its functions to the table on top: core. */

@@ -10,17 +10,17 @@
 /* A number of connections that many hosts share. */
 typedef struct Counter {
   lua_Integer total, limit;
-  bool awaited;            /* hosts wait for a connection of it */
+  bool awaited; /* hosts wait for a connection of it */
 } Counter;
 
 typedef enum HttpVersion {
   VERSION_UNKNOWN,
-  VERSION_1,               /* a connection for each transfer */
-  VERSION_2                /* or 3: connections carry streams */
+  VERSION_1, /* a connection for each transfer */
+  VERSION_2  /* or 3: connections carry streams */
 } HttpVersion;
 
 typedef struct Limiter {
-  const void *self;        /* see Owner in owner.h; it is memory alone */
+  const void *self; /* see Owner in owner.h; it is memory alone */
   Counter *client, *process;
   HttpVersion version;
   lua_Integer limit;       /* connections to the origin at most */
@@ -30,9 +30,9 @@ typedef struct Limiter {
   lua_Integer connections; /* of HTTP/2, or while the version is not known */
   lua_Integer probes;      /* of those, how many are being opened */
   lua_Integer probes_most;
-  bool queued;             /* somebody waits for a slot */
-  bool cleartext;          /* cannot become HTTP/2 */
-  Easy ***idle;            /* what the userdata hold: NULL once closed */
+  bool queued;    /* somebody waits for a slot */
+  bool cleartext; /* cannot become HTTP/2 */
+  Easy ***idle;   /* what the userdata hold: NULL once closed */
   int idle_count, idle_room;
 } Limiter;
 

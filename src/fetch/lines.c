@@ -128,7 +128,7 @@ static void add_fields(lua_State *L, Writer *writer, bool asks)
   for (i = 1; i <= count; i++) {
     get_field(L, FIELDS, i, &name, &size, &value, &value_size);
     if (!asks && is(name, size, "Expect"))
-      continue;                    /* there is nothing to be waited for */
+      continue; /* there is nothing to be waited for */
     /* "Name:" would remove the field, with or without spaces behind. */
     if (is_blank(value, value_size))
       add_line(writer, name, size, "", 0, ";");
@@ -151,7 +151,7 @@ static const char *default_line(lua_State *L, const char *name)
   const char *line;
   lua_getfield(L, DEFAULTS, name);
   line = lua_tostring(L, -1);
-  lua_pop(L, 1);                   /* the table has it */
+  lua_pop(L, 1); /* the table has it */
   return line;
 }
 
@@ -187,8 +187,9 @@ static int lines_new(lua_State *L)
   lua_settop(L, AUTHORIZATION);
   bytes = survey(L, &given);
   agent = given.agent ? NULL : default_line(L, "agent");
-  encoding = given.encoding ? NULL
-             : default_line(L, given.range ? "identity" : "encoding");
+  encoding = given.encoding
+                 ? NULL
+                 : default_line(L, given.range ? "identity" : "encoding");
   authorization = given.authorization ? NULL : lua_tostring(L, AUTHORIZATION);
   asks = body && given.expect && !lua_toboolean(L, UNASKED);
   count = lua_rawlen(L, FIELDS) + DEFAULTS_MOST +
@@ -197,8 +198,9 @@ static int lines_new(lua_State *L)
            (agent != NULL ? strlen(agent) : 0) +
            (encoding != NULL ? strlen(encoding) : 0) +
            (authorization != NULL ? strlen(authorization) : 0);
-  writer.lines = compat_newuserdata(L, sizeof *writer.lines +
-                                    count * sizeof(struct curl_slist) + bytes);
+  writer.lines =
+      compat_newuserdata(L, sizeof *writer.lines +
+                                count * sizeof(struct curl_slist) + bytes);
   memset(writer.lines, 0, sizeof *writer.lines);
   writer.lines->type = lines_type;
   writer.lines->self = writer.lines;
@@ -274,7 +276,8 @@ static int fields_new(lua_State *L)
   while (lua_next(L, 1) != 0) {
     if (count == MOST_FIELDS || !is_usual(L))
       return 0;
-    form_insert_name(names, count++, lua_tostring(L, -2));   /* the table has it */
+    form_insert_name(names, count++,
+                     lua_tostring(L, -2)); /* the table has it */
     lua_pop(L, 1);
   }
   lua_createtable(L, count, 0);
@@ -303,8 +306,8 @@ static int fields_frame(lua_State *L)
   count = (lua_Integer)lua_rawlen(L, 1);
   for (i = 1; i <= count && !frames; i++) {
     get_field(L, 1, i, &name, &size, &value, &value_size);
-    frames = is(name, size, "Content-Length") ||
-             is(name, size, "Transfer-Encoding");
+    frames =
+        is(name, size, "Content-Length") || is(name, size, "Transfer-Encoding");
   }
   lua_pushboolean(L, frames);
   return 1;
@@ -313,8 +316,10 @@ static int fields_frame(lua_State *L)
 static const luaL_Reg none[] = { { NULL, NULL } };
 
 static const luaL_Reg functions[] = {
-  { "lines", lines_new }, { "fields", fields_new }, { "frames", fields_frame },
-  { NULL, NULL }
+  { "lines", lines_new },
+  { "fields", fields_new },
+  { "frames", fields_frame },
+  { NULL, NULL },
 };
 
 /* Adds its functions to the table on top: core. */

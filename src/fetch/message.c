@@ -14,17 +14,17 @@ static const char limits_type[] = "multisock.limits";
 #define MOST_SECONDS 1e9
 
 typedef struct Limits {
-  const char *type;        /* limits_type: a check that costs less, see check */
-  uint64_t total_ms, first_byte_ms, idle_ms;           /* 0: none */
+  const char *type; /* limits_type: a check that costs less, see check */
+  uint64_t total_ms, first_byte_ms, idle_ms; /* 0: none */
   long connect_ms;
   size_t high_water, max_headers;
-  curl_off_t max_body;                     /* 0: none */
+  curl_off_t max_body; /* 0: none */
 } Limits;
 
 static uint64_t check_ms(lua_State *L, int idx)
 {
-  lua_Number seconds = lua_toboolean(L, idx) ? luaL_checknumber(L, idx)
-                                             : MOST_SECONDS;
+  lua_Number seconds =
+      lua_toboolean(L, idx) ? luaL_checknumber(L, idx) : MOST_SECONDS;
   if (!(seconds < MOST_SECONDS))
     return 0;
   return seconds > 0.001 ? (uint64_t)(seconds * 1000) : 1;
@@ -43,8 +43,8 @@ static int limits_new(lua_State *L)
   limits->total_ms = check_ms(L, 1);
   limits->first_byte_ms = check_ms(L, 3);
   /* libcurl takes a long, which has 32 bits on some systems. */
-  limits->connect_ms = connect == 0 || connect > INT_MAX ? INT_MAX
-                                                         : (long)connect;
+  limits->connect_ms =
+      connect == 0 || connect > INT_MAX ? INT_MAX : (long)connect;
   limits->high_water = (size_t)luaL_checkinteger(L, 4);
   limits->max_headers = (size_t)luaL_checkinteger(L, 5);
   limits->max_body = luaL_checkinteger(L, 6);
@@ -84,7 +84,7 @@ static CURLcode set_lines(lua_State *L, Easy *easy, int idx)
   Receiver *receiver = easy->receiver;
   CURLcode code = CURLE_OK;
   if (receiver->message.lines == lines)
-    return CURLE_OK;               /* what it had last time, and keeps alive */
+    return CURLE_OK; /* what it had last time, and keeps alive */
   easy_push_values(L, easy);
   lua_pushvalue(L, idx);
   lua_rawseti(L, -2, CURLOPT_HTTPHEADER);
@@ -122,9 +122,9 @@ static CURLcode set_bytes(lua_State *L, Easy *easy, int idx)
   easy->receiver->message.body = true;
   code = curl_easy_setopt(easy->handle, CURLOPT_POSTFIELDSIZE_LARGE,
                           (curl_off_t)size);
-  return code != CURLE_OK ? code
-                          : curl_easy_setopt(easy->handle, CURLOPT_POSTFIELDS,
-                                             bytes);
+  return code != CURLE_OK
+             ? code
+             : curl_easy_setopt(easy->handle, CURLOPT_POSTFIELDS, bytes);
 }
 
 /* A PUT, too, is a POST to libcurl: before 8.7 it does not end the empty chunks of
@@ -132,13 +132,15 @@ static CURLcode set_bytes(lua_State *L, Easy *easy, int idx)
 static CURLcode set_fed(lua_State *L, Easy *easy, int size, bool web)
 {
   curl_off_t bytes = lua_isnil(L, size) ? -1 : lua_tointeger(L, size);
-  CURLcode code = curl_easy_setopt(easy->handle, web ? CURLOPT_POST
-                                                     : CURLOPT_UPLOAD, 1L);
+  CURLcode code =
+      curl_easy_setopt(easy->handle, web ? CURLOPT_POST : CURLOPT_UPLOAD, 1L);
   easy->receiver->message.body = true;
   easy->receiver->sending = true;
   if (code == CURLE_OK && bytes >= 0)
-    code = curl_easy_setopt(easy->handle, web ? CURLOPT_POSTFIELDSIZE_LARGE
-                                              : CURLOPT_INFILESIZE_LARGE, bytes);
+    code = curl_easy_setopt(easy->handle,
+                            web ? CURLOPT_POSTFIELDSIZE_LARGE
+                                : CURLOPT_INFILESIZE_LARGE,
+                            bytes);
   return code;
 }
 
@@ -194,7 +196,7 @@ static CURLcode set_shape(lua_State *L, Easy *easy, const char *method,
     code = fed ? set_fed(L, easy, body + MESSAGE_SIZE - MESSAGE_BODY, web)
                : set_bytes(L, easy, body);
     return code != CURLE_OK ? code
-           : set_custom(easy, web && !posts ? method : NULL);
+                            : set_custom(easy, web && !posts ? method : NULL);
   }
   if (strcmp(method, "HEAD") == 0) {
     code = curl_easy_setopt(easy->handle, CURLOPT_NOBODY, 1L);
@@ -212,7 +214,7 @@ static void *check(lua_State *L, int idx, const char *type)
   const char **memory = lua_touserdata(L, idx);
   if (memory == NULL || lua_islightuserdata(L, idx) ||
       lua_rawlen(L, idx) < sizeof(Lines) || *memory != type)
-    (void)luaL_checkudata(L, idx, type);               /* raises */
+    (void)luaL_checkudata(L, idx, type); /* raises */
   return memory;
 }
 
@@ -269,7 +271,8 @@ bool message_is_last(const Easy *easy)
 static const luaL_Reg none[] = { { NULL, NULL } };
 
 static const luaL_Reg functions[] = {
-  { "limits", limits_new }, { NULL, NULL }
+  { "limits", limits_new },
+  { NULL, NULL },
 };
 
 /* Adds its functions to the table on top: core. */

@@ -16,10 +16,10 @@
 #define TARGET 2
 #define TASK 3
 #define PROFILE 4
-#define TAKEN 5                    /* has its slot already */
+#define TAKEN 5 /* has its slot already */
 #define MESSAGE 6
 #define LAST (MESSAGE + MESSAGE_COUNT - 1)
-#define EASY (LAST + 1)            /* while the task waits: kept alive */
+#define EASY (LAST + 1) /* while the task waits: kept alive */
 
 /* Whether a transfer can run on the handle that waits in this place. */
 static bool is_ready(const Limiter *limiter, int at)
@@ -35,10 +35,9 @@ static bool is_ready(const Limiter *limiter, int at)
   if (last == NULL)
     return false;
   home = *last->home;
-  return last->receiver != NULL && !last->own_sockets &&
-         !last->wildcard && !last->trailers && !last->attached &&
-         last->multi == NULL && last->depth == 0 &&
-         home != NULL && home->depth == 0 &&
+  return last->receiver != NULL && !last->own_sockets && !last->wildcard &&
+         !last->trailers && !last->attached && last->multi == NULL &&
+         last->depth == 0 && home != NULL && home->depth == 0 &&
          (home->loop == NULL || loop_is_of_thread(home->loop));
 }
 
@@ -121,7 +120,7 @@ int perform_conclude(lua_State *L, int limiter_at, int easy_at)
   limiter_leave(limiter, false);
   if (message_is_last(easy) || !limiter_has(L, limiter_at, easy_at) ||
       !limiter_keep(limiter, box, easy->needs_reset ? 0 : profile))
-    lua_pushvalue(L, easy_at);     /* one too many: to be closed */
+    lua_pushvalue(L, easy_at); /* one too many: to be closed */
   else
     lua_pushnil(L);
   lua_pushboolean(L, limiter_is_awaited(limiter));
@@ -160,7 +159,7 @@ static int give_up(lua_State *L, Limiter *limiter, Easy **box)
   if (*box != NULL) {
     message_end(L, *box);
     if (limiter_has(L, LIMITER, EASY))
-      (void)limiter_keep(limiter, box, 0);       /* there is room: it was there */
+      (void)limiter_keep(limiter, box, 0); /* there is room: it was there */
   }
   lua_pushnil(L);
   lua_insert(L, -2);
@@ -243,11 +242,11 @@ static int perform_rest(lua_State *L)
   (void)luaL_checkinteger(L, PROFILE);
   lua_settop(L, EASY - 1);
   if (receiver == NULL || receiver->paused || receiver->coded != NULL ||
-      easy->home == NULL || *easy->home != easy->multi ||
-      easy->multi == NULL || easy->finished || sink_is_open(&receiver->sink) ||
+      easy->home == NULL || *easy->home != easy->multi || easy->multi == NULL ||
+      easy->finished || sink_is_open(&receiver->sink) ||
       !limiter_has(L, LIMITER, 2) || limiter->active == 0 || !can_wait(L))
     return 0;
-  lua_pushvalue(L, 2);             /* to EASY */
+  lua_pushvalue(L, 2); /* to EASY */
   lua_pushinteger(L, receiver->serial);
   lua_replace(L, SERIAL);
   receiver->buffering = true;
@@ -322,7 +321,7 @@ static const luaL_Reg functions[] = {
   { "perform_begin", perform_begin },
   { "perform_finish", perform_finish },
 #endif
-  { NULL, NULL }
+  { NULL, NULL },
 };
 
 /* Adds its functions to the table on top: core. Their upvalue is

@@ -23,7 +23,7 @@ static bool pause_is_unsafe(Easy *easy)
   long version = 0;
   (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
   if (version == CURL_HTTP_VERSION_NONE)
-    return easy_is_file(easy);     /* those are read in one go */
+    return easy_is_file(easy); /* those are read in one go */
   return version == CURL_HTTP_VERSION_2_0 && quirk_h2_pause_truncates();
 }
 
@@ -41,7 +41,7 @@ static void body_begins(Easy *easy)
                           &length);
   if (length > 0 && length <= RESERVE_MOST &&
       (receiver->buffering || (size_t)length <= receiver->high_water))
-    (void)buffer_reserve(&receiver->body, (size_t)length);  /* only a hint */
+    (void)buffer_reserve(&receiver->body, (size_t)length); /* only a hint */
 }
 
 static bool passes_cap(const Receiver *receiver, size_t size)
@@ -51,8 +51,8 @@ static bool passes_cap(const Receiver *receiver, size_t size)
   if (receiver->buffering)
     return receiver->received + (curl_off_t)size > receiver->max_body;
   /* Not paused, so bounded: what nobody reads may not grow for ever. */
-  return receiver->no_pause && (curl_off_t)(buffer_size(&receiver->body) +
-                                            size) > receiver->max_body;
+  return receiver->no_pause &&
+         (curl_off_t)(buffer_size(&receiver->body) + size) > receiver->max_body;
 }
 
 static void count(Receiver *receiver, size_t size)
@@ -80,8 +80,8 @@ static size_t sink_body(Easy *easy, const char *bytes, size_t size)
 static bool is_early(Easy *easy)
 {
   Receiver *receiver = easy->receiver;
-  receiver->early = !receiver->no_pause &&
-                    pace_is_early(&receiver->pace, uv_hrtime() / 1000);
+  receiver->early =
+      !receiver->no_pause && pace_is_early(&receiver->pace, uv_hrtime() / 1000);
   if (receiver->early) {
     receiver->active_ms = receiver->pace.due / 1000;
     receiver_tell(easy);
@@ -99,8 +99,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
     return CURL_WRITEFUNC_PAUSE;
   if (sink_is_open(&receiver->sink) && receiver->coded == NULL)
     return sink_body(easy, bytes, size);
-  if (!receiver->buffering && !receiver->no_pause &&
-      buffer_size(body) > 0 &&
+  if (!receiver->buffering && !receiver->no_pause && buffer_size(body) > 0 &&
       buffer_size(body) + size > receiver->high_water) {
     receiver->paused = true;
     receiver_tell(easy);
@@ -144,13 +143,13 @@ static size_t on_written(char *bytes, size_t one, size_t size, void *data)
 /* libcurl tells the HTTP version with the answer, which may be a long time
    coming. But what it shows here begins with a request line that names the
    version TLS has agreed on, in HTTP/2 and 3 too. */
-static int on_debug(CURL *handle, curl_infotype type, char *bytes,
-                    size_t size, void *data)
+static int on_debug(CURL *handle, curl_infotype type, char *bytes, size_t size,
+                    void *data)
 {
   static const char before[] = " HTTP/";
   Easy *easy = data;
-  const char *at = type == CURLINFO_HEADER_OUT ? memchr(bytes, '\r', size)
-                                               : NULL;
+  const char *at =
+      type == CURLINFO_HEADER_OUT ? memchr(bytes, '\r', size) : NULL;
   /* Before the connection is there this is a request to a proxy. */
   if (at == NULL || !easy->receiver->connected)
     return 0;
@@ -159,7 +158,7 @@ static int on_debug(CURL *handle, curl_infotype type, char *bytes,
   if (strncmp(at, before, sizeof before - 1) != 0)
     return 0;
   easy->receiver->version = at[sizeof before - 1];
-  (void)curl_easy_setopt(handle, CURLOPT_VERBOSE, 0L);     /* it is known */
+  (void)curl_easy_setopt(handle, CURLOPT_VERBOSE, 0L); /* it is known */
   return 0;
 }
 
@@ -196,7 +195,7 @@ static int refuse_other_version(Easy *easy, curlsocktype purpose)
   if (easy->receiver->stage == STAGE_START)
     easy->receiver->demanded_http1 = true;
   else
-    easy->receiver->restarted = true;      /* see on_header */
+    easy->receiver->restarted = true; /* see on_header */
   return CURL_SOCKOPT_ERROR;
 }
 
@@ -229,14 +228,12 @@ void receiver_install(Easy *easy)
 {
   CURL *handle = easy->handle;
   /* Setting a callback and its data cannot fail. */
-  (void)curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION,
-                         receiver_on_header);
+  (void)curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, receiver_on_header);
   (void)curl_easy_setopt(handle, CURLOPT_HEADERDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_written);
   (void)curl_easy_setopt(handle, CURLOPT_WRITEDATA, easy);
   upload_install(easy);
-  (void)curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION,
-                         repeat_on_connected);
+  (void)curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, repeat_on_connected);
   (void)curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, on_socket);
@@ -254,7 +251,7 @@ void receiver_begin(Easy *easy)
 void receiver_reset(Receiver *receiver)
 {
   Receiver fresh;
-  sink_close(&receiver->sink);     /* of a transfer that was cut off */
+  sink_close(&receiver->sink); /* of a transfer that was cut off */
   coded_end(receiver);
   memset(&fresh, 0, sizeof fresh);
   fresh.head = receiver->head;

@@ -54,8 +54,8 @@ static int status_of(const char *line, size_t size)
       !is_digit(line[at + 1]) || !is_digit(line[at + 2]) ||
       (size - at > 3 && !is_space(line[at + 3])))
     return 0;
-  status = (line[at] - '0') * 100 + (line[at + 1] - '0') * 10 +
-           (line[at + 2] - '0');
+  status =
+      (line[at] - '0') * 100 + (line[at + 1] - '0') * 10 + (line[at + 2] - '0');
   return status >= 100 ? status : 0;
 }
 
@@ -154,8 +154,8 @@ static bool begins_block(const Receiver *receiver, const char *line,
                          size_t size)
 {
   return receiver->stage == STAGE_START
-           ? is_like_status(line, size)
-           : receiver->stage >= STAGE_BODY && status_of(line, size) != 0;
+             ? is_like_status(line, size)
+             : receiver->stage >= STAGE_BODY && status_of(line, size) != 0;
 }
 
 /* Servers that are let pass by http200aliases have a status, too; other
@@ -207,7 +207,7 @@ size_t receiver_on_header(char *line, size_t one, size_t size, void *data)
   Easy *easy = data;
   Receiver *receiver = easy->receiver;
   const char *invalid;
-  (void)one;                       /* always 1 */
+  (void)one; /* always 1 */
   receiver->heard = true;
   if (begins_block(receiver, line, size)) {
     /* An HTTP/2 server that demands HTTP/1.1 half-way is asked again by
@@ -295,7 +295,7 @@ static CURLcode answered_early(Easy *easy, CURLcode result)
       (result == CURLE_SEND_ERROR && !is_http2(easy)))
     return result;
   if (!easy->receiver->heard && !quirk_h2_stalls_after_answer())
-    return result;                 /* there was none */
+    return result; /* there was none */
   snprintf(easy->message, sizeof easy->message,
            "the server answered before it had read the body, and libcurl %s "
            "cannot tell the answer; use http_version = \"1.1\"",

@@ -81,8 +81,8 @@ static void choose_connection(Easy *easy, bool fit, int local_port)
 {
   Receiver *receiver = easy->receiver;
   receiver->tried_kept = easy->use.known
-                           ? easy->use.kept
-                           : info_long(easy, CURLINFO_NUM_CONNECTS) == 0;
+                             ? easy->use.kept
+                             : info_long(easy, CURLINFO_NUM_CONNECTS) == 0;
   if (fit && must_be_new(easy))
     fit = !easy_hang_up(easy, local_port);
   receiver->unfit = !fit;
@@ -110,7 +110,7 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
       receiver->restarted = true;
       return CURL_PREREQFUNC_ABORT;
     }
-    if (receiver->heard) {         /* a round of authentication */
+    if (receiver->heard) { /* a round of authentication */
       receiver->repeated = false;
       receiver->tried_at = bytes_sent(easy);
     }
@@ -159,8 +159,7 @@ bool repeat_is_due(const Easy *easy)
   case CURLE_HTTP2:
     return receiver->connected && receiver->tried_kept && !receiver->heard &&
            !receiver->once && !receiver->repeated;
-  default:
-    return false;
+  default: return false;
   }
 }
 

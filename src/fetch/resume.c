@@ -12,7 +12,7 @@ static bool is_suspended(lua_State *L, lua_State **co)
 {
   lua_getfield(L, TASK, "co");
   *co = lua_tothread(L, -1);
-  lua_pop(L, 1);                   /* the task holds it */
+  lua_pop(L, 1); /* the task holds it */
   return *co != NULL && lua_status(*co) == LUA_YIELD;
 }
 

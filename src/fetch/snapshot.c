@@ -9,10 +9,10 @@
 
 /* A string, because nothing is cheaper for the collector. */
 typedef struct Snapshot {
-  curl_off_t dns, connect, tls, first_byte, total;       /* microseconds */
+  curl_off_t dns, connect, tls, first_byte, total; /* microseconds */
   curl_off_t down, up;
   int version, head_size, request_size, port, attempts;
-  size_t ip, head, trailers;       /* bytes that follow */
+  size_t ip, head, trailers; /* bytes that follow */
 } Snapshot;
 
 static int info_int(CURL *handle, CURLINFO info)
@@ -143,10 +143,9 @@ static void push_sizes(lua_State *L, const Snapshot *shot)
 @return the value; nil where there is none */
 int snapshot_read(lua_State *L)
 {
-  static const char *const fields[] = {
-    "timings", "sizes", "http_version", "peer", "reason", "headers",
-    "trailers", "attempts", NULL
-  };
+  static const char *const fields[] = { "timings",  "sizes",    "http_version",
+                                        "peer",     "reason",   "headers",
+                                        "trailers", "attempts", NULL };
   size_t size;
   const char *bytes = luaL_checklstring(L, 1, &size);
   Snapshot shot;
@@ -154,9 +153,10 @@ int snapshot_read(lua_State *L)
   memcpy(&shot, bytes, sizeof shot);
   bytes += sizeof shot;
   size -= sizeof shot;
-  luaL_argcheck(L, shot.ip <= size && shot.head <= size - shot.ip &&
-                shot.trailers == size - shot.ip - shot.head, 1,
-                "is no snapshot");
+  luaL_argcheck(L,
+                shot.ip <= size && shot.head <= size - shot.ip &&
+                    shot.trailers == size - shot.ip - shot.head,
+                1, "is no snapshot");
   switch (luaL_checkoption(L, 2, NULL, fields)) {
   case 0: push_timings(L, &shot); break;
   case 1: push_sizes(L, &shot); break;

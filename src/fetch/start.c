@@ -52,7 +52,7 @@ static CURLcode set_target(lua_State *L, Easy *easy, int target)
 {
   CURLcode code;
   if (easy->target == lua_topointer(L, target))
-    return CURLE_OK;               /* the same as last time */
+    return CURLE_OK; /* the same as last time */
   lua_getfield(L, target, "url");
   code = options_set_url(easy, url_check(L, -1));
   lua_pop(L, 1);

@@ -28,15 +28,15 @@ static void find(void)
   /* Of the library and of those that it needs. */
   symbol = dlsym(library, "SSL_get_shutdown");
   *(void **)&get_shutdown = symbol;
-  (void)dlclose(library);              /* libcurl itself stays */
+  (void)dlclose(library); /* libcurl itself stays */
 }
 
 static void *openssl_of(const Easy *easy)
 {
   struct curl_tlssessioninfo *session = NULL;
   if (curl_easy_getinfo(easy->handle, CURLINFO_TLS_SSL_PTR, &session) !=
-        CURLE_OK || session == NULL ||
-      session->backend != CURLSSLBACKEND_OPENSSL)
+          CURLE_OK ||
+      session == NULL || session->backend != CURLSSLBACKEND_OPENSSL)
     return NULL;
   return session->internals;
 }

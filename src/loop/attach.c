@@ -20,9 +20,8 @@ static void forget(Loop *loop, Multi *multi)
     loop->failed = NULL;
 }
 
-static const LoopSide side = {
-  loop_check_thread, loop_arm_deadline, fail, forget
-};
+static const LoopSide side = { loop_check_thread, loop_arm_deadline, fail,
+                               forget };
 
 /* The loop closes what is attached to it before itself. */
 static void adopt(Loop *loop, Multi *multi)
@@ -67,7 +66,8 @@ static int multi_attach(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  { "attach", multi_attach }, { NULL, NULL }
+  { "attach", multi_attach },
+  { NULL, NULL },
 };
 
 void attach_open(lua_State *L)

@@ -11,15 +11,15 @@
 
 struct Host {
   Loop *loop;
-  lua_State *L;            /* a coroutine that nobody else uses */
-  uv_timer_t timer;        /* when Lua wants its turn at the latest */
-  uv_timer_t sentry;       /* due at once when somebody else runs the loop */
-  uv_idle_t idle;          /* active while it wants it at once */
+  lua_State *L;      /* a coroutine that nobody else uses */
+  uv_timer_t timer;  /* when Lua wants its turn at the latest */
+  uv_timer_t sentry; /* due at once when somebody else runs the loop */
+  uv_idle_t idle;    /* active while it wants it at once */
   bool due;
   bool is_running;
   bool in_turn;
   unsigned forks;
-  int closing;             /* handles whose close callback is outstanding */
+  int closing; /* handles whose close callback is outstanding */
 };
 
 /* Where the loop's values name the function, and the coroutine it runs on. */
@@ -74,7 +74,7 @@ static bool is_of_our_libuv(lua_State *L, const uv_loop_t *loop)
   if (uv_loop_init(&probe) != 0)
     luaL_error(L, "libuv cannot make a loop: too many open files?");
   same = probe.wq_async.async_cb == loop->wq_async.async_cb;
-  (void)uv_loop_close(&probe);             /* nothing is open on it */
+  (void)uv_loop_close(&probe); /* nothing is open on it */
   return same;
 }
 
@@ -84,13 +84,16 @@ uv_loop_t *host_check(lua_State *L, int idx)
   if (lua_isnoneornil(L, idx))
     return NULL;
   if (!lua_islightuserdata(L, idx))
-    luaL_error(L, "bad argument #%d to 'loop' (light userdata, a uv_loop_t *,"
-               " expected, got %s)", idx, luaL_typename(L, idx));
+    luaL_error(L,
+               "bad argument #%d to 'loop' (light userdata, a uv_loop_t *,"
+               " expected, got %s)",
+               idx, luaL_typename(L, idx));
   loop = lua_touserdata(L, idx);
   if (loop == NULL)
     luaL_argerror(L, idx, "the uv_loop_t * is NULL");
   if (!is_of_our_libuv(L, loop))
-    luaL_error(L, "the loop was made by another copy of libuv than multisock's"
+    luaL_error(L,
+               "the loop was made by another copy of libuv than multisock's"
                " (%s); link both to the same libuv, or use the loop \"luv\"",
                uv_version_string());
   return loop;
@@ -129,7 +132,7 @@ static void on_turned(void *data)
   Host *host = data;
   Loop *loop = host->loop;
   if (loop->depth > 0)
-    return;                        /* whoever steps it takes what is ready */
+    return; /* whoever steps it takes what is ready */
   if (!host->due && !loop_has_results(loop) && loop->failed == NULL)
     return;
   host->due = false;
@@ -201,7 +204,8 @@ static int host_wake(lua_State *L)
     uv_update_time(loop->uv);
     (void)uv_timer_start(&host->timer, on_timer,
                          seconds < 1e9 ? (uint64_t)(seconds * 1000) + 1
-                                       : (uint64_t)1e12, 0);
+                                       : (uint64_t)1e12,
+                         0);
   }
   lua_settop(L, 1);
   return 1;
@@ -222,8 +226,10 @@ static int host_hosted(lua_State *L)
 }
 
 const luaL_Reg host_methods[] = {
-  { "on_turn", host_on_turn }, { "wake", host_wake },
-  { "hosted", host_hosted },   { NULL, NULL }
+  { "on_turn", host_on_turn },
+  { "wake", host_wake },
+  { "hosted", host_hosted },
+  { NULL, NULL },
 };
 
 /* ---- Life ---- */

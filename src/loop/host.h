@@ -6,8 +6,7 @@
 
 #pragma GCC visibility push(hidden)
 
-#define HOST_RUNS \
-  "the host runs this loop; start a task with ms.spawn(fn)"
+#define HOST_RUNS "the host runs this loop; start a task with ms.spawn(fn)"
 
 typedef struct Host Host;
 

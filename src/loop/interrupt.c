@@ -20,8 +20,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
    is installed, or atomically. */
 static struct sigaction host_action;
 static uv_async_t *interrupted;
-static unsigned forks;             /* of the process that has set it */
-static int handling;               /* handlers that use it, of any thread */
+static unsigned forks; /* of the process that has set it */
+static int handling;   /* handlers that use it, of any thread */
 
 /* While a loop in which Lua may not raise is waiting, the host's handler is
    called later: see interrupt_defer. */

@@ -36,11 +36,13 @@ void loop_check_thread(lua_State *L, const Loop *loop, const char *what)
 {
   if (loop_is_of_thread(loop))
     return;
-  luaL_error(L, loop->host != NULL
-                  ? "%s: the loop belongs to another thread, that on which "
-                    "it was adopted; use a Lua state for each thread"
-                  : "%s: the loop is running in another thread; use a Lua "
-                    "state for each thread", what);
+  luaL_error(L,
+             loop->host != NULL
+                 ? "%s: the loop belongs to another thread, that on which "
+                   "it was adopted; use a Lua state for each thread"
+                 : "%s: the loop is running in another thread; use a Lua "
+                   "state for each thread",
+             what);
 }
 
 void loop_push(lua_State *L, const Loop *loop)
@@ -162,14 +164,13 @@ int loop_new(lua_State *L)
     loop->driver = uvdriver_new(uv);
   if (loop != NULL && loop->driver != NULL && adopted)
     loop->host = host_new(L, loop, uv);
-  if (loop == NULL || loop->driver == NULL ||
-      (adopted && loop->host == NULL)) {
+  if (loop == NULL || loop->driver == NULL || (adopted && loop->host == NULL)) {
     /* That of a driver is freed when the loop runs. */
     if (loop != NULL && loop->driver != NULL)
       uvdriver_close(loop->driver);
     free(loop);
     if (!adopted) {
-      (void)uv_loop_close(uv);               /* nothing is open on it */
+      (void)uv_loop_close(uv); /* nothing is open on it */
       free(uv);
     }
     return luaL_error(L, "not enough memory");
@@ -191,12 +192,15 @@ int loop_new(lua_State *L)
 }
 
 static const luaL_Reg life_methods[] = {
-  { "close", loop_close }, { NULL, NULL }
+  { "close", loop_close },
+  { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", loop_gc },           { "__close", loop_gc },
-  { "__tostring", loop_tostring }, { NULL, NULL }
+  { "__gc", loop_gc },
+  { "__close", loop_gc },
+  { "__tostring", loop_tostring },
+  { NULL, NULL },
 };
 
 void loop_open(lua_State *L)

@@ -15,19 +15,19 @@ struct Host;
 
 typedef struct Loop {
   uv_loop_t *uv;
-  uv_timer_t alarm;        /* ends a step that may block for a limited time */
+  uv_timer_t alarm; /* ends a step that may block for a limited time */
   UvDriver *driver;
-  Multi *multis;           /* attached ones */
-  Multi *failed;           /* one whose callback has raised, or NULL */
-  ReadyList ready;               /* of all of their transfers */
-  Deadlines deadlines;     /* likewise */
-  uv_timer_t deadline;     /* for them; keeps no loop alive */
-  uint64_t deadline_at;    /* ms of uv_hrtime when it fires; 0: it is not armed */
-  unsigned forks;          /* process_forks of the process that it belongs to */
-  int closing;             /* handles whose close callback is outstanding */
-  int depth;               /* steps on the C stack */
-  pthread_t thread;        /* of the last step; adopted: of its host */
-  struct Host *host;       /* NULL: a loop of our own, see host.h */
+  Multi *multis;        /* attached ones */
+  Multi *failed;        /* one whose callback has raised, or NULL */
+  ReadyList ready;      /* of all of their transfers */
+  Deadlines deadlines;  /* likewise */
+  uv_timer_t deadline;  /* for them; keeps no loop alive */
+  uint64_t deadline_at; /* ms of uv_hrtime when it fires; 0: it is not armed */
+  unsigned forks;       /* process_forks of the process that it belongs to */
+  int closing;          /* handles whose close callback is outstanding */
+  int depth;            /* steps on the C stack */
+  pthread_t thread;     /* of the last step; adopted: of its host */
+  struct Host *host;    /* NULL: a loop of our own, see host.h */
 } Loop;
 
 Loop *loop_check(lua_State *L, int idx);
@@ -48,7 +48,7 @@ bool loop_has_results(const Loop *loop);
 /* Has the timer of the deadlines fire for the earliest of them. */
 void loop_arm_deadline(Loop *loop);
 
-extern const luaL_Reg loop_turn_methods[];      /* loop_turn.c */
+extern const luaL_Reg loop_turn_methods[]; /* loop_turn.c */
 int loop_new(lua_State *L);
 void loop_open(lua_State *L);
 

@@ -18,8 +18,8 @@ typedef struct Watch {
 /* libev's default loop is one for the process, and so is this. */
 static struct {
   struct ev_loop *loop;
-  lua_State *L;            /* where callbacks run; NULL: that state is closed */
-  Watch **watches;         /* by descriptor */
+  lua_State *L;    /* where callbacks run; NULL: that state is closed */
+  Watch **watches; /* by descriptor */
   int room;
   ev_timer timer, alarm;
 } state;
@@ -78,7 +78,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void on_alarm(struct ev_loop *loop, ev_timer *timer, int events)
 {
-  (void)loop, (void)timer, (void)events;   /* its only job was to end a step */
+  (void)loop, (void)timer, (void)events; /* its only job was to end a step */
 }
 
 static Watch *watch_at(lua_State *L, int fd)
@@ -222,9 +222,8 @@ static int ev_gc(lua_State *L)
 }
 
 static const luaL_Reg functions[] = {
-  { "watch", ev_watch },     { "timer", ev_set_timer },
-  { "step", ev_step },       { "run", ev_loop_all },
-  { "is_running", ev_is_running }, { NULL, NULL }
+  { "watch", ev_watch },  { "timer", ev_set_timer },       { "step", ev_step },
+  { "run", ev_loop_all }, { "is_running", ev_is_running }, { NULL, NULL },
 };
 
 EXPORT int luaopen_multisock_ev(lua_State *L)
@@ -240,7 +239,7 @@ EXPORT int luaopen_multisock_ev(lua_State *L)
   lua_newtable(L);
   state.L = lua_newthread(L);
   lua_setfield(L, -2, "thread");
-  (void)compat_newuserdata(L, 1);  /* its end is that of the state */
+  (void)compat_newuserdata(L, 1); /* its end is that of the state */
   lua_newtable(L);
   lua_pushcfunction(L, ev_gc);
   lua_setfield(L, -2, "__gc");

@@ -17,7 +17,7 @@ bool loop_has_results(const Loop *loop)
 
 static void on_alarm(uv_timer_t *timer)
 {
-  (void)timer;                     /* its only job was to end the step */
+  (void)timer; /* its only job was to end the step */
 }
 
 /* What a push or notify function raised in this step; further ones follow
@@ -48,7 +48,7 @@ void loop_arm_deadline(Loop *loop)
   if (loop->deadline_at != 0 && loop->deadline_at <= at)
     return;
   loop->deadline_at = at;
-  uv_update_time(loop->uv);        /* or it fires early */
+  uv_update_time(loop->uv); /* or it fires early */
   now = uv_now(loop->uv);
   (void)uv_timer_start(&loop->deadline, on_deadline, at > now ? at - now : 0,
                        0);
@@ -86,7 +86,8 @@ static uv_run_mode arm_alarm(Loop *loop, lua_Number seconds)
     return UV_RUN_NOWAIT;
   (void)uv_timer_start(&loop->alarm, on_alarm,
                        seconds < 1e9 ? (uint64_t)(seconds * 1000) + 1
-                                     : (uint64_t)1e12, 0);
+                                     : (uint64_t)1e12,
+                       0);
   return UV_RUN_ONCE;
 }
 
@@ -108,7 +109,7 @@ static int loop_step(lua_State *L)
       return luaL_error(L, "step: the loop is running");
     if (host_is_running(loop->host))
       return luaL_error(L, "step: " HOST_RUNS);
-    uv_update_time(loop->uv);      /* Lua may have worked for long */
+    uv_update_time(loop->uv); /* Lua may have worked for long */
     if (!lua_isnoneornil(L, 2))
       mode = arm_alarm(loop, luaL_checknumber(L, 2));
     loop->thread = pthread_self();
@@ -224,11 +225,14 @@ static int loop_defer_interrupts(lua_State *L)
 }
 
 const luaL_Reg loop_turn_methods[] = {
-  { "step", loop_step },         { "ready", loop_ready },
-  { "timeout", loop_timeout },   { "fd", loop_fd },
-  { "now", loop_now },           { "counts", loop_counts },
+  { "step", loop_step },
+  { "ready", loop_ready },
+  { "timeout", loop_timeout },
+  { "fd", loop_fd },
+  { "now", loop_now },
+  { "counts", loop_counts },
   { "is_alive", loop_is_alive },
   { "interruptible", loop_interruptible },
   { "defer_interrupts", loop_defer_interrupts },
-  { NULL, NULL }
+  { NULL, NULL },
 };

@@ -13,11 +13,11 @@
 static const char poller_type[] = "multisock.poller";
 
 typedef struct Poller {
-  const void *self;        /* see Owner in owner.h; it is memory alone */
-  struct pollfd *list;     /* without gaps, in no order */
+  const void *self;    /* see Owner in owner.h; it is memory alone */
+  struct pollfd *list; /* without gaps, in no order */
   int count, room;
-  int *places;             /* by descriptor: its place in the list, or -1 */
-  int known;               /* descriptors that `places` has room for */
+  int *places; /* by descriptor: its place in the list, or -1 */
+  int known;   /* descriptors that `places` has room for */
 } Poller;
 
 static Poller *poller_check(lua_State *L, int idx)
@@ -198,13 +198,17 @@ int poller_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  { "watch", poller_watch }, { "wait", poller_wait },
-  { "close", poller_gc },    { NULL, NULL }
+  { "watch", poller_watch },
+  { "wait", poller_wait },
+  { "close", poller_gc },
+  { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", poller_gc }, { "__close", poller_gc },
-  { "__tostring", poller_tostring }, { NULL, NULL }
+  { "__gc", poller_gc },
+  { "__close", poller_gc },
+  { "__tostring", poller_tostring },
+  { NULL, NULL },
 };
 
 void poller_open(lua_State *L)

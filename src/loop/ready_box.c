@@ -13,7 +13,7 @@ static const char ready_box_type[] = "multisock.ready_box";
 typedef struct ReadyBox {
   ReadyList ready;
   Deadlines deadlines;
-  const void *self;        /* see Owner in owner.h */
+  const void *self; /* see Owner in owner.h */
 } ReadyBox;
 
 static ReadyBox *ready_box_check(lua_State *L, int idx)
@@ -83,9 +83,11 @@ int ready_box_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  { "attach", ready_box_attach },     { "take", ready_box_take },
-  { "is_empty", ready_box_is_empty }, { "expire", ready_box_expire },
-  { NULL, NULL }
+  { "attach", ready_box_attach },
+  { "take", ready_box_take },
+  { "is_empty", ready_box_is_empty },
+  { "expire", ready_box_expire },
+  { NULL, NULL },
 };
 
 void ready_box_open(lua_State *L)

@@ -40,7 +40,7 @@ extern int lua_isyieldable(lua_State *L) __attribute__((weak));
 
 #if LUA_VERSION_NUM == 502
 
-static const char resumable_key;     /* its address is the registry key */
+static const char resumable_key; /* its address is the registry key */
 
 /* Through which C functions it can suspend: a set. */
 void compat_open(lua_State *L)
@@ -51,7 +51,7 @@ void compat_open(lua_State *L)
   lua_pushglobaltable(L);
   for (i = 0; i < sizeof names / sizeof *names; i++) {
     lua_pushstring(L, names[i]);
-    lua_rawget(L, -2);             /* a host may not have it, and raise */
+    lua_rawget(L, -2); /* a host may not have it, and raise */
     if (lua_isnil(L, -1)) {
       lua_pop(L, 1);
       continue;
@@ -115,7 +115,7 @@ int compat_isyieldable(lua_State *L)
 
 /* ---- Integers ---- */
 
-#define EXACT 9007199254740992.0     /* 2^53: beyond, doubles have gaps */
+#define EXACT 9007199254740992.0 /* 2^53: beyond, doubles have gaps */
 
 lua_Integer compat_tointegerx(lua_State *L, int idx, int *exact)
 {
@@ -241,15 +241,11 @@ const char *compat_tolstring(lua_State *L, int idx, size_t *size)
   if (!luaL_callmeta(L, idx, "__tostring"))
     switch (lua_type(L, idx)) {
     case LUA_TNUMBER:
-    case LUA_TSTRING:
-      lua_pushvalue(L, idx);
-      break;
+    case LUA_TSTRING: lua_pushvalue(L, idx); break;
     case LUA_TBOOLEAN:
       lua_pushstring(L, lua_toboolean(L, idx) ? "true" : "false");
       break;
-    case LUA_TNIL:
-      lua_pushstring(L, "nil");
-      break;
+    case LUA_TNIL: lua_pushstring(L, "nil"); break;
     default:
       lua_pushfstring(L, "%s: %p", luaL_typename(L, idx),
                       lua_topointer(L, idx));
@@ -275,7 +271,7 @@ void compat_traceback(lua_State *L, lua_State *of, const char *message,
     return;
   }
   lua_pushstring(L, message == NULL ? "" : message);
-  lua_pushinteger(L, level + 1);     /* traceback itself is a level, too */
+  lua_pushinteger(L, level + 1); /* traceback itself is a level, too */
   lua_call(L, 2, 1);
 }
 

@@ -5,7 +5,8 @@
 
 #if defined(__has_include)
 #if !__has_include(<lua.h>)
-#error "lua.h not found: install liblua5.4-dev or libluajit-5.1-dev (Debian), \
+#error \
+    "lua.h not found: install liblua5.4-dev or libluajit-5.1-dev (Debian), \
 lua-devel or luajit-devel (Fedora)"
 #endif
 #if !__has_include(<curl/curl.h>)
@@ -48,7 +49,7 @@ or name its folder with UV_DIR="
 #define INTEGER "%I"
 #define INTEGER_VALUE(value) ((LUAI_UACINT)(value))
 #else
-#define INTEGER "%f"                 /* without a fraction, to 14 digits */
+#define INTEGER "%f" /* without a fraction, to 14 digits */
 #define INTEGER_VALUE(value) ((lua_Number)(value))
 #endif
 
@@ -138,7 +139,7 @@ void compat_remember(lua_State *L);
 
 #define lua_error(L) (compat_remember(L), (lua_error)(L))
 #define luaL_error(L, ...) (compat_remember(L), (luaL_error)(L, __VA_ARGS__))
-#define luaL_argerror(L, idx, message)                                        \
+#define luaL_argerror(L, idx, message) \
   (compat_remember(L), (luaL_argerror)(L, idx, message))
 
 #define lua_rawlen lua_objlen
@@ -217,7 +218,7 @@ static inline void *compat_checkudata(lua_State *L, int idx, const char *type)
     if (same)
       return udata;
   }
-  return luaL_checkudata(L, idx, type);      /* raises */
+  return luaL_checkudata(L, idx, type); /* raises */
 }
 
 /* Each userdata of ours has one user value: a table that holds the Lua
@@ -264,8 +265,8 @@ static inline bool compat_tofile(lua_State *L, int idx, FILE **file)
   if (udata == NULL)
     return false;
 #if LUA_VERSION_NUM >= 502
-  *file = ((luaL_Stream *)udata)->closef == NULL ? NULL
-                                                 : ((luaL_Stream *)udata)->f;
+  *file =
+      ((luaL_Stream *)udata)->closef == NULL ? NULL : ((luaL_Stream *)udata)->f;
 #else
   *file = *(FILE **)udata;
 #endif

@@ -13,8 +13,8 @@ static const char decoder_type[] = "multisock.decoder";
 #define MOST (64 * 1024)
 
 typedef struct Handle {
-  Decoder *decoder;        /* NULL once it is closed or has failed */
-  const void *self;        /* see Owner in owner.h */
+  Decoder *decoder; /* NULL once it is closed or has failed */
+  const void *self; /* see Owner in owner.h */
 } Handle;
 
 static Handle *handle_check(lua_State *L)
@@ -85,7 +85,7 @@ static int handle_ended(lua_State *L)
 {
   const Handle *handle = handle_check(L);
   lua_pushboolean(L, handle->decoder != NULL &&
-                       decoder_has_ended(handle->decoder));
+                         decoder_has_ended(handle->decoder));
   return 1;
 }
 
@@ -137,13 +137,17 @@ static int handle_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  { "decode", handle_decode }, { "ended", handle_ended },
-  { "close", handle_close },   { NULL, NULL }
+  { "decode", handle_decode },
+  { "ended", handle_ended },
+  { "close", handle_close },
+  { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", handle_close }, { "__close", handle_close },
-  { "__tostring", handle_tostring }, { NULL, NULL }
+  { "__gc", handle_close },
+  { "__close", handle_close },
+  { "__tostring", handle_tostring },
+  { NULL, NULL },
 };
 
 void decoder_lua_open(lua_State *L)

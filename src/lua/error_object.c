@@ -62,7 +62,7 @@ void error_push_url(lua_State *L, CURLUcode code)
   field_string(L, "kind", "url");
 }
 
-static const char traceback_key;   /* its address is the registry key */
+static const char traceback_key; /* its address is the registry key */
 
 static bool is_object(lua_State *L, int idx)
 {

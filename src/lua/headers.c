@@ -157,7 +157,7 @@ static void push_joined(lua_State *L, Span rest, const char *name, size_t size)
   push_value(L, value);
   if (!field_find(&rest, name, size, &value))
     return;
-  lua_insert(L, 1);                /* the buffer has the top to itself */
+  lua_insert(L, 1); /* the buffer has the top to itself */
   luaL_buffinit(L, &buffer);
   lua_pushvalue(L, 1);
   luaL_addvalue(&buffer);
@@ -205,17 +205,19 @@ static int headers_index(lua_State *L)
 
 static int headers_newindex(lua_State *L)
 {
-  return luaL_error(L, "headers are read-only: %s",
-                    luaL_tolstring(L, 2, NULL));
+  return luaL_error(L, "headers are read-only: %s", luaL_tolstring(L, 2, NULL));
 }
 
 /* Fields whose values let a stranger in. */
 static bool is_secret(Span name)
 {
-  static const char *const names[] = {
-    "set-cookie", "cookie", "authorization", "proxy-authorization",
-    "x-api-key", "x-auth-token", NULL
-  };
+  static const char *const names[] = { "set-cookie",
+                                       "cookie",
+                                       "authorization",
+                                       "proxy-authorization",
+                                       "x-api-key",
+                                       "x-auth-token",
+                                       NULL };
   size_t size = (size_t)(name.end - name.at), i;
   for (i = 0; names[i] != NULL; i++)
     if (strlen(names[i]) == size && strncasecmp(names[i], name.at, size) == 0)
@@ -281,13 +283,17 @@ int headers_new(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  { "get", headers_get },   { "get_all", headers_get_all },
-  { "each", headers_each }, { NULL, NULL }
+  { "get", headers_get },
+  { "get_all", headers_get_all },
+  { "each", headers_each },
+  { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__newindex", headers_newindex }, { "__pairs", headers_each },
-  { "__tostring", headers_tostring }, { NULL, NULL }
+  { "__newindex", headers_newindex },
+  { "__pairs", headers_each },
+  { "__tostring", headers_tostring },
+  { NULL, NULL },
 };
 
 void headers_open(lua_State *L)

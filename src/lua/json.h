@@ -11,7 +11,7 @@
 
 /* ---- Numbers ---- */
 
-#define NUMBER_ROOM 32             /* for what number_print writes */
+#define NUMBER_ROOM 32 /* for what number_print writes */
 
 /* Writes a finite number: all digits when it is whole and below 10^21, else the
    shortest text that reads back. Returns the count of bytes; no zero byte. */

@@ -12,9 +12,9 @@
 typedef struct Reader {
   lua_State *L;
   const char *at, *end;
-  int mark;                        /* where the metatable of arrays stands */
+  int mark; /* where the metatable of arrays stands */
   int depth;
-  const char *wrong;               /* what is wrong at `at` */
+  const char *wrong; /* what is wrong at `at` */
 } Reader;
 
 static bool read_value(Reader *reader);
@@ -49,7 +49,7 @@ size_t json_character(const char *text, const char *end)
 {
   const unsigned char *at = (const unsigned char *)text;
   size_t left = (size_t)(end - text), size, i;
-  unsigned char least = 0x80, most = 0xBF;         /* of the second byte */
+  unsigned char least = 0x80, most = 0xBF; /* of the second byte */
   if (left == 0)
     return 0;
   if (at[0] < 0x80)
@@ -58,13 +58,13 @@ size_t json_character(const char *text, const char *end)
     return 0;
   size = at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : 4;
   if (at[0] == 0xE0)
-    least = 0xA0;                  /* shorter text says the same */
+    least = 0xA0; /* shorter text says the same */
   else if (at[0] == 0xED)
-    most = 0x9F;                   /* half of a surrogate pair */
+    most = 0x9F; /* half of a surrogate pair */
   else if (at[0] == 0xF0)
     least = 0x90;
   else if (at[0] == 0xF4)
-    most = 0x8F;                   /* beyond Unicode */
+    most = 0x8F; /* beyond Unicode */
   if (left < size || at[1] < least || at[1] > most)
     return 0;
   for (i = 2; i < size; i++)
@@ -300,23 +300,24 @@ static bool read_value(Reader *reader)
   switch (*reader->at) {
   case '{': return read_inner(reader, read_members);
   case '[': return read_inner(reader, read_elements);
-  case '"':
-    reader->at++;
-    return read_string(reader);
-  case 't':
-    lua_pushboolean(L, 1);
-    return read_word(reader, "true");
-  case 'f':
-    lua_pushboolean(L, 0);
-    return read_word(reader, "false");
+  case '"': reader->at++; return read_string(reader);
+  case 't': lua_pushboolean(L, 1); return read_word(reader, "true");
+  case 'f': lua_pushboolean(L, 0); return read_word(reader, "false");
   case 'n':
-    lua_pushlightuserdata(L, NULL);      /* core.null */
+    lua_pushlightuserdata(L, NULL); /* core.null */
     return read_word(reader, "null");
-  case '-': case '0': case '1': case '2': case '3': case '4': case '5':
-  case '6': case '7': case '8': case '9':
-    return read_number(reader);
-  default:
-    return fail(reader, "a value is expected");
+  case '-':
+  case '0':
+  case '1':
+  case '2':
+  case '3':
+  case '4':
+  case '5':
+  case '6':
+  case '7':
+  case '8':
+  case '9': return read_number(reader);
+  default: return fail(reader, "a value is expected");
   }
 }
 
@@ -328,8 +329,7 @@ static bool read_text(Reader *reader)
   if (!read_value(reader))
     return false;
   skip_blanks(reader);
-  return reader->at == reader->end ||
-         fail(reader, "nothing more is expected");
+  return reader->at == reader->end || fail(reader, "nothing more is expected");
 }
 
 /*** Reads a JSON text.
@@ -348,9 +348,11 @@ int json_decode(lua_State *L)
     return 1;
   lua_settop(L, 1);
   lua_pushnil(L);
-  lua_pushfstring(L, reader.at == reader.end
-                  ? "%s, but the text ends at byte " INTEGER
-                  : "%s at byte " INTEGER, reader.wrong,
+  lua_pushfstring(L,
+                  reader.at == reader.end
+                      ? "%s, but the text ends at byte " INTEGER
+                      : "%s at byte " INTEGER,
+                  reader.wrong,
                   INTEGER_VALUE(reader.at - text + (reader.at < reader.end)));
   error_push_kind(L, "protocol", lua_tostring(L, -1));
   lua_pushboolean(L, 0);

@@ -15,8 +15,8 @@
 /* Where a value stands: in which of the tables that are being written. */
 typedef struct Place {
   const struct Place *above;
-  int key;                         /* index of the member's name; 0: an element */
-  lua_Integer index;               /* of the element */
+  int key;           /* index of the member's name; 0: an element */
+  lua_Integer index; /* of the element */
 } Place;
 
 typedef struct Scratch {
@@ -27,7 +27,7 @@ typedef struct Scratch {
 typedef struct Writer {
   lua_State *L;
   Buffer *out;
-  int mark;                        /* where the metatable of arrays stands */
+  int mark; /* where the metatable of arrays stands */
   int depth;
 } Writer;
 
@@ -104,7 +104,9 @@ static unsigned int unsafe_character(const char *text, size_t size)
     return 0;
   code = 0x2000 | (at[1] & 1u) << 6 | (at[2] & 0x3Fu);
   return (code >= 0x2028 && code <= 0x202E) ||
-         (code >= 0x2066 && code <= 0x2069) ? code : 0;
+                 (code >= 0x2066 && code <= 0x2069)
+             ? code
+             : 0;
 }
 
 static void write_string(Writer *writer, int idx, const Place *place)
@@ -162,8 +164,9 @@ static void write_number(Writer *writer, int idx, const Place *place)
 #endif
   value = lua_tonumber(writer->L, idx);
   if (!isfinite(value))
-    fail(writer, place, isnan(value) ? "a number expected, got NaN"
-                                     : "a number expected, got infinity");
+    fail(writer, place,
+         isnan(value) ? "a number expected, got NaN"
+                      : "a number expected, got infinity");
   put(writer, text, number_print(text, value));
 }
 
@@ -192,8 +195,9 @@ static lua_Integer count_elements(Writer *writer, int idx, const Place *place)
     if (lua_type(L, -1) == LUA_TNUMBER && lua_isinteger(L, -1))
       key = lua_tointeger(L, -1);
     if (key < 1)
-      fail(writer, place, "a table with names or with 1 to n as its keys "
-                          "expected, got a mixture");
+      fail(writer, place,
+           "a table with names or with 1 to n as its keys "
+           "expected, got a mixture");
     if (key > most)
       most = key;
     count++;
@@ -229,8 +233,9 @@ static void write_members(Writer *writer, int idx, const Place *place)
     int value = lua_gettop(L);
     Place inner = { place, value - 1, 0 };
     if (lua_type(L, value - 1) != LUA_TSTRING)
-      fail(writer, place, "a table with names or with 1 to n as its keys "
-                          "expected, got a mixture");
+      fail(writer, place,
+           "a table with names or with 1 to n as its keys "
+           "expected, got a mixture");
     if (!first)
       put(writer, ",", 1);
     first = false;
@@ -287,8 +292,7 @@ static void write_value(Writer *writer, int idx, const Place *place)
     break;
   default: break;
   }
-  lua_pushfstring(L, "a value of JSON expected, got %s",
-                  luaL_typename(L, idx));
+  lua_pushfstring(L, "a value of JSON expected, got %s", luaL_typename(L, idx));
   fail(writer, place, lua_tostring(L, -1));
 }
 
@@ -342,7 +346,7 @@ static int json_encode(lua_State *L)
   return 1;
 }
 
-static const char mark_key;        /* its address is the registry key */
+static const char mark_key; /* its address is the registry key */
 
 void json_push_mark(lua_State *L)
 {

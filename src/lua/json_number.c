@@ -5,12 +5,12 @@
 
 #include <float.h>
 #include <locale.h>
-#include <math.h>      /* macros, and what the compiler knows by itself */
+#include <math.h> /* macros, and what the compiler knows by itself */
 #include <stdlib.h>
 #include <string.h>
 
 /* Up to here every whole number is a double. */
-#define EXACT 9007199254740992.0   /* 2^53 */
+#define EXACT 9007199254740992.0 /* 2^53 */
 
 /* Beyond, zeros say more than digits do: as JavaScript. */
 #define WHOLE_MOST 1e21
@@ -18,7 +18,7 @@
 /* All that are exact. */
 static const double powers[] = {
   1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22
+  1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 };
 
 #define POWERS ((int)(sizeof powers / sizeof *powers) - 1)
@@ -176,7 +176,7 @@ static bool is_digit(const char *at, const char *end)
 }
 
 typedef struct Decimal {
-  uint64_t digits;                 /* the first 19 */
+  uint64_t digits; /* the first 19 */
   int count, exponent;
   bool is_negative, is_whole;
 } Decimal;

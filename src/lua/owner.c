@@ -5,12 +5,13 @@
 
 void owner_raise(lua_State *L, int idx, const Owner *owner)
 {
-  luaL_argerror(L, idx, owner->self != owner
-                          ? "the handle is of another Lua state: handles "
-                            "cannot be copied"
-                          : "the handle was made before fork() and belongs to "
-                            "the parent process; a child needs a Lua state of "
-                            "its own");
+  luaL_argerror(L, idx,
+                owner->self != owner
+                    ? "the handle is of another Lua state: handles "
+                      "cannot be copied"
+                    : "the handle was made before fork() and belongs to "
+                      "the parent process; a child needs a Lua state of "
+                      "its own");
 }
 
 void *box_new(lua_State *L)

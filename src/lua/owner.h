@@ -11,8 +11,8 @@
 #pragma GCC visibility push(hidden)
 
 typedef struct Owner {
-  const void *self;        /* where it was made */
-  unsigned forks;          /* process_forks, when it was made */
+  const void *self; /* where it was made */
+  unsigned forks;   /* process_forks, when it was made */
 } Owner;
 
 /* What the userdata of a handle holds; code that knows the type of the object

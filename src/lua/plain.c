@@ -7,12 +7,35 @@
 /* Names in a query whose values let a stranger in. A hyphen stands for an
    underscore as well. */
 static const char *const secret_names[] = {
-  "access_token", "api_key", "apikey", "assertion", "auth", "authorization",
-  "awsaccesskeyid", "client_assertion", "client_secret", "id_token", "jwt",
-  "key", "passwd", "password", "private_token", "pwd", "refresh_token",
-  "secret", "session", "sessionid", "sig", "signature", "token",
-  "x_amz_credential", "x_amz_security_token", "x_amz_signature",
-  "x_goog_credential", "x_goog_signature", NULL
+  "access_token",
+  "api_key",
+  "apikey",
+  "assertion",
+  "auth",
+  "authorization",
+  "awsaccesskeyid",
+  "client_assertion",
+  "client_secret",
+  "id_token",
+  "jwt",
+  "key",
+  "passwd",
+  "password",
+  "private_token",
+  "pwd",
+  "refresh_token",
+  "secret",
+  "session",
+  "sessionid",
+  "sig",
+  "signature",
+  "token",
+  "x_amz_credential",
+  "x_amz_security_token",
+  "x_amz_signature",
+  "x_goog_credential",
+  "x_goog_signature",
+  NULL,
 };
 
 #define LONGEST_NAME 32
@@ -30,8 +53,11 @@ static size_t read_character(const char *at, const char *end, unsigned *code)
   *code = first;
   if (first < 0x80)
     return 1;
-  length = first >= 0xF5 ? 0 : first >= 0xF0 ? 4 : first >= 0xE0 ? 3 :
-           first >= 0xC2 ? 2 : 0;
+  length = first >= 0xF5   ? 0
+           : first >= 0xF0 ? 4
+           : first >= 0xE0 ? 3
+           : first >= 0xC2 ? 2
+                           : 0;
   if (length == 0 || (size_t)(end - at) < length)
     return 0;
   *code = first & (0xFFu >> (length + 1));
@@ -41,7 +67,9 @@ static size_t read_character(const char *at, const char *end, unsigned *code)
     *code = *code << 6 | ((Byte)at[i] & 0x3Fu);
   }
   return *code < least[length] || *code > 0x10FFFF ||
-         (*code >= 0xD800 && *code <= 0xDFFF) ? 0 : length;
+                 (*code >= 0xD800 && *code <= 0xDFFF)
+             ? 0
+             : length;
 }
 
 /* Control characters, and those that change the order or place of others. */
@@ -97,8 +125,8 @@ static size_t secret_name(const char *at, const char *end)
   size_t size = 0;
   while (at + size < end && size < LONGEST_NAME && at[size] != '=')
     size++;
-  return at + size < end && at[size] == '=' && is_secret(at, size)
-           ? size + 1 : 0;
+  return at + size < end && at[size] == '=' && is_secret(at, size) ? size + 1
+                                                                   : 0;
 }
 
 static const char *skip_value(const char *at, const char *end)
@@ -142,8 +170,8 @@ void plain_push(lua_State *L, const char *text, size_t size, char substitute,
   while (at < end) {
     unsigned code;
     size_t length = read_character(at, end, &code);
-    const char *behind = flags & PLAIN_LOGS
-                           ? hide_secret(&buffer, text, at, end) : NULL;
+    const char *behind =
+        flags & PLAIN_LOGS ? hide_secret(&buffer, text, at, end) : NULL;
     if (behind != NULL) {
       at = behind;
       continue;
@@ -153,8 +181,8 @@ void plain_push(lua_State *L, const char *text, size_t size, char substitute,
       break;
     }
     if (length == 0 || is_control(code))
-      luaL_addchar(&buffer, flags & PLAIN_LOGS && is_space(code)
-                              ? ' ' : substitute);
+      luaL_addchar(&buffer,
+                   flags & PLAIN_LOGS && is_space(code) ? ' ' : substitute);
     else
       luaL_addlstring(&buffer, at, length);
     at += length > 0 ? length : 1;

@@ -10,7 +10,7 @@
 #define PLAIN_MOST 1000
 
 typedef enum PlainFlags {
-  PLAIN_LOGS = 1           /* no passwords and tokens, spaces for line breaks */
+  PLAIN_LOGS = 1 /* no passwords and tokens, spaces for line breaks */
 } PlainFlags;
 
 /* Pushes the text in one line: with `substitute` for each character that could

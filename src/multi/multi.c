@@ -27,8 +27,10 @@ Multi *multi_check_idle(lua_State *L, int idx, const char *what)
 {
   Multi *multi = multi_check(L, idx);
   if (multi->depth > 0)
-    luaL_error(L, "%s: called in a callback of this multi; do it after the "
-               "driving call has returned", what);
+    luaL_error(L,
+               "%s: called in a callback of this multi; do it after the "
+               "driving call has returned",
+               what);
   return multi;
 }
 
@@ -93,7 +95,7 @@ void multi_shutdown(Multi *multi)
       easy_destroy(easy);
   }
   multi->depth++;
-  (void)curl_multi_cleanup(multi->handle);   /* its only error: a bad handle */
+  (void)curl_multi_cleanup(multi->handle); /* its only error: a bad handle */
   multi->depth--;
   uvdriver_remove_multi(&multi->driven);
   if (multi->loop != NULL)
@@ -182,12 +184,15 @@ int multi_new(lua_State *L)
 }
 
 static const luaL_Reg life_methods[] = {
-  { "close", multi_close }, { NULL, NULL }
+  { "close", multi_close },
+  { NULL, NULL },
 };
 
 static const luaL_Reg metamethods[] = {
-  { "__gc", multi_gc },             { "__close", multi_gc },
-  { "__tostring", multi_tostring }, { NULL, NULL }
+  { "__gc", multi_gc },
+  { "__close", multi_gc },
+  { "__tostring", multi_tostring },
+  { NULL, NULL },
 };
 
 /* ---- What easies know of it ---- */
@@ -235,8 +240,8 @@ static void keep_error(lua_State *L, Multi *multi)
 /* ---- Its type ---- */
 
 static const MultiSide side = {
-  is_busy, multi_enter, multi_leave, multi_detach, add_orphan, ports_of, find,
-  keep_error
+  is_busy,    multi_enter, multi_leave, multi_detach,
+  add_orphan, ports_of,    find,        keep_error,
 };
 
 void multi_open(lua_State *L)

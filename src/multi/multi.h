@@ -21,36 +21,36 @@ struct Loop;
 /* What the loop that a multi is attached to does for it: loop/ gives it. */
 typedef struct LoopSide {
   void (*check_thread)(lua_State *L, const struct Loop *loop,
-                       const char *what);      /* raises on another one */
-  void (*arm)(struct Loop *loop);              /* a deadline was added */
+                       const char *what); /* raises on another one */
+  void (*arm)(struct Loop *loop);         /* a deadline was added */
   void (*fail)(struct Loop *loop, struct Multi *multi);
   void (*forget)(struct Loop *loop, struct Multi *multi);
 } LoopSide;
 
 typedef struct Multi {
   CURLM *handle;
-  struct Multi **box;      /* the userdata's pointer to it */
+  struct Multi **box; /* the userdata's pointer to it */
   lua_State *callbacks;
-  UvMulti driven;          /* driven.driver is NULL while not attached */
-  Ports ports;             /* while not attached */
-  struct Loop *loop;       /* what it is attached to, or NULL */
-  const LoopSide *side;    /* and what that does for it */
-  struct Multi *previous, *next;       /* among the loop's multis */
-  Easy *first;             /* every handle that was added */
-  bool has_orphans;        /* easies closed while a callback was running */
+  UvMulti driven;                /* driven.driver is NULL while not attached */
+  Ports ports;                   /* while not attached */
+  struct Loop *loop;             /* what it is attached to, or NULL */
+  const LoopSide *side;          /* and what that does for it */
+  struct Multi *previous, *next; /* among the loop's multis */
+  Easy *first;                   /* every handle that was added */
+  bool has_orphans; /* easies closed while a callback was running */
   ReadyList own_ready;
-  ReadyList *ready;              /* where its transfers put those that are ready */
-  Deadlines *deadlines;    /* of its transfers: those of the loop or ready_box, or
+  ReadyList *ready;      /* where its transfers put those that are ready */
+  Deadlines *deadlines;  /* of its transfers: those of the loop or ready_box, or
                               NULL */
-  ReadyList finished;           /* ended, not yet taken by info_read */
-  bool warm;               /* libcurl has parsed its CA file: it keeps one for
+  ReadyList finished;    /* ended, not yet taken by info_read */
+  bool warm;             /* libcurl has parsed its CA file: it keeps one for
                               each multi */
-  int depth;               /* calls into libcurl on the C stack */
-  uint64_t decoded_long;   /* uv_hrtime: see is_decoded in perform.c */
-  int added;               /* handles in it, collected ones included */
-  int pinned;              /* of those, how many it keeps alive */
-  bool failed_in_lua;      /* a callback raised: the error is kept */
-  CURLMcode broken;        /* libcurl refused to go on, or CURLM_OK */
+  int depth;             /* calls into libcurl on the C stack */
+  uint64_t decoded_long; /* uv_hrtime: see is_decoded in perform.c */
+  int added;             /* handles in it, collected ones included */
+  int pinned;            /* of those, how many it keeps alive */
+  bool failed_in_lua;    /* a callback raised: the error is kept */
+  CURLMcode broken;      /* libcurl refused to go on, or CURLM_OK */
 } Multi;
 
 /* The Multi at this index; raises when it is none or closed. */
@@ -118,7 +118,7 @@ void multi_push_values(lua_State *L, const Multi *multi);
 /* Raises the error that a callback of it kept. */
 void multi_rethrow(lua_State *L, Multi *multi);
 
-extern const luaL_Reg multi_lua_methods[];      /* multi_lua.c */
+extern const luaL_Reg multi_lua_methods[]; /* multi_lua.c */
 
 /* core.multi_options(): every option of the running libcurl. */
 int multi_options_list(lua_State *L);

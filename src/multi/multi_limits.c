@@ -80,7 +80,7 @@ static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
 {
   Easy *easy;
   switch (due->kind) {
-  case LIMIT_TOTAL:                /* who waits for it looks at the time */
+  case LIMIT_TOTAL: /* who waits for it looks at the time */
     easy = container_of(due, Easy, total);
     if (easy->receiver != NULL)
       easy->receiver->overdue = true;
@@ -89,9 +89,7 @@ static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
   case LIMIT_IDLE:
     expire_idle(deadlines, container_of(due, Easy, idle), now);
     break;
-  default:
-    expire(deadlines, container_of(due, Easy, first_byte), now);
-    break;
+  default: expire(deadlines, container_of(due, Easy, first_byte), now); break;
   }
 }
 

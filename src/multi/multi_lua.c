@@ -69,7 +69,7 @@ void multi_callback_call(lua_State *L, Multi *multi, int arguments)
 {
   if (lua_pcall(L, arguments, 0, 0) != LUA_OK)
     multi_keep_error(L, multi);
-  lua_pop(L, 1);                   /* the values table */
+  lua_pop(L, 1); /* the values table */
 }
 
 void multi_push_easy(lua_State *L, CURL *handle)
@@ -83,9 +83,8 @@ void multi_push_easy(lua_State *L, CURL *handle)
     easy_push(L, easy);
 }
 
-static const char *const what_names[] = {
-  "none", "in", "out", "inout", "remove"
-};
+static const char *const what_names[] = { "none", "in", "out", "inout",
+                                          "remove" };
 
 /* Values given to assign, by descriptor, live in this field. libcurl keeps
    for each socket only whether there is one. */
@@ -123,7 +122,7 @@ int multi_on_socket(CURL *handle, curl_socket_t fd, int what, void *data,
   else
     lua_pushnil(L);
   multi_callback_call(L, multi, 4);
-  return 0;                        /* -1 would kill every transfer */
+  return 0; /* -1 would kill every transfer */
 }
 
 int multi_on_timer(CURLM *handle, long ms, void *data)
@@ -215,17 +214,16 @@ this multi; when a loop drives it
 static int multi_socket_action(lua_State *L)
 {
   static const char *const names[] = { "in", "out", "inout", "err", NULL };
-  static const int masks[] = {
-    CURL_CSELECT_IN, CURL_CSELECT_OUT, CURL_CSELECT_IN | CURL_CSELECT_OUT,
-    CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR
-  };
+  static const int masks[] = { CURL_CSELECT_IN, CURL_CSELECT_OUT,
+                               CURL_CSELECT_IN | CURL_CSELECT_OUT,
+                               CURL_CSELECT_IN | CURL_CSELECT_OUT |
+                                   CURL_CSELECT_ERR };
   Multi *multi = check_driven_by_hand(L, "socket_action");
   curl_socket_t fd = lua_isnoneornil(L, 2)
-                       ? CURL_SOCKET_TIMEOUT
-                       : (curl_socket_t)luaL_checkinteger(L, 2);
-  int mask = lua_isnoneornil(L, 3) ? 0
-                                   : masks[luaL_checkoption(L, 3, NULL,
-                                                            names)];
+                         ? CURL_SOCKET_TIMEOUT
+                         : (curl_socket_t)luaL_checkinteger(L, 2);
+  int mask =
+      lua_isnoneornil(L, 3) ? 0 : masks[luaL_checkoption(L, 3, NULL, names)];
   int running = 0;
   CURLMcode code;
   multi_enter(multi);
@@ -260,8 +258,8 @@ static int multi_socket_all(lua_State *L)
   int running = 0;
   CURLMcode code;
   multi_enter(multi);
-  CURL_IGNORE_DEPRECATION(
-    code = curl_multi_socket_all(multi->handle, &running);)
+  CURL_IGNORE_DEPRECATION(code =
+                              curl_multi_socket_all(multi->handle, &running);)
   multi_leave(multi);
   return finish(L, multi, code, running);
 }
@@ -282,9 +280,9 @@ static int multi_assign(lua_State *L)
   if (multi->loop != NULL)
     return luaL_error(L, "assign: a loop drives this multi");
   code = fd < 0 || fd > INT_MAX
-           ? CURLM_BAD_SOCKET
-           : curl_multi_assign(multi->handle, (curl_socket_t)fd,
-                               lua_isnil(L, 3) ? NULL : multi);
+             ? CURLM_BAD_SOCKET
+             : curl_multi_assign(multi->handle, (curl_socket_t)fd,
+                                 lua_isnil(L, 3) ? NULL : multi);
   if (code != CURLM_OK)
     return multi_fail(L, code);
   compat_getuservalue(L, 1);
@@ -323,7 +321,6 @@ static int multi_is_warm(lua_State *L)
 const luaL_Reg multi_lua_methods[] = {
   { "setopt", multi_setopt },   { "socket_action", multi_socket_action },
   { "perform", multi_perform }, { "assign", multi_assign },
-  { "ready", multi_ready },       { "socket_all", multi_socket_all },
-  { "is_warm", multi_is_warm },
-  { NULL, NULL }
+  { "ready", multi_ready },     { "socket_all", multi_socket_all },
+  { "is_warm", multi_is_warm }, { NULL, NULL },
 };

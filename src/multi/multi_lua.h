@@ -39,9 +39,9 @@ void multi_on_notify(CURLM *handle, unsigned int kind, CURL *easy, void *data);
 int multi_on_push(CURL *parent, CURL *handle, size_t count,
                   struct curl_pushheaders *headers, void *data);
 
-extern const luaL_Reg multi_member_methods[];   /* multi_methods.c */
-extern const luaL_Reg multi_option_methods[];   /* multi_options.c */
-extern const luaL_Reg multi_poll_methods[];     /* multi_poll.c */
+extern const luaL_Reg multi_member_methods[]; /* multi_methods.c */
+extern const luaL_Reg multi_option_methods[]; /* multi_options.c */
+extern const luaL_Reg multi_poll_methods[];   /* multi_poll.c */
 
 #pragma GCC visibility pop
 

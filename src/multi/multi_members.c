@@ -72,9 +72,9 @@ static void end(Multi *multi, Easy *easy, CURLcode result)
   easy->finished = true;
   easy->lacking = lacks_files(multi, easy, result);
   if (easy->lacking != 0 && multi->driven.driver != NULL)
-    uvdriver_drop_idle(multi->driven.driver);  /* libcurl closes them soon */
-  easy->result = easy->receiver == NULL ? result
-                                        : above_fetch()->result(easy, result);
+    uvdriver_drop_idle(multi->driven.driver); /* libcurl closes them soon */
+  easy->result =
+      easy->receiver == NULL ? result : above_fetch()->result(easy, result);
   if (easy->receiver == NULL) {
     if (!easy->connect_only)
       easy_unuse(easy);
@@ -268,7 +268,7 @@ void multi_remove(Multi *multi, Easy *easy)
   multi_detach(easy);
   multi_leave(multi);
   if (easy->orphan)
-    easy_destroy(easy);            /* its own debug function closed it */
+    easy_destroy(easy); /* its own debug function closed it */
 }
 
 /* ---- What a driver knows of it ---- */

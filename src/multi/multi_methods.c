@@ -109,8 +109,7 @@ static int multi_resume(lua_State *L)
 }
 
 const luaL_Reg multi_member_methods[] = {
-  { "add_handle", multi_add_handle },
-  { "remove_handle", multi_remove_handle },
-  { "info_read", multi_info_read }, { "resume", multi_resume },
-  { "ignore", multi_ignore },       { NULL, NULL }
+  { "add_handle", multi_add_handle }, { "remove_handle", multi_remove_handle },
+  { "info_read", multi_info_read },   { "resume", multi_resume },
+  { "ignore", multi_ignore },         { NULL, NULL },
 };

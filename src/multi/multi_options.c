@@ -10,23 +10,26 @@
 #include "newer.h"
 
 typedef enum MultiOptionType {
-  TYPE_LONG, TYPE_OFF_T, TYPE_LIST, TYPE_FUNCTION, TYPE_POINTER
+  TYPE_LONG,
+  TYPE_OFF_T,
+  TYPE_LIST,
+  TYPE_FUNCTION,
+  TYPE_POINTER
 } MultiOptionType;
 
 /* Named as core.options() names them. */
-static const char *const type_names[] = {
-  "long", "off_t", "list", "function", "pointer"
-};
+static const char *const type_names[] = { "long", "off_t", "list", "function",
+                                          "pointer" };
 
 typedef void (*AnyFunction)(void);
 
 typedef struct MultiOption {
   const char *name;
   MultiOptionType type;
-  int id;                  /* numbers never change; headers may be older */
-  unsigned int since;      /* the first libcurl that has it; 0: all of ours */
-  long initial;            /* its default */
-  AnyFunction trampoline;  /* of a function; the data is the next id */
+  int id;                 /* numbers never change; headers may be older */
+  unsigned int since;     /* the first libcurl that has it; 0: all of ours */
+  long initial;           /* its default */
+  AnyFunction trampoline; /* of a function; the data is the next id */
 } MultiOption;
 
 /* libcurl 7.88 writes the body of a pushed stream to a null pointer (its
@@ -101,16 +104,16 @@ static lua_Integer check_number(lua_State *L, const MultiOption *option,
 
 /* libcurl takes the lists that concern pipelining, and has not looked at them
    since 7.62: so it sees only that they are there. */
-static CURLMcode set_list(lua_State *L, Multi *multi,
-                          const MultiOption *option, int value)
+static CURLMcode set_list(lua_State *L, Multi *multi, const MultiOption *option,
+                          int value)
 {
   lua_Integer i, count;
   char *nothing[] = { NULL };
   if (lua_isnil(L, value))
     return curl_multi_setopt(multi->handle, (CURLMoption)option->id, NULL);
   if (!lua_istable(L, value))
-    luaL_error(L, "option '%s': list of strings expected, got %s",
-               option->name, luaL_typename(L, value));
+    luaL_error(L, "option '%s': list of strings expected, got %s", option->name,
+               luaL_typename(L, value));
   count = (lua_Integer)lua_rawlen(L, value);
   for (i = 1; i <= count; i++) {
     if (lua_rawgeti(L, value, i) != LUA_TSTRING)
@@ -129,17 +132,17 @@ static CURLMcode set_function(lua_State *L, Multi *multi,
   if (on && !lua_isfunction(L, value))
     luaL_error(L, "option '%s': function expected, got %s", option->name,
                luaL_typename(L, value));
-  if (multi->loop != NULL &&
-      (option->id == CURLMOPT_SOCKETFUNCTION ||
-       option->id == CURLMOPT_TIMERFUNCTION))
+  if (multi->loop != NULL && (option->id == CURLMOPT_SOCKETFUNCTION ||
+                              option->id == CURLMOPT_TIMERFUNCTION))
     luaL_error(L, "option '%s': a loop drives this multi", option->name);
   compat_getuservalue(L, 1);
   lua_pushvalue(L, value);
   lua_setfield(L, -2, option->name);
   lua_pop(L, 1);
   /* The data first: with the function alone nothing may be called. */
-  code = curl_multi_setopt(multi->handle, (CURLMoption)(option->id + 1 -
-                           FUNCTION + OBJECT), multi);
+  code = curl_multi_setopt(multi->handle,
+                           (CURLMoption)(option->id + 1 - FUNCTION + OBJECT),
+                           multi);
   if (code == CURLM_OK)
     code = curl_multi_setopt(multi->handle, (CURLMoption)option->id,
                              on ? option->trampoline : NULL);
@@ -156,20 +159,19 @@ static CURLMcode set_value(lua_State *L, Multi *multi,
   lua_Integer number;
   CURLMcode code;
   switch (option->type) {
-  case TYPE_FUNCTION:
-    return set_function(L, multi, option, value);
-  case TYPE_LIST:
-    return set_list(L, multi, option, value);
+  case TYPE_FUNCTION: return set_function(L, multi, option, value);
+  case TYPE_LIST: return set_list(L, multi, option, value);
   case TYPE_POINTER:
     return luaL_error(L, "option '%s' cannot be set: it %s", option->name,
-                      POINTER_REASON), CURLM_OK;
+                      POINTER_REASON),
+           CURLM_OK;
   default:
-    number = lua_isnil(L, value) ? option->initial
-                                 : check_number(L, option, value);
-    multi_enter(multi);            /* network_changed closes connections */
+    number =
+        lua_isnil(L, value) ? option->initial : check_number(L, option, value);
+    multi_enter(multi); /* network_changed closes connections */
     code = option->type == TYPE_LONG
-             ? curl_multi_setopt(multi->handle, id, (long)number)
-             : curl_multi_setopt(multi->handle, id, (curl_off_t)number);
+               ? curl_multi_setopt(multi->handle, id, (long)number)
+               : curl_multi_setopt(multi->handle, id, (curl_off_t)number);
     multi_leave(multi);
     return code;
   }
@@ -286,5 +288,5 @@ static int multi_notify_disable(lua_State *L)
 const luaL_Reg multi_option_methods[] = {
   { "notify_enable", multi_notify_enable },
   { "notify_disable", multi_notify_disable },
-  { NULL, NULL }
+  { NULL, NULL },
 };

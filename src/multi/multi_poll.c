@@ -53,8 +53,10 @@ static void check_entry(lua_State *L, int i, struct curl_waitfd *wait)
     if (name != NULL && strcmp(names[row], name) == 0)
       break;
   if (names[row] == NULL)
-    luaL_error(L, "fds[%d].events: 'in', 'out', 'inout' or 'pri' expected, "
-               "got %s", i, luaL_tolstring(L, -1, NULL));
+    luaL_error(L,
+               "fds[%d].events: 'in', 'out', 'inout' or 'pri' expected, "
+               "got %s",
+               i, luaL_tolstring(L, -1, NULL));
   wait->fd = (curl_socket_t)fd;
   wait->events = masks[row];
   wait->revents = 0;
@@ -62,8 +64,7 @@ static void check_entry(lua_State *L, int i, struct curl_waitfd *wait)
 }
 
 /* The list at `idx` as an array that the collector frees. */
-static struct curl_waitfd *check_fds(lua_State *L, int idx,
-                                     unsigned int *count)
+static struct curl_waitfd *check_fds(lua_State *L, int idx, unsigned int *count)
 {
   struct curl_waitfd *fds;
   unsigned int i;
@@ -205,7 +206,8 @@ static int multi_waitfds(lua_State *L)
     return fail_needs(L, "waitfds", NEWER_WAITFDS);
   fds = compat_newbytes(L, room * sizeof *fds);
   while ((code = newer_waitfds(multi->handle, fds, room, &count)) ==
-           CURLM_OUT_OF_MEMORY && count > room) {
+             CURLM_OUT_OF_MEMORY &&
+         count > room) {
     room = count;
     fds = compat_newbytes(L, room * sizeof *fds);
   }
@@ -226,10 +228,9 @@ to start), "xfers_done" (not yet read by info_read) or "xfers_added" (ever)
 @see curl_multi_get_offt(3) */
 static int multi_get_offt(lua_State *L)
 {
-  static const char *const names[] = {
-    "xfers_current", "xfers_running", "xfers_pending", "xfers_done",
-    "xfers_added", NULL
-  };
+  static const char *const names[] = { "xfers_current", "xfers_running",
+                                       "xfers_pending", "xfers_done",
+                                       "xfers_added",   NULL };
   Multi *multi = multi_check(L, 1);
   int info = luaL_checkoption(L, 2, NULL, names) + 1;
   curl_off_t value = 0;
@@ -257,7 +258,7 @@ static int multi_get_handles(lua_State *L)
   lua_createtable(L, multi->added, 0);
   for (easy = multi->first; easy != NULL; easy = easy->next) {
     if (easy->orphan)
-      continue;                    /* closed in a callback */
+      continue; /* closed in a callback */
     easy_push(L, easy);
     lua_rawseti(L, -2, i--);
   }
@@ -265,9 +266,12 @@ static int multi_get_handles(lua_State *L)
 }
 
 const luaL_Reg multi_poll_methods[] = {
-  { "poll", multi_poll },           { "wait", multi_wait },
-  { "wakeup", multi_wakeup },       { "timeout", multi_timeout },
-  { "waitfds", multi_waitfds },     { "get_offt", multi_get_offt },
+  { "poll", multi_poll },
+  { "wait", multi_wait },
+  { "wakeup", multi_wakeup },
+  { "timeout", multi_timeout },
+  { "waitfds", multi_waitfds },
+  { "get_offt", multi_get_offt },
   { "get_handles", multi_get_handles },
-  { NULL, NULL }
+  { NULL, NULL },
 };

@@ -18,7 +18,7 @@ typedef struct Offer {
   CURL *handle;
   size_t count;
   struct curl_pushheaders *headers;
-  Easy *easy;              /* what became of the handle, or NULL */
+  Easy *easy; /* what became of the handle, or NULL */
   int answer;
 } Offer;
 
@@ -30,8 +30,8 @@ static void push_headers(lua_State *L, const Offer *offer)
   lua_createtable(L, (int)offer->count, (int)offer->count);
   for (i = 0; i < offer->count; i++) {
     const char *line = curl_pushheader_bynum(offer->headers, i);
-    const char *colon = line != NULL && *line != '\0' ? strchr(line + 1, ':')
-                                                      : NULL;
+    const char *colon =
+        line != NULL && *line != '\0' ? strchr(line + 1, ':') : NULL;
     if (colon == NULL)
       continue;
     lua_pushstring(L, line);
@@ -72,8 +72,8 @@ static CURLcode inherit(lua_State *L, Easy *easy, const Easy *parent)
   lua_rawseti(L, -2, CURLOPT_MIMEPOST);
   lua_pop(L, 1);
   code = options_copy_lists(parent, easy)
-           ? curl_easy_setopt(easy->handle, CURLOPT_HTTPGET, 1L)
-           : CURLE_OUT_OF_MEMORY;
+             ? curl_easy_setopt(easy->handle, CURLOPT_HTTPGET, 1L)
+             : CURLE_OUT_OF_MEMORY;
   easy->driver = parent->driver;
   easy->cookie_files = parent->cookie_files;
   return code;
@@ -82,9 +82,8 @@ static CURLcode inherit(lua_State *L, Easy *easy, const Easy *parent)
 static int answer_of(lua_State *L)
 {
   static const char *const names[] = { "deny", "ok", "errorout" };
-  static const int answers[] = {
-    CURL_PUSH_DENY, CURL_PUSH_OK, CURL_PUSH_ERROROUT
-  };
+  static const int answers[] = { CURL_PUSH_DENY, CURL_PUSH_OK,
+                                 CURL_PUSH_ERROROUT };
   const char *text;
   size_t i;
   if (lua_isnil(L, -1) || lua_isboolean(L, -1))
@@ -93,8 +92,10 @@ static int answer_of(lua_State *L)
   for (i = 0; i < sizeof names / sizeof *names; i++)
     if (text != NULL && strcmp(names[i], text) == 0)
       return answers[i];
-  return luaL_error(L, "pushfunction returned %s: boolean, nil, 'ok', 'deny' "
-                    "or 'errorout' expected", luaL_tolstring(L, -1, NULL));
+  return luaL_error(L,
+                    "pushfunction returned %s: boolean, nil, 'ok', 'deny' "
+                    "or 'errorout' expected",
+                    luaL_tolstring(L, -1, NULL));
 }
 
 /* Under pcall: (offer, pushfunction, values of the multi). */
@@ -102,9 +103,9 @@ static int ask(lua_State *L)
 {
   Offer *offer = lua_touserdata(L, 1);
   int answer;
-  offer->easy = easy_wrap(L, offer->handle);           /* at 4 */
+  offer->easy = easy_wrap(L, offer->handle); /* at 4 */
   offer->easy->offered = true;
-  offer->easy->depth++;            /* not to be freed by a close in here */
+  offer->easy->depth++; /* not to be freed by a close in here */
   if (inherit(L, offer->easy, offer->parent) != CURLE_OK)
     return luaL_error(L, "not enough memory");
   lua_pushvalue(L, 2);
@@ -118,7 +119,7 @@ static int ask(lua_State *L)
        time since the machine was started. */
     (void)curl_easy_setopt(offer->handle, CURLOPT_TIMEOUT_MS, 0L);
     lua_pushvalue(L, 4);
-    lua_rawsetp(L, 3, offer->easy);          /* the multi pins it */
+    lua_rawsetp(L, 3, offer->easy); /* the multi pins it */
     offer->easy->pinned = true;
     offer->multi->pinned++;
     offer->answer = CURL_PUSH_OK;
@@ -145,7 +146,7 @@ int multi_on_push(CURL *parent, CURL *handle, size_t count,
   lua_pushcfunction(L, ask);
   lua_pushlightuserdata(L, &offer);
   lua_insert(L, -4);
-  lua_insert(L, -4);               /* ask, offer, values, pushfunction */
+  lua_insert(L, -4); /* ask, offer, values, pushfunction */
   lua_insert(L, -2);
   if (lua_pcall(L, 3, 0, 0) != LUA_OK)
     multi_keep_error(L, offer.multi);
@@ -156,6 +157,6 @@ int multi_on_push(CURL *parent, CURL *handle, size_t count,
   if (offer.answer == CURL_PUSH_OK)
     multi_adopt(offer.multi, offer.easy);
   else
-    easy_disown(offer.easy);       /* libcurl frees the handle */
+    easy_disown(offer.easy); /* libcurl frees the handle */
   return offer.answer;
 }
