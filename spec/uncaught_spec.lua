@@ -25,7 +25,7 @@ local function ours(text)
 end
 
 describe("an error that leaves its task", function()
-  local url = fixtures.hostile().url("/upload")
+  local hostile = fixtures.hostile()
 
   local ways = {
     ["by ms.run"] = [[ms.run(outer)]],
@@ -53,7 +53,7 @@ describe("an error that leaves its task", function()
 
   for how, code in pairs(ways) do
     it(how .. " shows where it was raised", function()
-      local output, status = support.child(HEAD .. code, url)
+      local output, status = support.child(HEAD .. code, hostile.url("/upload"))
       assert.equal(1, status)
       local shown = output:match("^[^\n]*boom\n(.-)\nstack traceback:[^\n]*\n%s*%[C%]")
       assert.truthy(shown, output)
