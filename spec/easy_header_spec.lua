@@ -63,6 +63,9 @@ describe("headers of an easy handle", function()
     assert.equal(1001, count)
     -- 5 s where each call counted from the first one.
     assert.is_true(os.clock() - start < helper.seconds(1))
+    for _, position in ipairs({ 0, -1, 2 ^ 31 }) do
+      assert.has_error(function() easy:nextheader("header", -1, { position = position }) end)
+    end
     assert.equal("Content-Length", easy:nextheader("header", -1).name)
   end)
 

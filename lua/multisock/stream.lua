@@ -328,7 +328,7 @@ local function has_ended(self)
   return self.released
 end
 
---- Suspends until there is ready. Returns nothing, or the error that ended the
+--- Suspends until it is ready. Returns nothing, or the error that ended the
 -- transfer: a passed limit. Raises when the task was cancelled.
 function Stream:await_change(since)
   local easy = self.easy
@@ -337,7 +337,7 @@ function Stream:await_change(since)
     at, name, seconds = nearest_limit(self, since)
   end
   if self.progress then
-    -- Not everything that moves is ready: look from time to time.
+    -- Not everything that moves makes it ready: look from time to time.
     local look_at = now() + PROGRESS_INTERVAL
     if at == nil or look_at < at then
       at, name = look_at, nil

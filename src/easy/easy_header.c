@@ -185,7 +185,8 @@ static int easy_nextheader(lua_State *L)
     if (lua_getfield(L, 4, "position") != LUA_TNUMBER)
       return luaL_argerror(L, 4, "a header of nextheader expected");
     position = lua_tointeger(L, -1);
-    luaL_argcheck(L, position >= 1, 4, "a header of nextheader expected");
+    luaL_argcheck(L, position >= 1 && position < INT_MAX, 4,
+                  "a header of nextheader expected");
   }
   if (curl_easy_header == NULL || curl_easy_nextheader == NULL)
     return lacks(L);
