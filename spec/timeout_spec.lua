@@ -52,6 +52,30 @@ describe("timeouts", function()
     end)
   end))
 
+  -- libuv before 1.45 serves timers before it waits: what has come due while Lua was
+  -- busy must not be followed by a wait for something else.
+  it("total, first_byte: also when another task is busy at that time", helper.task(function()
+    for _, name in ipairs({ "total", "first_byte" }) do
+      local least = math.huge       -- libcurl has a timer of its own after 0.2 s
+      for _ = 1, 4 do
+        client:get(hostile.url("/bytes")):text()
+        local started = ms.now()
+        ms.spawn(function()
+          ms.sleep(0.02)
+          repeat until ms.now() > started + 0.07
+        end)
+        check(0.05, "wait", name, function()
+          local response, err = client:get(hostile.url("/stall"), { timeout = { [name] = 0.05 } })
+          least = math.min(least, ms.now() - started)
+          return response, err
+        end)
+      end
+      if helper.timing_is_real then
+        assert.is_true(least < 0.15, least .. " s")
+      end
+    end
+  end))
+
   it("attempt: until the headers, wherever it hangs", helper.task(function()
     local limits = { attempt = 0.2 }
     for _ = 1, 2 do                 -- on a connection that is kept, and on new ones

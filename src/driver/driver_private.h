@@ -104,9 +104,6 @@ void multi_sweep(UvMulti *multi);
 /* Whether the multi is still one of its. */
 bool driver_has(const UvDriver *driver, const UvMulti *multi);
 
-/* What is due is served before libuv waits again. */
-void driver_serve_soon(UvDriver *driver);
-
 /* Of libuv, after it has waited; CURLMOPT_TIMERFUNCTION with a UvMulti. */
 void driver_on_check(uv_check_t *check);
 int timer_on_multi(CURLM *handle, long ms, void *data);

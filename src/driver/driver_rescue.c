@@ -33,7 +33,7 @@ static void on_rescue(uv_timer_t *timer)
     (void)uv_timer_stop(timer);
     return;
   }
-  driver_serve_soon(driver); /* see on_timer in driver_uv.c */
+  uvdriver_serve_soon(driver);
   if (driver->forgetful_quic)
     watches_nudge(driver);
   else

@@ -137,8 +137,7 @@ static void on_timer(uv_timer_t *timer)
   if (driver->forks != process_forks)
     return;
   driver->armed_for = 0;
-  /* Timers too run before libuv waits, see on_idle. */
-  (void)uv_idle_start(&driver->idle, on_idle);
+  uvdriver_serve_soon(driver);
   while (multi != NULL) {
     UvMulti *next = multi->next;
     if (multi->deadline != 0 && multi->deadline <= now &&
@@ -217,7 +216,7 @@ void uvdriver_on_turn(UvDriver *driver, void (*function)(void *data),
   driver->on_turn_data = data;
 }
 
-void driver_serve_soon(UvDriver *driver)
+void uvdriver_serve_soon(UvDriver *driver)
 {
   (void)uv_idle_start(&driver->idle, on_idle);
 }
@@ -225,7 +224,7 @@ void driver_serve_soon(UvDriver *driver)
 void multi_sweep_soon(UvMulti *multi)
 {
   multi->swept = true;
-  driver_serve_soon(multi->driver);
+  uvdriver_serve_soon(multi->driver);
 }
 
 void uvdriver_flush(UvDriver *driver)
@@ -255,7 +254,7 @@ int timer_on_multi(CURLM *handle, long ms, void *data)
   multi->kicked = false;
   if (ms == 0) {
     multi->kicked = true;
-    (void)uv_idle_start(&multi->driver->idle, on_idle);
+    uvdriver_serve_soon(multi->driver);
   }
   else if (ms > 0) {
     multi_schedule(multi, ms);

@@ -160,6 +160,11 @@ bool uvdriver_is_behind(const UvDriver *driver);
 bool uvdriver_is_unflushed(const UvDriver *driver);
 void uvdriver_flushing(UvDriver *driver);
 
+/* libuv does not wait in this turn, but serves what is due. To be called by all
+   timers: libuv before 1.45 runs those that are due before it waits, and would
+   then wait for something else. */
+void uvdriver_serve_soon(UvDriver *driver);
+
 /* Reads what finished on this multi; for a caller that drove it itself. */
 void uvdriver_drain(UvMulti *multi);
 

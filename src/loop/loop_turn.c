@@ -15,9 +15,10 @@ bool loop_has_results(const Loop *loop)
   return loop->ready.first != NULL || multi != NULL;
 }
 
+/* Its only job is to end the step. */
 static void on_alarm(uv_timer_t *timer)
 {
-  (void)timer; /* its only job was to end the step */
+  uvdriver_serve_soon(container_of(timer, Loop, alarm)->driver);
 }
 
 /* What a push or notify function raised in this step; further ones follow
@@ -36,6 +37,7 @@ static void on_deadline(uv_timer_t *timer)
   loop->deadline_at = 0;
   if (loop->forks != process_forks)
     return;
+  uvdriver_serve_soon(loop->driver);
   if (multi_expire(&loop->deadlines, uv_now(loop->uv)) != 0)
     loop_arm_deadline(loop);
 }
