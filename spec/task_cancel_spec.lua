@@ -52,6 +52,21 @@ describe("cancel", function()
     assert.equal("by myself", err.reason)
   end))
 
+  it("ends a task that was woken and has not run yet", task(function()
+    local queue, got = ms.queue(), nil
+    local work = ms.spawn(function()
+      got = queue:get()
+    end)
+    ms.sleep(0)
+    queue:put("value")
+    assert.equal("ready", work:status())
+    assert.is_true(work:cancel())
+    assert.equal("cancelled", work:status())
+    assert.is_nil(got)
+    assert.equal("value", queue:get())
+    ms.sleep(0)                     -- the turn in which it would have run
+  end))
+
   it("of the task that cancels, by what it cancels, raises when it waits next", task(function()
     local outer, inner, reached
     inner = ms.spawn(function()

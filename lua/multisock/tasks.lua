@@ -277,7 +277,8 @@ function Task:cancel(reason)
     error(err, 0)
   end
   self.interrupt = err
-  if self.parked then
+  -- It waits, or was woken and has not run yet. Else it is who runs this one.
+  if coroutine.status(self.co) == "suspended" then
     self.parked = false
     scheduler.run_now(self)
   end
