@@ -1,5 +1,6 @@
 -- The output handler that the scripts give to busted: what its own handler
--- prints, and at the very end the counts, in the file named by MULTISOCK_RESULT.
+-- prints, and at the very end the counts, in the file named by MULTISOCK_RESULT,
+-- with a line for each spec that failed.
 
 local busted = require("busted")
 local terminal = require("term").isatty(io.stdout)
@@ -8,18 +9,32 @@ return function(options)
   local name = "busted.outputHandlers." .. (terminal and "utfTerminal" or "plainTerminal")
   local handler = require(name)(options)
   local passed, failed, skipped = 0, 0, 0
+  local names = {}
+
+  local function note(list)
+    for _, one in ipairs(list) do
+      local trace = one.trace or one.element.trace
+      local spec = (one.name or ""):gsub("%s+", " ")
+      names[#names + 1] = ("%s:%s: %s"):format(trace.short_src, trace.currentline, spec)
+    end
+  end
 
   -- With --repeat the handler forgets its counts after each round.
   busted.subscribe({ "suite", "end" }, function()
     passed = passed + handler.successesCount
     failed = failed + handler.failuresCount + handler.errorsCount
     skipped = skipped + handler.pendingsCount
+    note(handler.failures)
+    note(handler.errors)
     return nil, true
   end)
 
   busted.subscribe({ "exit" }, function()
     local file = assert(io.open(assert(os.getenv("MULTISOCK_RESULT")), "w"))
     assert(file:write(("%d %d %d\n"):format(passed, failed, skipped)))
+    for _, line in ipairs(names) do
+      assert(file:write(line, "\n"))
+    end
     assert(file:close())
     return nil, true
   end)

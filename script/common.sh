@@ -113,9 +113,13 @@ run_file() {
 }
 
 # count_file FILE STATUS: the counts are busted's own; an end without them is a failure.
+# Behind them come the names of what failed.
+failures=()
 count_file() {
-  local counts=()
-  [ ! -s "$results/${1//\//.}" ] || read -ra counts <"$results/${1//\//.}"
+  local counts=() lines=()
+  [ ! -s "$results/${1//\//.}" ] || mapfile -t lines <"$results/${1//\//.}"
+  read -ra counts <<<"${lines[0]:-}"
+  failures+=("${lines[@]:1}")
   if [ ${#counts[@]} != 3 ]; then
     fail "$1: busted ended before its result, with status $2"
     return
@@ -132,8 +136,10 @@ fail() {
   printf 'FAILED: %s\n' "$*"
 }
 
-# The last line of a run, for people and programs: "N passed, N failed".
+# The end of a run: which specs failed, and the line for people and programs,
+# "N passed, N failed".
 conclude() {
+  [ ${#failures[@]} = 0 ] || printf 'FAILED: %s\n' "${failures[@]}"
   printf '%d passed, %d failed' "$passed" "$failed"
   [ "$skipped" = 0 ] || printf ', %d skipped' "$skipped"
   echo
