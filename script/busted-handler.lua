@@ -13,9 +13,10 @@ return function(options)
 
   local function note(list)
     for _, one in ipairs(list) do
-      local trace = one.trace or one.element.trace
+      local trace = one.trace or one.element.trace or {}
       local spec = (one.name or ""):gsub("%s+", " ")
-      names[#names + 1] = ("%s:%s: %s"):format(trace.short_src, trace.currentline, spec)
+      names[#names + 1] = ("%s:%s: %s"):format(trace.short_src or "", trace.currentline or "",
+        spec ~= "" and spec or tostring(one.message))
     end
   end
 

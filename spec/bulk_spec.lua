@@ -2,7 +2,7 @@
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local scopes = require("multisock.scopes")
+local scopes = require("multisock.tasks.scopes")
 local support = require("spec.support.tasks")
 
 local task, failure, turns = helper.task, helper.failure, support.turns

@@ -1,6 +1,6 @@
 -- What has to work on every Lua, and what each cannot do. Runs on all of them:
 -- script/test-luas.
-local compat = require("multisock.compat")
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")

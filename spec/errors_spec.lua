@@ -1,6 +1,6 @@
 -- Error objects: their fields, their kinds, and what they must not tell.
 local core = require("multisock.core")
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")

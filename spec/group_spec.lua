@@ -1,7 +1,7 @@
 -- Tasks that end together: groups, and limits of time.
 local helper = require("spec.helper")
 local ms = require("multisock")
-local scheduler = require("multisock.scheduler")
+local scheduler = require("multisock.tasks.scheduler")
 local support = require("spec.support.tasks")
 
 local task = helper.task

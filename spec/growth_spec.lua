@@ -1,13 +1,13 @@
 -- Time grows as the bytes do, whatever a server, a URL or a file says.
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local growth = require("spec.support.growth")
-local headers = require("multisock.headers")
+local headers = require("multisock.request.headers")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local names = require("multisock.command.names")
 local report = require("multisock.command.report")
 local servers = require("spec.support.servers")
-local targets = require("multisock.targets")
+local targets = require("multisock.request.targets")
 local text = require("multisock.command.text")
 
 describe("growth itself", function()

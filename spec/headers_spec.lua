@@ -1,5 +1,5 @@
 -- Header fields: reading what servers send, checking what users give.
-local headers = require("multisock.headers")
+local headers = require("multisock.request.headers")
 
 local failure = require("spec.helper").failure
 

@@ -1,11 +1,11 @@
 -- What all specs share, loaded before them: a deadline for each, what must not be left
 -- after it, and an aggressive collector when MULTISOCK_STRESS_GC asks for it.
-local admission = require("multisock.admission")
-local compat = require("multisock.compat")
+local admission = require("multisock.connection.admission")
+local compat = require("multisock.base.compat")
 local ms = require("multisock")
-local scheduler = require("multisock.scheduler")
-local stream = require("multisock.stream")
-local waiting = require("multisock.waiting")
+local scheduler = require("multisock.tasks.scheduler")
+local stream = require("multisock.connection.stream")
+local waiting = require("multisock.tasks.waiting")
 local portable = package.loaded["spec.support.portable"]
 
 local helper = {}

@@ -346,7 +346,7 @@ describe("an adopted loop", function()
         local folder, url = ...
         package.cpath = package.cpath .. ";" .. folder .. "/?.so"
         local luv, ms = require("luv"), require("multisock")
-        require("multisock.loops").adopt(require("luv_pointer"))
+        require("multisock.loop").adopt(require("luv_pointer"))
         for i = 1, 5 do ms.spawn(ms.get, url) end
         -- Behind them, so that they have begun, however slow the machine is.
         ms.spawn(function() luv.new_timer():start(100, 0, function() luv.stop() end) end)

@@ -4,7 +4,7 @@ local fixtures = require("spec.support.fixtures")
 local growth = require("spec.support.growth")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local targets = require("multisock.targets")
+local targets = require("multisock.request.targets")
 
 local failure = helper.failure
 local encode, decode = ms.json.encode, ms.json.decode

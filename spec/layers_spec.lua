@@ -41,8 +41,8 @@ describe("script/check-layers", function()
       ["src/easy/high.h"] = "void high(void);\n",
       ["src/base/low.c"] = "void low(void) {}\n",
       ["src/easy/high.c"] = "#include \"high.h\"\nvoid low(void);\nvoid high(void) { low(); }\n",
-      ["lua/multisock/client.lua"] = 'require("multisock.errors")\n',
-      ["lua/multisock/errors.lua"] = '-- require("multisock.client")\n',
+      ["lua/multisock/client.lua"] = 'require("multisock.base.errors")\n',
+      ["lua/multisock/base/errors.lua"] = '-- require("multisock.client")\n',
     })
     assert.equal(0, status, output)
     assert.truthy(output:find("\n?%d+ passed, 0 failed\n"), output)
@@ -53,16 +53,16 @@ describe("script/check-layers", function()
       ["src/easy/high.h"] = "void high(void);\n",
       ["src/base/low.c"] = "#include \"high.h\"\nvoid low(void) { high(); }\n",
       ["src/easy/high.c"] = "void high(void) {}\n",
-      ["lua/multisock/client.lua"] = 'local c = require("multisock.errors")\n',
-      ["lua/multisock/errors.lua"] = "local c = require 'multisock.client'\n",
+      ["lua/multisock/client.lua"] = 'local c = require("multisock.base.errors")\n',
+      ["lua/multisock/base/errors.lua"] = "local c = require 'multisock.client'\n",
       ["lua/multisock/stray.lua"] = "return {}\n",
     })
     assert.equal(1, status, output)
     for _, line in ipairs({
       "call: src/base/low.c -> src/easy/high.c (high)",
       "include: src/base/low.c -> src/easy/high.h",
-      "require: multisock.errors -> multisock.client",
-      "circle: multisock.client -> multisock.errors -> multisock.client",
+      "require: multisock.base.errors -> multisock.client",
+      "circle: multisock.base.errors -> multisock.client -> multisock.base.errors",
       "no layer: multisock.stray",
     }) do
       assert.truthy(output:find(line, 1, true), line .. "\n" .. output)

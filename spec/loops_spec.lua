@@ -1,6 +1,6 @@
 -- ms.use_loop, and that every loop does what all must do: each in a process of its
 -- own, because there is one loop in a process.
-local compat = require("multisock.compat")
+local compat = require("multisock.base.compat")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")

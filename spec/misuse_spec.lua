@@ -2,7 +2,7 @@
 -- from Lua may crash. Most of it shows under script/sanitize only.
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
-local perform = require("multisock.compat").perform
+local perform = require("multisock.base.compat").perform
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 

@@ -1,5 +1,5 @@
 -- Where ms.fetch may be called: the main chunk, tasks, and nowhere else.
-local compat = require("multisock.compat")
+local compat = require("multisock.base.compat")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")

@@ -1,5 +1,5 @@
 -- pool.lua: one multi after the other, as handles become many.
-local pool = require("multisock.pool")
+local pool = require("multisock.connection.pool")
 
 local function new_pool(idle, files)
   local given, shared = {}, {}

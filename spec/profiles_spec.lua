@@ -38,7 +38,7 @@ describe("a handle that serves one request after another", function()
 
   -- How often a handle was set up.
   local function count_settings(fn)
-local setup = require("multisock.setup")
+local setup = require("multisock.request.setup")
     local apply, count = setup.apply, 0
     setup.apply = function(...)
       count = count + 1

@@ -1,7 +1,7 @@
 -- Any value may be raised, nil and false, too: by a callback of libcurl's, which
 -- ends its own transfer, and by every function that multisock calls.
 local core = require("multisock.core")
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local support = require("spec.support.core_support")

@@ -65,35 +65,36 @@ describe("script/docs --check", function()
   end)
 
   it("finds definitions and texts of ms.help that are stale", function()
-    local output = planted("lua/multisock/tasks.lua", "Starts a task at the next turn.",
+    local output = planted("lua/multisock/tasks/init.lua", "Starts a task at the next turn.",
       "Starts a task at once.")
     assert.matches("library/multisock%.lua is stale", output)
-    assert.matches("lua/multisock/reference%.lua is stale", output)
+    assert.matches("lua/multisock/base/reference%.lua is stale", output)
   end)
 
   it("finds a function, a method and a parameter without a doc", function()
-    assert.matches("ms%.sleep: no doc comment", planted("lua/multisock/waiting.lua",
+    assert.matches("ms%.sleep: no doc comment", planted("lua/multisock/tasks/waiting.lua",
       "--- Suspends the task for so many seconds", "-- Suspends the task for so many seconds"))
     assert.matches("easy:perform: no doc comment", planted("src/easy/easy_methods.c",
       "/*** Runs the transfer", "/* Runs the transfer"))
-    assert.matches("queue:put: .*@param value expected", planted("lua/multisock/queue.lua",
+    assert.matches("queue:put: .*@param value expected", planted("lua/multisock/tasks/queue.lua",
       "-- @param value any", "-- @param thing any"))
     assert.matches("ms%.sleep: .*@param seconds: a type expected, got 'of it'",
-      planted("lua/multisock/waiting.lua", "-- @param seconds number", "-- @param seconds of it"))
+      planted("lua/multisock/tasks/waiting.lua",
+        "-- @param seconds number", "-- @param seconds of it"))
   end)
 
   it("finds an option and a field of responses without a doc", function()
-    assert.matches("option max_redirects: its row has no doc", planted("lua/multisock/options.lua",
-      'doc = "more is `nil, err`"', "unsaid = true"))
-    assert.matches("response%.peer: .*no @field", planted("lua/multisock/response.lua",
+    assert.matches("option max_redirects: its row has no doc",
+      planted("lua/multisock/request/options.lua", 'doc = "more is `nil, err`"', "unsaid = true"))
+    assert.matches("response%.peer: .*no @field", planted("lua/multisock/response/init.lua",
       "-- @field peer? string", "-- of peer? string"))
   end)
 
   it("finds other dialects of doc comments", function()
-    assert.matches("tasks%.lua:%d+: %-%-%-@ is the dialect of others",
-      planted("lua/multisock/tasks.lua", "-- @return task\n", "---@return task\n"))
-    assert.matches("tasks%.lua:%d+: a tag in a comment that does not begin",
-      planted("lua/multisock/tasks.lua", "--- Starts a task at the next turn.",
+    assert.matches("tasks/init%.lua:%d+: %-%-%-@ is the dialect of others",
+      planted("lua/multisock/tasks/init.lua", "-- @return task\n", "---@return task\n"))
+    assert.matches("tasks/init%.lua:%d+: a tag in a comment that does not begin",
+      planted("lua/multisock/tasks/init.lua", "--- Starts a task at the next turn.",
         "-- Starts a task at the next turn."))
     assert.matches("easy_methods%.c:%d+: a doc comment begins with",
       planted("src/easy/easy_methods.c", "/*** Runs the transfer", "/** Runs the transfer"))

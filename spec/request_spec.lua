@@ -2,7 +2,7 @@
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local targets = require("multisock.targets")
+local targets = require("multisock.request.targets")
 local request = require("multisock.request")
 local servers = require("spec.support.servers")
 

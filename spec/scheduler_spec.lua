@@ -1,8 +1,8 @@
 -- What runs when, on a loop that we turn: run, sleep, step, and who cannot wait.
 local helper = require("spec.helper")
 local ms = require("multisock")
-local scheduler = require("multisock.scheduler")
-local waiting = require("multisock.waiting")
+local scheduler = require("multisock.tasks.scheduler")
+local waiting = require("multisock.tasks.waiting")
 
 local task = helper.task
 local failure = helper.failure

@@ -2,7 +2,7 @@
 -- steer a terminal, and never without bound. Markers are planted in every place that
 -- takes a secret or that a server can write, and looked for in all that is said.
 local core = require("multisock.core")
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")

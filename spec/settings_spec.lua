@@ -1,7 +1,7 @@
 -- Request options: what each takes, what it says when it is given another.
-local DEFAULTS = require("multisock.options").defaults
+local DEFAULTS = require("multisock.request.options").defaults
 local request = require("multisock.request")
-local settings = require("multisock.settings")
+local settings = require("multisock.request.settings")
 local ms = require("multisock")
 
 local function refused(options)

@@ -1,6 +1,6 @@
 -- Messages that say what was meant: near names, and methods called with a dot.
 local helper = require("spec.helper")
-local suggest = require("multisock.suggest")
+local suggest = require("multisock.base.suggest")
 local ms = require("multisock")
 
 local failure = helper.failure

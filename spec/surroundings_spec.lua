@@ -225,7 +225,7 @@ describe("in Vim, whose global is called as Neovim's", function()
       pcall(ms.step)
       task = ms.spawn(error, "nor this", 0)
       ms.step = nil
-      require("multisock.scheduler").drive_with(require("multisock.scheduler").turn, 0)
+      require("multisock.tasks.scheduler").drive_with(require("multisock.tasks.scheduler").turn, 0)
     ]])
     assert.matches("nor this", output)
   end)

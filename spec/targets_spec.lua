@@ -1,6 +1,6 @@
 -- URLs: parsed, resolved, remembered, extended.
 local core = require("multisock.core")
-local targets = require("multisock.targets")
+local targets = require("multisock.request.targets")
 
 local failure = require("spec.helper").failure
 

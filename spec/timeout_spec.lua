@@ -4,7 +4,7 @@ local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
-local DEFAULTS = require("multisock.options").defaults
+local DEFAULTS = require("multisock.request.options").defaults
 local ms = require("multisock")
 
 describe("timeouts", function()

@@ -1,7 +1,7 @@
 -- The heap of deadlines, against a sorted list. It is one for the process, so
 -- these specs leave it as they found it.
 local helper = require("spec.helper")
-local timers = require("multisock.timers")
+local timers = require("multisock.base.timers")
 
 -- With a collector that never rests each allocation costs what lives.
 local scale = helper.timing_is_real and 1 or 0.05

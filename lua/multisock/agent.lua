@@ -1,12 +1,12 @@
 -- What performs the requests of a client in the place of the network: a function,
 -- or an object with `perform` and `close`.
-local errors = require("multisock.errors")
-local asked = require("multisock.asked")
+local errors = require("multisock.base.errors")
+local asked = require("multisock.middleware.asked")
 local response_class = require("multisock.response")
 local is_once = require("multisock.request").is_once
-local scheduler = require("multisock.scheduler")
+local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
-local values = require("multisock.values")
+local values = require("multisock.base.values")
 
 local agent = {}
 

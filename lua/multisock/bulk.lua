@@ -6,17 +6,17 @@
 -- else the keeper does that, so that no place and no connection waits for him.
 local chain = require("multisock.chain")
 local core = require("multisock.core")
-local errors = require("multisock.errors")
-local handles = require("multisock.handles")
-local DEFAULTS = require("multisock.options").defaults
+local errors = require("multisock.base.errors")
+local handles = require("multisock.connection.handles")
+local DEFAULTS = require("multisock.request.options").defaults
 local request = require("multisock.request")
-local scheduler = require("multisock.scheduler")
-local stream = require("multisock.stream")
+local scheduler = require("multisock.tasks.scheduler")
+local stream = require("multisock.connection.stream")
 local submitting = require("multisock.submitting")
-local targets = require("multisock.targets")
+local targets = require("multisock.request.targets")
 local tasks = require("multisock.tasks")
-local transfer = require("multisock.transfer")
-local waiting = require("multisock.waiting")
+local transfer = require("multisock.connection.transfer")
+local waiting = require("multisock.tasks.waiting")
 
 local collect, find_target = core.collect, targets.get
 local settle, wake, start_plain = submitting.settle, submitting.wake, submitting.start_plain

@@ -1,13 +1,13 @@
 -- What a request passes, outermost first: `middleware`, fail_on_error, total,
 -- redirects, retries, throttles, `each_attempt`, and the agent that performs it. Made
 -- once for a client, of what it uses: an empty place is none.
-local asked = require("multisock.asked")
-local errors = require("multisock.errors")
-local events = require("multisock.events")
+local asked = require("multisock.middleware.asked")
+local errors = require("multisock.base.errors")
+local events = require("multisock.middleware.events")
 local redirect = require("multisock.middleware.redirect")
-local scheduler = require("multisock.scheduler")
+local scheduler = require("multisock.tasks.scheduler")
 local status = require("multisock.middleware.status")
-local values = require("multisock.values")
+local values = require("multisock.base.values")
 
 local chain = {}
 

@@ -1,22 +1,22 @@
 -- A client: defaults, a connection pool, and the chain that its requests pass.
-local admission = require("multisock.admission")
+local admission = require("multisock.connection.admission")
 local agent = require("multisock.agent")
 local bulk = require("multisock.bulk")
 local chain = require("multisock.chain")
 local core = require("multisock.core")
-local errors = require("multisock.errors")
-local events = require("multisock.events")
-local handles = require("multisock.handles")
+local errors = require("multisock.base.errors")
+local events = require("multisock.middleware.events")
+local handles = require("multisock.connection.handles")
 local map = require("multisock.map")
-local DEFAULTS = require("multisock.options").defaults
-local pool = require("multisock.pool")
+local DEFAULTS = require("multisock.request.options").defaults
+local pool = require("multisock.connection.pool")
 local request = require("multisock.request")
-local scheduler = require("multisock.scheduler")
-local settings = require("multisock.settings")
-local stream = require("multisock.stream")
-local suggest = require("multisock.suggest")
-local targets = require("multisock.targets")
-local transfer = require("multisock.transfer")
+local scheduler = require("multisock.tasks.scheduler")
+local settings = require("multisock.request.settings")
+local stream = require("multisock.connection.stream")
+local suggest = require("multisock.base.suggest")
+local targets = require("multisock.request.targets")
+local transfer = require("multisock.connection.transfer")
 require("multisock.response")
 
 local new_request = request.new
@@ -103,7 +103,7 @@ function Client:close()
   end
   self.closed = true
   if self.pauses then
-    require("multisock.pause").wake(self)
+    require("multisock.middleware.pause").wake(self)
   end
   if self.agent then
     agent.close(self.agent)

@@ -1,12 +1,12 @@
 -- ms.hedge: asks again when the answer is slow, and takes the first good one.
-local compat = require("multisock.compat")
-local errors = require("multisock.errors")
+local compat = require("multisock.base.compat")
+local errors = require("multisock.base.errors")
 local response = require("multisock.response")
-local scheduler = require("multisock.scheduler")
-local suggest = require("multisock.suggest")
+local scheduler = require("multisock.tasks.scheduler")
+local suggest = require("multisock.base.suggest")
 local tasks = require("multisock.tasks")
-local values = require("multisock.values")
-local waiting = require("multisock.waiting")
+local values = require("multisock.base.values")
+local waiting = require("multisock.tasks.waiting")
 
 local OPTIONS = { after = true, max = true }
 

@@ -2,13 +2,13 @@
 -- interface and libuv. This file is the public face; the work is elsewhere.
 local client = require("multisock.client")
 local core = require("multisock.core")
-local hosted = require("multisock.hosted")
-local loops = require("multisock.loops")
-local made = require("multisock.made")
+local embedded = require("multisock.tasks.embedded")
+local loops = require("multisock.loop")
+local made = require("multisock.response.made")
 local map = require("multisock.map")
-local scheduler = require("multisock.scheduler")
+local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
-local waiting = require("multisock.waiting")
+local waiting = require("multisock.tasks.waiting")
 
 local ms = {
   run = tasks.run,
@@ -18,10 +18,10 @@ local ms = {
   with_timeout = tasks.with_timeout,
   on_error = tasks.on_error,
   use_loop = loops.use_loop,
-  step = hosted.step,
+  step = embedded.step,
   next_timeout = scheduler.next_timeout,
-  fd = hosted.fd,
-  queue = require("multisock.queue"),
+  fd = embedded.fd,
+  queue = require("multisock.tasks.queue"),
 }
 
 --- A monotonic clock; its start means nothing.
@@ -128,7 +128,7 @@ ms.json = setmetatable({}, {
 -- @param name? string such as "ms.get", "get", "timeout", "tls.verify" or "response"
 -- @return string to be printed
 function ms.help(name)
-  return require("multisock.help").text(name)
+  return require("multisock.base.help").text(name)
 end
 
 --- `assert` for every Lua: raises the error object itself.
@@ -148,7 +148,7 @@ end
 -- a list of strings, what is known to be dangerous of them and what is done about it
 function ms.version()
   local version = core.version()
-  version.warnings = require("multisock.warnings")(version)
+  version.warnings = require("multisock.base.warnings")(version)
   return version
 end
 

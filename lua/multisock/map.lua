@@ -1,11 +1,11 @@
 -- Bounded parallel work over a list or an iterator: ms.map and ms.each.
 local bulk = require("multisock.bulk")
-local compat = require("multisock.compat")
-local errors = require("multisock.errors")
-local suggest = require("multisock.suggest")
+local compat = require("multisock.base.compat")
+local errors = require("multisock.base.errors")
+local suggest = require("multisock.base.suggest")
 local tasks = require("multisock.tasks")
-local new_queue = require("multisock.queue")
-local waiting = require("multisock.waiting")
+local new_queue = require("multisock.tasks.queue")
+local waiting = require("multisock.tasks.waiting")
 
 local map = {}
 

@@ -2,13 +2,13 @@
 -- are free; else they wait, in lines of which one entry stands in the queue of their
 -- origin (admission.lua). A task of its own gets who opens a connection for others, who
 -- needs more than C can do, and who has a chain to pass.
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local core = require("multisock.core")
-local header_lines = require("multisock.header_lines")
+local header_lines = require("multisock.request.header_lines")
 local request = require("multisock.request")
-local scheduler = require("multisock.scheduler")
-local transfer = require("multisock.transfer")
-local waiting = require("multisock.waiting")
+local scheduler = require("multisock.tasks.scheduler")
+local transfer = require("multisock.connection.transfer")
+local waiting = require("multisock.tasks.waiting")
 
 local start_in_c = core.submit
 local now = scheduler.now

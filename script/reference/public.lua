@@ -252,7 +252,7 @@ function public.read(root)
   for _, record in ipairs(objects.records) do
     self:add_fields(record[1], record[2])
   end
-  self:add_rows("", require("multisock.options").rows, "multisock.Options")
+  self:add_rows("", require("multisock.request.options").rows, "multisock.Options")
   self:add_rows("", require("multisock.client").rows, "multisock.ClientOptions")
   self:add_module("core", core, "multisock.core", function(name, value)
     return self.registered["core." .. name] or self.c[name], type(value) ~= "function"

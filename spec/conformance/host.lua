@@ -6,7 +6,7 @@ local hosts = require("spec.support.hosts")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local ms = require("multisock")
-local scheduler = require("multisock.scheduler")
+local scheduler = require("multisock.tasks.scheduler")
 
 local name = ms.use_loop()
 

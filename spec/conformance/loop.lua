@@ -5,7 +5,7 @@ local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local ms = require("multisock")
-local scheduler = require("multisock.scheduler")
+local scheduler = require("multisock.tasks.scheduler")
 
 local task = helper.task
 local name = ms.use_loop()

@@ -19,7 +19,7 @@ static const char use[] =
     "local ms = require('multisock')\n"
     "assert(ms.run(function() ms.sleep(0) return 7 end) == 7)\n"
     "assert(require('multisock.core') and require('multisock') == ms)\n"
-    "assert(debug.getinfo(ms.run).source == '@multisock/tasks.lua')\n";
+    "assert(debug.getinfo(ms.run).source == '@multisock/tasks/init.lua')\n";
 
 static lua_State *open_state(void)
 {

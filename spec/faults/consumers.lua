@@ -1,6 +1,6 @@
 -- Those who ask: each fetches a URL in its own way and tells what it got, as
 -- { response =, err =, size =, head = (the first bytes), stopped = }.
-local compat = require("multisock.compat")
+local compat = require("multisock.base.compat")
 local ms = require("multisock")
 
 local consumers = {}

@@ -3,7 +3,7 @@
 local cells = require("spec.faults.cells")
 local consumers = require("spec.faults.consumers")
 local core = require("multisock.core")
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local helper = require("spec.helper")
 local ms = require("multisock")
 

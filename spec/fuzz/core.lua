@@ -1,6 +1,6 @@
 -- The low level: makes objects, calls their methods and the functions of the
 -- core, and drives the transfers, in random order.
-local compat = require("multisock.compat")
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local callbacks = require("spec.fuzz.callbacks")
 local calls = require("spec.fuzz.calls")

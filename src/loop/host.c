@@ -291,7 +291,7 @@ void host_close(Host *host)
 static int use_loop(lua_State *L)
 {
   lua_getglobal(L, "require");
-  lua_pushstring(L, "multisock.loops");
+  lua_pushstring(L, "multisock.loop");
   lua_call(L, 1, 1);
   lua_getfield(L, -1, "adopt");
   lua_pushvalue(L, 1);

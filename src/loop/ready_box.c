@@ -1,5 +1,5 @@
 /* What core.loop is for the ready transfers of the multis attached to it, for those that
-   Lua drives (lua/multisock/driver.lua): one list of all, handed over in one
+   Lua drives (lua/multisock/loop/socket_driver.lua): one list of all, handed over in one
    call. It has no finalizer, because a multi points into it for as long as that
    lives; each keeps it alive. */
 #include "ready_box.h"

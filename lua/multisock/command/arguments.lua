@@ -1,5 +1,5 @@
 -- Splits the words of a command line into options and operands.
-local suggest = require("multisock.suggest")
+local suggest = require("multisock.base.suggest")
 local text = require("multisock.command.text")
 
 local arguments = {}

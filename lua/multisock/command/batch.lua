@@ -2,7 +2,7 @@
 -- and reports on them.
 local core = require("multisock.core")
 local download = require("multisock.command.download")
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local ms = require("multisock")
 local names = require("multisock.command.names")
 local progress = require("multisock.command.progress")

@@ -1,7 +1,7 @@
 -- One URL into one file: NAME.part while it grows, NAME once it is complete.
 -- Nothing here is protected by pcall, so that Lua 5.1 can suspend in it: a
 -- download that is cancelled leaves its file to download.abandon.
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local names = require("multisock.command.names")
 
 local download = {}

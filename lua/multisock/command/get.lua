@@ -2,10 +2,10 @@
 local core = require("multisock.core")
 local arguments = require("multisock.command.arguments")
 local batch = require("multisock.command.batch")
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local names = require("multisock.command.names")
 local output = require("multisock.command.output")
-local targets = require("multisock.targets")
+local targets = require("multisock.request.targets")
 
 local get = {}
 

@@ -1,7 +1,7 @@
 -- The command `multisock`: which subcommand, help, exit status. bin/multisock
 -- calls main().
 local output = require("multisock.command.output")
-local suggest = require("multisock.suggest")
+local suggest = require("multisock.base.suggest")
 local text = require("multisock.command.text")
 
 local command = {}
@@ -68,7 +68,7 @@ local function help(argv)
   elseif argv[2] == nil or argv[2] == "help" or argv[2] == "version" or argv[2] == "--help" then
     return output.say(HELP)
   end
-  local told, near = require("multisock.help").find(argv[2])
+  local told, near = require("multisock.base.help").find(argv[2])
   if told then
     return output.say(told .. "\n")
   end

@@ -1,6 +1,6 @@
 -- What a terminal shows while files arrive: a line for each that is active and
 -- one for all of them, drawn over the ones before.
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local text = require("multisock.command.text")
 
 local progress = {}

@@ -1,7 +1,7 @@
 -- What is said at the end: the summary, the table of failures, and the record
 -- of each URL for --json.
 local core = require("multisock.core")
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 local text = require("multisock.command.text")
 
 local report = {}

@@ -1,7 +1,7 @@
 -- Copas, every version from 1.1.7. It waits with select(2), which cannot have
 -- descriptors above 1023: ours is one, with everything behind it. A coroutine of
 -- Copas counts as a task.
-local compat = require("multisock.compat")
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local copas = require("copas")
 local socket = require("socket")

@@ -1,7 +1,7 @@
 -- cqueues. Ours is a controller of its own; another one that somebody runs gets a
 -- coroutine that steps it, for as long as there is something to do. A coroutine
 -- of any controller counts as a task.
-local compat = require("multisock.compat")
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local cqueues = require("cqueues")
 local condition = require("cqueues.condition")

@@ -1,5 +1,5 @@
 -- libevent, through luaevent: on the base that luaevent.loop() runs.
-local compat = require("multisock.compat")
+local compat = require("multisock.base.compat")
 local luaevent = require("luaevent")
 
 local core = luaevent.core

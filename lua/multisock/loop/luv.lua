@@ -1,7 +1,7 @@
 -- libuv through luv: the loop of luvit and of Neovim, and of every script that
 -- requires luv. Its libuv need not be ours, so only luv's API is used.
-local compat = require("multisock.compat")
-local editor = require("multisock.editor")
+local compat = require("multisock.base.compat")
+local editor = require("multisock.base.editor")
 
 local host = editor.neovim()
 local uv = host and (host.uv or host.loop) or require("luv")

@@ -1,10 +1,10 @@
 -- Redirects, as WHATWG fetch does them. Not left to libcurl, which keeps all
 -- headers but two for a foreign origin, and has no history.
-local errors = require("multisock.errors")
-local ROWS = require("multisock.options").rows
+local errors = require("multisock.base.errors")
+local ROWS = require("multisock.request.options").rows
 local request_module = require("multisock.request")
-local settings = require("multisock.settings")
-local targets = require("multisock.targets")
+local settings = require("multisock.request.settings")
+local targets = require("multisock.request.targets")
 
 local function is_redirect(status)
   return status == 301 or status == 302 or status == 303 or status == 307 or status == 308

@@ -1,13 +1,13 @@
 -- The option `retry`: sends again what failed, when that may help and may be done.
 local core = require("multisock.core")
-local errors = require("multisock.errors")
-local headers = require("multisock.headers")
-local pause = require("multisock.pause")
+local errors = require("multisock.base.errors")
+local headers = require("multisock.request.headers")
+local pause = require("multisock.middleware.pause")
 local request_module = require("multisock.request")
-local retry_after = require("multisock.retry_after")
-local scheduler = require("multisock.scheduler")
-local tally = require("multisock.tally")
-local values = require("multisock.values")
+local retry_after = require("multisock.middleware.retry_after")
+local scheduler = require("multisock.tasks.scheduler")
+local tally = require("multisock.middleware.tally")
+local values = require("multisock.base.values")
 
 local now = scheduler.now
 
@@ -138,7 +138,7 @@ end
 
 -- Loaded when it is used.
 local function breaker_of(given)
-  return given.breaker and require("multisock.breaker") or nil
+  return given.breaker and require("multisock.middleware.breaker") or nil
 end
 
 local function set_key(request, name)

@@ -1,5 +1,5 @@
 -- `fail_on_error`: an answer that says no is an error.
-local errors = require("multisock.errors")
+local errors = require("multisock.base.errors")
 
 local status = {}
 

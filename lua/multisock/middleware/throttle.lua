@@ -1,13 +1,13 @@
 -- The option `throttle`: at most so many starts in any window of so many seconds, for
 -- each key. Who has to wait waits with its like: one key never holds up another.
-local asked = require("multisock.asked")
-local compat = require("multisock.compat")
-local errors = require("multisock.errors")
-local pause = require("multisock.pause")
-local retry_after = require("multisock.retry_after")
-local scheduler = require("multisock.scheduler")
-local values = require("multisock.values")
-local waiting = require("multisock.waiting")
+local asked = require("multisock.middleware.asked")
+local compat = require("multisock.base.compat")
+local errors = require("multisock.base.errors")
+local pause = require("multisock.middleware.pause")
+local retry_after = require("multisock.middleware.retry_after")
+local scheduler = require("multisock.tasks.scheduler")
+local values = require("multisock.base.values")
+local waiting = require("multisock.tasks.waiting")
 
 local now = scheduler.now
 

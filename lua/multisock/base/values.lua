@@ -1,0 +1,44 @@
+-- Values that are sent as text: in a query, a form, a header. What would be sent
+-- wrong or not at all is misuse.
+local compat = require("multisock.base.compat")
+local core = require("multisock.core")
+
+local values = {}
+
+--- A key that a list does not have; nil when the table is a list.
+function values.odd_key(list)
+  local count = #list
+  for key in pairs(list) do
+    if not compat.is_integer(key) or key < 1 or key > count then
+      return key
+    end
+  end
+end
+
+--- What stands where something else was expected.
+function values.describe(value)
+  if type(value) == "table" then
+    local key = values.odd_key(value)
+    return key == nil and "a list" or ("a table with the key %s"):format(
+      type(key) == "string" and ("%q"):format(key) or tostring(key))
+  elseif value == core.null then
+    return "ms.null"
+  end
+  local kind = type(value)
+  return (kind == "number" or kind == "boolean") and tostring(value) or kind
+end
+
+--- The value as it is sent: numbers with all their digits.
+-- @return string; nil when it cannot be sent
+function values.text(value)
+  local kind = type(value)
+  if kind == "string" then
+    return value
+  elseif kind == "number" then
+    return core.number_text(value)
+  elseif kind == "boolean" then
+    return tostring(value)
+  end
+end
+
+return values

@@ -1,0 +1,81 @@
+-- The header lines that a request is sent with: its own, and those that multisock adds.
+local base64 = require("multisock.base.base64")
+local core = require("multisock.core")
+local setup = require("multisock.request.setup")
+
+local header_lines = {}
+
+-- Whose bodies have a meaning, see message.c.
+local HAS_LENGTH = { POST = true, PUT = true, PATCH = true }
+
+local USER_AGENT = "User-Agent: multisock/" .. core.version().multisock
+-- What can be undone but deflate: all that have it have gzip, it is two formats with
+-- one name, and each byte of a header line costs libcurl 100 instructions.
+local ACCEPT_ENCODING = "Accept-Encoding: "
+  .. table.concat(core.version().codings, ", "):gsub(", deflate", "")
+local ACCEPT_IDENTITY = "Accept-Encoding: identity"
+
+-- A header line of our own, because libcurl formats its options anew for each
+-- request, and a handle would have to be set up for it.
+local function authorization(self)
+  local auth = self.settings.auth
+  if auth.bearer then
+    return "Authorization: Bearer " .. auth.bearer
+  elseif not self.target.has_user then
+    return "Authorization: Basic " .. base64.encode(auth.basic[1] .. ":" .. auth.basic[2])
+  end
+end
+
+-- What is sent unless the user says otherwise. As header lines, because
+-- libcurl formats its own options anew for each request, character by
+-- character.
+local function default_lines(given)
+  local raw = setup.raw(given)
+  local lines = { agent = not raw.useragent and USER_AGENT or nil }
+  if given.decompress and not raw.accept_encoding then
+    -- A part of a coded body is no coded body.
+    local is_part = raw.range or raw.resume_from or raw.resume_from_large
+    lines.encoding = is_part and ACCEPT_IDENTITY or ACCEPT_ENCODING
+    lines.identity = ACCEPT_IDENTITY
+  end
+  return lines
+end
+
+local function make_lines(self, content_type)
+  local given = self.settings
+  local raw, profile = given.curl, given.profile
+  local defaults = profile.lines
+  if defaults == nil then
+    defaults = default_lines(given)
+    profile.lines = defaults        -- they follow from what makes a profile
+  end
+  return core.lines(self.headers, raw and raw.httpheader, defaults, content_type,
+    self.body ~= nil, self.unexpected, given.auth and self.target.web and authorization(self))
+end
+
+--- The header lines of a request, for C. Those of requests that have none of their own
+-- are made once for all of them.
+-- @return core.Lines
+function header_lines.of(self)
+  local given, content_type = self.settings, self.content_type
+  if self.body == nil then
+    content_type = HAS_LENGTH[self.method] and "" or nil
+  end
+  local known = given.lines
+  if not known or self.headers ~= given.headers or self.unexpected or self.target.has_user
+    or not self.target.web then
+    local lines
+    lines, self.expects = make_lines(self, content_type)
+    return lines
+  end
+  -- What differs, as a key: a content type, or that there is none, or no body at all.
+  local key = content_type or 0
+  local lines = known[key]
+  if lines == nil then
+    lines, self.expects = make_lines(self, content_type)
+    known[key] = not self.expects and lines or nil
+  end
+  return lines
+end
+
+return header_lines

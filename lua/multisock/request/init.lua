@@ -1,0 +1,305 @@
+-- What a user asks for, checked: URL, method, headers, body, settings. Pure:
+-- nothing is sent here.
+local bodies = require("multisock.request.bodies")
+local errors = require("multisock.base.errors")
+local headers = require("multisock.request.headers")
+local DEFAULTS = require("multisock.request.options").defaults
+local ROWS = require("multisock.request.options").rows
+local pins = require("multisock.request.pins")
+local settings = require("multisock.request.settings")
+local targets = require("multisock.request.targets")
+local values = require("multisock.base.values")
+
+local request = {}
+
+local find_target = targets.get
+local setmetatable, type = setmetatable, type
+
+local Request = { __name = "multisock.request" }
+Request.__index = Request
+
+-- Methods are case-sensitive; these are mistyped in lower case only.
+local STANDARD = {
+  GET = true, HEAD = true, POST = true, PUT = true, PATCH = true, DELETE = true, OPTIONS = true,
+}
+
+local function normal_method(method)
+  local upper = method:upper()
+  return STANDARD[upper] and upper or method
+end
+
+---- Requests ----------------------------------------------------------------
+
+local function allowed(given, scheme)
+  for _, name in ipairs(given.protocols) do
+    if name == scheme then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether it is to go through a proxy that the program has named.
+local function names_proxy(given)
+  local raw = given.curl or {}
+  return given.proxy or raw.proxy or raw.pre_proxy
+end
+
+--- Whether this request may go to this URL.
+-- @return true; or nil, err of kind "policy"
+function request.check_target(given, target)
+  if given.resolve and names_proxy(given) and pins.choose(given, target) then
+    return nil, errors.new("policy", "resolve has an address for " .. target.host
+      .. ", but the proxy would look it up by itself; proxy = false asks it directly",
+      { url = errors.redact_url(target.text) })
+  elseif allowed(given, target.scheme) then
+    return true
+  end
+  return nil, errors.new("policy", ("protocol %q is not allowed (option 'protocols')"):format(
+    target.scheme), { url = errors.redact_url(target.text) })
+end
+
+-- Raw options in whose place the request sets its own: what they say would not be
+-- sent.
+local REPLACED = {
+  postfields = true, copypostfields = true, httppost = true, mimepost = true, nobody = true,
+  httpget = true,
+}
+local KEEPS_CUSTOM = { GET = true, POST = true, HEAD = true }
+
+local function check_raw(self, raw)
+  for name, value in pairs(raw) do
+    local lower = tostring(name):lower()
+    if REPLACED[lower] and (self.body or self.method ~= "GET")
+      or lower == "customrequest" and not KEEPS_CUSTOM[self.method] then
+      errors.misuse(("option 'curl.%s' (%s): this request's own method and body take its "
+        .. "place"):format(name, type(value) == "string" and ("%d bytes"):format(#value)
+        or values.describe(value)))
+    end
+  end
+end
+
+-- What is a request's own, where the client has defaults for it.
+local function with_defaults(own, options)
+  local all = {}
+  for name, value in pairs(own) do
+    all[name] = value
+  end
+  for name, value in pairs(options or {}) do
+    all[name] = value
+  end
+  return all
+end
+
+-- Fills a request from its options, but for its target; `method`: that of the call.
+-- Raises at level 0. Returns its URL.
+local function fill(self, method, url, options)
+  local base = self.settings
+  if base.own and (options == nil or type(options) == "table") then
+    options = with_defaults(base.own, options)
+  end
+  local given = settings.derive(base, options)
+  local fields, other = options.headers, options.method
+  self.settings = given
+  if fields ~= nil then
+    fields = headers.merge(base.headers, headers.to_list(fields, 0))
+    self.headers = fields
+  end
+  if other ~= nil then
+    method = normal_method(ROWS.method.check("method", other))
+  end
+  local body, content_type = bodies.choose(options)
+  if body or fields then
+    bodies.check_framing(body, self.headers, given.http_version)
+  end
+  if body then
+    if method == "HEAD" or method == "TRACE" then
+      error(("a %s request cannot have a body"):format(method), 0)
+    end
+    self.body, self.content_type = body, content_type
+  end
+  self.method = method or body and "POST" or "GET"
+  self.meta = options.meta
+  local query = options.query
+  return query == nil and url or targets.add_query(url, query)
+end
+
+-- Raw options that a method or a body of our own replaces: the handle has to be set
+-- up again for the next request.
+local function is_replaced(raw)
+  for name in pairs(raw) do
+    local lower = tostring(name):lower()
+    if REPLACED[lower] or lower == "customrequest" then
+      return true
+    end
+  end
+  return false
+end
+
+-- Whether the handle has afterwards what the next request would not expect.
+local function leaves_marks(self, given)
+  return not self.target.web
+    or given.curl and (self.body or self.method ~= "GET") and is_replaced(given.curl) or nil
+end
+
+--- A request that is nothing but a URL, of a client whose URLs need no look.
+function request.plain(client, target)
+  local given = client.settings
+  return setmetatable({
+    client = client, method = "GET", settings = given, headers = given.headers,
+    target = target, simple = given.simple,
+  }, Request)
+end
+
+--- Makes a request.
+-- @param client @param method? string; nil: the option `method`, or POST when
+-- there is a body, or GET
+-- @param url string @param options? table
+-- @return request; or nil, err (kind "url" or "policy")
+-- @raise on misuse
+function request.new(client, method, url, options)
+  if type(url) ~= "string" then
+    errors.misuse("url: string expected, got " .. type(url)
+      .. (type(options) == "string" and ", and then the URL: call ms.get(url) with a dot" or ""))
+  end
+  local base = client.settings
+  local self = setmetatable({
+    client = client, method = method or "GET", settings = base, headers = base.headers,
+    target = nil,                     -- with room for what comes
+  }, Request)
+  if options ~= nil or base.own then
+    local ok, text = pcall(fill, self, method, url, options)
+    if not ok then
+      errors.misuse(text)
+    end
+    url = text
+  end
+  local target, err
+  if client.base then
+    target, err = targets.resolve(client.base, url)
+  else
+    target, err = find_target(url)
+  end
+  if target == nil then
+    return nil, err
+  end
+  local body, given = self.body, self.settings
+  self.target = target
+  if target.web and client.is_usual and given.profile == base.profile then
+    self.simple = given.simple and not (body and body.bytes == nil)
+    return self
+  end
+  if not target.web or given.protocols ~= DEFAULTS.protocols or given.resolve then
+    local ok
+    ok, err = request.check_target(given, target)
+    if not ok then
+      return nil, err
+    end
+  end
+  if given.curl and target.web then
+    check_raw(self, given.curl)
+  end
+  self.simple = target.web and given.simple and not (body and body.bytes == nil)
+  if not target.web then
+    self.body = self.body and bodies.adapt(self.body, target.scheme)
+    self.marks = true
+  elseif given.curl then
+    self.marks = leaves_marks(self, given)
+    self.simple = self.simple and not self.marks
+  end
+  return self
+end
+
+--- The same request for another URL: what a redirect needs.
+function Request:clone()
+  local copy = {}
+  for key, value in pairs(self) do
+    copy[key] = value
+  end
+  -- What it has waited for.
+  copy.lookup_since, copy.was_denied, copy.looks_up = nil, nil, nil
+  copy.lacking_since, copy.lacking_pause = nil, nil
+  return setmetatable(copy, Request)
+end
+
+--- The same request once more.
+-- @param tries integer how often it was sent
+function Request:again(tries)
+  local copy = self:clone()
+  copy.tries, copy.repeated, copy.simple = tries, true, false
+  return copy
+end
+
+--- The URL as text, user name and password removed.
+function Request:url()
+  return errors.without_user(self.target.text)
+end
+
+function Request:__tostring()
+  return "multisock.request (" .. self.method .. " " .. errors.redact_url(self.target.text) .. ")"
+end
+
+-- What may be done twice (RFC 9110 9.2.2). Of others libcurl would send again,
+-- too, what a kept connection has swallowed.
+local IDEMPOTENT = {
+  GET = true, HEAD = true, PUT = true, DELETE = true, OPTIONS = true, TRACE = true,
+}
+
+-- What a key of the caller's makes repeatable.
+local WITH_KEY = { POST = true, PATCH = true }
+
+--- Whether it must not be sent twice unasked. With the option `retry` that says what
+-- may be.
+function request.is_once(self)
+  local raw, retry = self.settings.curl, self.settings.retry
+  local method = raw and raw.customrequest or self.method
+  if retry then
+    return not (retry.methods[method] or retry.idempotency_key and WITH_KEY[method])
+  end
+  return not IDEMPOTENT[method]
+end
+
+---- Once more -------------------------------------------------------------------
+
+--- Whether the body can be sent from its start, again or for the first time.
+-- @return true; or nil, why not
+function Request:can_replay()
+  local body = self.body
+  if body and body.begun and body.rewind == nil then
+    return nil, "the body came from a function and cannot be sent again"
+  end
+  return true
+end
+
+--- Makes the body start again.
+-- @return true; or nil, why not
+function Request:replay()
+  local ok, why = self:can_replay()
+  if ok and self.body and self.body.rewind then
+    self.body.rewind()
+  end
+  return ok, why
+end
+
+--- Tells who listens to it; nobody does of most clients.
+-- @param name string, and what events.lua says of it
+function Request:event(name, ...)
+  local tell = self.client.tell
+  if tell then
+    tell(self, name, ...)
+  end
+end
+
+--- Gives a request another body, or none.
+-- @param value what the option `body` takes, or nil @raise naming what is wrong
+function request.replace_body(self, value)
+  local body = value ~= nil and bodies.make(value) or nil
+  bodies.check_framing(body, self.headers, self.settings.http_version)
+  if body and not self.target.web then
+    body = bodies.adapt(body, self.target.scheme)
+  end
+  self.body = body
+  self.content_type = body and (self.content_type or "application/octet-stream")
+end
+
+return request

@@ -1,0 +1,254 @@
+-- What settings mean to an easy handle: which of libcurl's options are set on it.
+local core = require("multisock.core")
+local errors = require("multisock.base.errors")
+local ROWS = require("multisock.request.options").rows
+local protocols = require("multisock.request.protocols")
+local suggest = require("multisock.base.suggest")
+
+local QUIRKS = core.quirks()
+
+local setup = {}
+
+---- Raw options: `curl` ---------------------------------------------------------
+
+local NO_OPTIONS = {}
+
+--- The raw options that are given, by libcurl's names in lower case.
+-- @return table not to be changed
+function setup.raw(given)
+  if given.curl == nil then
+    return NO_OPTIONS
+  end
+  local options = {}
+  for name, value in pairs(given.curl) do
+    options[type(name) == "string" and name:lower() or name] = value
+  end
+  return options
+end
+
+--- What libcurl, or Lua, says about a raw option that is wrong, and what was meant.
+function setup.explain(message)
+  message = errors.unplaced(tostring(message))
+  local name = message:match("^unknown option '([^']*)'")
+  if name then
+    local names = {}
+    for i, option in ipairs(core.options()) do
+      names[i] = option.name:lower()
+    end
+    message = "option 'curl': " .. message .. suggest.hint(name, names)
+  end
+  return message
+end
+
+---- All of them -------------------------------------------------------------------
+
+local HTTP_VERSION = { ["1.0"] = 1, ["1.1"] = 2, ["2"] = 4, ["3"] = 30 }
+setup.HTTP_VERSION = HTTP_VERSION
+local TLS_VERSION = { ["1.0"] = 4, ["1.1"] = 5, ["1.2"] = 6, ["1.3"] = 7 }
+local PROXY_VARIABLES = {
+  "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY",
+}
+
+-- Asking the environment is 1,100 instructions of libcurl's per request.
+function setup.environment_has_proxy()
+  for _, name in ipairs(PROXY_VARIABLES) do
+    if os.getenv(name) then
+      return true
+    end
+  end
+  return false
+end
+
+-- What libcurl takes as it is.
+local function set_as_they_are(set, rows, given)
+  for name, row in pairs(rows) do
+    if row.sets then
+      set(row.sets, given[name])
+    end
+  end
+end
+
+local function set_tls(set, tls)
+  if tls.verify == false then
+    set("ssl_verifypeer", 0)
+    set("ssl_verifyhost", 0)
+  end
+  set_as_they_are(set, ROWS.tls.fields, tls)
+  if tls.min_version then
+    set("sslversion", TLS_VERSION[tls.min_version])
+  end
+end
+
+-- Who is trusted: what is named, and nobody else. libcurl looks into its folder
+-- beside a file that it is given, and keeps a parsed file only where no folder is
+-- set: so without one each connection would parse 150 certificates. This holds
+-- for a proxy of TLS, too.
+local DEFAULT_FILE, DEFAULT_FOLDER = core.version().cainfo, core.version().capath
+
+local function set_trust(set, tls)
+  local none = core.null
+  if tls.ca or tls.ca_path and DEFAULT_FILE then
+    set("cainfo", tls.ca or none)
+  end
+  if tls.ca_path or DEFAULT_FOLDER and (tls.ca or DEFAULT_FILE) then
+    set("capath", tls.ca_path or none)
+  end
+  if DEFAULT_FOLDER and DEFAULT_FILE then
+    set("proxy_capath", none)
+  end
+end
+
+--- What a request trusts, as text: of what libcurl has parsed it keeps one file for
+-- each multi.
+-- @return string; nil when it is what the client trusts
+function setup.trust(given, base)
+  if given.tls == base.tls and given.curl == base.curl then
+    return nil
+  end
+  local function describe(from)
+    local tls, raw = from.tls or {}, from.curl or {}
+    return ("%s|%s|%s|%s|%s"):format(tostring(tls.ca), tostring(tls.ca_path), tostring(raw.cainfo),
+      tostring(raw.capath), tostring(raw.cainfo_blob))
+  end
+  local own = describe(given)
+  return own ~= describe(base) and own or nil
+end
+
+--- Sets the user of what is not HTTP, where it is no header line.
+function setup.apply_auth(easy, given)
+  if given.basic then
+    easy:setopt({ username = given.basic[1], password = given.basic[2] })
+  elseif given.bearer then
+    easy:setopt({ httpauth = 64, xoauth2_bearer = given.bearer })
+  end
+end
+
+local function set_proxy(set, given)
+  local none = false
+  if given.proxy then
+    set("proxy", given.proxy)
+  elseif given.proxy == false or not given.trust_env or not setup.environment_has_proxy() then
+    set("proxy", "")
+    none = given.curl == nil        -- which may name one after all
+  end
+  if given.no_proxy then
+    set("noproxy", table.concat(given.no_proxy, ","))
+  elseif none or given.proxy and not given.trust_env then
+    set("noproxy", "")              -- otherwise libcurl asks the environment, each time
+  end
+end
+
+-- On the QUIC of OpenSSL libcurl never sends the connection's own streams when the server has
+-- acknowledged one datagram of the hello before it answers; later requests, whose
+-- headers refer to them, wait for ever. A hello without the large keys of
+-- post-quantum exchange is one datagram.
+local CURVES_OF_ONE_DATAGRAM = "X25519:P-256:P-384"
+
+--- The version that `curl` asks for; nil: none.
+function setup.raw_version(given)
+  for name, value in pairs(given.curl or {}) do
+    if tostring(name):lower() == "http_version" then
+      return value
+    end
+  end
+  return nil
+end
+
+-- Whether libcurl takes a cut HTTP/2 body for a whole one: who wants that asks for
+-- "2".
+local TALKS = QUIRKS.reuses_talking ~= nil
+local TRUNCATES = QUIRKS.h2_truncates ~= nil
+
+--- The version of HTTP/1 in which a request is sent, whatever the server may offer
+-- beside it.
+-- @param given table its settings @param scheme string of its URL
+-- @return "1.0" or "1.1"; nil when it may be HTTP/2 or 3, or the user has set
+-- libcurl's own option
+function setup.http1(given, scheme)
+  local version = given.http_version
+  if setup.raw_version(given) ~= nil then
+    return nil
+  elseif version == "1.0" or version == "1.1" then
+    return version
+  elseif scheme ~= "https" or version == nil and TRUNCATES then
+    return "1.1"                    -- libcurl asks for no other without TLS
+  end
+end
+
+local function set_version(set, given)
+  local raw = tonumber(setup.raw_version(given)) or 0
+  set("http_version", HTTP_VERSION[given.http_version])
+  if QUIRKS.quic_forgets_streams and (given.http_version == "3" or raw >= HTTP_VERSION["3"]) then
+    set("ssl_ec_curves", CURVES_OF_ONE_DATAGRAM)
+  end
+end
+
+--- Sends what a handle asks to the addresses of a pin, and not through a proxy that
+-- the environment names.
+-- @return true; or nil, err
+function setup.apply_pin(easy, pin, given)
+  local lines = { pin.connect_to[1] }
+  for _, line in ipairs(given.connect_to or {}) do
+    lines[#lines + 1] = line
+  end
+  local ok, err = easy:setopt({ connect_to = lines, resolve = pin.resolve, noproxy = "*" })
+  return ok and true, err
+end
+
+--- Puts settings on a handle that is fresh from core.easy or reset.
+-- @param base table the settings of its client
+-- @param scheme? string of its URL, where that is known
+-- @return true; or nil, err when libcurl refuses one
+function setup.apply(easy, given, base, scheme)
+  local refused
+  local function set(name, value)
+    if value ~= nil and not refused then
+      local ok, err = easy:setopt(name, value)
+      if not ok then
+        refused = err
+      end
+    end
+  end
+  -- A server that ignores "Expect: 100-continue" costs this long.
+  set("expect_100_timeout_ms", 200)
+  if given.http_version == "3" and not core.version().features.HTTP3 then
+    return nil, errors.new("curl", "http_version = \"3\" needs a libcurl built with HTTP/3; this "
+      .. "is " .. core.version().curl)
+  end
+  set_version(set, given)
+  protocols.apply(set, given, base, scheme)
+  set_proxy(set, given)
+  local proxy = given.proxy or nil
+  easy:gather("proxied", proxy ~= nil)
+  easy:gather("tunnels", proxy ~= nil and not proxy:lower():find("^socks"))
+  set_trust(set, given.tls or {})
+  set_tls(set, given.tls or {})
+  set_as_they_are(set, ROWS, given)
+  if given.unix_socket and TALKS then
+    set("forbid_reuse", 1)          -- nobody can tell these sockets from each other
+  end
+  local raw = setup.raw(given)
+  for name, value in pairs(raw) do
+    set(name, value)
+  end
+  if raw.max_recv_speed_large and not refused then
+    easy:gather("speed", raw.max_recv_speed_large)
+    set("max_recv_speed_large", 0)              -- pacing.lua tells why
+  end
+  easy:gather("undecoded", not given.decompress and raw.accept_encoding == nil
+    and raw.transfer_encoding == nil)
+  -- libcurl decodes what the user has it ask for; all else is undone by us, who
+  -- know where it ends.
+  easy:gather("decodes", given.decompress and raw.accept_encoding == nil
+    and raw.http_content_decoding ~= 0 and raw.http_content_decoding ~= false)
+  easy:gather("transfer_codings", raw.transfer_encoding ~= nil
+    or raw.http_transfer_decoding ~= nil)
+  -- libcurl's own rounds of authentication: a 401 may not be the answer yet.
+  easy:gather("auth_rounds", (raw.httpauth or raw.proxyauth) ~= nil)
+  if refused then
+    return nil, refused
+  end
+  return true
+end
+
+return setup

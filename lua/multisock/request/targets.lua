@@ -1,0 +1,248 @@
+-- URLs, parsed once: what a request needs to know of its URL before libcurl
+-- sees it, and the parsed form that libcurl then takes over.
+local core = require("multisock.core")
+local errors = require("multisock.base.errors")
+local values = require("multisock.base.values")
+
+local targets = {}
+
+-- The last URLs in two generations: when the young one is full it becomes the
+-- old one. Bounded, and a hit costs one table access.
+local GENERATION = 512
+local young, old, count = {}, {}, 0
+-- Longer ones are not kept: a server may redirect to URLs as long as a header.
+local LONGEST = 2048
+local ANY_SCHEME = { "non_support_scheme", "uri" }
+
+local function is_numeric(host)
+  return host:find("^%[") ~= nil or host:find("^%d+%.%d+%.%d+%.%d+$") ~= nil
+end
+
+local function url_error(err, text)
+  err.url = errors.redact_text(text)
+  err.kind = "url"
+  err.retryable = false
+  return err
+end
+
+-- By what is before the path (core.url_place): metatables with what the last targets
+-- have in common, a parsed one for a start. Parsing and asking for the parts is most of
+-- the work, and a crawler has thousands of one place.
+local places, place_count = {}, 0
+local MOST_PLACES = 512
+
+-- A name that is not ASCII in the form that DNS and TLS know (IDN). libcurl does
+-- this by itself, but in the encoding of the locale.
+local function to_ascii(url, host)
+  local ascii, err = url:get("host", { "punycode" })
+  if ascii == nil then
+    err.message = ("the host name %q is not ASCII, and libcurl cannot convert it (%s): write it "
+      .. "as xn--..."):format(host:sub(1, 80), core.version().features.IDN and err.message
+        or "it was built without IDN")
+    return nil, err
+  end
+  return url:set("host", ascii) and ascii
+end
+
+-- What all URLs of a place have.
+local function describe_place(url, scheme, host)
+  local port = url:get("port", { "default_port", "non_support_scheme" }) or "0"
+  return {
+    scheme = scheme,
+    host = host,
+    origin = scheme .. "://" .. host .. ":" .. port,
+    numeric = host == "" or host == "localhost" or is_numeric(host),
+    web = scheme == "http" or scheme == "https",
+  }
+end
+
+local function remember_place(written, place)
+  if place_count >= MOST_PLACES then
+    places, place_count = {}, 0
+  end
+  places[written], place_count = place, place_count + 1
+end
+
+-- `written`: its place, where that is worth remembering.
+local function describe(url, text, written)
+  local place = written and places[written]
+  if place then
+    return setmetatable({ url = url, text = text }, place)
+  end
+  local scheme, host = url:get("scheme"), (url:get("host") or ""):lower()
+  if host:find("[\128-\255]") then
+    local err
+    host, err = to_ascii(url, host)
+    if host == nil then
+      return nil, err
+    end
+    text = url:get("url")
+  end
+  place = { __index = describe_place(url, scheme, host) }
+  if written and #written <= LONGEST then
+    place.__index.sample = url
+    remember_place(written, place)
+  end
+  return setmetatable({
+    url = url, text = text,
+    has_user = not written and (url:get("user") or url:get("password")) and true or nil,
+  }, place)
+end
+
+-- What libcurl means by "bad path" and the like, where that can be told.
+local function explain(text)
+  local at = text:find("[%z\1-\32\127]")
+  if text:find("^%s") or text:find("%s", #text) then
+    return "the URL has white space around it"
+  elseif at and text:sub(at, at) == " " then
+    return ("the URL has a space at byte %d: write it as %%20"):format(at)
+  elseif at then
+    return ("the URL has a control character at byte %d"):format(at)
+  elseif not text:find("^%a[%w+.-]*:") then
+    return "the URL has no scheme, such as https://"
+  end
+end
+
+-- One that is not remembered.
+local function parse(text)
+  local written, sent_so = core.url_place(text)
+  local place = sent_so and places[written]
+  if place then
+    return setmetatable({ url = place.__index.sample:beside(text), text = text }, place)
+  end
+  local url, err = core.url(text, ANY_SCHEME)
+  if url == nil then
+    err.message = explain(text) or err.message
+    return nil, err
+  end
+  local target
+  target, err = describe(url, text, written)
+  if target and target.host == "" and target.scheme:find("^http") then
+    return nil, errors.new("url", "the URL has no host")
+  end
+  return target, err
+end
+
+local function remember(text, target)
+  if count >= GENERATION then
+    old, young, count = young, {}, 0
+  end
+  young[text] = target
+  count = count + 1
+end
+
+--- Parses an absolute URL.
+-- @return target; or nil, err of kind "url"
+function targets.get(text)
+  local target = young[text]
+  if target then
+    return target
+  end
+  target = old[text]
+  if target == nil then
+    local err
+    target, err = parse(text)
+    if target == nil then
+      return nil, url_error(err, text)
+    end
+  end
+  if not target.has_user and #text <= LONGEST then
+    remember(text, target)
+  end
+  return target
+end
+
+--- A URL without the white space around it. Not with one pattern for both ends:
+-- that takes the square of the longest run of blanks.
+function targets.trim(text)
+  local first = text:find("%S")
+  local behind = first and text:reverse():find("%S")
+  return first and text:sub(first, #text + 1 - behind) or ""
+end
+
+--- Resolves a reference (a Location, or a path under base_url).
+-- @return target; or nil, err
+function targets.resolve(base, reference)
+  local url = base.url:dup()
+  reference = targets.trim(reference)
+  local ok, err
+  if reference == "" or reference:find("^#") then
+    -- libcurl would take the last part of the path away.
+    ok, err = url:set("fragment", reference:match("^#(.+)"), { "uri", "urlencode" })
+  else
+    ok, err = url:set("url", reference, { "non_support_scheme", "uri", "urlencode" })
+  end
+  if not ok then
+    return nil, url_error(err, reference)
+  end
+  local text
+  text, err = url:get("url")
+  if text == nil then
+    return nil, url_error(err, reference)
+  end
+  return targets.get(text)
+end
+
+local function encode(text)
+  return (text:gsub("[^%w%-._~]", function(byte)
+    return ("%%%02X"):format(byte:byte())
+  end))
+end
+
+local function encode_value(name, value)
+  local text = values.text(value)
+  if text == nil then
+    error(("%s: string, number, boolean or list of them expected, got %s"):format(name,
+      values.describe(value)), 0)
+  end
+  return encode(text)
+end
+
+-- A table that is no list would be sent in part, or not at all.
+local function is_list(value)
+  return type(value) == "table" and values.odd_key(value) == nil
+end
+
+--- "a=1&b=2" of a table; lists give the name several times; names in
+-- alphabetical order.
+function targets.encode_form(what, fields)
+  if type(fields) ~= "table" then
+    error(("%s: table expected, got %s"):format(what, type(fields)), 0)
+  end
+  local usual = getmetatable(fields) == nil and core.form(fields)
+  if usual then
+    return usual
+  end
+  local names, pieces = {}, {}
+  for name in pairs(fields) do
+    if type(name) ~= "string" then
+      error(("%s: names must be strings, got %s"):format(what, tostring(name)), 0)
+    end
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  for _, name in ipairs(names) do
+    local value = fields[name]
+    local list = is_list(value) and value or { value }
+    for i = 1, #list do
+      pieces[#pieces + 1] = encode(name) .. "=" .. encode_value(what .. "." .. name, list[i])
+    end
+  end
+  return table.concat(pieces, "&")
+end
+
+--- The URL with this query added to what it has.
+function targets.add_query(text, query)
+  local encoded = targets.encode_form("query", query)
+  if encoded == "" then
+    return text
+  end
+  local head, fragment = text, ""
+  if text:find("#", 1, true) then
+    head, fragment = text:match("^([^#]*)(.*)$")
+  end
+  local glue = head:find("?", 1, true) and (head:find("[?&]$") and "" or "&") or "?"
+  return head .. glue .. encoded .. fragment
+end
+
+return targets

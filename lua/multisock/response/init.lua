@@ -1,0 +1,422 @@
+-- Status, headers and body. A response whose body arrived with its headers
+-- holds it as a string; any other holds the transfer that still brings it.
+local core = require("multisock.core")
+local errors = require("multisock.base.errors")
+local headers = require("multisock.request.headers")
+local lines = require("multisock.response.lines")
+local tasks = require("multisock.tasks")
+local transfer = require("multisock.connection.transfer")
+
+-- A piece of the body at most, unless asked for another size: HTTP/2 that cannot
+-- be paused comes in bursts of megabytes, which as strings would be as much
+-- garbage.
+local MOST = 64 * 1024
+
+--- An answer. `timings`, `sizes` and `trailers` change until the body has ended.
+-- @class multisock.Response
+-- @field status integer 0 where a protocol has none (`file:`)
+-- @field ok boolean status 200 to 299
+-- @field status_text string reason phrase; `""` when there is none, as in HTTP/2
+-- @field url string of this answer; user name and password removed
+-- @field redirected boolean whether redirects were followed
+-- @field history list of the redirects that led here, as responses, oldest first; do not read
+-- their bodies
+-- @field http_version string `"1.0"`, `"1.1"`, `"2"`, `"3"`: what the server answered with
+-- @field headers headers see below
+-- @field trailers headers empty until the body has ended
+-- @field attempts integer how often the request was sent, see [Kept
+-- connections](#kept-connections)
+-- @field peer? string `"address:port"` of the other end, `"[address]:port"` for IPv6
+-- @field timings multisock.Timings seconds: `queue dns connect tls first_byte total`
+-- @field sizes multisock.Sizes bytes: `body` (as received, before decoding), `upload`, `headers`,
+-- `request`
+
+--- Seconds. `queue` is the wait before the start, the others are counted from the start.
+-- @class multisock.Timings
+-- @field queue number the wait for a connection
+-- @field dns number until the name was known
+-- @field connect number until the connection stood; 0 when it was there
+-- @field tls number until TLS stood; 0 when it did
+-- @field first_byte number until the answer began
+-- @field total number until now, or the end
+
+--- Bytes.
+-- @class multisock.Sizes
+-- @field body integer as received, before decoding
+-- @field upload integer
+-- @field headers integer
+-- @field request integer
+
+local Response = { __name = "multisock.response" }
+local methods = {}
+local computed = {}
+
+---- Fields that are computed when asked for ----------------------------------
+
+local function snapshot(self)
+  local running = self._transfer
+  if self._snapshot == nil and running then
+    return running.snapshot or running.easy and running.easy:snapshot()
+  end
+  return self._snapshot
+end
+
+-- Of a response that a program has made nothing is known but what it says.
+local function known(self, name)
+  local shot = snapshot(self)
+  return shot and core.snapshot(shot, name)
+end
+
+local read_snapshot = core.snapshot
+
+function computed:headers()
+  local shot = self._snapshot or snapshot(self)
+  return shot and read_snapshot(shot, "headers")
+end
+
+function computed:trailers()
+  return known(self, "trailers") or headers.parse("")
+end
+
+--- The reason phrase; "" when the server sent none, as HTTP/2 never does.
+function computed:status_text()
+  return known(self, "reason") or ""
+end
+
+function computed:http_version()
+  return known(self, "http_version")
+end
+
+function computed:attempts()
+  return known(self, "attempts") or 1
+end
+
+function computed:peer()
+  return known(self, "peer")
+end
+
+function computed:timings()
+  local timings = known(self, "timings")
+    or { dns = 0, connect = 0, tls = 0, first_byte = 0, total = 0 }
+  timings.queue = self._queue_time or 0
+  return timings
+end
+
+function computed:sizes()
+  return known(self, "sizes") or { body = 0, upload = 0, headers = 0, request = 0 }
+end
+
+--- Whether this answers another URL than the one asked for.
+function computed.redirected()
+  return false                    -- the redirect middleware says otherwise
+end
+
+--- The redirects that led here, oldest first.
+function computed.history()
+  return {}
+end
+
+function computed:url()
+  local asked = rawget(self, "request")
+  -- One that a program has made answers what it says, if anything.
+  return asked and errors.without_user(asked.target.text)
+end
+
+-- These change until the body has ended, so they are not kept before.
+local CHANGING = { trailers = true, timings = true, sizes = true }
+
+function Response.__index(self, key)
+  local method = methods[key]
+  if method then
+    return method
+  end
+  local compute = computed[key]
+  if compute == nil then
+    return nil
+  end
+  local value = compute(self)
+  if not CHANGING[key] or self._transfer == nil or self._transfer.released then
+    self[key] = value
+  end
+  return value
+end
+
+---- The body ------------------------------------------------------------------
+
+-- Whether the body came with its headers (`_body`) or still streams is an
+-- accident of timing, so nothing that a caller sees may depend on it. `_use` is
+-- "new", "kept" when text() has it, "streamed" when somebody reads it piece by
+-- piece, or "closed".
+
+local function body_error(self, err)
+  if errors.is(err) and err.response == nil then
+    err.response = self
+    err.phase, err.attempts = err.phase or "receive", err.attempts or self.attempts
+  end
+  return err
+end
+
+local function used(self)
+  return body_error(self, errors.new("closed",
+    self._use == "closed" and "the response was closed" or "the body was read already",
+    { url = self.url }))
+end
+
+-- Two readers would each get a part of the body.
+local function begin_read(self)
+  if self._reading and not self._transfer.released then
+    errors.misuse("another task reads this response already")
+  end
+  self._reading = true
+end
+
+--- The whole body; it is kept, so this may be called again.
+-- @return string; or nil, err (kind "timeout", "closed", "too_large", ...)
+function methods:text()
+  local body, use = self._body, self._use
+  if body and (use == "new" or use == "kept") then
+    -- The usual case: nothing has to be waited for.
+    self._use = "kept"
+    return body
+  elseif self._failure then
+    return nil, self._failure
+  elseif use ~= "new" then
+    return nil, used(self)
+  end
+  local err
+  begin_read(self)
+  body, err = self._transfer:read_all()
+  self._reading = nil
+  if body == nil then
+    self._failure = body_error(self, err)
+    return nil, err
+  end
+  self._body, self._use = body, "kept"
+  return body
+end
+
+--- The body, decoded as JSON; null is ms.null.
+-- @return value; or nil, err (kind "protocol" when it is no JSON)
+function methods:json()
+  local body, err = self:text()
+  if body == nil then
+    return nil, err
+  end
+  local value
+  value, err = core.json_decode(body)
+  if value == nil then
+    err.message, err.url = "the body is no JSON: " .. err.message, self.url
+    return nil, body_error(self, err)
+  end
+  return value
+end
+
+-- The body as a string that is there already, read piece by piece.
+local function read_kept(self, most)
+  local body, at = self._body, self._at or 1
+  if at > #body then
+    return nil
+  end
+  local stop = most and math.min(#body, at + most - 1) or #body
+  self._at = stop + 1
+  return body:sub(at, stop)
+end
+
+--- Some of the body, as soon as some is there: what came meanwhile.
+-- @param most? bytes at most
+-- @return string; nil at the end; nil, err when it did not end well
+function methods:read(most)
+  if most ~= nil and (type(most) ~= "number" or most < 1 or most % 1 ~= 0) then
+    errors.misuse("read: integer of 1 or more expected, got " .. tostring(most))
+  end
+  if self._failure then
+    return nil, self._failure
+  elseif self._use == "closed" then
+    return nil, used(self)
+  end
+  self._use = "streamed"
+  if self._body then
+    return read_kept(self, most)
+  end
+  begin_read(self)
+  local chunk, err = self._transfer:read(most or MOST)
+  self._reading = nil
+  if err then
+    self._failure = body_error(self, err)
+  end
+  return chunk, err
+end
+
+--- Iterates over the body as it arrives.
+-- @param most? bytes of a chunk at most
+-- @return iterator of strings
+-- @raise the err table when the body does not end well
+function methods:chunks(most)
+  local running, begun = self._transfer, false
+  return function()
+    if begun and not self._reading and not running.released then
+      -- The usual case: the next piece is there.
+      local piece = running:take(most or MOST)
+      if piece then
+        return piece
+      end
+    end
+    begun = running ~= nil
+    local chunk, err = self:read(most)
+    if err then
+      error(err, 0)
+    end
+    return chunk
+  end, nil, nil, self._guard and self or nil
+end
+
+--- Iterates over lines, without their "\n" or "\r\n".
+-- @param options? {max_size?: integer} bytes of a line at most (1 MiB)
+-- @return iterator of strings
+-- @raise the err table when the body does not end well, or (kind "too_large") a line is longer
+function methods:lines(options)
+  local most = lines.longest(options)
+  local function read()
+    return self:read()
+  end
+  local function too_long(message)
+    local err = errors.new("too_large", message, { url = self.url })
+    self:close()
+    error(body_error(self, err), 0)
+  end
+  return lines.iterate(read, most, too_long), nil, nil, self._guard and self or nil
+end
+
+--- Writes the body to a file, replacing what was there. After an error what was
+-- written stays.
+-- @param path string
+-- @return bytes written; or nil, err (kind "io" when the file fails)
+function methods:save(path)
+  if self._failure or self._use == "closed" then
+    return self:read()              -- leave the file alone
+  elseif self._use == "streamed" then
+    return nil, used(self)
+  end
+  local file, message = io.open(path, "wb")
+  if file == nil then
+    return nil, body_error(self, errors.new("io", message, { url = self.url }))
+  end
+  local size, err, written
+  if self._body then
+    local body = self:read() or ""
+    written, message = file:write(body)
+    size = #body
+  else
+    self._use, written = "streamed", true
+    begin_read(self)
+    size, err = self._transfer:save(file)
+    self._reading = nil
+  end
+  local closed, close_message = file:close()
+  if err == nil and not (written and closed) then
+    err = errors.new("io", message or close_message, { url = self.url })
+  end
+  if err then
+    if errors.is(err, "io") then
+      err.message = path .. ": " .. err.message
+    end
+    self:close()
+    return nil, body_error(self, err)
+  end
+  return size
+end
+
+--- Reads the rest of the body and drops it, so that the connection can be used
+-- again.
+-- @param most? bytes; when there is more, the transfer is closed instead
+-- @return true; or nil, err
+function methods:discard(most)
+  local size = 0
+  if self._use == "closed" then
+    return true
+  end
+  if self._transfer then
+    -- Nobody pauses here: a server that falls silent is given up.
+    self._transfer.buffering = true
+    if not self._reading then
+      self._transfer:stop_decoding()
+    end
+  end
+  repeat
+    local chunk, err = self:read()
+    if err then
+      return nil, err
+    end
+    size = size + (chunk and #chunk or 0)
+    if most and size > most then
+      self:close()
+      return true
+    end
+  until chunk == nil
+  return true
+end
+
+-- What is read of an answer that nobody wants, to keep its connection.
+local DRAIN_MOST = 64 * 1024
+local DRAIN_SECONDS = 1
+
+--- Reads what is left of a body that nobody wants, so that the connection can be used
+-- again, unless it is long (64 KiB) or slow (1 s): then the connection is dropped.
+function methods:drain()
+  if self._body == nil and self._guard then
+    tasks.with_timeout(DRAIN_SECONDS, self.discard, self, DRAIN_MOST)
+  end
+  self:close()                      -- also what had come with the headers: no luck of timing
+end
+
+--- Ends the transfer when it still runs; what was not read is gone. May be
+-- called again.
+function methods:close()
+  local running = self._transfer
+  if running and not running.released then
+    self._use = "closed"
+    running:abort()
+  elseif self._body and self._use ~= "kept" and (self._at or 1) <= #self._body then
+    self._use = "closed"
+  end
+end
+
+Response.__close = methods.close
+
+function Response:__tostring()
+  return ("multisock.response (%d, %s)"):format(self.status,
+    self._use == "closed" and "closed" or self._body and "complete"
+      or self._transfer.released and "read" or "streaming")
+end
+
+transfer.set_response(Response, methods.text)
+
+--- Makes a response of a transfer that still brings its body.
+function transfer.new_response(made_for, status, running)
+  return setmetatable({
+    request = made_for,
+    status = status,
+    ok = status >= 200 and status < 300,
+    _use = "new",
+    _queue_time = running.queue_time,
+    _transfer = running,
+    -- Collected unread: the guard tells the transfer.
+    _guard = core.guard(running.easy),
+  }, Response)
+end
+
+local response = { metatable = Response }
+
+--- Whether this is a response.
+function response.is(value)
+  return getmetatable(value) == Response
+end
+
+--- This answers that request, unless it says that it answers another.
+function response.belongs(self, made_for)
+  if rawget(self, "request") == nil then
+    rawset(self, "request", made_for)
+  end
+end
+
+return response

@@ -1,0 +1,106 @@
+-- Bodies that no transfer brings: of responses that a program makes. What a
+-- response asks of any source is read(most), read_all(), save(file), abort() and
+-- `released`, that nothing more will come; a transfer (stream.lua) is one, too.
+local errors = require("multisock.base.errors")
+
+local source = {}
+
+local Source = {}
+Source.__index = Source
+
+local FILE_CHUNK = 64 * 1024
+
+-- What the iterator says went wrong.
+local function failure(err)
+  return errors.is(err) and err or errors.new("io", "body: " .. tostring(err))
+end
+
+-- The next piece that has bytes; nil at the end; nil, err.
+local function pull(self)
+  while not self.released do
+    self.released = true              -- also when the iterator raises
+    local piece, err = self.next()
+    if piece == nil then
+      return nil, err ~= nil and failure(err) or nil
+    elseif type(piece) ~= "string" then
+      errors.misuse("body: the iterator returned " .. type(piece) .. ": string or nil expected")
+    end
+    self.released = false
+    if piece ~= "" then
+      return piece
+    end
+  end
+end
+
+--- Some of it, `most` bytes at most.
+-- @return string; nil at the end; nil, err
+function Source:read(most)
+  local piece, at = self.rest, self.at
+  if piece == nil then
+    local err
+    piece, err = pull(self)
+    if piece == nil then
+      return nil, err
+    end
+    at = 1
+  end
+  local stop = at + most - 1
+  if stop < #piece then
+    self.rest, self.at = piece, stop + 1
+    return piece:sub(at, stop)
+  end
+  self.rest = nil
+  return piece:sub(at)
+end
+
+--- @return string; or nil, err
+function Source:read_all()
+  local pieces = {}
+  repeat
+    local piece, err = self:read(math.huge)
+    if err then
+      return nil, err
+    end
+    pieces[#pieces + 1] = piece
+  until piece == nil
+  return table.concat(pieces)
+end
+
+--- Writes it to an open file. @return bytes; or nil, err
+function Source:save(file)
+  local size = 0
+  while true do
+    local piece, err = self:read(math.huge)
+    if piece == nil then
+      return not err and size or nil, err
+    end
+    local ok, message = file:write(piece)
+    if not ok then
+      return nil, errors.new("io", message)
+    end
+    size = size + #piece
+  end
+end
+
+--- Nothing more is asked for.
+function Source:abort()
+  self.released, self.rest = true, nil
+end
+
+-- For what only a transfer has: a piece that waits already, and a coding.
+function Source.take() end
+function Source.stop_decoding() end
+
+--- Of a function that gives strings, and nil, or nil, err, at the end.
+function source.of_iterator(next)
+  return setmetatable({ next = next, released = false }, Source)
+end
+
+--- Of an open file, from where it is. It stays the caller's to close.
+function source.of_file(file)
+  return source.of_iterator(function()
+    return file:read(FILE_CHUNK)
+  end)
+end
+
+return source
