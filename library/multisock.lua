@@ -304,6 +304,7 @@ function multisock_Each:close() end
 ---@field null any as ms.null
 
 ---@class multisock.Options
+---@field allow_private? boolean `false` connects to public addresses alone: Private addresses
 ---@field auth? multisock.Auth `{basic = {user, password}}` or `{bearer = token}`
 ---@field body? string|string[]|fun(): string?|file* what is sent: Bodies
 ---@field connect_to? string[] `"host:port:host2:port2"`: connects elsewhere, `CURLOPT_CONNECT_TO`

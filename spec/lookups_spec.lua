@@ -1,15 +1,10 @@
 -- lookups.lua: each name is looked up once, so many at a time, and what was cut off
 -- counts until it has ended. With a name server of its own, in a process and a
 -- network of their own.
-local helper = require("spec.helper")
-local probe = require("spec.support.probe")
+local apart = require("spec.support.apart")
 local servers = require("spec.support.servers")
 
 local PREPARE = [[
-  local ms = require("multisock")
-  if os.getenv("MULTISOCK_LOOP") then
-    ms.use_loop(os.getenv("MULTISOCK_LOOP"))
-  end
   local function threads()
     local file = io.open("/proc/self/status")
     local count = file:read("*a"):match("Threads:%s*(%d+)")
@@ -33,23 +28,10 @@ local PREPARE = [[
   local function main()
 ]]
 
--- Runs the script; what it prints. Ends the spec where there can be no network.
+-- What the script prints.
 local function run(script, prelude)
-  local apart = probe.apart(true)
-  if apart == nil then
-    pending("no network namespace may be made here")
-  end
-  local lua, path, folder = 0, os.tmpname(), servers.make_dir()
-  while arg[lua - 1] do
-    lua = lua - 1
-  end
-  helper.write_file(path, PREPARE .. script .. " end ms.run(main)")
-  local pipe = assert(io.popen(("%s LUA_PATH='%s' LUA_CPATH='%s' %s "
-    .. "/usr/bin/python3 -B %s %s '%s' %s 2>&1"):format(prelude or "",
-    package.path, package.cpath, apart, servers.support("names.py"), folder, arg[lua], path)))
-  local said = pipe:read("*a")
-  pipe:close()
-  os.remove(path)
+  local folder = servers.make_dir()
+  local said = apart.run("names.py", folder, PREPARE .. script .. " end", prelude)
   os.execute("rm -rf " .. folder)
   return said
 end

@@ -251,7 +251,7 @@ function client.new(options)
     tell = uses.on and events.of(uses.on),
     handler = chain.compose(uses, perform),
     uses = uses, perform = perform, bulks = {},
-    is_usual = base == nil and given.curl == nil and given.resolve == nil
+    is_usual = base == nil and given.curl == nil and given.resolve == nil and given.allow_private
       and given.protocols == DEFAULTS.protocols,
   }, Client)
 end

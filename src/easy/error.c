@@ -3,6 +3,7 @@
    redirect, status, ...) are given by the Lua layer through core.error. */
 #include "error_private.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "easy.h"
@@ -159,12 +160,21 @@ static bool over_cap(Easy *easy, Phase phase)
   return easy->receiver != NULL && easy->receiver->excess != NULL;
 }
 
+#define PRIVATE "the address is not public, and allow_private is false"
 #define NO_FILE "too many files are open"
 
 static bool no_file(Easy *easy, Phase phase)
 {
   (void)phase;
   return easy->lacking != 0;
+}
+
+/* See fetch/public_only.h. Not where another address of the name was tried. */
+static bool is_private(Easy *easy, Phase phase)
+{
+  (void)phase;
+  return easy->receiver != NULL && !easy->receiver->reached_out &&
+         easy->receiver->refused_address.family != 0;
 }
 
 static const struct Refinement {
@@ -182,6 +192,8 @@ static const struct Refinement {
   WHEN(COULDNT_RESOLVE_PROXY, NO_FILE, no_file, "io"),
   WHEN(SSL_CACERT_BADFILE, NO_FILE, no_file, "io"),
   WHEN(FILE_COULDNT_READ_FILE, NO_FILE, no_file, "io"),
+  WHEN(COULDNT_CONNECT, PRIVATE, is_private, "policy"),
+  WHEN(ABORTED_BY_CALLBACK, PRIVATE, is_private, "policy"),
   WHEN(UNSUPPORTED_PROTOCOL, "the answer is no HTTP", no_http, "protocol"),
   WHEN(OUT_OF_MEMORY, "a header line is longer than libcurl takes", long_line,
        "too_large"),
@@ -264,6 +276,17 @@ static void add_reason(lua_State *L, const char *message, int number)
   lua_setfield(L, -2, "retryable");
 }
 
+static void say_private(lua_State *L, const Address *address)
+{
+  char text[INET6_ADDRSTRLEN];
+  address_text(address, text, sizeof text);
+  lua_pushfstring(L, "%s is not public (%s), and allow_private is false", text,
+                  address_objection(address));
+  lua_setfield(L, -2, "message");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "retryable");
+}
+
 void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
 {
   const ErrorRow *row = error_row(code);
@@ -297,5 +320,7 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
     field_string(L, "kind", kind);
     if (no_file(easy, phase))
       add_reason(L, message, easy->lacking);
+    else if (strcmp(kind, "policy") == 0 && is_private(easy, phase))
+      say_private(L, &easy->receiver->refused_address);
   }
 }

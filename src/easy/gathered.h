@@ -3,6 +3,7 @@
 #ifndef MULTISOCK_GATHERED_H
 #define MULTISOCK_GATHERED_H
 
+#include "addresses.h"
 #include "buffer.h"
 #include "easy.h"
 #include "framing.h"
@@ -100,6 +101,8 @@ typedef struct Receiver {
   bool restarted;        /* another answer began after part of the body */
   bool demanded_http1;   /* the server wants no HTTP/2, see on_socket */
   bool proxied;          /* the connection is one to a proxy */
+  bool public_only;      /* see public_only.h */
+  bool reached_out;      /* then: a socket was opened, to a public address */
   bool once;             /* must not be sent twice unasked */
   bool multiplexed;      /* its host was seen to speak HTTP/2 or 3 */
   bool heard;            /* an answer has begun since `tried_at` */
@@ -109,8 +112,9 @@ typedef struct Receiver {
   bool died;             /* it was not, as that is not allowed */
   int tries;             /* earlier ones of which bytes were sent */
   long tried_at;         /* bytes that had been sent when this one began */
-  const char *excess;    /* "body", "headers": which cap was passed */
-  const char *invalid;   /* why its answer is none, or NULL */
+  Address refused_address; /* what public_only has refused last */
+  const char *excess;      /* "body", "headers": which cap was passed */
+  const char *invalid;     /* why its answer is none, or NULL */
 } Receiver;
 
 #pragma GCC visibility pop

@@ -64,13 +64,16 @@ static const struct {
   const char *name;
   size_t at;
 } marks[] = {
-  MARK(asks),      MARK(only_lookup),    MARK(auth_rounds),
-  MARK(buffering), MARK(chatty),         MARK(decodes),
-  MARK(expects),   MARK(heats),          MARK(multiplexed),
-  MARK(once),      MARK(proxied),        MARK(rewinds),
-  MARK(sending),   MARK(tell_connected), MARK(transfer_codings),
-  MARK(tunnels),   MARK(undecoded),      MARK(upgrades),
-  MARK(uploads),
+  MARK(asks),           MARK(only_lookup),
+  MARK(auth_rounds),    MARK(buffering),
+  MARK(chatty),         MARK(decodes),
+  MARK(expects),        MARK(heats),
+  MARK(multiplexed),    MARK(once),
+  MARK(proxied),        MARK(public_only),
+  MARK(rewinds),        MARK(sending),
+  MARK(tell_connected), MARK(transfer_codings),
+  MARK(tunnels),        MARK(undecoded),
+  MARK(upgrades),       MARK(uploads),
 };
 
 static bool set_mark(Receiver *receiver, const char *name, bool on)

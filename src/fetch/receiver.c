@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keepalive.h"
+#include "public_only.h"
 #include "quirks.h"
 #include "upload.h"
 
@@ -246,6 +247,8 @@ void receiver_begin(Easy *easy)
 {
   if (quirk_folded_first_line())
     head_guard_begin(&easy->guard, easy->handle);
+  if (easy->receiver->public_only)
+    public_only_begin(easy);
 }
 
 void receiver_reset(Receiver *receiver)
@@ -265,6 +268,7 @@ void receiver_reset(Receiver *receiver)
   fresh.pace.speed = receiver->pace.speed;
   fresh.asks = receiver->asks;
   fresh.proxied = receiver->proxied;
+  fresh.public_only = receiver->public_only;
   fresh.auth_rounds = receiver->auth_rounds;
   fresh.undecoded = receiver->undecoded;
   fresh.upgrades = receiver->upgrades;
@@ -296,6 +300,7 @@ static bool attach(Easy *easy)
   easy->receiver->pace.speed = 0;
   easy->receiver->asks = false;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
+  easy->receiver->public_only = false;
   easy->receiver->undecoded = easy->receiver->upgrades = false;
   easy->receiver->expects = easy->receiver->tunnels = false;
   easy->receiver->decodes = easy->receiver->transfer_codings = false;
@@ -321,6 +326,7 @@ bool receiver_attach_like(Easy *easy, const Easy *model)
   easy->receiver->first_byte_ms = model->receiver->first_byte_ms;
   easy->receiver->pace.speed = model->receiver->pace.speed;
   easy->receiver->proxied = model->receiver->proxied;
+  easy->receiver->public_only = model->receiver->public_only;
   easy->receiver->auth_rounds = model->receiver->auth_rounds;
   easy->receiver->undecoded = model->receiver->undecoded;
   easy->receiver->upgrades = model->receiver->upgrades;

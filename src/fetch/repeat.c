@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "multi.h"
+#include "public_only.h"
 #include "quirks.h"
 #include "receiver.h"
 #include "upload.h"
@@ -99,7 +100,8 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
   Easy *easy = data;
   Receiver *receiver = easy->receiver;
   (void)local;
-  if (receiver_is_unexpected(receiver))
+  if (receiver_is_unexpected(receiver) ||
+      (receiver->public_only && !public_only_allows(easy, peer)))
     return CURL_PREREQFUNC_ABORT;
   if (receiver->connected) {
     /* Another request within the transfer: libcurl counts these, see

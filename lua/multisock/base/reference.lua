@@ -565,6 +565,9 @@ json.decode: function
   { "json.null", [==[
 json.null: any
   As ms.null.]==] },
+  { "allow_private", [==[
+option allow_private: boolean, default true
+  false connects to public addresses alone: Private addresses.]==], option = true },
   { "auth", [==[
 option auth: table
   {basic = {user, password}} or {bearer = token}.]==], option = true },

@@ -96,7 +96,7 @@ local function new_origin(request, key, pin)
   local origin = admission.new_origin(client.limits, known, target.scheme == "http",
     setup.http1(given, target.scheme))
   origin.tls, origin.pin = target.scheme == "https", pin
-  origin.trust = origin.tls and given ~= usual and setup.trust(given, usual) or nil
+  origin.trust = given ~= usual and setup.trust(given, usual, origin.tls) or nil
   origin.name = not pin and lookups.name_for(usual, target, setup.environment_has_proxy)
   remember_origin(client, key, origin)
   return origin
@@ -110,7 +110,7 @@ local function find_origin(request)
   if profile ~= usual.profile then
     -- What leads to another connection is another origin.
     key = ("%s|%s|%s|%s"):format(key, profile.connection, tostring(setup.raw_version(given)),
-      target.scheme == "https" and setup.trust(given, usual) or "")
+      setup.trust(given, usual, target.scheme == "https") or "")
   end
   if pin then
     key = key .. "|" .. pin.name

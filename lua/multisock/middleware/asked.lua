@@ -3,6 +3,7 @@
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local ROWS = require("multisock.request.options").rows
+local permission = require("multisock.request.permission")
 local request = require("multisock.request")
 local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
@@ -134,7 +135,7 @@ local function set_url(made, url)
     return nil, err
   end
   local ok
-  ok, err = request.check_target(made.settings, target)
+  ok, err = permission.check(made.settings, target)
   if not ok then
     return nil, err
   end

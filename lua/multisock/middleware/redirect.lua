@@ -2,7 +2,7 @@
 -- headers but two for a foreign origin, and has no history.
 local errors = require("multisock.base.errors")
 local ROWS = require("multisock.request.options").rows
-local request_module = require("multisock.request")
+local permission = require("multisock.request.permission")
 local settings = require("multisock.request.settings")
 local targets = require("multisock.request.targets")
 
@@ -153,7 +153,7 @@ local function follow(request, response, count)
     return refuse(response, "the server redirects to an invalid URL: " .. err.message)
   end
   local allowed
-  allowed, err = request_module.check_target(given, target)
+  allowed, err = permission.check(given, target)
   if not allowed then
     response:close()
     err.response = response

@@ -5,7 +5,7 @@ local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local DEFAULTS = require("multisock.request.options").defaults
 local ROWS = require("multisock.request.options").rows
-local pins = require("multisock.request.pins")
+local permission = require("multisock.request.permission")
 local settings = require("multisock.request.settings")
 local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
@@ -29,35 +29,6 @@ local function normal_method(method)
 end
 
 ---- Requests ----------------------------------------------------------------
-
-local function allowed(given, scheme)
-  for _, name in ipairs(given.protocols) do
-    if name == scheme then
-      return true
-    end
-  end
-  return false
-end
-
--- Whether it is to go through a proxy that the program has named.
-local function names_proxy(given)
-  local raw = given.curl or {}
-  return given.proxy or raw.proxy or raw.pre_proxy
-end
-
---- Whether this request may go to this URL.
--- @return true; or nil, err of kind "policy"
-function request.check_target(given, target)
-  if given.resolve and names_proxy(given) and pins.choose(given, target) then
-    return nil, errors.new("policy", "resolve has an address for " .. target.host
-      .. ", but the proxy would look it up by itself; proxy = false asks it directly",
-      { url = errors.redact_url(target.text) })
-  elseif allowed(given, target.scheme) then
-    return true
-  end
-  return nil, errors.new("policy", ("protocol %q is not allowed (option 'protocols')"):format(
-    target.scheme), { url = errors.redact_url(target.text) })
-end
 
 -- Raw options in whose place the request sets its own: what they say would not be
 -- sent.
@@ -189,9 +160,10 @@ function request.new(client, method, url, options)
     self.simple = given.simple and not (body and body.bytes == nil)
     return self
   end
-  if not target.web or given.protocols ~= DEFAULTS.protocols or given.resolve then
+  if not target.web or given.protocols ~= DEFAULTS.protocols or given.resolve
+    or not given.allow_private then
     local ok
-    ok, err = request.check_target(given, target)
+    ok, err = permission.check(given, target)
     if not ok then
       return nil, err
     end

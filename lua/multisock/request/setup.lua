@@ -99,16 +99,18 @@ local function set_trust(set, tls)
 end
 
 --- What a request trusts, as text: of what libcurl has parsed it keeps one file for
--- each multi.
+-- each multi, and it does not know which connections are to public addresses.
+-- @param tls boolean whether it is to be sent over TLS
 -- @return string; nil when it is what the client trusts
-function setup.trust(given, base)
-  if given.tls == base.tls and given.curl == base.curl then
+function setup.trust(given, base, tls)
+  if given.allow_private == base.allow_private
+    and (not tls or given.tls == base.tls and given.curl == base.curl) then
     return nil
   end
   local function describe(from)
-    local tls, raw = from.tls or {}, from.curl or {}
-    return ("%s|%s|%s|%s|%s"):format(tostring(tls.ca), tostring(tls.ca_path), tostring(raw.cainfo),
-      tostring(raw.capath), tostring(raw.cainfo_blob))
+    local own, raw = tls and from.tls or {}, tls and from.curl or {}
+    return ("%s|%s|%s|%s|%s|%s"):format(tostring(from.allow_private), tostring(own.ca),
+      tostring(own.ca_path), tostring(raw.cainfo), tostring(raw.capath), tostring(raw.cainfo_blob))
   end
   local own = describe(given)
   return own ~= describe(base) and own or nil
@@ -127,7 +129,8 @@ local function set_proxy(set, given)
   local none = false
   if given.proxy then
     set("proxy", given.proxy)
-  elseif given.proxy == false or not given.trust_env or not setup.environment_has_proxy() then
+  elseif given.proxy == false or not given.trust_env or not given.allow_private
+    or not setup.environment_has_proxy() then
     set("proxy", "")
     none = given.curl == nil        -- which may name one after all
   end
@@ -217,6 +220,9 @@ function setup.apply(easy, given, base, scheme)
   end
   set_version(set, given)
   protocols.apply(set, given, base, scheme)
+  if not given.allow_private then
+    easy:gather("public_only", true)
+  end
   set_proxy(set, given)
   local proxy = given.proxy or nil
   easy:gather("proxied", proxy ~= nil)

@@ -301,6 +301,7 @@ local function turn(timeout, finished)
   run_timers()
   unobserved.tell_collected()
   return alive or count > 0 or ready_first <= ready_last or timers.next_deadline() ~= nil
+    or take_ready() > 0               -- a timer of libcurl's has ended the last transfer
 end
 
 scheduler.DEADLOCK = "deadlock: every task waits for another, and no transfer or timer is left"
