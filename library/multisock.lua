@@ -307,6 +307,7 @@ function multisock_Each:close() end
 ---@field allow_private? boolean `false` connects to public addresses alone: Private addresses
 ---@field auth? multisock.Auth `{basic = {user, password}}` or `{bearer = token}`
 ---@field body? string|string[]|fun(): string?|file* what is sent: Bodies
+---@field buffer? boolean the response is handed over with its whole body; one that fails is `nil, err`, which `retry` covers, and `timeout.attempt` the time until its end
 ---@field connect_to? string[] `"host:port:host2:port2"`: connects elsewhere, `CURLOPT_CONNECT_TO`
 ---@field curl? table<string, any> `option = value`: libcurl's own options, as in core.md
 ---@field decompress? boolean asks for content codings and undoes them: Content codings
@@ -367,7 +368,7 @@ function multisock_Each:close() end
 ---@field per? number seconds
 
 ---@class multisock.Timeout
----@field attempt? number one try, from the end of its waiting in the queue to the headers of its answer; each retry is another one
+---@field attempt? number one try, from the end of its waiting in the queue to the headers of its answer, or to the end of its body (`buffer`, `map`, `each`); each retry is another one
 ---@field connect? number name lookup, connecting and TLS together; a reused connection needs none
 ---@field first_byte? number silence between the connection, or the last byte sent, and the answer's headers; interim answers (1xx) do not end it
 ---@field idle? number silence while somebody waits for the body

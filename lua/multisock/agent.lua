@@ -51,6 +51,18 @@ local function finish(made, response, err)
   return response
 end
 
+-- With `buffer`, its body belongs to what is performed.
+local function buffering(made, perform)
+  return function(view)
+    local response, err = perform(view)
+    if response_class.is(response) then
+      response_class.belongs(response, made)
+      return response_class.buffered(response)
+    end
+    return response, err
+  end
+end
+
 -- Performs it within so many seconds: what is left of a limit of `timeout`.
 local function in_time(made, seconds, name, perform, view)
   local own
@@ -69,9 +81,9 @@ end
 --- @param given what agent.check has passed
 -- @return function(request) -> response; or nil, err
 function agent.wrap(given)
-  local perform = given
+  local performs = given
   if type(given) ~= "function" then
-    perform = function(view)
+    performs = function(view)
       return given:perform(view)
     end
   end
@@ -79,6 +91,7 @@ function agent.wrap(given)
     if made.client.closed then
       errors.misuse("the client is closed")
     end
+    local perform = made.settings.buffer and buffering(made, performs) or performs
     local view, left, attempt = asked.new(made), math.huge, made.settings.attempt
     if made.deadline then
       left = math.max(0, made.deadline - scheduler.now())

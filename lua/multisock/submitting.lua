@@ -2,8 +2,9 @@
 -- are free; else they wait, in lines of which one entry stands in the queue of their
 -- origin (admission.lua). A task of its own gets who opens a connection for others, who
 -- needs more than C can do, and who has a chain to pass.
-local errors = require("multisock.base.errors")
+local buffered = require("multisock.response").buffered
 local core = require("multisock.core")
+local errors = require("multisock.base.errors")
 local header_lines = require("multisock.request.header_lines")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
@@ -85,18 +86,7 @@ function submitting.in_task(self, made, first, easy, probe)
 end
 local in_task = submitting.in_task
 
--- With its body: where that fails the request has failed, to be sent again perhaps.
-local function buffered(response, err)
-  local status = response and response.status
-  if status and (status < 300 or status >= 400) then
-    local body
-    body, err = response:text()
-    return body and response or nil, err
-  end
-  return response, err
-end
-
---- What performs requests at the end of a chain that in_task uses.
+--- What performs requests at the end of a chain that in_task uses: with their bodies.
 function submitting.perform_with(perform)
   return function(made)
     local first = made.first

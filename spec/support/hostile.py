@@ -410,8 +410,8 @@ SCRIPTS = {}
 async def script(x):
     """Its requests with the same `key` get the next of `words` (200) each, the last
     for ever: a status, "reset" (before the body is read), "close" (behind it),
-    "stall", "half" (503 whose body is cut) or "early" (503 at the body's first
-    byte). What is no 2xx has the lines of `head`. The body of 2xx tells what
+    "stall", "half" (503 whose body is cut), "cut" (a 200 like it), "hang" (a 200
+    that falls silent in its body) or "early" (503 at the body's first byte). What is no 2xx has the lines of `head`. The body of 2xx tells what
     came: "time", "method", "headers", "length", "sha256" of each."""
     seen = SCRIPTS.setdefault(x.text("key"), [])
     words = x.text("words", "200").split(",")
@@ -431,10 +431,12 @@ async def script(x):
     seen[-1].update(await digest(x))
     if word == "stall":
         await x.stall()
-    elif word == "half":
+    elif word in ("half", "cut", "hang"):
         x.keep = False
-        await x.head(503, head + [("Content-Length", 100)])
+        await x.head(503 if word == "half" else 200, head + [("Content-Length", 100)])
         await x.send(b"half")
+        if word == "hang":
+            await x.stall()
     elif word == "close":
         x.keep = False
     elif word.startswith("2"):

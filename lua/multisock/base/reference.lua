@@ -580,6 +580,10 @@ option auth.bearer: string
   { "body", [==[
 option body: string or list of strings or function or open file
   What is sent: Bodies.]==], option = true },
+  { "buffer", [==[
+option buffer: boolean, default false
+  The response is handed over with its whole body; one that fails is nil, err,
+  which retry covers, and timeout.attempt the time until its end.]==], option = true },
   { "connect_to", [==[
 option connect_to: list of strings
   "host:port:host2:port2": connects elsewhere, CURLOPT_CONNECT_TO.]==], option = true },
@@ -730,7 +734,8 @@ option timeout: number or table, default see Timeouts
   { "timeout.attempt", [==[
 option timeout.attempt: number
   One try, from the end of its waiting in the queue to the headers of its
-  answer; each retry is another one.]==], option = true },
+  answer, or to the end of its body (buffer, map, each); each retry is another
+  one.]==], option = true },
   { "timeout.connect", [==[
 option timeout.connect: number, default 30
   Name lookup, connecting and TLS together; a reused connection needs none.]==], option = true },

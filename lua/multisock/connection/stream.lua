@@ -74,7 +74,8 @@ end
 function Stream:timeout_error(name, seconds)
   local what = {
     total = "not done after %g s (timeout.total)",
-    attempt = "no answer within %g s (timeout.attempt)",
+    attempt = self.answered and "the body has not ended within %g s (timeout.attempt)"
+      or "no answer within %g s (timeout.attempt)",
     first_byte = "no answer within %g s (timeout.first_byte)",
     idle = "nothing arrived for %g s (timeout.idle)",
   }
@@ -298,14 +299,19 @@ local function call_progress(self, last)
   end
 end
 
+-- Whether its body belongs to what was asked for; that of each request of a list does.
+local function is_whole(self)
+  return self.settings.buffer or self.request.index ~= nil
+end
+
 -- The nearest limit: when, its name, its length. `since`: when this wait for
 -- the body began; nil while waiting for the answer (first_byte is looked after by
 -- the C side: see deadlines.h).
 local function nearest_limit(self, since)
   local limits = self.settings.timeout
   local at, name, seconds = self.deadline, "total", limits.total
-  local attempt_at = not self.answered and self.attempt_at
-  if attempt_at and (at == nil or attempt_at < at) then
+  local attempt_at = self.attempt_at
+  if attempt_at and (not self.answered or is_whole(self)) and (at == nil or attempt_at < at) then
     at, name, seconds = attempt_at, "attempt", limits.attempt
   end
   local quiet = since and (self.buffering and limits.idle or rawget(limits, "idle"))

@@ -3,12 +3,9 @@
 local errors = require("multisock.base.errors")
 local ROWS = require("multisock.request.options").rows
 local permission = require("multisock.request.permission")
+local is_redirect = require("multisock.response").is_redirect
 local settings = require("multisock.request.settings")
 local targets = require("multisock.request.targets")
-
-local function is_redirect(status)
-  return status == 301 or status == 302 or status == 303 or status == 307 or status == 308
-end
 
 local function refuse(response, message)
   response:close()

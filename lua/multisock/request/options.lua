@@ -209,8 +209,9 @@ local TIMEOUTS = {
   total = { check = seconds, type = "number",
     doc = "the whole: waiting, every redirect, the body, and pauses of the one who reads it" },
   attempt = { check = seconds, type = "number",
-    doc = "one try, from the end of its waiting in the queue to the headers of its answer; "
-      .. "each [retry](resilience.md#retries) is another one" },
+    doc = "one try, from the end of its waiting in the queue to the headers of its answer, or "
+      .. "to the end of its body (`buffer`, `map`, `each`); each [retry](resilience.md#retries) "
+      .. "is another one" },
   queue = { check = seconds, type = "number",
     doc = "waiting for a free place under `limits`, and for `throttle`" },
   connect = { check = seconds, type = "number", default = 30,
@@ -310,6 +311,9 @@ options.rows = {
     shown = "256 KiB",
     doc = "unread body held before the transfer is paused; also what is decoded ahead of the "
       .. "reader" },
+  buffer = { check = boolean, scope = "chain", type = "boolean", default = false,
+    doc = "the response is handed over with its whole body; one that fails is `nil, err`, which "
+      .. "`retry` covers, and `timeout.attempt` the time until its end" },
   redirect = { check = one_of("follow", "error", "manual"), scope = "chain",
     type = '"follow"|"error"|"manual"', default = "follow",
     doc = '`"error"`: a redirect is `nil, err`; `"manual"`: it is the response' },

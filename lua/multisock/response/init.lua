@@ -391,9 +391,34 @@ end
 
 transfer.set_response(Response, methods.text)
 
+local response = { metatable = Response }
+
+--- Whether an answer of this status may send the request elsewhere.
+function response.is_redirect(status)
+  return status == 301 or status == 302 or status == 303 or status == 307 or status == 308
+end
+
+-- Of these the body is no matter: redirect.lua gets rid of it.
+local function leads_on(self)
+  return response.is_redirect(self.status) and self.request.settings.redirect ~= "manual"
+    and self.headers:get("location") ~= nil
+end
+
+--- A response with its whole body: where that fails the request has failed.
+-- @return response; or nil, err
+function response.buffered(self, err)
+  if self == nil or leads_on(self) then
+    return self, err
+  end
+  local body
+  body, err = self:text()
+  return body and self or nil, err
+end
+
 --- Makes a response of a transfer that still brings its body.
+-- @return response; or nil, err
 function transfer.new_response(made_for, status, running)
-  return setmetatable({
+  local self = setmetatable({
     request = made_for,
     status = status,
     ok = status >= 200 and status < 300,
@@ -403,9 +428,11 @@ function transfer.new_response(made_for, status, running)
     -- Collected unread: the guard tells the transfer.
     _guard = core.guard(running.easy),
   }, Response)
+  if made_for.settings.buffer and not made_for.index then      -- of a list they all are
+    return response.buffered(self)
+  end
+  return self
 end
-
-local response = { metatable = Response }
 
 --- Whether this is a response.
 function response.is(value)
