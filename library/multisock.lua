@@ -101,6 +101,7 @@ function multisock_Client:close() end
 ---@field headers multisock.Headers see below
 ---@field trailers multisock.Headers empty until the body has ended
 ---@field attempts integer how often the request was sent, see Kept connections
+---@field cached? string `"fresh"`, `"revalidated"`, `"stale"`: it came out of the cache
 ---@field peer? string `"address:port"` of the other end, `"[address]:port"` for IPv6
 ---@field timings multisock.Timings seconds: `queue dns connect tls first_byte total`
 ---@field sizes multisock.Sizes bytes: `body` (as received, before decoding), `upload`, `headers`, `request`
@@ -308,6 +309,7 @@ function multisock_Each:close() end
 ---@field auth? multisock.Auth `{basic = {user, password}}` or `{bearer = token}`
 ---@field body? string|string[]|fun(): string?|file* what is sent: Bodies
 ---@field buffer? boolean the response is handed over with its whole body; one that fails is `nil, err`, which `retry` covers, and `timeout.attempt` the time until its end
+---@field cache? boolean|multisock.Cache|"default"|"no-store"|"reload"|"no-cache"|"force-cache"|"only-if-cached" keeps answers and gives them again while they are good: cache.md
 ---@field connect_to? string[] `"host:port:host2:port2"`: connects elsewhere, `CURLOPT_CONNECT_TO`
 ---@field curl? table<string, any> `option = value`: libcurl's own options, as in core.md
 ---@field decompress? boolean asks for content codings and undoes them: Content codings
@@ -342,6 +344,9 @@ function multisock_Each:close() end
 ---@class multisock.Auth
 ---@field basic? string[] `{user, password}`
 ---@field bearer? string a token
+
+---@class multisock.Cache
+---@field max_size? integer bytes of all answers; what was not used for the longest time goes. A body may have an eighth of it
 
 ---@class multisock.Retry
 ---@field backoff? number|fun(try: integer, response: multisock.Response?, err: multisock.Error?): number? seconds: before each retry a random time of at most so many, which double each time; or a function that says how long, nil: no more

@@ -26,6 +26,7 @@
 #include "receiver.h"
 #include "resume.h"
 #include "share.h"
+#include "siphash.h"
 #include "lines.h"
 #include "message.h"
 #include "perform.h"
@@ -200,6 +201,29 @@ static int core_random(lua_State *L)
   return 1;
 }
 
+/*** A keyed hash, for what must not be read off its name: SipHash-2-4 of 128 bits.
+@param key string: 16 bytes
+@param text string
+@return string: 32 hexadecimal digits
+@local */
+static int core_keyed_hash(lua_State *L)
+{
+  static const char digits[] = "0123456789abcdef";
+  size_t key_size, size, i;
+  const char *key = luaL_checklstring(L, 1, &key_size);
+  const char *text = luaL_checklstring(L, 2, &size);
+  unsigned char hash[SIPHASH_BYTES];
+  char shown[2 * SIPHASH_BYTES];
+  luaL_argcheck(L, key_size == SIPHASH_BYTES, 1, "16 bytes expected");
+  siphash((const unsigned char *)key, text, size, hash);
+  for (i = 0; i < SIPHASH_BYTES; i++) {
+    shown[2 * i] = digits[hash[i] >> 4];
+    shown[2 * i + 1] = digits[hash[i] & 15];
+  }
+  lua_pushlstring(L, shown, sizeof shown);
+  return 1;
+}
+
 /*** How many files the process may open.
 @return integer; nil when there is no limit
 @see getrlimit(2) */
@@ -257,6 +281,7 @@ static const luaL_Reg functions[] = {
   { "now", core_now },
   { "getdate", core_getdate },
   { "random", core_random },
+  { "keyed_hash", core_keyed_hash },
   { "version", core_version },
   { "open_files", core_open_files },
   { "quirks", core_quirks },

@@ -1,5 +1,5 @@
 -- What a request passes, outermost first: `middleware`, fail_on_error, total,
--- redirects, retries, throttles, `each_attempt`, and the agent that performs it. Made
+-- redirects, cache, retries, throttles, `each_attempt`, and the agent that performs it. Made
 -- once for a client, of what it uses: an empty place is none.
 local asked = require("multisock.middleware.asked")
 local errors = require("multisock.base.errors")
@@ -117,15 +117,19 @@ function chain.is_bare(uses)
   return true
 end
 
--- Redirects, of requests that are tried again (what few use is loaded by the first that
--- does), and then fail_on_error. Of most requests only the status is looked at.
+-- Redirects, of requests whose answers may be stored and that are tried again (what few
+-- use is loaded by the first that does), and then fail_on_error. Of most requests only the
+-- status is looked at.
 local function answered(next)
   local function retried(made)
     return require("multisock.middleware.retry").send(made, next)
   end
+  local function cached(made)
+    return require("multisock.middleware.cache").send(made, made.settings.retry and retried or next)
+  end
   return function(made)
     local given = made.settings
-    local try = given.retry and retried or next
+    local try = given.cache and cached or given.retry and retried or next
     local response, err = try(made)
     if response == nil or response.status < 300 then
       return response, err

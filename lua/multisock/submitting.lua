@@ -105,7 +105,7 @@ local function is_plain(self, made, origin)
   local given, target = made.settings, made.target
   if not (self.plainly and made.simple and given == self.client.settings and target.web
     and made.method == "GET" and made.body == nil and not target.has_user)
-    or given.retry or given.attempt then
+    or given.retry or given.attempt or given.cache then
     return false
   end
   origin.plain = origin.plain or {
@@ -352,7 +352,7 @@ function submitting.submit(self, i, item)
   end
   made.index = i
   local retry = made.settings.retry
-  if not self.bare or made.settings.throttle
+  if not self.bare or made.settings.throttle or made.settings.cache
     or retry and (retry.idempotency_key or retry.breaker) then
     return pass_chain(self, made)
   elseif retry then

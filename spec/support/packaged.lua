@@ -394,6 +394,13 @@ function packaged.kept(tls)
   return server
 end
 
+--- scripted.py, whose comment says what it does.
+function packaged.scripted()
+  local server = python("scripted.py")
+  server.url = function(path) return "http://127.0.0.1:" .. server.port .. path end
+  return server
+end
+
 --- lossy_udp.py before another server's port.
 -- @param port integer
 -- @param lost integer datagrams that get lost at the start of each client

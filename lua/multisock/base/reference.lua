@@ -297,6 +297,9 @@ response.trailers: headers
   { "response.attempts", [==[
 response.attempts: integer
   How often the request was sent, see Kept connections.]==] },
+  { "response.cached", [==[
+response.cached: string or nil
+  `"fresh"`, `"revalidated"`, `"stale"`: it came out of the cache.]==] },
   { "response.peer", [==[
 response.peer: string or nil
   `"address:port"` of the other end, `"[address]:port"` for IPv6.]==] },
@@ -584,6 +587,14 @@ option body: string or list of strings or function or open file
 option buffer: boolean, default false
   The response is handed over with its whole body; one that fails is nil, err,
   which retry covers, and timeout.attempt the time until its end.]==], option = true },
+  { "cache", [==[
+option cache: boolean or table or "default" "no-store" "reload" "no-cache"
+"force-cache" "only-if-cached", default false
+  Keeps answers and gives them again while they are good: cache.md.]==], option = true },
+  { "cache.max_size", [==[
+option cache.max_size: integer, default 32 MiB
+  Bytes of all answers; what was not used for the longest time goes. A body
+  may have an eighth of it.]==], option = true },
   { "connect_to", [==[
 option connect_to: list of strings
   "host:port:host2:port2": connects elsewhere, CURLOPT_CONNECT_TO.]==], option = true },

@@ -227,7 +227,38 @@ return function(basic)
     return rules
   end
 
+  local MODES = {
+    ["default"] = true, ["no-store"] = true, ["reload"] = true, ["no-cache"] = true,
+    ["force-cache"] = true, ["only-if-cached"] = true,
+  }
+
+  local CACHE = {
+    max_size = { check = at_least_one, type = "integer", shown = "32 MiB",
+      doc = "bytes of all answers; what was not used for the longest time goes. A body may have an "
+        .. "eighth of it" },
+  }
+  local cache_fields = basic.fields(CACHE)
+
+  --- @return false: none; or a table, with the mode in `mode`
+  local function cache(name, value)
+    if value == false then
+      return false
+    elseif value == true then
+      return {}
+    elseif MODES[value] then
+      return { mode = value }
+    elseif type(value) ~= "table" then
+      expected(name, 'boolean, table, or "default", "no-store", "reload", "no-cache", '
+        .. '"force-cache", "only-if-cached"', value)
+    end
+    return cache_fields(name, value)
+  end
+
   return {
+    cache = { check = cache, merge = merge, scope = "chain", fields = CACHE, default = false,
+      type = 'boolean|multisock.Cache|"default"|"no-store"|"reload"|"no-cache"|"force-cache"|'
+        .. '"only-if-cached"', shown = "`false`",
+      doc = "keeps answers and gives them again while they are good: [cache.md](cache.md)" },
     throttle = { check = throttle, scope = "chain", fields = THROTTLE, default = false,
       type = "false|multisock.Throttle|multisock.Throttle[]", shown = "`false`",
       doc = "so many starts in a time, for each host: [resilience.md](resilience.md#throttling)" },

@@ -26,6 +26,8 @@ local MOST = 64 * 1024
 -- @field trailers headers empty until the body has ended
 -- @field attempts integer how often the request was sent, see [Kept
 -- connections](#kept-connections)
+-- @field cached? string `"fresh"`, `"revalidated"`, `"stale"`: it came out of the
+-- [cache](cache.md)
 -- @field peer? string `"address:port"` of the other end, `"[address]:port"` for IPv6
 -- @field timings multisock.Timings seconds: `queue dns connect tls first_byte total`
 -- @field sizes multisock.Sizes bytes: `body` (as received, before decoding), `upload`, `headers`,

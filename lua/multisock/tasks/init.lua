@@ -175,6 +175,14 @@ function tasks.spawn_apart(fn, ...)
   return task
 end
 
+--- A task that no run, group or timeout waits for or ends: it goes on while a loop runs.
+-- Its failure is nobody's.
+function tasks.spawn_outside(fn, ...)
+  local task = scopes.spawn(outside, fn, ...)
+  task.receivers = 1
+  return task
+end
+
 --- Who meant to await the task will not: its error is nobody's.
 function tasks.forgo(task)
   task.receivers = task.receivers - 1

@@ -1,0 +1,285 @@
+-- The option `cache`: what users see of it. What is right for which headers is in
+-- cache_rules_spec.lua.
+local cached = require("spec.support.cached")
+local helper = require("spec.helper")
+local ms = require("multisock")
+local servers = require("spec.support.servers")
+
+local task = helper.task
+
+describe("cache", function()
+  setup(cached.start)
+  teardown(function()
+    cached.stop()
+    servers.stop_all()
+  end)
+  before_each(cached.stop_clock)
+  after_each(function()
+    cached.start_clock()
+    helper.check_leaks()
+  end)
+
+  local FRESH = { headers = "Cache-Control: max-age=60\nDate: @0\nETag: \"one\"", body = "first" }
+
+  -- A client, a target, its URL; and what its requests get, as "body how".
+  local function begin(answers, options)
+    options = options or {}
+    if options.cache == nil then
+      options.cache = true
+    end
+    local client = ms.client(options)
+    local target, url = cached.new_target()
+    cached.script(target, answers)
+    local function get(asked)
+      local response = ms.assert(client:get(url, asked))
+      return ms.assert(response:text()) .. " " .. tostring(response.cached), response
+    end
+    return client, get, target, url
+  end
+
+  it("is off unless it is asked for", task(function()
+    local client, get, target = begin({ FRESH }, { cache = false })
+    assert.equal("first nil", get())
+    assert.equal("first nil", get())
+    assert.equal(2, #cached.seen(target))
+    client:close()
+  end))
+
+  it("gives a stored answer while it is fresh, and asks when it is not", task(function()
+    local client, get, target = begin({ FRESH, { status = 304, headers = "Date: @61" },
+      { headers = "Cache-Control: max-age=60\nDate: @200", body = "second" } })
+    assert.equal("first nil", get())
+    cached.wait(59)
+    assert.equal("first fresh", get())
+    cached.wait(2)
+    assert.equal("first revalidated", get())
+    assert.equal("first fresh", get())
+    cached.wait(139)
+    assert.equal("second nil", get())
+    local seen = cached.seen(target)
+    assert.equal(3, #seen)
+    assert.is_nil(seen[1].headers["if-none-match"])
+    assert.equal('"one"', seen[2].headers["if-none-match"])
+    client:close()
+  end))
+
+  it("serves a response like any other", task(function()
+    local client, get, _, url = begin({ { status = 404, body = "none",
+      headers = "Cache-Control: max-age=60\nDate: @-5\nX-Two: a\nX-Two: b" } })
+    local _, first = get()
+    cached.wait(3)
+    local text, again = get()
+    assert.equal("none fresh", text)
+    assert.equal(404, again.status)
+    assert.equal(false, again.ok)
+    assert.equal("Not Found", again.status_text)
+    assert.equal(url, again.url)
+    assert.equal("1.1", again.http_version)
+    assert.same({ "a", "b" }, again.headers:get_all("x-two"))
+    assert.equal("8", again.headers.age)
+    assert.equal(first.headers.date, again.headers.date)
+    assert.same({ 1, 0 }, { first.attempts, again.attempts })
+    assert.same({}, again.history)
+    assert.equal(0, again.timings.total)
+    client:close()
+  end))
+
+  it("keeps what was read to its end, however it was read", task(function()
+    local path = os.tmpname()
+    local ways = {
+      text = function(r) r:text() end,
+      read = function(r) while r:read(2) do end end,
+      pieces = function(r) repeat until r:read() == nil end,
+      save = function(r) assert.equal(5, (assert(r:save(path)))) end,
+      discard = function(r) r:discard() end,
+    }
+    for name, read in pairs(ways) do
+      local client, get, _, url = begin({
+        { headers = FRESH.headers, body = "first", pause = 0.01 } })
+      read(ms.assert(client:get(url)))
+      assert.equal("first fresh", get(), name)
+      client:close()
+    end
+    local file = assert(io.open(path, "rb"))
+    assert.equal("first", file:read("*a"))
+    file:close()
+    os.remove(path)
+  end))
+
+  it("does not keep what was not read, nor what was cut", task(function()
+    local client, get, target, url = begin({ { headers = "Cache-Control: max-age=60", promised = 9,
+      body = "half" }, FRESH })
+    local response = ms.assert(client:get(url))
+    assert.is_nil((response:text()))
+    assert.equal("first nil", get())
+    local big, big_url = cached.new_target()
+    cached.script(big, { { headers = FRESH.headers, body = ("x"):rep(600000) } })
+    local other = ms.assert(client:get(big_url))
+    assert.equal(10, #other:read(10))
+    other:close()
+    assert.is_nil(ms.assert(client:get(big_url)).cached)
+    assert.equal(2, #cached.seen(big))
+    assert.equal(2, #cached.seen(target))
+    client:close()
+  end))
+
+  it("takes WHATWG's modes", task(function()
+    local second = { headers = FRESH.headers, body = "second" }
+    local client, get, target, url = begin({ FRESH, second })
+    assert.equal("first nil", get({ cache = "no-store" }))
+    local _, err = client:get(url, { cache = "only-if-cached" })
+    assert.equal("policy", err.kind)
+    assert.equal("second nil", get())
+    assert.equal("second fresh", get({ cache = "default" }))
+    assert.equal("second nil", get({ cache = false }))
+    assert.equal("second nil", get({ cache = "reload" }))
+    assert.equal("second nil", get({ cache = "no-cache" }))    -- the origin does not say 304
+    cached.wait(1000)
+    assert.equal("second stale", get({ cache = "force-cache" }))
+    assert.equal("second stale", get({ cache = "only-if-cached" }))
+    local seen = cached.seen(target)
+    assert.equal(5, #seen)
+    assert.equal("no-cache", seen[4].headers["cache-control"])
+    assert.equal("max-age=0", seen[5].headers["cache-control"])
+    assert.equal('"one"', seen[5].headers["if-none-match"])
+    client:close()
+  end))
+
+  it("lets no two users see each other's answers", task(function()
+    local answers = {}
+    for i = 1, 9 do
+      answers[i] = { headers = FRESH.headers, body = "answer " .. i }
+    end
+    local client, get = begin(answers)
+    local users = {
+      {}, { headers = { Authorization = "Bearer a" } },
+      { headers = { Authorization = "Bearer b" } },
+      { auth = { bearer = "a" } }, { auth = { basic = { "u", "p" } } },
+      { headers = { Cookie = "a=1" } }, { headers = { ["X-Api-Key"] = "k" } },
+      { headers = { ["X-Mine"] = "k" }, sensitive_headers = { "X-Mine" } },
+      { curl = { cookie = "a=2" } },
+    }
+    for i, user in ipairs(users) do
+      assert.equal(("answer %d nil"):format(i), get(user))
+    end
+    for i, user in ipairs(users) do
+      assert.equal(("answer %d fresh"):format(i), get(user))
+    end
+    client:close()
+  end))
+
+  it("does not keep what `each_attempt` has signed, unless it is for all", task(function()
+    local user = 0
+    local client, get, target = begin({ FRESH }, { each_attempt = { function(request, next)
+      user = user + 1
+      request.headers.Authorization = "Bearer " .. user
+      return next(request)
+    end } })
+    get()
+    assert.equal("first nil", get())
+    cached.script(target, { { headers = FRESH.headers .. "\nCache-Control: public" } })
+    get()
+    assert.equal("body fresh", get())
+    client:close()
+  end))
+
+  it("asks neither `throttle` nor `each_attempt` for what it has", task(function()
+    local sent = 0
+    local client, get = begin({ FRESH }, { throttle = { limit = 1, per = 60 },
+      each_attempt = { function(request, next)
+        sent = sent + 1
+        return next(request)
+      end } })
+    for _ = 1, 5 do
+      get()
+    end
+    assert.equal(1, sent)
+    client:close()
+  end))
+
+  it("answers each hop of a redirect", task(function()
+    local client, get, target, url = begin({ FRESH })
+    local from, from_url = cached.new_target()
+    cached.script(from, { { status = 301, headers = "Location: " .. url .. "\nDate: @-1000" ..
+      "\nLast-Modified: @-100000" } })
+    for _ = 1, 2 do
+      assert.equal("first", ms.assert(client:get(from_url)):text())
+    end
+    local response = client:get(from_url)
+    assert.equal("fresh", response.cached)
+    assert.equal("fresh", response.history[1].cached)
+    assert.equal(url, response.url)
+    assert.same({ 1, 1 }, { #cached.seen(from), #cached.seen(target) })
+    assert.equal("first fresh", get())
+    client:close()
+  end))
+
+  it("serves lists of URLs, too", task(function()
+    local client, get, target, url = begin({ FRESH })
+    get()
+    local responses = client:map({ url, url, { url, { cache = "reload" } } })
+    assert.same({ "fresh", "fresh" }, { responses[1].cached, responses[2].cached })
+    assert.is_nil(responses[3].cached)
+    assert.equal("first", responses[3]:text())
+    assert.equal(2, #cached.seen(target))
+    client:close()
+  end))
+
+  it("asks again in the background while stale-while-revalidate lasts", task(function()
+    local client, get, target = begin({
+      { headers = "Cache-Control: max-age=10, stale-while-revalidate=50\nDate: @0", body = "old" },
+      { headers = "Cache-Control: max-age=10\nDate: @20", body = "new", pause = 0.05 },
+    })
+    get()
+    cached.wait(20)
+    assert.equal("old stale", get())
+    assert.equal("old stale", get())
+    ms.sleep(0.15)
+    assert.equal("new fresh", get())
+    assert.equal(2, #cached.seen(target))
+    client:close()
+  end))
+
+  it("stands in for a server that fails while stale-if-error lasts", task(function()
+    local client, get, _, url = begin({
+      { headers = "Cache-Control: max-age=10, stale-if-error=50\nDate: @0", body = "old" },
+      { status = 503 }, { cut = true } })
+    get()
+    cached.wait(20)
+    assert.equal("old stale", get())
+    assert.equal("old stale", get())
+    cached.wait(50)
+    local _, err = client:get(url)
+    assert.equal("closed", err.kind)
+    client:close()
+  end))
+
+  it("keeps within max_size, what was used last", task(function()
+    local client, get, _, url = begin({ FRESH }, { cache = { max_size = 100000 } })
+    get()
+    local body = ("x"):rep(12000)
+    for _ = 1, 12 do
+      local target, other = cached.new_target()
+      cached.script(target, { { headers = FRESH.headers, body = body } })
+      ms.assert(client:get(other)):text()
+      assert.equal("first fresh", get())
+    end
+    assert.truthy(client.store.size <= 100000)
+    local count = 0
+    for _ in pairs(client.store.by_url) do count = count + 1 end
+    assert.truthy(count < 9, count)
+    assert.equal("fresh", client:get(url).cached)
+    client:close()
+  end))
+
+  it("names what is wrong with the option", function()
+    for _, case in ipairs({
+      { "maybe", "option 'cache'" }, { { size = 1 }, "unknown field" },
+      { { max_size = 0 }, "option 'cache.max_size': integer of 1 or more expected, got 0" },
+    }) do
+      local ok, err = pcall(ms.client, { cache = case[1] })
+      assert.is_false(ok)
+      assert.truthy(err:find(case[2], 1, true), err)
+    end
+  end)
+end)

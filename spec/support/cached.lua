@@ -1,0 +1,79 @@
+-- What the specs of the cache share: an origin that answers as it is told (scripted.py),
+-- a clock that can be set, and requests one after the other.
+local clock = require("multisock.base.clock")
+local dates = require("multisock.cache.dates")
+local ms = require("multisock")
+local packaged = require("spec.support.packaged")
+
+local cached = { number = 0 }
+
+local real_time = clock.time
+
+function cached.start()
+  cached.server, cached.control = packaged.scripted(), ms.client()
+end
+
+function cached.stop()
+  cached.control:close()
+  cached.server.stop()
+end
+
+--- The time of day stands still; `cached.wait` moves it.
+function cached.stop_clock()
+  local now = real_time()
+  clock.time = function() return now end
+  cached.wait = function(seconds) now = now + seconds end
+end
+
+function cached.start_clock()
+  clock.time = real_time
+end
+
+--- A date, so many seconds from now.
+function cached.date(seconds)
+  return dates.format(clock.time() + (seconds or 0))
+end
+
+--- Headers as a list, from "Name: value" in lines; a value @N is a date in N seconds.
+function cached.headers(text)
+  local list = {}
+  for name, value in (text or ""):gmatch("([^:\n]+):[ ]*([^\n]*)") do
+    local date = value:match("^@(-?%d+)$")
+    list[#list + 1] = { name, date and cached.date(tonumber(date)) or value }
+  end
+  return ms.array(list)
+end
+
+local function control(method, path, target, options)
+  options = options or {}
+  options.query = { target = target }
+  return ms.assert(cached.control[method](cached.control, cached.server.url(path), options))
+end
+
+--- Tells the origin what to answer. @param answers list: `headers` as for cached.headers
+function cached.script(target, answers)
+  local list = {}
+  for i, answer in ipairs(answers) do
+    local copy = {}
+    for name, value in pairs(answer) do
+      copy[name] = value
+    end
+    copy.headers = cached.headers(answer.headers)
+    list[i] = copy
+  end
+  control("post", "/script", target, { json = ms.array(list) }):discard()
+end
+
+--- What the origin has got: a list of {method=, headers=}.
+function cached.seen(target)
+  return ms.assert(control("get", "/seen", target):json())
+end
+
+--- A target that no other spec has. @return target, url
+function cached.new_target()
+  cached.number = cached.number + 1
+  local target = "/" .. cached.number
+  return target, cached.server.url(target)
+end
+
+return cached
