@@ -84,6 +84,14 @@ function multisock_Client:map(items, fn, options) end
 ---@return multisock.Each # multisock.Each, an iterator
 function multisock_Client:each(items, fn, options) end
 
+---As ms.download, with this client.
+---@param source string|string[] as for ms.download
+---@param path string
+---@param options? multisock.DownloadOptions
+---@return {path: string, size: integer, resumed_from: integer, sha256: string}? # {path: string, size: integer, resumed_from: integer, sha256: string}; or nil, err
+---@return multisock.Error?
+function multisock_Client:download(source, path, options) end
+
 ---Forgets all connections, and what names were resolved to: to be called when the network is another one. Transfers that run go on; their connections are closed when they are done.
 function multisock_Client:network_changed() end
 
@@ -404,6 +412,14 @@ function multisock_Each:close() end
 ---@field idle? integer idle connections that are kept
 ---@field streams? integer requests at once on one HTTP/2 connection
 
+---@class multisock.DownloadOptions: multisock.Options
+---@field checksum? string `"sha256:HEX"`: what the whole file has to have
+---@field fsync? boolean what is written is on the disk before it counts: it survives a loss of power
+---@field progress? fun(progress: multisock.Progress) is told how far it is, 10 times a second at most
+---@field resume? boolean goes on with what an earlier download has left; `false`: begins anew
+---@field segments? integer so many connections at once, for a large file whose size and version the server tells; from others one
+---@field tries? integer how often in a row it goes on after a cut without anything gained; 0: never
+
 ---@class multisock
 ---@field _VERSION string "multisock X.Y.Z".
 ---@field json multisock.Json The JSON that is in use. Read-only.
@@ -437,6 +453,15 @@ function multisock.client(options) end
 ---@return multisock.Response? # response; or nil, err
 ---@return multisock.Error?
 function multisock.delete(url, options) end
+
+---Downloads a file: streams it to `path .. ".part"`, goes on by itself after a cut and in a later call where it was left, and renames it when all is there and right.
+---Raises on misuse, what `progress` raised, and when the task is cancelled.
+---@param source string|string[] a URL, or several of the same file
+---@param path string where it is to be; what is there is replaced
+---@param options? multisock.DownloadOptions
+---@return {path: string, size: integer, resumed_from: integer, sha256: string}? # {path: string, size: integer, resumed_from: integer, sha256: string}: bytes, how many of them an earlier call had left, hexadecimal digits; or nil, err
+---@return multisock.Error?
+function multisock.download(source, path, options) end
 
 ---The same, in order of arrival: `for i, value, err in ms.each(...)`. Leaving the loop early cancels what still runs (by `break` in Lua 5.4; elsewhere call :close() on the first value that `each` returns).
 ---@param items table|function as for map

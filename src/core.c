@@ -19,12 +19,14 @@
 #include "multisock.h"
 #include "ready_box.h"
 #include "options.h"
+#include "part_file.h"
 #include "plain.h"
 #include "poller.h"
 #include "process.h"
 #include "quirks.h"
 #include "receiver.h"
 #include "resume.h"
+#include "sha256_lua.h"
 #include "share.h"
 #include "siphash.h"
 #include "lines.h"
@@ -278,6 +280,9 @@ static const luaL_Reg functions[] = {
   { "poller", poller_new },
   { "ready_box", ready_box_new },
   { "decoder", decoder_lua_new },
+  { "sha256", sha256_lua_new },
+  { "part_file", part_file_new },
+  { "sync_folder", part_file_sync_folder },
   { "now", core_now },
   { "getdate", core_getdate },
   { "random", core_random },
@@ -337,6 +342,8 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   poller_open(L);
   ready_box_open(L);
   decoder_lua_open(L);
+  sha256_lua_open(L);
+  part_file_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);

@@ -78,6 +78,19 @@ function Client:each(items, fn, options)
   return map.each(self, items, fn, options)
 end
 
+--- As ms.download, with this client.
+-- @param source string|string[] as for ms.download
+-- @param path string
+-- @param options? multisock.DownloadOptions
+-- @return {path: string, size: integer, resumed_from: integer, sha256: string}; or nil, err
+function Client:download(source, path, options)
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", "download")
+  end
+  local download = require("multisock.download")
+  return download.run(download.new(self, source, path, options))
+end
+
 local function new_pool(limits)
   return pool.new(function(idle, shares)
     local multi = assert(core.multi({

@@ -95,6 +95,18 @@ function ms.hedge(options, fn)
   return require("multisock.hedge")(options, fn)
 end
 
+--- Downloads a file: streams it to `path .. ".part"`, goes on by itself after a cut and in
+-- a later call where it was left, and renames it when all is there and right.
+-- @param source string|string[] a URL, or several of the same file
+-- @param path string where it is to be; what is there is replaced
+-- @param options? multisock.DownloadOptions
+-- @return {path: string, size: integer, resumed_from: integer, sha256: string}: bytes, how
+-- many of them an earlier call had left, hexadecimal digits; or nil, err
+-- @raise on misuse, what `progress` raised, and when the task is cancelled
+function ms.download(source, path, options)
+  return get_default():download(source, path, options)
+end
+
 --- Makes a response of a string, an iterator or an open file: what agents give.
 -- @param body? string|fun(): string?|file*
 -- @param options? {status?: integer, headers?: table, url?: string} the status is 200

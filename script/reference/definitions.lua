@@ -67,6 +67,12 @@ local function add_class(lines, class, entries, parent)
   return variable
 end
 
+-- What takes all request options, and more.
+local EXTENDED = {
+  ["multisock.ClientOptions"] = "multisock.Options",
+  ["multisock.DownloadOptions"] = "multisock.Options",
+}
+
 --- The definitions of one module, for editors.
 -- @param module "multisock" or "multisock.core" @param constants list of names
 -- @return string
@@ -80,8 +86,7 @@ function definitions.text(entries, module, constants)
     if class ~= module and not seen[class]
       and (class:find("^multisock%.core") ~= nil) == is_low then
       seen[class] = true
-      add_class(lines, class, entries, class == "multisock.ClientOptions" and "multisock.Options"
-        or nil)
+      add_class(lines, class, entries, EXTENDED[class])
     end
   end
   local variable = add_class(lines, module, entries)

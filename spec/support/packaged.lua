@@ -401,6 +401,14 @@ function packaged.scripted()
   return server
 end
 
+--- odd_ranges.py, whose comments say what its paths do.
+-- @return table server with `url`
+function packaged.odd_ranges()
+  local server = python("odd_ranges.py", false)
+  server.url = function(path) return ("http://127.0.0.1:%d%s"):format(server.port, path) end
+  return server
+end
+
 --- lossy_udp.py before another server's port.
 -- @param port integer
 -- @param lost integer datagrams that get lost at the start of each client

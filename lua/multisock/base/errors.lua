@@ -37,6 +37,7 @@ errors.kinds = {
   { "breaker", "`retry.breaker`: its origin has failed too often, and is not asked for a while" },
   { "status", "`fail_on_error` and a status of 400 or more" },
   { "protocol", "a body that is not what its headers say" },
+  { "checksum", "a download that is not what its `checksum` says" },
   { "io", "a local file cannot be read or written" },
 }
 

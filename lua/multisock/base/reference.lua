@@ -25,6 +25,17 @@ ms.delete(url[, options]) -> response; or nil, err
     url: string
     options: multisock.Options
   Raises on misuse, and when the task is cancelled.]==] },
+  { "ms.download", [==[
+ms.download(source, path[, options]) -> {path: string, size: integer,
+resumed_from: integer, sha256: string}: bytes, how many of them an earlier
+call had left, hexadecimal digits; or nil, err
+  Downloads a file: streams it to `path .. ".part"`, goes on by itself after a
+  cut and in a later call where it was left, and renames it when all is there
+  and right.
+    source: string|string[] a URL, or several of the same file
+    path: string where it is to be; what is there is replaced
+    options: multisock.DownloadOptions
+  Raises on misuse, what `progress` raised, and when the task is cancelled.]==] },
   { "ms.each", [==[
 ms.each(items[, fn[, options]]) -> multisock.Each, an iterator
   The same, in order of arrival: `for i, value, err in ms.each(...)`. Leaving
@@ -258,6 +269,13 @@ client:each(items[, fn[, options]]) -> multisock.Each, an iterator
     items: table|function as for ms.map
     fn: fun(item: any, i: integer): any, any as for ms.map
     options: multisock.MapOptions]==] },
+  { "client:download", [==[
+client:download(source, path[, options]) -> {path: string, size: integer,
+resumed_from: integer, sha256: string}; or nil, err
+  As ms.download, with this client.
+    source: string|string[] as for ms.download
+    path: string
+    options: multisock.DownloadOptions]==] },
   { "client:network_changed", [==[
 client:network_changed()
   Forgets all connections, and what names were resolved to: to be called when
@@ -832,6 +850,26 @@ option middleware: list of functions
   { "on", [==[
 option on: table
   Functions that are told of what happens, by event.]==], option = true },
+  { "download.checksum", [==[
+option download.checksum: string
+  "sha256:HEX": what the whole file has to have.]==], option = true },
+  { "download.fsync", [==[
+option download.fsync: boolean, default false
+  What is written is on the disk before it counts: it survives a loss of
+  power.]==], option = true },
+  { "download.progress", [==[
+option download.progress: function
+  Is told how far it is, 10 times a second at most.]==], option = true },
+  { "download.resume", [==[
+option download.resume: boolean, default true
+  Goes on with what an earlier download has left; false: begins anew.]==], option = true },
+  { "download.segments", [==[
+option download.segments: integer, default 1
+  So many connections at once, for a large file whose size and version the
+  server tells; from others one.]==], option = true },
+  { "download.tries", [==[
+option download.tries: integer, default 5
+  How often in a row it goes on after a cut without anything gained; 0: never.]==], option = true },
   { "core.decoder", [==[
 core.decoder(codings) -> core.Decoder; or nil, string: a message when one of
 them is not known, or when they are more than 5

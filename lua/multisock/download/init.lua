@@ -1,0 +1,220 @@
+-- ms.download: what its arguments say. The work is in job.lua.
+local compat = require("multisock.base.compat")
+local core = require("multisock.core")
+local errors = require("multisock.base.errors")
+local headers = require("multisock.request.headers")
+local job = require("multisock.download.job")
+local option_rows = require("multisock.request.options").rows
+local suggest = require("multisock.base.suggest")
+local tasks = require("multisock.tasks")
+local values = require("multisock.base.values")
+
+local download = {}
+
+---- Options -------------------------------------------------------------------
+
+local function expected(name, what, value)
+  errors.misuse(("download: option '%s': %s expected, got %s"):format(name, what,
+    type(value) == "string" and errors.quote(value) or values.describe(value)))
+end
+
+local function boolean(name, value)
+  if type(value) ~= "boolean" then
+    expected(name, "boolean", value)
+  end
+  return value
+end
+
+local function integer(least)
+  return function(name, value)
+    if not compat.is_integer(value) or value < least then
+      expected(name, ("integer of %d or more"):format(least), value)
+    end
+    return value
+  end
+end
+
+local function checksum(name, value)
+  local digits = type(value) == "string" and value:match("^[Ss][Hh][Aa]256:(%x+)$")
+  if not digits or #digits ~= 64 then
+    expected(name, '"sha256:" and 64 hexadecimal digits', value)
+  end
+  local ok, message = core.sha256()
+  if not ok then
+    errors.misuse("download: option 'checksum': " .. message)
+  end
+  return digits:lower()
+end
+
+local function callable(name, value)
+  if type(value) ~= "function" then
+    expected(name, "function", value)
+  end
+  return value
+end
+
+-- What a download takes beside the options of requests, as rows: see request/options.lua.
+local OWN = {
+  checksum = { check = checksum, type = "string",
+    doc = '`"sha256:HEX"`: what the whole file has to have' },
+  segments = { check = integer(1), type = "integer", default = 1,
+    doc = "so many connections at once, for a large file whose size and version the server "
+      .. "tells; from others one" },
+  resume = { check = boolean, type = "boolean", default = true,
+    doc = "goes on with what an earlier download has left; `false`: begins anew" },
+  tries = { check = integer(0), type = "integer", default = 5,
+    doc = "how often in a row it goes on after a cut without anything gained; 0: never" },
+  fsync = { check = boolean, type = "boolean", default = false,
+    doc = "what is written is on the disk before it counts: it survives a loss of power" },
+  progress = { check = callable, type = "fun(progress: multisock.Progress)",
+    doc = "is told how far it is, 10 times a second at most" },
+}
+download.rows = OWN
+
+-- What a download does by itself, and what would not be a download.
+local REFUSED = {
+  method = true, body = true, json = true, form = true, multipart = true, buffer = true,
+  decompress = true, fail_on_error = true,
+}
+local OWN_HEADERS = { range = true, ["if-range"] = true }
+
+local function check_headers(given)
+  local ok, list = pcall(headers.to_list, given, 0)
+  if not ok then
+    errors.misuse(list)
+  end
+  local kept = {}
+  for _, field in ipairs(list) do
+    local name = field[1]:lower()
+    if OWN_HEADERS[name] then
+      errors.misuse(("download: the header %s is set by the download itself"):format(field[1]))
+    elseif name ~= "accept-encoding" then
+      kept[#kept + 1] = field
+    end
+  end
+  return kept
+end
+
+-- Silence that is too long for somebody who waits for a file.
+local IDLE = 60
+
+-- The limits of each request, and seconds for all of them (nil: no limit).
+local function timeouts(client, given)
+  local limits, base = {}, client.settings.timeout
+  if type(given) == "number" then
+    given = { total = given }
+  elseif given ~= nil and type(given) ~= "table" then
+    expected("timeout", "number or table", given)
+  end
+  for name, value in pairs(given or {}) do
+    limits[name] = value
+  end
+  local total = limits.total or client.settings.total or nil
+  limits.total = math.huge
+  limits.idle = limits.idle or rawget(base, "idle") == nil and IDLE or nil
+  if total and (type(total) ~= "number" or total <= 0 or total ~= total) then
+    expected("timeout.total", "seconds above 0", total)
+  end
+  return limits, total and total < math.huge and total or nil
+end
+
+local function all_names()
+  local all = {}
+  for _, rows in ipairs({ OWN, option_rows }) do
+    for name in pairs(rows) do
+      all[name] = not REFUSED[name] or nil
+    end
+  end
+  return all
+end
+
+--- @return options of the job, options of its requests
+local function check_options(client, options)
+  if type(options) ~= "table" then
+    errors.misuse("download: table of options expected, got " .. values.describe(options))
+  end
+  local own, request = {}, {}
+  for name, row in pairs(OWN) do
+    own[name] = row.default
+  end
+  for name, value in pairs(options) do
+    if OWN[name] then
+      own[name] = OWN[name].check(name, value)
+    elseif REFUSED[name] then
+      errors.misuse(("download: option '%s' is not for downloads"):format(name))
+    elseif option_rows[name] then
+      request[name] = value
+    else
+      errors.misuse(("download: unknown option %s%s"):format(errors.quote(name),
+        suggest.hint(name, all_names(), suggest.ELSEWHERE)))
+    end
+  end
+  request.headers = options.headers and check_headers(options.headers) or {}
+  request.timeout, own.total = timeouts(client, options.timeout)
+  request.decompress, request.fail_on_error = false, true
+  if own.segments > 1 then
+    request.http_version = "1.1"    -- a connection each
+  end
+  if option_rows.cache then
+    request.cache = false
+  end
+  return own, request
+end
+
+local function check_source(source)
+  local list = type(source) == "string" and { source } or source
+  if type(list) ~= "table" or values.odd_key(list) ~= nil or #list == 0 then
+    errors.misuse("download: URL or list of URLs expected, got " .. values.describe(source))
+  end
+  for i, url in ipairs(list) do
+    if type(url) ~= "string" then
+      errors.misuse(("download: URL %d: string expected, got %s"):format(i, values.describe(url)))
+    end
+  end
+  return list
+end
+
+---- Running -------------------------------------------------------------------
+
+--- Makes a download that has not begun.
+-- @return job: see job.lua
+function download.new(client, source, path, options)
+  local urls = check_source(source)
+  if type(path) ~= "string" or path == "" or path:find("%z") then
+    errors.misuse("download: path of a file expected, got " .. values.describe(path))
+  end
+  if client.closed then
+    errors.misuse("the client is closed")
+  end
+  local given, request = check_options(client, options or {})
+  given.client, given.urls, given.path, given.request = client, urls, path, request
+  return job.new(given)
+end
+
+-- Runs it in a task of its own, whose end lets go of the file however it comes. (No pcall:
+-- Lua 5.1 could not wait in it.)
+local function run_task(made)
+  local task = tasks.spawn(made.run, made)
+  tasks.when_done(task, function()
+    made:close()
+  end)
+  return task:await()
+end
+
+--- Runs it. @return as ms.download
+function download.run(made)
+  local result, err
+  if made.total then
+    result, err = tasks.with_timeout(made.total, run_task, made)
+  else
+    result, err = tasks.group(function()
+      return run_task(made)
+    end)
+  end
+  if result == nil and err.url == nil then
+    err.url = errors.without_user(made.mirror and made.mirror.url or made.urls[1])
+  end
+  return result, err
+end
+
+return download

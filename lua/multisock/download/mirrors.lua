@@ -1,0 +1,69 @@
+-- Where a download comes from: its URLs, what may be asked of each, and whose turn it is.
+local core = require("multisock.core")
+local errors = require("multisock.base.errors")
+local option_rows = require("multisock.request.options").rows
+local targets = require("multisock.request.targets")
+
+local mirrors = {}
+
+-- How a mirror is asked for a part of the file; each later one is for who does not
+-- understand the one before.
+mirrors.IF_RANGE = 1                -- If-Range: it decides whether it is the same file
+mirrors.BY_ANSWER = 2               -- Range: its answer has to say which file it is
+mirrors.BY_CHECKSUM = 3             -- Range: the checksum will tell
+mirrors.WHOLE = 4                   -- no range
+
+-- What says who the user is goes to the origin of the first URL alone.
+local function stranger_options(options, sensitive)
+  local kept = {}
+  for name, value in pairs(options) do
+    local row = option_rows[name]
+    if row and row.cross_origin == "drop" or name == "curl" then
+      value = nil
+    elseif name == "headers" then
+      value = {}
+      for _, field in ipairs(options.headers) do
+        if not sensitive[field[1]:lower()] then
+          value[#value + 1] = field
+        end
+      end
+    elseif row and row.fields and type(value) == "table" then
+      value = {}
+      for field, inner in pairs(options[name]) do
+        if not (row.fields[field] and row.fields[field].cross_origin == "drop") then
+          value[field] = inner
+        end
+      end
+    end
+    kept[name] = value
+  end
+  return kept
+end
+
+local function origin_of(client, url)
+  local found = client.base and targets.resolve(client.base, url) or targets.get(url)
+  return found and found.origin
+end
+
+local function source_of(url)
+  local sum = core.sha256()
+  return sum and sum:update(errors.without_user(url)):finish()
+end
+
+--- @param urls list @param options those of each request; `headers` is a list of pairs
+-- @return list of {url, options, source (which URL it is, in state.lua), way}
+function mirrors.new(client, urls, options)
+  local list, first = {}, origin_of(client, urls[1])
+  local sensitive = client.settings.sensitive_headers
+  if options.sensitive_headers then
+    sensitive = option_rows.sensitive_headers.check("sensitive_headers", options.sensitive_headers)
+  end
+  for i, url in ipairs(urls) do
+    local origin = origin_of(client, url)
+    list[i] = { url = url, way = mirrors.IF_RANGE, source = source_of(url),
+      options = origin == first and options or stranger_options(options, sensitive) }
+  end
+  return list
+end
+
+return mirrors

@@ -1,0 +1,97 @@
+-- PATH.part.json: which version of the file PATH.part holds, and which bytes of it. It is
+-- written after these, so that it never says more than there is. No URL is in it, which
+-- may hold secrets, but its SHA-256.
+local compat = require("multisock.base.compat")
+local core = require("multisock.core")
+local ranges = require("multisock.download.ranges")
+
+local state = {}
+
+local VERSION = 1
+
+local function name_of(part)
+  return part .. ".json"
+end
+
+local function is_text(value)
+  return value == nil or type(value) == "string"
+end
+
+-- The list, when it is one: sorted, apart from each other.
+local function read_ranges(given)
+  local list, at = {}, -1
+  if type(given) ~= "table" then
+    return nil
+  end
+  for i, range in ipairs(given) do
+    local first, behind = type(range) == "table" and range[1], type(range) == "table" and range[2]
+    if not (compat.is_integer(first) and compat.is_integer(behind) and first > at
+      and behind > first) then
+      return nil
+    end
+    list[i], at = { first, behind }, behind
+  end
+  return list
+end
+
+--- What is known of a partial file.
+-- @param part its path @param size how many bytes it has
+-- @return table: etag, last_modified, size, source, ranges; or nil: nothing
+function state.load(part, size)
+  local file = io.open(name_of(part), "rb")
+  local known = file and core.json_decode(file:read(1024 * 1024) or "")
+  if file then
+    file:close()
+  end
+  if type(known) ~= "table" or known.version ~= VERSION or not is_text(known.etag)
+    or not is_text(known.last_modified) or not is_text(known.source)
+    or not (known.size == nil or compat.is_integer(known.size)) then
+    return nil
+  end
+  local list = read_ranges(known.ranges)
+  if list == nil then
+    return nil
+  end
+  list = ranges.cut(list, math.min(size, known.size or math.huge))
+  if #list == 0 then
+    return nil
+  end
+  return { etag = known.etag, last_modified = known.last_modified, size = known.size,
+    source = known.source, ranges = list }
+end
+
+--- Writes it: all of it, or what was there stays.
+-- @return true; or nil, message
+function state.store(part, known)
+  local list = {}
+  for i, range in ipairs(known.ranges) do
+    list[i] = core.json_array({ range[1], range[2] })
+  end
+  local text = core.json_encode({
+    version = VERSION, etag = known.etag, last_modified = known.last_modified, size = known.size,
+    source = known.source, ranges = core.json_array(list),
+  })
+  local name = name_of(part)
+  local file, message = core.part_file(name .. ".new")
+  if file == nil then
+    return nil, message
+  end
+  local ok
+  ok, message = file:cut(0)
+  if ok then
+    ok, message = file:write(0, text .. "\n")
+  end
+  local closed, close_message = file:close()
+  if not (ok and closed) then
+    os.remove(name .. ".new")
+    return nil, message or close_message
+  end
+  return os.rename(name .. ".new", name)
+end
+
+--- Nothing is known any more: to be called before bytes of another version are written.
+function state.remove(part)
+  os.remove(name_of(part))
+end
+
+return state

@@ -1,0 +1,505 @@
+-- ms.download: from servers as they are, and from odd ones (support/odd_ranges.py).
+local cjson = require("cjson")
+local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
+local ms = require("multisock")
+local packaged = require("spec.support.packaged")
+local servers = require("spec.support.servers")
+
+local quote, output = servers.quote, servers.output
+
+describe("a download", function()
+  local nginx = fixtures.nginx()
+  local odd = fixtures.server(packaged.odd_ranges)
+  local dir, path, id
+
+  before_each(function()
+    dir = servers.make_dir()
+    path, id = dir .. "/f", 0
+  end)
+  after_each(function()
+    output("rm -rf " .. quote(dir))
+    helper.check_leaks()
+  end)
+
+  local function read(name)
+    local file = io.open(name or path, "rb")
+    local text = file and file:read("*a")
+    if file then file:close() end
+    return text
+  end
+
+  local function files()
+    return (output("cd " .. quote(dir) .. " && LC_ALL=C ls -A"):gsub("\n", " "))
+  end
+
+  -- A URL of the odd server. Each has a list of its own of what was asked.
+  local function file(query)
+    id = id + 1
+    return odd.url(("/file?id=%s.%d&%s"):format(dir, id, query))
+  end
+
+  local function asked(url)
+    return cjson.decode(ms.get(odd.url("/seen?id=" .. url:match("id=([^&]*)"))):text())
+  end
+
+  -- Leaves what a download has got when it was cut after so many bytes.
+  local function leave(url, options)
+    options = options or {}
+    options.tries = 0
+    local result, err = ms.download(url, path, options)
+    assert.is_nil(result)
+    assert.equal("closed", err.kind)
+    return #read(path .. ".part")
+  end
+
+  local function is_right(result, err, count, seed)
+    assert.is_nil(err and tostring(err))
+    assert.equal(path, result.path)
+    assert.equal(count, result.size)
+    assert.is_true(read() == servers.bytes(count, seed), "other bytes")
+    assert.equal("f", files())
+  end
+
+  it("has the file, its size and its SHA-256", helper.task(function()
+    local result, err = ms.download(nginx.url("/1k"), path)
+    is_right(result, err, 1024)
+    assert.equal(0, result.resumed_from)
+    assert.equal(output("sha256sum < " .. quote(path)):match("^%x+"), result.sha256)
+  end))
+
+  it("works on the main chunk, and of a client", function()
+    local client = ms.client({ base_url = nginx.url("/") })
+    assert.equal(6, assert(client:download("file/1", path)).size)
+    assert.equal("body-1", read())
+    client:close()
+  end)
+
+  it("of nothing is an empty file", helper.task(function()
+    is_right(ms.download(file("size=0"), path), nil, 0)
+    is_right(ms.download(file("size=0&mode=chunked"), path), nil, 0)
+  end))
+
+  it("replaces what was there, when all is there", helper.task(function()
+    helper.write_file(path, "old")
+    assert.is_nil((ms.download(file("cut=100"), path, { tries = 0 })))
+    assert.equal("old", read())
+    os.remove(path .. ".part")
+    is_right(ms.download(file(""), path), nil, 100000)
+  end))
+
+  it("that is refused leaves nothing", helper.task(function()
+    for _, url in ipairs({ nginx.url("/nope"), "http://127.0.0.1:1/", file("fail=1") }) do
+      local result, err = ms.download(url, path)
+      assert.is_nil(result)
+      assert.truthy(err.kind == "status" or err.kind == "connect", err)
+      assert.equal("", files())
+    end
+  end))
+
+  describe("that was cut", function()
+    it("goes on by itself", helper.task(function()
+      local url = file("cut=30000")
+      is_right(ms.download(url, path), nil, 100000)
+      assert.same({ { cjson.null, cjson.null }, { "bytes=30000-", '"v1"' },
+        { "bytes=60000-", '"v1"' }, { "bytes=90000-", '"v1"' } }, asked(url))
+    end))
+
+    it("goes on after resets and answers of 503", helper.task(function()
+      is_right(ms.download(file("cut=60000&reset=1&fail=2"), path), nil, 100000)
+    end))
+
+    it("ends when nothing is gained any more", helper.task(function()
+      local url = file("cut=30000&mode=whole")
+      local result, err = ms.download(url, path, { tries = 2 })
+      assert.is_nil(result)
+      assert.equal("closed", err.kind)
+      assert.equal("f.part f.part.json", files())
+      assert.is_true(#asked(url) <= 6, #asked(url))
+    end))
+
+    it("is gone on with by the next one", helper.task(function()
+      local url = file("cut=30000&cuts=1")
+      assert.equal(30000, leave(url))
+      assert.equal("f.part f.part.json", files())
+      local result, err = ms.download(url, path)
+      is_right(result, err, 100000)
+      assert.equal(30000, result.resumed_from)
+      assert.same({ "bytes=30000-", '"v1"' }, asked(url)[2])
+    end))
+
+    it("by a date, too", helper.task(function()
+      local url = file("cut=30000&cuts=1&etag=none&date=1")
+      leave(url)
+      local result, err = ms.download(url, path)
+      is_right(result, err, 100000)
+      assert.equal(30000, result.resumed_from)
+      assert.same({ "bytes=30000-", "Wed, 01 Jan 2020 00:00:00 GMT" }, asked(url)[2])
+    end))
+
+    it("begins anew where nothing tells that it is the same", helper.task(function()
+      for _, query in ipairs({ "etag=none", "etag=weak", "change=2" }) do
+        local url = file("cut=30000&cuts=1&" .. query)
+        leave(url)
+        local result, err = ms.download(url, path)
+        is_right(result, err, 100000, query == "change=2" and 1 or 0)
+        assert.equal(0, result.resumed_from)
+      end
+    end))
+
+    it("begins anew with resume = false, and without what tells what is there", helper.task(
+      function()
+        local url = file("cut=30000&cuts=2")
+        leave(url)
+        assert.equal(30000, leave(url, { resume = false }))
+        os.remove(path .. ".part.json")
+        local result, err = ms.download(url, path)
+        is_right(result, err, 100000)
+        assert.equal(0, result.resumed_from)
+      end))
+
+    it("asks whether all that is there is still the file", helper.task(function()
+      local url = file("")
+      assert(ms.download(url, path))
+      assert(os.rename(path, path .. ".part"))
+      helper.write_file(path .. ".part.json",
+        '{"version":1,"etag":"\\"v1\\"","size":100000,"ranges":[[0,100000]]}')
+      local result, err = ms.download(url, path)
+      is_right(result, err, 100000)
+      assert.equal(99999, result.resumed_from)
+    end))
+
+    it("believes no state that makes no sense", helper.task(function()
+      for _, state in ipairs({ "", "{", "[]", "1", '{"version":2,"ranges":[[0,10]]}',
+        '{"version":1,"etag":"\\"v1\\"","ranges":[[10,5]]}',
+        '{"version":1,"etag":"\\"v1\\"","ranges":[[0,5],[4,9]]}',
+        '{"version":1,"etag":"\\"v1\\"","ranges":[[-1,5]]}',
+        '{"version":1,"etag":"\\"v1\\"","ranges":[["a",5]]}',
+        '{"version":1,"etag":7,"ranges":[[0,5]]}', '{"version":1,"etag":"\\"v1\\""}',
+        '{"version":1,"etag":"\\"v1\\"","ranges":[[500,900]]}' }) do
+        helper.write_file(path .. ".part", "wrong")
+        helper.write_file(path .. ".part.json", state)
+        local result, err = ms.download(file(""), path)
+        is_right(result, err, 100000)
+        assert.equal(0, result.resumed_from)
+      end
+    end))
+  end)
+
+  describe("in segments", function()
+    local SIZE = 4 * 1024 * 1024
+    local function big(query)
+      return file(("size=%d&%s"):format(SIZE, query or ""))
+    end
+    local function parts(url)
+      local list = {}
+      for i, one in ipairs(asked(url)) do
+        list[i] = one[1] ~= cjson.null and one[1] or "whole"
+      end
+      return table.concat(list, " ")
+    end
+
+    it("asks for parts on several connections", helper.task(function()
+      local url = big("")
+      is_right(ms.download(url, path, { segments = 4 }), nil, SIZE)
+      local list = asked(url)
+      assert.equal(4, #list)
+      assert.same({ cjson.null, cjson.null }, list[1])
+      table.remove(list, 1)
+      table.sort(list, function(a, b) return a[1] < b[1] end)
+      assert.same({ { "bytes=1048576-2097151", '"v1"' }, { "bytes=2097152-3145727", '"v1"' },
+        { "bytes=3145728-", '"v1"' } }, list)
+    end))
+
+    it("is one stream where the file is small, or its version is not known", helper.task(
+      function()
+        local small, dated = file(""), big("etag=none&date=1")
+        is_right(ms.download(small, path, { segments = 4 }), nil, 100000)
+        is_right(ms.download(dated, path, { segments = 4 }), nil, SIZE)
+        assert.equal("whole", parts(small))
+        assert.equal("whole", parts(dated))
+        is_right(ms.download(big("mode=chunked"), path, { segments = 4 }), nil, SIZE)
+      end))
+
+    for _, mode in ipairs({ "whole", "416", "late", "total", "star", "headless", "multipart",
+      "blind-silent", "node", "blind&change=2", "good&change=3", "no-if-range", "short", "capped",
+    }) do
+      it("falls back, or ends right, where the server is odd: " .. mode, helper.task(function()
+        local url = big("mode=" .. mode)
+        if mode == "capped" then
+          url = url:gsub("size=%d+", "size=524288")
+        end
+        local result, err = ms.download(url, path, { segments = 4 })
+        -- Either of two versions is right, but not both.
+        local seed = mode:find("change") and read():byte() or 0
+        is_right(result, err, mode == "capped" and 524288 or SIZE, seed)
+      end))
+    end
+
+    it("goes on with the parts that are missing", helper.task(function()
+      local url = big("cut=300000&cuts=4")
+      local result, err = ms.download(url, path, { segments = 4, tries = 0 })
+      assert.is_nil(result)
+      assert.equal("closed", err.kind)
+      result, err = ms.download(url, path, { segments = 4 })
+      is_right(result, err, SIZE)
+      assert.equal(4 * 300000, result.resumed_from)
+    end))
+
+    it("goes on in one stream where they came in several", helper.task(function()
+      local url = big("cut=300000&cuts=4")
+      ms.download(url, path, { segments = 4, tries = 0 })
+      local result, err = ms.download(url, path)
+      is_right(result, err, SIZE)
+      assert.equal(4 * 300000, result.resumed_from)
+    end))
+  end)
+
+  describe("that its program leaves", function()
+    it("keeps what is there when it is cancelled, and lets go of it", helper.task(function()
+      local url = file("size=1000000&delay=0.02")
+      local task = ms.spawn(ms.download, url, path)
+      while (read(path .. ".part") or "") == "" do ms.sleep(0.01) end
+      task:cancel()
+      assert.is_false((task:join()))
+      assert.equal("f.part f.part.json", files())
+      local result, err = ms.download(url, path)
+      is_right(result, err, 1000000)
+      assert.is_true(result.resumed_from > 0)
+    end))
+
+    it("ends after timeout.total, which is of all of it", helper.task(function()
+      local result, err = ms.download(file("size=1000000&delay=0.05&cut=100000"), path,
+        { timeout = 0.3 })
+      assert.is_nil(result)
+      assert.equal("timeout", err.kind)
+      assert.truthy(err.url)
+    end))
+
+    it("ends when its server falls silent", helper.task(function()
+      local result, err = ms.download(file("size=1000000&delay=5"), path,
+        { timeout = { idle = 0.1 }, tries = 0 })
+      assert.is_nil(result)
+      assert.equal("timeout", err.kind)
+    end))
+
+    it("ends with its client", helper.task(function()
+      local client = ms.client()
+      local task = ms.spawn(client.download, client, file("size=1000000&delay=0.05"), path)
+      while (read(path .. ".part") or "") == "" do ms.sleep(0.01) end
+      client:close()
+      local ok, result, err = task:join()
+      assert.is_true(ok)
+      assert.is_nil(result)
+      assert.equal("cancelled", err.kind)
+    end))
+
+    it("raises what progress raises", helper.task(function()
+      local ok, err = ms.spawn(ms.download, file(""), path, { progress = function()
+        error("mine", 0)
+      end }):join()
+      assert.is_false(ok)
+      assert.equal("mine", err)
+    end))
+  end)
+
+  it("tells how far it is", helper.task(function()
+    local seen = {}
+    assert(ms.download(file("size=400000&delay=0.05"), path, { progress = function(p)
+      seen[#seen + 1] = p
+    end }))
+    assert.is_true(#seen >= 2, #seen)
+    for i, p in ipairs(seen) do
+      assert.equal(400000, p.down_total)
+      assert.is_true(i == 1 or p.down >= seen[i - 1].down)
+      assert.is_true(p.speed > 0)
+    end
+    assert.equal(400000, seen[#seen].down)
+    assert.equal(0, seen[#seen].eta)
+  end))
+
+  it("is refused while another one writes there", helper.task(function()
+    local url = file("size=1000000&delay=0.02")
+    local task = ms.spawn(ms.download, url, path)
+    while (read(path .. ".part") or "") == "" do ms.sleep(0.01) end
+    local result, err = ms.download(file(""), path)
+    assert.is_nil(result)
+    assert.equal("io", err.kind)
+    assert.truthy(err.message:find("f.part: another download is writing this file", 1, true),
+      err.message)
+    is_right(task:await(), nil, 1000000)
+  end))
+
+  describe("that cannot write", function()
+    local function fails(where, message, url)
+      local result, err = ms.download(url or file(""), where)
+      assert.is_nil(result)
+      assert.equal("io", err.kind)
+      assert.truthy(err.message:find(message, 1, true), err.message)
+      assert.falsy(err.retryable)
+    end
+
+    it("says so: no folder, a folder in its place, no permission", helper.task(function()
+      fails(dir .. "/none/f", "none/f.part: No such file or directory")
+      output("mkdir " .. quote(path .. ".part"))
+      fails(path, "f.part: Is a directory")
+      output("rmdir " .. quote(path .. ".part") .. "; mkdir " .. quote(path))
+      fails(path, "Is a directory")
+      output("rmdir " .. quote(path))
+      fails("/proc/f", "/proc/f.part: ")
+    end))
+
+    it("follows no link", helper.task(function()
+      helper.write_file(dir .. "/mine", "mine")
+      output(("cd %s && ln -s mine f.part && ln -s mine f.part.json.new"):format(quote(dir)))
+      assert.is_nil((ms.download(file("cut=30000"), path, { tries = 0 })))
+      assert(ms.download(file(""), path))
+      assert.equal("mine", read(dir .. "/mine"))
+      assert.equal("f mine", files())
+    end))
+
+    it("says that the disk is full, and goes on when it is not", helper.task(function()
+      if output("id -u") ~= "0" or output("mount -t tmpfs -o size=256k none " .. quote(dir)
+        .. " 2>&1") ~= "" then
+        return pending("only root mounts a small disk")
+      end
+      local url = file("size=400000")
+      fails(path, "f.part: No space left on device", url)
+      output("mount -o remount,size=2m " .. quote(dir))
+      local result = assert(ms.download(url, path))
+      assert.equal(400000, result.size)
+      assert.is_true(read() == servers.bytes(400000))
+      output("umount " .. quote(dir))
+    end))
+  end)
+
+  -- What each odd server makes of a download that was cut after 30,000 bytes, and what it is
+  -- asked then.
+  local FROM, IF = "bytes=30000-", '"v1"'
+  for mode, case in pairs({
+    ["whole"] = { asked = { { FROM, IF }, { FROM } }, from = 0 },
+    ["chunked"] = { asked = { { FROM, IF }, { FROM } }, from = 0 },
+    ["no-if-range"] = { asked = { { FROM, IF }, { FROM } } },
+    ["node"] = { from = 0 },
+    ["416"] = { asked = { { FROM, IF }, {} }, from = 0 },
+    ["blind"] = { asked = { { FROM, IF } } },
+    ["blind&change=2"] = { asked = { { FROM, IF }, {} }, from = 0, seed = 1 },
+    ["blind-silent"] = { asked = { { FROM, IF }, {} }, from = 0 },
+    ["blind-silent&change=2"] = { asked = { { FROM, IF }, {} }, from = 0, seed = 1 },
+    ["late"] = { asked = { { FROM, IF }, {} }, from = 0 },
+    ["total"] = { asked = { { FROM, IF }, {} }, from = 0 },
+    ["star"] = { asked = { { FROM, IF }, {} }, from = 0 },
+    ["headless"] = { asked = { { FROM, IF }, {} }, from = 0 },
+    ["multipart"] = { asked = { { FROM, IF }, {} }, from = 0 },
+    ["short"] = {},
+    ["capped"] = {},
+    ["long"] = { fails = "protocol" },
+  }) do
+    it("goes on right, or not at all, where the server is odd: " .. mode, helper.task(function()
+      local url = file("cut=30000&cuts=1&etag=v1&mode=" .. mode)
+      if mode == "node" then
+        url = url:gsub("etag=v1&", "")
+      end
+      leave(url)
+      local result, err = ms.download(url, path)
+      if case.fails then
+        assert.is_nil(result)
+        assert.equal(case.fails, err.kind)
+        assert.equal("f.part f.part.json", files())
+        return
+      end
+      is_right(result, err, 100000, case.seed)
+      assert.equal(case.from or 30000, result.resumed_from)
+      local list = asked(url)
+      for i, expected in ipairs(case.asked or {}) do
+        assert.equal(expected[1] or cjson.null, list[i + 1][1])
+        assert.equal(expected[2] or cjson.null, list[i + 1][2])
+      end
+      assert.is_true(case.asked == nil or #list == #case.asked + 1)
+    end))
+  end
+
+  describe("with a checksum", function()
+    local right
+    setup(function()
+      helper.write_file("/tmp/multisock-sum", servers.bytes(100000))
+      right = "sha256:" .. output("sha256sum /tmp/multisock-sum"):match("^%x+")
+      os.remove("/tmp/multisock-sum")
+    end)
+
+    it("is what it says, or nothing", helper.task(function()
+      is_right(ms.download(file(""), path, { checksum = right:upper():gsub("SHA", "sha") }), nil,
+        100000)
+      os.remove(path)
+      local result, err = ms.download(file("seed=1"), path, { checksum = right })
+      assert.is_nil(result)
+      assert.equal("checksum", err.kind)
+      assert.truthy(err.message:find(right:sub(8), 1, true), err.message)
+      assert.equal("", files())
+    end))
+
+    it("goes on where nothing else tells that it is the same file", helper.task(function()
+      for _, query in ipairs({ "etag=none", "mode=node", "mode=blind-silent", "etag=weak" }) do
+        local url = file("cut=30000&cuts=1&" .. query)
+        leave(url)
+        local result, err = ms.download(url, path, { checksum = right })
+        is_right(result, err, 100000)
+        assert.equal(30000, result.resumed_from)
+        os.remove(path)
+      end
+    end))
+
+    it("is fetched in one piece when the parts were of two files", helper.task(function()
+      leave(file("seed=1&cut=30000&etag=none"))
+      local result, err = ms.download(file("etag=none"), path, { checksum = right })
+      is_right(result, err, 100000)
+      assert.equal(0, result.resumed_from)
+    end))
+
+    it("asks the next mirror when one has another file", helper.task(function()
+      local result, err = ms.download({ file("seed=1"), file("seed=2&cut=40000"), file("") }, path,
+        { checksum = right })
+      is_right(result, err, 100000)
+    end))
+  end)
+
+  describe("of several mirrors", function()
+    it("asks the next when one fails, once", helper.task(function()
+      local dead = file("fail=1")
+      is_right(ms.download({ "http://127.0.0.1:1/", nginx.url("/nope"), dead, "http://[bad",
+        file("") }, path), nil, 100000)
+      assert.equal(1, #asked(dead))
+      local result, err = ms.download({ "http://127.0.0.1:1/", nginx.url("/nope") }, path)
+      assert.is_nil(result)
+      assert.equal("status", err.kind)
+    end))
+
+    it("goes on at another one when both have the same version", helper.task(function()
+      local one, other = file("cut=30000"), file("cut=50000")
+      is_right(ms.download({ one, other }, path), nil, 100000)
+      assert.same({ "bytes=30000-", '"v1"' }, asked(other)[1])
+    end))
+
+    it("begins anew where they have not", helper.task(function()
+      local other = file("etag=v2&seed=1")
+      is_right(ms.download({ file("cut=30000"), other }, path), nil, 100000, 1)
+      local dated = file("etag=none&date=1&seed=1")
+      is_right(ms.download({ file("cut=30000&etag=none&date=1"), dated }, path), nil, 100000, 1)
+      assert.equal(cjson.null, asked(dated)[1][1])
+    end))
+
+    it("tells the credentials to the first one's origin alone", helper.task(function()
+      local hostile = servers.hostile()
+      local other = odd.url("/file?id=" .. dir .. "&fail=1")
+      local result, err = ms.download({ other, hostile.url("/echo") }, path, {
+        auth = { bearer = "secret" }, headers = { ["X-Api-Key"] = "secret", ["X-Plain"] = "plain" },
+      })
+      assert.is_nil(err)
+      assert.equal(path, result.path)
+      local text = read()
+      assert.falsy(text:find("secret", 1, true), text)
+      assert.truthy(text:find("plain", 1, true), text)
+      hostile.stop()
+    end))
+  end)
+end)

@@ -1,0 +1,17 @@
+/* The file that a download writes, for Lua. */
+#ifndef MULTISOCK_PART_FILE_H
+#define MULTISOCK_PART_FILE_H
+
+#include "compat.h"
+
+#pragma GCC visibility push(hidden)
+
+/* core.part_file, core.sync_folder */
+int part_file_new(lua_State *L);
+int part_file_sync_folder(lua_State *L);
+
+void part_file_open(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif
