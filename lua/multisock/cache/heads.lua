@@ -56,12 +56,12 @@ function heads.make(status, reason, fields, got_at)
 end
 
 --- The head with what a newer answer says of it: a 304, or one to HEAD.
--- @param head string @param newer headers
+-- @param head string @param newer headers @param got_at seconds since 1970: of these
 -- @return string
-function heads.update(head, newer)
+function heads.update(head, newer, got_at)
   local kept, reason = headers.parse(head)
   local lines = { status_line(tonumber(head:match("^%S+ (%d+)")), reason) }
-  local replaced = { age = true }     -- of an answer that is younger now
+  local replaced = { age = true, date = true }       -- it is younger now
   for name in newer:each() do
     local lower = name:lower()
     replaced[lower] = not HOP[lower] and not OF_BODY[lower] or nil
@@ -72,6 +72,9 @@ function heads.update(head, newer)
     end
   end
   local named = unwanted(newer)
+  if #newer:get_all("date") == 0 then
+    lines[#lines + 1] = "Date: " .. dates.format(got_at)
+  end
   for name, value in newer:each() do
     local lower = name:lower()
     if replaced[lower] and not named[lower] then

@@ -8,8 +8,8 @@ local keys = {}
 
 -- Options that say who asks, whom he believes, and where: what one got is not for the other.
 local OPTIONS = {
-  "auth", "connect_to", "curl", "decompress", "doh_url", "netrc", "proxy", "resolve", "tls",
-  "unix_socket",
+  "allow_private", "auth", "connect_to", "curl", "decompress", "doh_url", "netrc", "proxy",
+  "resolve", "tls", "unix_socket",
 }
 
 local ALWAYS = { ["authorization"] = true, ["proxy-authorization"] = true, ["cookie"] = true }
@@ -104,7 +104,7 @@ local function normal(list, name)
       values[#values + 1] = list[i][2]
     end
   end
-  local text = table.concat(values, ","):gsub("%s*,%s*", ",")
+  local text = table.concat(values, ","):gsub("%s*,%s*", ","):gsub("^%s+", ""):gsub("%s+$", "")
   return name == "accept-language" and text:lower() or text
 end
 

@@ -99,7 +99,7 @@ end
 -- A stored answer with what a 304, or an answer to HEAD, says of it. That may be that it
 -- is not to be stored any longer.
 local function renewed(ask, entry, newer, asked_at, got_at)
-  local head = heads.update(entry.head, newer)
+  local head = heads.update(entry.head, newer, got_at)
   local fresh = new_entry(ask, entry, head, headers.parse(head), asked_at, got_at)
   if fresh.vary and rules.may_store(fresh.status, fresh.facts, ask.cc) then
     ask.store:update(ask.key, entry, fresh)
