@@ -249,6 +249,40 @@ function multisock_Queue:get() end
 ---No more can be put; what is in it can still be taken. May be called again.
 function multisock_Queue:close() end
 
+---@class multisock.Jar
+local multisock_Jar = {}
+
+---What a request for this URL would have as its `Cookie` header.
+---@param url string
+---@return string? # string; nil: nothing; or nil, err (kind "url")
+---@return multisock.Error?
+function multisock_Jar:get(url) end
+
+---Keeps what a server at this URL would set by this line.
+---@param url string
+---@param line string as behind `Set-Cookie: `
+---@return true? # true; or nil, err: kind "url", or "policy" when it may not set that
+---@return multisock.Error?
+function multisock_Jar:set(url, line) end
+
+---Forgets all cookies.
+function multisock_Jar:clear() end
+
+---Writes all cookies, those of the session, too, into a file that nobody else may read, all or nothing.
+---@param path? string instead of that of ms.cookies
+---@return true? # true; or nil, err (kind "io")
+---@return multisock.Error?
+function multisock_Jar:save(path) end
+
+---Iterates over copies of its cookies: `for cookie in jar:each()`.
+---@return fun(): any, any # iterator
+function multisock_Jar:each() end
+
+---Saves what has changed, where it has a path, and ends. May be called again.
+---@return true? # true; or nil, err (kind "io"), and it is still open
+---@return multisock.Error?
+function multisock_Jar:close() end
+
 ---@class multisock.Each
 local multisock_Each = {}
 
@@ -312,6 +346,16 @@ function multisock_Each:close() end
 ---@field decode fun(text: string): any, multisock.Error? the value; or nil, err
 ---@field null any as ms.null
 
+---@class multisock.Cookie
+---@field name string
+---@field value string
+---@field domain string
+---@field host_only boolean whether names below the domain do not get it
+---@field path string
+---@field secure boolean whether it goes over TLS alone
+---@field http_only boolean
+---@field expires? number seconds since 1970; nil: when the session ends
+
 ---@class multisock.Options
 ---@field allow_private? boolean `false` connects to public addresses alone: Private addresses
 ---@field auth? multisock.Auth `{basic = {user, password}}` or `{bearer = token}`
@@ -319,6 +363,7 @@ function multisock_Each:close() end
 ---@field buffer? boolean the response is handed over with its whole body; one that fails is `nil, err`, which `retry` covers, and `timeout.attempt` the time until its end
 ---@field cache? boolean|multisock.Cache|"default"|"no-store"|"reload"|"no-cache"|"force-cache"|"only-if-cached" keeps answers and gives them again while they are good: cache.md
 ---@field connect_to? string[] `"host:port:host2:port2"`: connects elsewhere, `CURLOPT_CONNECT_TO`
+---@field cookies? false|multisock.Jar a jar that keeps them: state.md
 ---@field curl? table<string, any> `option = value`: libcurl's own options, as in core.md
 ---@field decompress? boolean asks for content codings and undoes them: Content codings
 ---@field doh_url? string name lookup over HTTPS at this URL
@@ -445,6 +490,12 @@ function multisock.assert(value, err, ...) end
 ---@param options? multisock.ClientOptions
 ---@return multisock.Client # client
 function multisock.client(options) end
+
+---Makes a cookie jar, for the option `cookies`: state.md.
+---@param path? string a file in the format of Netscape's and curl's; loaded when it is there, and saved by `:save()` and `:close()`
+---@return multisock.Jar? # jar; or nil, err (kind "io") when the file cannot be read
+---@return multisock.Error?
+function multisock.cookies(path) end
 
 ---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
 ---Raises on misuse, and when the task is cancelled.

@@ -1,6 +1,7 @@
 /* require "multisock.core": libcurl as it is, and the libuv loop. */
 #include "compat.h"
 
+#include <string.h>
 #include <sys/resource.h>
 
 #include "batch.h"
@@ -22,7 +23,9 @@
 #include "part_file.h"
 #include "plain.h"
 #include "poller.h"
+#include "private_file.h"
 #include "process.h"
+#include "public_suffix.h"
 #include "quirks.h"
 #include "receiver.h"
 #include "resume.h"
@@ -226,6 +229,41 @@ static int core_keyed_hash(lua_State *L)
   return 1;
 }
 
+/*** Whether strangers register names under this one, as under "co.uk", by the list
+that libcurl has.
+@param name string: in lower case, IDN as xn--
+@return boolean; nil where this libcurl has no list
+@local */
+static int core_is_public_suffix(lua_State *L)
+{
+  int is = public_suffix_is(luaL_checkstring(L, 1));
+  if (is < 0)
+    lua_pushnil(L);
+  else
+    lua_pushboolean(L, is);
+  return 1;
+}
+
+/*** Puts bytes into a file that the user alone may read, all or nothing.
+@param path string
+@param bytes string
+@return true; or nil, the system's words
+@local */
+static int core_write_private(lua_State *L)
+{
+  size_t size;
+  const char *path = luaL_checkstring(L, 1);
+  const char *bytes = luaL_checklstring(L, 2, &size);
+  int failed = private_file_write(path, bytes, size);
+  if (failed == 0) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, strerror(failed));
+  return 2;
+}
+
 /*** How many files the process may open.
 @return integer; nil when there is no limit
 @see getrlimit(2) */
@@ -287,6 +325,8 @@ static const luaL_Reg functions[] = {
   { "getdate", core_getdate },
   { "random", core_random },
   { "keyed_hash", core_keyed_hash },
+  { "is_public_suffix", core_is_public_suffix },
+  { "write_private", core_write_private },
   { "version", core_version },
   { "open_files", core_open_files },
   { "quirks", core_quirks },

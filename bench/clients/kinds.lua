@@ -1,9 +1,16 @@
 -- The kinds of requests, as a user of multisock writes them; clients/kinds.c has
 -- the same in C. What is not here is the same as `plain`.
+local ms = require("multisock")
+
 local kinds = {}
+
+-- A jar with one cookie, which goes everywhere.
+local jar = ms.cookies()
+jar:set("http://127.0.0.1/", "sid=0123456789abcdef; Path=/")
 
 --- By kind: what its client has beside what all have.
 kinds.client = {
+  ["api-jar"] = {cookies = jar},
   ["client-timeout"] = {timeout = 120},
   ["first-byte"] = {timeout = {first_byte = 120}},
 }
@@ -36,6 +43,8 @@ kinds.fetch = {
     })
   end,
 }
+
+kinds.fetch["api-jar"] = kinds.fetch.api
 
 local function content_type(response)
   return response.headers["content-type"] == nil and "the header is not there"

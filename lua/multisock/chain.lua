@@ -1,6 +1,6 @@
 -- What a request passes, outermost first: `middleware`, fail_on_error, total,
--- redirects, cache, retries, throttles, `each_attempt`, and the agent that performs it. Made
--- once for a client, of what it uses: an empty place is none.
+-- redirects, cookies, cache, retries, throttles, `each_attempt`, and the agent that
+-- performs it. Made once for a client, of what it uses: an empty place is none.
 local asked = require("multisock.middleware.asked")
 local errors = require("multisock.base.errors")
 local events = require("multisock.middleware.events")
@@ -117,19 +117,32 @@ function chain.is_bare(uses)
   return true
 end
 
--- Redirects, of requests whose answers may be stored and that are tried again (what few
--- use is loaded by the first that does), and then fail_on_error. Of most requests only the
--- status is looked at.
+-- Redirects, of requests with cookies whose answers may be stored and that are tried again
+-- (what few use is loaded by the first that does), and then fail_on_error. Of most requests
+-- only the status is looked at.
 local function answered(next)
+  local cookies
+  local function kept(made)
+    return cookies.keep(made, next)
+  end
   local function retried(made)
-    return require("multisock.middleware.retry").send(made, next)
+    return require("multisock.middleware.retry").send(made, made.settings.cookies and kept or next)
+  end
+  -- What stands behind the cache: tries, each of which may set cookies.
+  local function behind(given)
+    return given.retry and retried or given.cookies and kept or next
   end
   local function cached(made)
-    return require("multisock.middleware.cache").send(made, made.settings.retry and retried or next)
+    return require("multisock.middleware.cache").send(made, behind(made.settings))
+  end
+  local function with_cookies(made)
+    cookies = cookies or require("multisock.middleware.cookies")
+    return cookies.send(made, made.settings.cache and cached or behind(made.settings))
   end
   return function(made)
     local given = made.settings
-    local try = given.cache and cached or given.retry and retried or next
+    local try = given.cookies and with_cookies or given.cache and cached
+      or given.retry and retried or next
     local response, err = try(made)
     if response == nil or response.status < 300 then
       return response, err

@@ -107,6 +107,14 @@ function ms.download(source, path, options)
   return get_default():download(source, path, options)
 end
 
+--- Makes a cookie jar, for the option `cookies`: [state.md](state.md#cookies).
+-- @param path? string: a file in the format of Netscape's and curl's; loaded when it is
+-- there, and saved by `:save()` and `:close()`
+-- @return jar; or nil, err (kind "io") when the file cannot be read
+function ms.cookies(path)
+  return require("multisock.cookies").new(path)
+end
+
 --- Makes a response of a string, an iterator or an open file: what agents give.
 -- @param body? string|fun(): string?|file*
 -- @param options? {status?: integer, headers?: table, url?: string} the status is 200

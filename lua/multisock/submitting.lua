@@ -351,8 +351,9 @@ function submitting.submit(self, i, item)
     return settle(self, i, nil, err)
   end
   made.index = i
-  local retry = made.settings.retry
-  if not self.bare or made.settings.throttle or made.settings.cache
+  local given = made.settings
+  local retry = given.retry
+  if not self.bare or given.throttle or given.cache or given.cookies
     or retry and (retry.idempotency_key or retry.breaker) then
     return pass_chain(self, made)
   elseif retry then

@@ -16,7 +16,8 @@ local WORDS = {
   seconds = "number", milliseconds = "integer", bytes = "integer", count = "integer",
   descriptor = "integer", list = "table", iterator = "fun(): any, any", err = "multisock.Error",
   response = "multisock.Response", client = "multisock.Client", task = "multisock.Task",
-  group = "multisock.Group", queue = "multisock.Queue", headers = "multisock.Headers",
+  group = "multisock.Group", queue = "multisock.Queue", jar = "multisock.Jar",
+  headers = "multisock.Headers",
   request = "multisock.Request", value = "any", easy = "multisock.core.Easy",
   multi = "multisock.core.Multi",
 }

@@ -46,6 +46,7 @@ function objects.of(ms, core)
   add("task", "multisock.Task", of(task))
   add("group", "multisock.Group", of(group))
   add("queue", "multisock.Queue", of(ms.queue()))
+  add("jar", "multisock.Jar", of(ms.cookies()))
   add("each", "multisock.Each", of(each))
   local mime = core.mime()
   add("easy", "multisock.core.Easy", of(core.easy()), "easy")
@@ -64,6 +65,7 @@ objects.records = {
   { "err", "multisock.Error" }, { "event", "multisock.Event" },
   { "progress", "multisock.Progress" }, { "timings", "multisock.Timings" },
   { "sizes", "multisock.Sizes" }, { "map", "multisock.MapOptions" }, { "json", "multisock.Json" },
+  { "cookie", "multisock.Cookie" },
 }
 
 return objects

@@ -477,6 +477,36 @@ async def redirect_chain(x):
         await x.answer(200, "end of the chain\n")
 
 
+# Cookies.
+
+@route("/cookies", reads_body=True)
+async def cookies(x):
+    """`status` (200), to `to` where there is one, with a Set-Cookie for each line of
+    `set`; the body is the Cookie header that came."""
+    head = [("Set-Cookie", line) for line in x.text("set").split("\n") if line]
+    if "to" in x.query:
+        head.append(("Location", x.text("to")))
+    async for _ in x.body():
+        pass
+    await x.answer(x.number("status", 200), x.header("cookie"), head)
+
+
+@route("/login", reads_body=True)
+async def login(x):
+    """303 to /private with a session, whatever the body says."""
+    async for _ in x.body():
+        pass
+    await x.answer(303, "", [("Location", "/private"),
+                             ("Set-Cookie", "sid=secret; Path=/; HttpOnly")])
+
+
+@route("/private")
+async def private(x):
+    """401 without the session of /login."""
+    known = "sid=secret" in x.header("cookie").split("; ")
+    await x.answer(200 if known else 401, "private\n" if known else "who?\n")
+
+
 # Uploads.
 
 async def digest(x, rate=0):

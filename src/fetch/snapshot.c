@@ -139,13 +139,14 @@ static void push_sizes(lua_State *L, const Snapshot *shot)
 @param snapshot string
 @param field "timings" (seconds), "sizes" (bytes), "http_version", "peer",
 "reason" (the reason phrase), "headers", "trailers" (see headers.c), "attempts"
-(see repeat.c)
+(see repeat.c), "cookies" (list of what Set-Cookie says)
 @return the value; nil where there is none */
 int snapshot_read(lua_State *L)
 {
   static const char *const fields[] = { "timings",  "sizes",    "http_version",
                                         "peer",     "reason",   "headers",
-                                        "trailers", "attempts", NULL };
+                                        "trailers", "attempts", "cookies",
+                                        NULL };
   size_t size;
   const char *bytes = luaL_checklstring(L, 1, &size);
   Snapshot shot;
@@ -165,7 +166,8 @@ int snapshot_read(lua_State *L)
   case 4: headers_push_reason(L, bytes + shot.ip, shot.head); break;
   case 5: headers_push(L, bytes + shot.ip, shot.head); break;
   case 6: headers_push(L, bytes + shot.ip + shot.head, shot.trailers); break;
-  default: lua_pushinteger(L, shot.attempts); break;
+  case 7: lua_pushinteger(L, shot.attempts); break;
+  default: headers_push_cookies(L, bytes + shot.ip, shot.head); break;
   }
   return 1;
 }

@@ -101,20 +101,40 @@ static const char *check_name(lua_State *L, const char *method, size_t *size)
   return name;
 }
 
+/* Adds all values of a name to the list on top. */
+static void add_values(lua_State *L, Span rest, const char *name, size_t size)
+{
+  Span value;
+  lua_Integer count = 0;
+  while (field_find(&rest, name, size, &value)) {
+    push_value(L, value);
+    lua_rawseti(L, -2, ++count);
+  }
+}
+
+void headers_push_cookies(lua_State *L, const char *block, size_t size)
+{
+  static const char name[] = "set-cookie";
+  Span rest = { block, block + size }, look = rest, value;
+  if (!field_find(&look, name, sizeof name - 1, &value)) {
+    lua_pushnil(L);
+    return;
+  }
+  lua_newtable(L);
+  add_values(L, rest, name, sizeof name - 1);
+}
+
 /*** All values of a field, in the order of arrival.
 @param name string
 @return list, empty when there is none */
 static int headers_get_all(lua_State *L)
 {
-  Span rest = whole(check_block(L)), value;
   size_t size;
+  Span rest = whole(check_block(L));
   const char *name = check_name(L, "get_all", &size);
-  lua_Integer count = 0;
   lua_newtable(L);
-  while (size > 0 && field_find(&rest, name, size, &value)) {
-    push_value(L, value);
-    lua_rawseti(L, -2, ++count);
-  }
+  if (size > 0)
+    add_values(L, rest, name, size);
   return 1;
 }
 

@@ -32,8 +32,9 @@ errors.kinds = {
   { "too_large", "`max_body` or `max_headers` was passed" },
   { "redirect",
     "more than `max_redirects`, `redirect = \"error\"`, or a body that cannot be sent twice" },
-  { "policy", "a protocol that `protocols` does not allow, `resolve` beside `proxy`, or "
-    .. "`cache = \"only-if-cached\"` and nothing stored" },
+  { "policy", "a protocol that `protocols` does not allow, `resolve` beside `proxy`, "
+    .. "`cache = \"only-if-cached\"` and nothing stored; of `jar:set`, a cookie that may not be "
+    .. "set there" },
   { "breaker", "`retry.breaker`: its origin has failed too often, and is not asked for a while" },
   { "status", "`fail_on_error` and a status of 400 or more" },
   { "protocol", "a body that is not what its headers say" },

@@ -18,6 +18,12 @@ ms.client([options]) -> client
   Makes a client: its own defaults, connections and limits.
     options: multisock.ClientOptions
   Raises on an unknown option.]==] },
+  { "ms.cookies", [==[
+ms.cookies([path]) -> jar; or nil, err (kind "io") when the file cannot be
+read
+  Makes a cookie jar, for the option `cookies`: state.md.
+    path: string: a file in the format of Netscape's and curl's; loaded when
+    it is there, and saved by `:save()` and `:close()`]==] },
   { "ms.delete", [==[
 ms.delete(url[, options]) -> response; or nil, err
   Sends a request with the method in its name (`fetch`: that of the option
@@ -451,6 +457,30 @@ queue:get() -> value; nil when it is closed and empty
   { "queue:close", [==[
 queue:close()
   No more can be put; what is in it can still be taken. May be called again.]==] },
+  { "jar:get", [==[
+jar:get(url) -> string; nil: nothing; or nil, err (kind "url")
+  What a request for this URL would have as its `Cookie` header.
+    url: string]==] },
+  { "jar:set", [==[
+jar:set(url, line) -> true; or nil, err: kind "url", or "policy" when it may
+not set that
+  Keeps what a server at this URL would set by this line.
+    url: string
+    line: string as behind `Set-Cookie: `]==] },
+  { "jar:clear", [==[
+jar:clear()
+  Forgets all cookies.]==] },
+  { "jar:save", [==[
+jar:save([path]) -> true; or nil, err (kind "io")
+  Writes all cookies, those of the session, too, into a file that nobody else
+  may read, all or nothing.
+    path: string instead of that of ms.cookies]==] },
+  { "jar:each", [==[
+jar:each() -> iterator
+  Iterates over copies of its cookies: `for cookie in jar:each()`.]==] },
+  { "jar:close", [==[
+jar:close() -> true; or nil, err (kind "io"), and it is still open
+  Saves what has changed, where it has a path, and ends. May be called again.]==] },
   { "each:close", [==[
 each:close()
   Cancels what still runs. May be called again.]==] },
@@ -586,6 +616,30 @@ json.decode: function
   { "json.null", [==[
 json.null: any
   As ms.null.]==] },
+  { "cookie.name", [==[
+cookie.name: string
+  Name.]==] },
+  { "cookie.value", [==[
+cookie.value: string
+  Value.]==] },
+  { "cookie.domain", [==[
+cookie.domain: string
+  Domain.]==] },
+  { "cookie.host_only", [==[
+cookie.host_only: boolean
+  Whether names below the domain do not get it.]==] },
+  { "cookie.path", [==[
+cookie.path: string
+  Path.]==] },
+  { "cookie.secure", [==[
+cookie.secure: boolean
+  Whether it goes over TLS alone.]==] },
+  { "cookie.http_only", [==[
+cookie.http_only: boolean
+  Http_only.]==] },
+  { "cookie.expires", [==[
+cookie.expires: number or nil
+  Seconds since 1970; nil: when the session ends.]==] },
   { "allow_private", [==[
 option allow_private: boolean, default true
   false connects to public addresses alone: Private addresses.]==], option = true },
@@ -616,6 +670,9 @@ option cache.max_size: integer, default 32 MiB
   { "connect_to", [==[
 option connect_to: list of strings
   "host:port:host2:port2": connects elsewhere, CURLOPT_CONNECT_TO.]==], option = true },
+  { "cookies", [==[
+option cookies: false or table, default false
+  A jar that keeps them: state.md.]==], option = true },
   { "curl", [==[
 option curl: table
   option = value: libcurl's own options, as in core.md.]==], option = true },

@@ -153,6 +153,17 @@ local function text_or_false(name, value)
   return value ~= false and text(name, value)
 end
 
+-- A jar, or false. Not loaded for those who have none.
+local function jar(name, value)
+  local class = type(value) == "table" and getmetatable(value)
+  if value ~= false and not (type(class) == "table" and class.__name == "multisock.jar") then
+    expected(name, "false or a jar, as of ms.cookies(),", value)
+  elseif value and value.closed then
+    error(("option '%s': the jar is closed"):format(name), 0)
+  end
+  return value
+end
+
 local function header_list(_, value)
   return headers.to_list(value, 0)
 end
@@ -324,6 +335,8 @@ options.rows = {
   sensitive_headers = { check = name_set, scope = "chain", type = "string[]",
     default = name_set("sensitive_headers", SENSITIVE), shown = "see [Redirects](#redirects)",
     doc = "headers that a redirect to another origin loses, in place of the default list" },
+  cookies = { check = jar, scope = "chain", type = "false|multisock.Jar", default = false,
+    shown = "`false`", doc = "a jar that keeps them: [state.md](state.md#cookies)" },
   progress = { check = callable, scope = "chain", type = "fun(progress: multisock.Progress)",
     doc = "see [Progress](#progress)" },
   meta = { check = any, scope = "chain", own = true, type = "any",

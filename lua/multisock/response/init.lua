@@ -441,6 +441,16 @@ function response.is(value)
   return getmetatable(value) == Response
 end
 
+--- What its Set-Cookie lines say.
+-- @return list of strings; nil when there are none
+function response.cookies(self)
+  local shot = snapshot(self)
+  if shot then
+    return read_snapshot(shot, "cookies")
+  end
+  return self.headers and self.headers:get_all("set-cookie")
+end
+
 --- This answers that request, unless it says that it answers another.
 function response.belongs(self, made_for)
   if rawget(self, "request") == nil then
