@@ -3,6 +3,7 @@ local cjson = require("cjson")
 local command = require("spec.support.command")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
+local ms = require("multisock")
 local servers = require("spec.support.servers")
 local terminal = require("spec.support.terminal")
 
@@ -90,11 +91,112 @@ describe("the command", function()
       assert.truthy(err:find("1k.part from before was replaced", 1, true), err)
     end)
 
+    it("goes on where a cut one was left, and says so", function()
+      local url = nginx.url("/slow?rate=100000")
+      assert.equal(1, (get("-q", "--max-time", "0.7", url)))
+      assert.equal("slow.part slow.part.json", files())
+      local left = #content("slow.part")
+      local status, out, err = get("--json", nginx.url("/slow?rate=10000000"))
+      assert.equal(0, status, err)
+      assert.truthy(err:find("slow: went on at [%d.]+ KiB, where it was left\n"), err)
+      assert.equal("slow", files())
+      assert.is_true(content("slow") == ("\0"):rep(1048576))
+      local record = records(out)[1]
+      assert.equal(1048576, record.size)
+      assert.equal(left, record.resumed_from)
+    end)
+
+    it("begins anew with --no-resume", function()
+      assert.equal(1, (get("-q", "-m", "0.7", nginx.url("/slow?rate=100000"))))
+      local status, _, err = get("--no-resume", nginx.url("/slow?rate=10000000"))
+      assert.equal(0, status, err)
+      assert.truthy(err:find("slow.part from before was replaced", 1, true), err)
+      assert.equal("slow", files())
+    end)
+
+    it("names its file as -O says, and skips what is there", function()
+      assert.equal(0, (get("-q", "-O", "name", nginx.url("/1k"))))
+      assert.equal("name", files())
+      helper.write_file(dir .. "/x", "mine")
+      local status, out = get("--json", "--skip-existing", nginx.url("/file/x"), nginx.url("/1k"))
+      assert.equal(0, status)
+      assert.equal("1k name x", files())
+      assert.equal("mine", content("x"))
+      local _, by_url = records(out)
+      local record = by_url[nginx.url("/file/x")]
+      assert.is_true(record.ok and record.skipped)
+      assert.equal("x", record.path)
+    end)
+
+    it("checks files against a list of checksums", function()
+      shell(("cd %s/.. && printf body-a | sha256sum | sed 's/-$/a/' >sums; "
+        .. "printf other | sha256sum | sed 's/-$/folder\\/b/' >>sums; "
+        .. "echo \"SHA256 (c) = $(printf body-c | sha256sum | cut -c 1-64)\" >>sums"):format(
+        quote(dir)))
+      local status, _, err = get("--checksum", "../sums", nginx.url("/file/a"),
+        nginx.url("/file/b"), nginx.url("/file/c"), nginx.url("/file/d"))
+      assert.equal(1, status)
+      assert.equal("a c", files())
+      assert.truthy(err:find("checksum +[^\n]+/file/b +[^\n]+ has the SHA%-256 "), err)
+      assert.truthy(err:find("checksum +[^\n]+/file/d +no checksum for a file named d\n"), err)
+      status, _, err = get("--checksum", "../sums", "--skip-existing", nginx.url("/file/a"))
+      assert.equal(0, status, err)
+      helper.write_file(dir .. "/a", "changed")
+      status, _, err = get("--checksum", "../sums", "--skip-existing", nginx.url("/file/a"))
+      assert.equal(1, status)
+      assert.truthy(err:find("a is there, and has another SHA-256: ", 1, true), err)
+    end)
+
+    it("sends headers and credentials, in all ways to write it", function()
+      assert.equal(0, (get("-q", "-H", "X-One: 1", "--header=X-Two: 2", "-H", "X-One: 3", "-u",
+        "joe:se:cret", hostile.url("/echo"))))
+      local echo = cjson.decode(content("echo"))
+      local seen = {}
+      for _, field in ipairs(echo.headers) do
+        seen[#seen + 1] = field[1] .. ": " .. field[2]
+      end
+      local text = table.concat(seen, "\n")
+      for _, line in ipairs({ "X-One: 1", "X-One: 3", "X-Two: 2",
+        "Authorization: Basic am9lOnNlOmNyZXQ=" }) do
+        assert.truthy(text:find(line, 1, true), text)
+      end
+    end)
+
+    it("checks certificates by --cacert, or not at all with -k", function()
+      assert.equal(1, (get("-q", nginx.tls_url("/1k"))))
+      assert.equal(0, (get("-q", "--cacert", nginx.ca, nginx.tls_url("/1k"))))
+      assert.equal(0, (get("-q", "-k", nginx.unknown_ca_url("/x"))))
+      assert.equal("1k x", files())
+    end)
+
+    it("tries again with --retry, and asks the proxy", function()
+      local status, _, err = get("--retry", "1", "-x", "http://127.0.0.1:1", nginx.url("/1k"))
+      assert.equal(1, status)
+      assert.truthy(err:find("connect", 1, true), err)
+      shell(CURL .. hostile.url("/stats-reset"))
+      assert.equal(1, (get("-q", "--retry", "1", hostile.url("/status?code=503"))))
+      assert.equal(2, cjson.decode(shell(CURL .. hostile.url("/stats"))).paths["/status"])
+    end)
+
+    it("is no faster than --limit-rate", function()
+      local start = ms.now()
+      assert.equal(0, (get("-q", "--limit-rate", "1M", nginx.url("/1m"))))
+      assert.is_true(ms.now() - start > 0.5, ms.now() - start)
+    end)
+
+    it("fetches a large file in --segments", function()
+      local before = #nginx.log("^/1m$")
+      assert.equal(0, (get("-q", "--segments", "4", nginx.url("/1m"))))
+      assert.equal(1048576, #content("1m"))
+      assert.equal(before + 4, #nginx.log("^/1m$", before + 4))
+    end)
+
     it("keeps the partial file of a body that ends early", function()
-      local status, _, err = get(hostile.url("/truncate?bytes=300&claim=1000"),
+      local status, _, err = get("--retry=0", hostile.url("/truncate?bytes=300&claim=1000"),
         hostile.url("/truncate-chunk"), hostile.url("/reset-after?bytes=10"), nginx.url("/1k"))
       assert.equal(1, status)
-      assert.equal("1k reset-after.part truncate-chunk.part truncate.part", files())
+      assert.equal("1k reset-after.part reset-after.part.json truncate-chunk.part "
+        .. "truncate-chunk.part.json truncate.part truncate.part.json", files())
       assert.equal(servers.bytes(300), content("truncate.part"))
       assert.equal("hello", content("truncate-chunk.part"))
       assert.truthy(err:find("closed +http://127%.0%.0%.1:%d+/truncate%?[^\n]+"
@@ -161,7 +263,8 @@ describe("the command", function()
       local slow, bad = hostile.url("/late?delay=0.3&body=slow"), nginx.url("/nope")
       local broken = hostile.url("/truncate?bytes=300")
       helper.write_file(dir .. "/1k", "mine")
-      local status, out, err = get("--json", "-q", slow, bad, broken, nginx.url("/1k"))
+      local status, out, err = get("--json", "-q", "--retry", "0", slow, bad, broken,
+        nginx.url("/1k"))
       assert.equal(1, status)
       assert.truthy(err:find("^failed: 2\n"), err)
       local list, by_url = records(out)
@@ -169,7 +272,9 @@ describe("the command", function()
       assert.equal(slow, list[4].url)
       assert.truthy(list[4].seconds >= 0.3 and list[4].seconds < helper.seconds(5))
       list[4].seconds = nil
-      assert.same({ url = slow, path = "late", size = 4, status = 200, ok = true }, list[4])
+      local sha256 = shell("printf slow | sha256sum"):match("^%x+")
+      assert.same({ url = slow, path = "late", size = 4, status = 200, ok = true,
+        sha256 = sha256 }, list[4])
       assert.equal("1k.1", by_url[nginx.url("/1k")].path)
       assert.same({ kind = "status", message = "HTTP status 404 Not Found" }, by_url[bad].error)
       assert.equal(404, by_url[bad].status)
@@ -235,7 +340,7 @@ describe("the command", function()
       local status, seconds = shell(script):match("(%d+) (%d+)")
       assert.equal("130", status)
       assert.truthy(tonumber(seconds) <= helper.seconds(2), seconds)
-      assert.equal("1k slow.part stall-body.part", files())
+      assert.equal("1k slow.part slow.part.json stall-body.part stall-body.part.json", files())
       assert.equal(servers.bytes(77), content("stall-body.part"))
       local err = read_file(dir .. "/../err")
       assert.truthy(err:find("unfinished: stall-body.part (77 bytes)\n", 1, true), err)
@@ -280,7 +385,26 @@ describe("the command", function()
 
     for name, case in pairs({
       ["no URL"] = { {}, "no URL given" },
-      ["an unknown option"] = { { "--retry", "3", "http://h/" }, "unknown option '--retry'" },
+      ["an unknown option"] = { { "--rety", "3", "http://h/" },
+        "unknown option '--rety', did you mean '--retry'?" },
+      ["a wrong number"] = { { "--segments", "0", "http://h/" },
+        "--segments 0: a whole number of 1 or more is wanted" },
+      ["a wrong rate"] = { { "--limit-rate", "fast", "http://h/" },
+        "--limit-rate fast: bytes a second are wanted, such as 200K" },
+      ["a wrong time"] = { { "-m0", "http://h/" }, "-m 0: a number of seconds is wanted" },
+      ["a header without a value, and does not show it"] = { { "-H", "secret", "http://h/" },
+        "-H: 'Name: value' is wanted" },
+      ["a header that cannot be sent"] = { { "-H", "a: b\nc", "http://h/" },
+        "headers: a: the value has a line break" },
+      ["a user without a password"] = { { "--user", "secret", "http://h/" },
+        "-u: USER:PASSWORD is wanted" },
+      ["a path for a name"] = { { "-O", "a/b", "http://h/" }, "-O a/b: a name without a folder" },
+      ["a name for two"] = { { "-O", "a", "http://h/", "http://h/" },
+        "-O a: a name for one URL, but there are 2" },
+      ["a missing list of checksums"] = { { "--checksum", "no such", "http://h/" },
+        "--checksum no such: No such file or directory" },
+      ["what is no list of checksums"] = { { "--checksum", "/etc/passwd", "http://h/" },
+        "--checksum /etc/passwd: not a list of SHA-256 checksums: root:" },
       ["a URL without scheme"] = { { "example.com/a" },
         "'example.com/a' has no scheme: write https://example.com/a" },
       ["a wrong -P"] = { { "-P", "many", "http://h/" }, "-P many: a whole number of 1 or more" },
@@ -324,7 +448,10 @@ describe("the command", function()
         assert.truthy(out:find("^usage: multisock get URL"), out)
       end
       local _, expected = run({ "get", "--help" })
-      assert.truthy(expected:find("-P N ", 1, true), expected)
+      assert.truthy(expected:find("  -P, --parallel N  ", 1, true), expected)
+      for line in expected:gmatch("[^\n]+") do
+        assert.is_true(#line <= 80, line)
+      end
       for _, list in ipairs({ { "help", "get" }, { "get", "http://h/", "-h" } }) do
         local status, out, err = run(list)
         assert.equal("0", status .. err)

@@ -14,7 +14,7 @@ local function store(options, option, value)
 end
 
 --- Parses words; options may stand anywhere, "--" ends them, "-qP4" is short
--- for "-q -P 4".
+-- for "-q -P 4", "--retry=2" is "--retry 2".
 -- @param known table from "-x" or "--name" to {name = key, value = what it
 -- takes (nil: a switch), many = whether values are collected in a list}
 -- @param words list @param first index of the first word to look at
@@ -27,6 +27,7 @@ function arguments.parse(known, words, first)
   while #left > 0 do
     local word = table.remove(left)
     local option, short = known[word], known[word:sub(1, 2)]
+    local long, value = word:match("^(%-%-[^=]+)=(.*)$")
     if word == "--" then
       while #left > 0 do
         operands[#operands + 1] = table.remove(left)
@@ -38,6 +39,8 @@ function arguments.parse(known, words, first)
         return nil, ("option '%s' needs a value: %s %s"):format(word, word, option.value)
       end
       store(options, option, table.remove(left))
+    elseif long and known[long] and known[long].value then
+      store(options, known[long], value)
     elseif not word:find("^%-.") then
       operands[#operands + 1] = word
     elseif short then

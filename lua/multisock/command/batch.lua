@@ -13,10 +13,6 @@ local batch = {}
 
 local DRAW_INTERVAL = 0.1
 
--- An idle limit is for silence in a body, a first_byte limit for servers that
--- take the request and never answer.
-local TIMEOUT = { idle = 60, first_byte = 120 }
-
 local Batch = {}
 Batch.__index = Batch
 
@@ -56,12 +52,12 @@ function Batch:finish(job, err)
   end
   if err == nil then
     self.done = self.done + 1
-    self.done_bytes = self.done_bytes + job.size
+    self.done_bytes = self.done_bytes + job.size - (job.resumed or 0)
   else
     job.err = err
     job.part_left = job.opened and names.exists(job.part)
     self.failed = self.failed + 1
-    self.lost_bytes = self.lost_bytes + job.size
+    self.lost_bytes = self.lost_bytes + job.size - (job.resumed or 0)
     self.failures[#self.failures + 1] = job
   end
   self:print_record(job)
@@ -71,7 +67,7 @@ function Batch:fetch(job)
   self:start(job)
   local ok, err = nil, job.err
   if err == nil then
-    ok, err = download.run(self.client, self.folder, job, function(message)
+    ok, err = download.run(self.each, job, function(message)
       self:note(message)
     end)
   end
@@ -148,22 +144,15 @@ end
 
 --- Makes a batch.
 -- @param options table: jobs (list of {url, size = 0}, and err for one that
--- fails without being tried), concurrency, folder (of names.folder), quiet,
--- json (boolean: records are wanted)
+-- fails without being tried), concurrency, each (what each is done with: see
+-- download.lua), quiet, json (boolean: records are wanted)
 function batch.new(options)
   local self = setmetatable({
     jobs = options.jobs, count = #options.jobs, concurrency = options.concurrency,
-    folder = options.folder, quiet = options.quiet, json = options.json,
+    each = options.each, quiet = options.quiet, json = options.json,
     active = {}, notes = {}, failures = {},
     done = 0, failed = 0, done_bytes = 0, lost_bytes = 0,
   }, Batch)
-  self.client = ms.client({
-    timeout = TIMEOUT,
-    fail_on_error = true,
-    -- Files are stored as the server has them, and counted against its length.
-    decompress = false,
-    http_version = core.quirks().h2_pause_truncates and "1.1" or nil,
-  })
   self.display = new_display(self)
   return self
 end
@@ -185,7 +174,7 @@ function Batch:run(is_interrupt)
     self:abandon_active()
   end
   self:report()
-  self.client:close()
+  self.each.client:close()
   if not self.interrupted then
     return self.failed == 0 and not self.output_failed
   end

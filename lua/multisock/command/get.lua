@@ -1,9 +1,10 @@
 -- `multisock get`: what its arguments say, and its exit status.
 local core = require("multisock.core")
-local arguments = require("multisock.command.arguments")
 local batch = require("multisock.command.batch")
 local errors = require("multisock.base.errors")
+local ms = require("multisock")
 local names = require("multisock.command.names")
+local options = require("multisock.command.options")
 local output = require("multisock.command.output")
 local targets = require("multisock.request.targets")
 
@@ -14,20 +15,14 @@ usage: multisock get URL... [options]
 
 Downloads every URL into a file, several at once.
 
-  -i FILE    read URLs from FILE too, one a line; "-" is standard input; blank
-             lines and lines that begin with # are ignored
-  -o DIR     where the files go (default: here); made when it is not there
-  -P N       how many at once (default: 8)
-  --json     print a JSON record for each URL on standard output as it ends:
-             url, ok, size, seconds, status, path, part, error {kind, message}
-  -q         print nothing but failures
-  -h, --help this text
-
+%s
 A file is named after the last part of its URL's path (index.html when there is
 none) and is NAME.part until it is complete. Nothing is overwritten: when NAME
 is taken, NAME.1, NAME.2 ... is used, and the summary says so. A NAME.part from
-before is replaced. A status of 400 or more is a failure; so are a server that
-does not begin to answer for 120 s and one that sends nothing for 60 s.
+before is gone on with when the server proves that it is of the same file (what
+is known of it is in NAME.part.json), and replaced when not. A status of 400 or
+more is a failure; so are a server that does not begin to answer for 120 s and
+one that sends nothing for 60 s. Headers and --user go to every URL.
 
 Exit status: 0 all well, 1 something failed, 2 wrong arguments, 130 interrupted.
 ]]
@@ -36,16 +31,6 @@ local NAME = "multisock get"
 local DEFAULT_CONCURRENCY = 8
 -- Descriptors that are neither a download's connection nor its file.
 local OTHER_FILES = 64
-
-local OPTIONS = {
-  ["-i"] = { name = "lists", value = "FILE", many = true },
-  ["-o"] = { name = "folder", value = "DIR" },
-  ["-P"] = { name = "concurrency", value = "N" },
-  ["--json"] = { name = "json" },
-  ["-q"] = { name = "quiet" },
-  ["-h"] = { name = "help" },
-  ["--help"] = { name = "help" },
-}
 
 local function no_scheme(url)
   if url:find("^%a[%w+.-]*://") then
@@ -85,7 +70,7 @@ local function read_list(path, jobs)
   return true
 end
 
-local function make_jobs(options, urls)
+local function make_jobs(given, urls)
   local jobs = {}
   for _, url in ipairs(urls) do
     local wrong = no_scheme(url)
@@ -94,30 +79,26 @@ local function make_jobs(options, urls)
     end
     jobs[#jobs + 1] = { url = url, size = 0 }
   end
-  for _, path in ipairs(options.lists or {}) do
+  for _, path in ipairs(given.lists or {}) do
     local ok, message = read_list(path, jobs)
     if not ok then
       return nil, message
     end
   end
-  if #jobs == 0 and options.lists == nil then
+  if #jobs == 0 and given.lists == nil then
     return nil, "no URL given"
+  elseif given.output and #jobs > 1 then
+    return nil, ("-O %s: a name for one URL, but there are %d"):format(given.output, #jobs)
   end
   return jobs
 end
 
 -- How many at once: as asked, or as many as the process may open files for.
-local function concurrency(options, complain)
-  local given = options.concurrency
-  local wanted = DEFAULT_CONCURRENCY
-  if given then
-    wanted = given:find("^%d+$") and tonumber(given)
-    if not wanted or wanted < 1 or wanted > 1000000 then
-      return nil, ("-P %s: a whole number of 1 or more is wanted"):format(given)
-    end
-  end
+local function concurrency(given, complain)
+  local wanted = given.concurrency or DEFAULT_CONCURRENCY
   local files = core.open_files()
-  local most = files and math.max(1, math.floor((files - OTHER_FILES) / 2))
+  local each = 1 + (given.segments or 1)
+  local most = files and math.max(1, math.floor((files - OTHER_FILES) / each))
   if most and wanted > most then
     complain(("-P %d: %d at once, as only %d files may be open (ulimit -n)"):format(wanted, most,
       files))
@@ -127,40 +108,45 @@ local function concurrency(options, complain)
 end
 
 -- What the arguments say, ready to run; or nil, message.
-local function prepare(options, urls)
-  local at_once, jobs, ok, message
-  at_once, message = concurrency(options, function(complaint)
-    if not options.quiet then
-      io.stderr:write(NAME, ": ", complaint, "\n")
-    end
-  end)
-  if not at_once then
-    return nil, message
-  end
-  jobs, message = make_jobs(options, urls)
+local function prepare(given, urls)
+  local jobs, message = make_jobs(given, urls)
   if not jobs then
     return nil, message
   end
-  local folder = names.folder(options.folder)
+  local at_once = concurrency(given, function(complaint)
+    if not given.quiet then
+      io.stderr:write(NAME, ": ", complaint, "\n")
+    end
+  end)
+  local ok, client = pcall(ms.client, options.of_client(given))
+  if not ok then
+    return nil, (tostring(client):gsub("^[^\n]-:%d+: ", ""))
+  end
+  local folder = names.folder(given.folder)
   ok, message = folder:make()
   if not ok then
-    return nil, "-o " .. options.folder .. ": " .. message
+    return nil, "-o " .. given.folder .. ": " .. message
   end
   return batch.new({
-    jobs = jobs, concurrency = at_once, folder = folder, quiet = options.quiet, json = options.json,
+    jobs = jobs, concurrency = at_once, quiet = given.quiet, json = given.json, each = {
+      client = client, folder = folder, options = options.of_download(given), name = given.output,
+      checksums = given.checksum, skip_existing = given.skip_existing,
+    },
   })
 end
 
 --- Runs `multisock get`. @param argv list whose first word is "get"
 -- @return the exit status
 function get.run(argv)
-  local options, urls = arguments.parse(OPTIONS, argv, 2)
-  if not options then
+  local given, urls = options.parse(argv)
+  if not given then
     return output.misuse(NAME, urls)
-  elseif options.help then
-    return output.say(HELP)
+  elseif given.help then
+    return output.say((HELP:gsub("%%s", function()
+      return options.help()
+    end)))
   end
-  local run, message = prepare(options, urls)
+  local run, message = prepare(given, urls)
   if not run then
     return output.misuse(NAME, message)
   end

@@ -28,7 +28,7 @@ function Meter:sample(time, bytes)
   local step = time - self.time
   if step > 0 then
     local old = math.exp(-step / SMOOTHING)
-    self.sum = self.sum * old + (bytes - self.bytes) / step * (1 - old)
+    self.sum = self.sum * old + math.max(0, bytes - self.bytes) / step * (1 - old)
     self.time, self.bytes = time, bytes
   end
   -- Before the first three seconds are over the sum weighs less than 1.
@@ -154,8 +154,9 @@ function Display:lines(time, columns, rows)
   local room = math.max(0, rows - 1)
   local shown = #run.active <= room and #run.active or math.max(0, room - 1)
   for i, job in ipairs(run.active) do
-    run.bytes = run.bytes + job.size
-    local rate = self:rate(job, time, job.size)
+    local fetched = job.size - (job.resumed or 0)
+    run.bytes = run.bytes + fetched
+    local rate = self:rate(job, time, fetched)
     if i <= shown then
       jobs[i], rates[i] = job, rate
     end

@@ -31,7 +31,7 @@ end
 function report.summary(run, seconds)
   local bytes = run.done_bytes
   for _, job in ipairs(run.active) do
-    bytes = bytes + job.size
+    bytes = bytes + job.size - (job.resumed or 0)
   end
   local line = text.count(run.done, "file")
   if run.interrupted then
@@ -87,7 +87,10 @@ function report.failures(jobs)
 end
 
 -- The members of a record, in the order in which they are printed.
-local MEMBERS = { "url", "ok", "size", "status", "seconds", "path", "part", "error" }
+local MEMBERS = {
+  "url", "ok", "size", "status", "seconds", "path", "resumed_from", "sha256", "skipped", "part",
+  "error",
+}
 
 local function record_of(job)
   local record = {
@@ -101,7 +104,8 @@ local function record_of(job)
     record.error = job.err
     record.part = job.part_left and job.part or nil
   else
-    record.path = job.path
+    record.path, record.sha256, record.skipped = job.path, job.sha256, job.skipped
+    record.resumed_from = (job.resumed or 0) > 0 and job.resumed or nil
   end
   return record
 end
