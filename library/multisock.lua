@@ -358,7 +358,7 @@ function multisock_Each:close() end
 
 ---@class multisock.Options
 ---@field allow_private? boolean `false` connects to public addresses alone: Private addresses
----@field auth? multisock.Auth `{basic = {user, password}}` or `{bearer = token}`
+---@field auth? multisock.Auth|false who you are, `false`: nobody: Authentication
 ---@field body? string|string[]|fun(): string?|file* what is sent: Bodies
 ---@field buffer? boolean the response is handed over with its whole body; one that fails is `nil, err`, which `retry` covers, and `timeout.attempt` the time until its end
 ---@field cache? boolean|multisock.Cache|"default"|"no-store"|"reload"|"no-cache"|"force-cache"|"only-if-cached" keeps answers and gives them again while they are good: cache.md
@@ -397,6 +397,8 @@ function multisock_Each:close() end
 ---@class multisock.Auth
 ---@field basic? string[] `{user, password}`
 ---@field bearer? string a token
+---@field digest? string[] `{user, password}`, of which the server gets a digest (RFC 7616)
+---@field negotiate? boolean `true`: Kerberos, as the user whose ticket the system has (RFC 4559)
 
 ---@class multisock.Cache
 ---@field max_size? integer bytes of all answers; what was not used for the longest time goes. A body may have an eighth of it

@@ -644,14 +644,20 @@ cookie.expires: number or nil
 option allow_private: boolean, default true
   false connects to public addresses alone: Private addresses.]==], option = true },
   { "auth", [==[
-option auth: table
-  {basic = {user, password}} or {bearer = token}.]==], option = true },
+option auth: table or false
+  Who you are, false: nobody: Authentication.]==], option = true },
   { "auth.basic", [==[
 option auth.basic: list of strings
   {user, password}.]==], option = true },
   { "auth.bearer", [==[
 option auth.bearer: string
   A token.]==], option = true },
+  { "auth.digest", [==[
+option auth.digest: list of strings
+  {user, password}, of which the server gets a digest (RFC 7616).]==], option = true },
+  { "auth.negotiate", [==[
+option auth.negotiate: boolean
+  true: Kerberos, as the user whose ticket the system has (RFC 4559).]==], option = true },
   { "body", [==[
 option body: string or list of strings or function or open file
   What is sent: Bodies.]==], option = true },

@@ -3,6 +3,7 @@
 local admission = require("multisock.connection.admission")
 local compat = require("multisock.base.compat")
 local core = require("multisock.core")
+local credentials = require("multisock.request.credentials")
 local errors = require("multisock.base.errors")
 local handles = require("multisock.connection.handles")
 local header_lines = require("multisock.request.header_lines")
@@ -338,7 +339,7 @@ local function start_in_lua(request, origin, probe, started)
     end
   end
   if request.settings.auth and not request.target.web then
-    setup.apply_auth(easy, request.settings.auth)
+    credentials.apply_foreign(easy, request.settings.auth)
   end
   if body and body.read then
     easy:gather("rewinds", body.rewind ~= nil)

@@ -21,7 +21,7 @@ local function authorization(self)
   local auth = self.settings.auth
   if auth.bearer then
     return "Authorization: Bearer " .. auth.bearer
-  elseif not self.target.has_user then
+  elseif auth.basic and not self.target.has_user then
     return "Authorization: Basic " .. base64.encode(auth.basic[1] .. ":" .. auth.basic[2])
   end
 end

@@ -1,6 +1,7 @@
 -- Request options: the one list of them, a row each, and the checks of their values.
 -- A new option is a row here.
 local compat = require("multisock.base.compat")
+local credentials = require("multisock.request.credentials")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local pins = require("multisock.request.pins")
@@ -142,13 +143,6 @@ local function token(name, value)
   return value
 end
 
-local function user_and_password(name, value)
-  if type(value) ~= "table" or #value ~= 2 then
-    expected(name, "{user, password}", value)
-  end
-  return list(name, value)
-end
-
 local function text_or_false(name, value)
   return value ~= false and text(name, value)
 end
@@ -207,6 +201,8 @@ end
 --   "limit": the same, as numbers.
 --   "chain": what is done around it; no handle knows of it.
 -- own: a request keeps it by itself; it is not among its settings.
+-- part: what of it a handle is set up from, of a row that is none of "handle"; nil:
+-- nothing.
 -- connection: it leads to another connection. lines: header lines come of it.
 -- sets: the option of libcurl that takes it as it is; what means more to a handle is
 -- in setup.lua. secret: no message shows it. cross_origin = "drop": it does not follow a redirect
@@ -241,23 +237,6 @@ local function timeout(name, value)
     return { total = seconds(name, value) }
   end
   return timeout_fields(name, value)
-end
-
-local AUTH = {
-  basic = { check = user_and_password, type = "string[]", doc = "`{user, password}`" },
-  bearer = { check = text, type = "string", doc = "a token" },
-}
-
-local auth_fields = fields(AUTH)
-
-local function auth(name, value)
-  local checked = auth_fields(name, value)
-  if checked.basic and checked.bearer then
-    error("option 'auth': basic and bearer exclude each other", 0)
-  elseif not (checked.basic or checked.bearer) then
-    error("option 'auth': basic or bearer expected", 0)
-  end
-  return checked
 end
 
 local TLS = {
@@ -302,9 +281,6 @@ options.rows = {
       .. "`ms.array({})` an empty array" },
   form = { check = any, scope = "message", own = true, type = "table<string, any>",
     doc = "sent as a form, `application/x-www-form-urlencoded`; values as for `query`" },
-  auth = { check = auth, scope = "message", lines = true, secret = true, cross_origin = "drop",
-    fields = AUTH, type = "multisock.Auth",
-    doc = "`{basic = {user, password}}` or `{bearer = token}`" },
   timeout = { check = timeout, scope = "limit", fields = TIMEOUTS,
     type = "number|multisock.Timeout", shown = "see [Timeouts](#timeouts)",
     -- What is an own field was asked for, which `idle` of a stream has to be.
@@ -378,10 +354,14 @@ options.rows = {
 
 local rows = options.rows
 
-for name, row in pairs(policies({
-  boolean = boolean, list = list, token = token, fields = fields, expected = expected,
-})) do
-  rows[name] = row
+local basic = {
+  boolean = boolean, list = list, text = text, token = token, fields = fields,
+  expected = expected,
+}
+for _, more in ipairs({ policies(basic), credentials.rows(basic) }) do
+  for name, row in pairs(more) do
+    rows[name] = row
+  end
 end
 
 options.defaults = {}

@@ -37,7 +37,7 @@ end
 function profiles.new(base, rows)
   local names = {}
   for name, row in pairs(rows) do
-    if row.scope == "handle" and name ~= "curl" then
+    if (row.scope == "handle" or row.part) and name ~= "curl" then
       names[#names + 1] = name
     end
   end
@@ -46,12 +46,21 @@ function profiles.new(base, rows)
     Profiles)
 end
 
+-- What a handle is set up from, of the option with this name.
+local function part_of(self, name, value)
+  local part = self.rows[name].part
+  if part then
+    return part(value) or false     -- not nil: the client's would count
+  end
+  return value
+end
+
 -- A raw option may be a function or a file, and may leave its traces in a handle:
 -- cookies and the like.
 local function make(self, given, connection)
   local own = { curl = given.curl }
   for _, name in ipairs(self.names) do
-    own[name] = given[name]
+    own[name] = part_of(self, name, given[name])
   end
   last = last + 1
   return {
@@ -82,7 +91,7 @@ end
 function Profiles:find(given)
   local all, connections, base = {}, {}, self.base
   for _, name in ipairs(self.names) do
-    local value = given[name]
+    local value = part_of(self, name, given[name])
     all[#all + 1] = describe(value)
     if self.rows[name].connection and value ~= base[name] then
       connections[#connections + 1] = name .. "=" .. describe(value)

@@ -92,6 +92,7 @@ function settings.derive(base, options)
       changes[name] = row.merge and row.merge(base[name], value) or value
       local scope = row.scope
       handle_changes = handle_changes or scope == "handle"
+        or row.part and (row.part(value) or row.part(base[name]))
       limits_change = limits_change or scope == "limit"
       if row.lines then
         changes.lines = false       -- what is kept of the base's is not for these

@@ -1,5 +1,6 @@
 -- What settings mean to an easy handle: which of libcurl's options are set on it.
 local core = require("multisock.core")
+local credentials = require("multisock.request.credentials")
 local errors = require("multisock.base.errors")
 local ROWS = require("multisock.request.options").rows
 local protocols = require("multisock.request.protocols")
@@ -116,15 +117,6 @@ function setup.trust(given, base, tls)
   return own ~= describe(base) and own or nil
 end
 
---- Sets the user of what is not HTTP, where it is no header line.
-function setup.apply_auth(easy, given)
-  if given.basic then
-    easy:setopt({ username = given.basic[1], password = given.basic[2] })
-  elseif given.bearer then
-    easy:setopt({ httpauth = 64, xoauth2_bearer = given.bearer })
-  end
-end
-
 local function set_proxy(set, given)
   local none = false
   if given.proxy then
@@ -230,6 +222,13 @@ function setup.apply(easy, given, base, scheme)
   set_trust(set, given.tls or {})
   set_tls(set, given.tls or {})
   set_as_they_are(set, ROWS, given)
+  local handshake = credentials.handshake(given.auth)
+  if handshake then
+    local ok, err = credentials.apply(set, handshake)
+    if not ok then
+      return nil, err
+    end
+  end
   if given.unix_socket and TALKS then
     set("forbid_reuse", 1)          -- nobody can tell these sockets from each other
   end
@@ -250,7 +249,7 @@ function setup.apply(easy, given, base, scheme)
   easy:gather("transfer_codings", raw.transfer_encoding ~= nil
     or raw.http_transfer_decoding ~= nil)
   -- libcurl's own rounds of authentication: a 401 may not be the answer yet.
-  easy:gather("auth_rounds", (raw.httpauth or raw.proxyauth) ~= nil)
+  easy:gather("auth_rounds", handshake ~= nil or (raw.httpauth or raw.proxyauth) ~= nil)
   if refused then
     return nil, refused
   end
