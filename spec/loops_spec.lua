@@ -155,6 +155,33 @@ describe("use_loop", function()
     assert.equal("late\n\n", output)
     assert.equal(0, status)
   end)
+
+  it("of luv ends a wait whose time has come before luv waits", function()
+    local reason = missing("luv")
+    if reason then
+      return pending(reason)
+    end
+    local output, status = support.child([[
+      local uv = require("luv")
+      local run = uv.run
+      function uv.run(mode)
+        local late = uv.hrtime() + 5e6
+        while uv.hrtime() < late do end
+        return run(mode)
+      end
+      local ms = require("multisock")
+      ms.use_loop("luv")
+      local server = assert(uv.new_tcp())         -- keeps the loop alive
+      server:bind("127.0.0.1", 0)
+      server:listen(8, function() end)
+      ms.run(function()
+        for _ = 1, 5 do
+          ms.sleep(0.003)
+        end
+      end)
+    ]])
+    assert.equal(0, status, output)
+  end)
 end)
 
 describe("every loop", function()

@@ -93,6 +93,8 @@ function luv.timer(seconds, fn)
   end
 end
 
+-- It goes on every millisecond once it was due: libuv before 1.45 looks at timers
+-- first and then waits, so one that is due at once would have ended no wait.
 local alarm
 
 local function nothing() end
@@ -104,7 +106,7 @@ function luv.step(timeout)
   end
   alarm = alarm or uv.new_timer()
   uv.update_time()
-  alarm:start(milliseconds(timeout), 0, nothing)
+  alarm:start(milliseconds(timeout), 1, nothing)
   uv.run("once")
   alarm:stop()
 end
