@@ -356,10 +356,19 @@ function multisock_Each:close() end
 ---@field http_only boolean
 ---@field expires? number seconds since 1970; nil: when the session ends
 
+---@class multisock.Part
+---@field name string of the field
+---@field value? string|number|boolean sent as text
+---@field file? string path of a file, opened when it is sent
+---@field body? any what the option `body` takes: Bodies
+---@field filename? string|false the name that the server is told; of a `file` the last part of its path, unless `false`
+---@field type? string content type; `application/octet-stream` of a `file`, and of what has a `filename`
+---@field headers? table<string, string|number> more header fields of this part
+
 ---@class multisock.Options
 ---@field allow_private? boolean `false` connects to public addresses alone: Private addresses
 ---@field auth? multisock.Auth|false who you are, `false`: nobody: Authentication
----@field body? string|string[]|fun(): string?|file* what is sent: Bodies
+---@field body? string|string[]|fun(): string?|file*|table what is sent: Bodies
 ---@field buffer? boolean the response is handed over with its whole body; one that fails is `nil, err`, which `retry` covers, and `timeout.attempt` the time until its end
 ---@field cache? boolean|multisock.Cache|"default"|"no-store"|"reload"|"no-cache"|"force-cache"|"only-if-cached" keeps answers and gives them again while they are good: cache.md
 ---@field connect_to? string[] `"host:port:host2:port2"`: connects elsewhere, `CURLOPT_CONNECT_TO`
@@ -379,6 +388,7 @@ function multisock_Each:close() end
 ---@field max_redirects? integer more is `nil, err`
 ---@field meta? any kept with the request; nothing else looks at it
 ---@field method? string in place of the call's; GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS may be in lower case
+---@field multipart? multisock.Part[] sent as a form of parts, such as files: Multipart
 ---@field no_proxy? string[] hosts that are asked without the proxy
 ---@field progress? fun(progress: multisock.Progress) see Progress
 ---@field protocols? string[] URL schemes that are allowed, for redirects too: protocols.md

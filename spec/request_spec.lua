@@ -220,8 +220,8 @@ describe("a request", function()
     local function body_error(options)
       return failure(ms.fetch, hostile.url("/echo"), options)
     end
-    assert.matches("body: string, list of strings, function or open file expected, got 3",
-      body_error({ body = 3 }))
+    assert.matches("body: string, list of strings, function, {replay = function} or open file "
+      .. "expected, got 3", body_error({ body = 3 }))
     assert.matches('body: .* expected, got a table with the key "file"',
       body_error({ body = { file = "x" } }))
     assert.matches('body: .* got a table with the key "n"', body_error({ body = { "a", n = 1 } }))

@@ -14,6 +14,8 @@ buffer of any usual size shows.
 """
 import asyncio
 import base64
+import email
+import email.policy
 import functools
 import hashlib
 import json
@@ -533,6 +535,34 @@ async def echo(x):
     seen = {"method": x.method, "path": x.target, "version": x.version,
             "headers": x.headers}
     await answer_json(x, {**seen, **await digest(x)})
+
+
+@route("/received", reads_body=True)
+async def received(x):
+    """As /echo, with the body's bytes as hexadecimal digits."""
+    body = b"".join([piece async for piece in x.body()])
+    await answer_json(x, {"line": "%s %s %s" % (x.method, x.target, x.version),
+                          "headers": x.headers, "body": body.hex()})
+
+
+@route("/form", reads_body=True)
+async def form(x):
+    """What python's parser of mails finds in a body of several parts: "name",
+    "filename", "type", "own" (X-Own), "length", "sha256", and the "text" of short
+    ones."""
+    body = b"".join([piece async for piece in x.body()])
+    head = "Content-Type: %s\r\n\r\n" % x.header("content-type")
+    mail = email.message_from_bytes(head.encode() + body, policy=email.policy.HTTP)
+    parts = []
+    for part in mail.iter_parts():
+        content = part.get_payload(decode=True)
+        parts.append({
+            "name": part.get_param("name", header="content-disposition"),
+            "filename": part.get_filename(), "own": part["X-Own"],
+            "type": part["Content-Type"] and part.get_content_type(),
+            "length": len(content), "sha256": hashlib.sha256(content).hexdigest(),
+            "text": content.decode("utf-8", "replace") if len(content) < 1000 else None})
+    await answer_json(x, parts)
 
 
 @route("/answer", reads_body=True)

@@ -640,6 +640,29 @@ cookie.http_only: boolean
   { "cookie.expires", [==[
 cookie.expires: number or nil
   Seconds since 1970; nil: when the session ends.]==] },
+  { "multipart.name", [==[
+multipart.name: string
+  Of the field.]==] },
+  { "multipart.value", [==[
+multipart.value: string or number or boolean or nil
+  Sent as text.]==] },
+  { "multipart.file", [==[
+multipart.file: string or nil
+  Path of a file, opened when it is sent.]==] },
+  { "multipart.body", [==[
+multipart.body: any
+  What the option `body` takes: Bodies.]==] },
+  { "multipart.filename", [==[
+multipart.filename: string or false or nil
+  The name that the server is told; of a `file` the last part of its path,
+  unless `false`.]==] },
+  { "multipart.type", [==[
+multipart.type: string or nil
+  Content type; `application/octet-stream` of a `file`, and of what has a
+  `filename`.]==] },
+  { "multipart.headers", [==[
+multipart.headers: table or nil
+  More header fields of this part.]==] },
   { "allow_private", [==[
 option allow_private: boolean, default true
   false connects to public addresses alone: Private addresses.]==], option = true },
@@ -659,7 +682,7 @@ option auth.digest: list of strings
 option auth.negotiate: boolean
   true: Kerberos, as the user whose ticket the system has (RFC 4559).]==], option = true },
   { "body", [==[
-option body: string or list of strings or function or open file
+option body: string or list of strings or function or open file or table
   What is sent: Bodies.]==], option = true },
   { "buffer", [==[
 option buffer: boolean, default false
@@ -727,6 +750,9 @@ option meta: any
 option method: string, default that of the call
   In place of the call's; GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS may
   be in lower case.]==], option = true },
+  { "multipart", [==[
+option multipart: list of tables
+  Sent as a form of parts, such as files: Multipart.]==], option = true },
   { "no_proxy", [==[
 option no_proxy: list of strings
   Hosts that are asked without the proxy.]==], option = true },

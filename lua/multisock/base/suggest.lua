@@ -10,6 +10,7 @@ suggest.ELSEWHERE = {
   cert = "tls.cert", sslcert = "tls.cert", key = "tls.key", sslkey = "tls.key",
   minversion = "tls.min_version", pinnedpublickey = "tls.pinned_public_key",
   data = "body", payload = "body", content = "body", postfields = "body", source = "body",
+  files = "multipart", parts = "multipart", formdata = "multipart", mimepost = "multipart",
   params = "query", qs = "query", parameters = "query", search = "query",
   allowredirects = "redirect", followredirects = "redirect", followlocation = "redirect",
   follow = "redirect", maxredirs = "max_redirects",

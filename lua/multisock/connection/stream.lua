@@ -117,6 +117,9 @@ local function stop_upload(self)
     self.uploader = nil
     task:cancel("the transfer has ended")
   end
+  if self.body and self.body.close then
+    self.body.close()
+  end
 end
 
 -- Gives back the place, at the end of the transfer: its body may wait for a
@@ -195,8 +198,6 @@ local function wrong_length(body, given, ended)
   local size = body.size
   if size == nil or given == size or given < size and not ended then
     return nil
-  elseif body.file then
-    return ("body: the file ended after %d of its %d bytes"):format(given, size)
   end
   return ("body: Content-Length is %d, but the function gave %s bytes"):format(size,
     ended and tostring(given) or given .. " or more")
@@ -206,8 +207,7 @@ end
 -- request is waited for; a file is the outside world, whose errors are returned.
 local function fail_upload(self, err, is_length, traceback)
   self.uploader = nil
-  if self.body.file and (is_length or errors.is(err, "io")) then
-    err = is_length and errors.new("io", err) or err
+  if self.body.file and errors.is(err, "io") then
     err.phase = self.easy:phase()
   else
     self.raised = { err, misuse = is_length, traceback = traceback }

@@ -2,61 +2,26 @@
 -- is what the headers say of it.
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
+local files = require("multisock.request.files")
+local headers = require("multisock.request.headers")
 local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
 
 local bodies = {}
 
-local FILE_CHUNK = 64 * 1024
-
 -- A body is {bytes = string}, or {read = function() -> string or nil,
--- size = integer or nil, rewind = function or nil, begun = true once it was read from}.
+-- size = integer or nil, rewind = function or nil, close = function or nil: of what is
+-- open for it, file = true when files are read, begun = true once it was read from}.
+-- is_form = true: its content type is its own.
 
-local function check_chunk(chunk)
-  if chunk ~= nil and type(chunk) ~= "string" then
-    error("body: the iterator returned " .. type(chunk) .. ": string or nil expected", 0)
-  end
-  return chunk
-end
-
--- How many bytes a file has from `start` on; nil where that cannot be told: files
--- of /proc say that they have none.
-local function file_size(file, start)
-  local stop = file:seek("end")
-  file:seek("set", start)
-  local size = stop and math.max(stop - start, 0)
-  return (size ~= 0 or file:read(0) == nil) and size or nil
-end
-
--- Of a file that grows meanwhile, a log, what it has now is sent.
-local function file_body(file)
-  local start, given = file:seek("cur"), 0
-  local size = start and file_size(file, start)
+local function function_body(read, what)
   return {
-    size = size, file = true,
     read = function()
-      local most = size and math.min(FILE_CHUNK, size - given) or FILE_CHUNK
-      if most == 0 then
-        return nil
+      local chunk = read()
+      if chunk ~= nil and type(chunk) ~= "string" then
+        error(("%s: the iterator returned %s: string or nil expected"):format(what, type(chunk)), 0)
       end
-      local chunk, message = file:read(most)
-      if chunk == nil and message then
-        error(errors.new("io", "body: " .. message), 0)
-      end
-      given = given + #(chunk or "")
       return chunk
-    end,
-    rewind = start and function()
-      file:seek("set", start)
-      given = 0
-    end,
-  }
-end
-
-local function function_body(read)
-  return {
-    read = function()
-      return check_chunk(read())
     end,
   }
 end
@@ -77,25 +42,58 @@ local function text_body(text)
   }
 end
 
---- Of what the option `body` takes. @raise naming what is wrong, at level 0
-function bodies.make(value)
+-- A function that gives the body, each time that it is sent: it is first asked when
+-- that begins, where it may wait.
+local function replayed_body(given, what)
+  if type(given.replay) ~= "function" or next(given) ~= "replay" or next(given, "replay") then
+    error(what .. ": {replay = function} expected, got " .. values.describe(given), 0)
+  end
+  local current
+  local function close()
+    if current and current.close then
+      current.close()
+    end
+    current = nil
+  end
+  return {
+    read = function()
+      if current == nil then
+        local made = given.replay()
+        if type(made) == "table" and made.replay ~= nil then
+          error(what .. ".replay: the function returned another replay", 0)
+        end
+        current = bodies.make(made, what .. ".replay")
+        current = current.bytes and text_body(current.bytes) or current
+      end
+      return current.read()
+    end,
+    rewind = close, close = close,
+  }
+end
+
+--- Of what the option `body` takes.
+-- @param what? string: what messages call it @raise naming what is wrong, at level 0
+function bodies.make(value, what)
   local kind = type(value)
+  what = what or "body"
   if kind == "string" then
     return { bytes = value }
   elseif kind == "function" then
-    return function_body(value)
+    return function_body(value, what)
+  elseif kind == "table" and value.replay ~= nil then
+    return replayed_body(value, what)
   elseif kind == "table" and values.odd_key(value) == nil then
     for i = 1, #value do
       if type(value[i]) ~= "string" then
-        error(("body[%d]: string expected, got %s"):format(i, type(value[i])), 0)
+        error(("%s[%d]: string expected, got %s"):format(what, i, type(value[i])), 0)
       end
     end
     return { bytes = table.concat(value) }
   elseif io.type(value) == "file" then
-    return file_body(value)
+    return files.of_open(value, what)
   end
-  error("body: string, list of strings, function or open file expected, got "
-    .. (io.type(value) or values.describe(value)), 0)
+  error(what .. ": string, list of strings, function, {replay = function} or open file expected, "
+    .. "got " .. (io.type(value) or values.describe(value)), 0)
 end
 
 -- The one value of a field that frames the body, or nil.
@@ -153,25 +151,47 @@ local function encode_json(value)
   return encoded
 end
 
-local function refuse_two(one, other)
-  error(("options '%s' and '%s' exclude each other"):format(one, other), 0)
+local BODIES = { "body", "json", "form", "multipart" }
+
+local function refuse_two(options)
+  local given = {}
+  for _, name in ipairs(BODIES) do
+    given[#given + 1] = options[name] ~= nil and name or nil
+  end
+  error(("options '%s' and '%s' exclude each other"):format(given[1], given[2]), 0)
+end
+
+-- The body and its content type; or nil, err.
+local function make_form(options, list)
+  local body, content_type = require("multisock.request.multipart")(options.multipart, bodies.make)
+  if body and headers.find(list, "Content-Type") then
+    error("headers: Content-Type: the option 'multipart' makes its own, with its boundary", 0)
+  end
+  return body, content_type
 end
 
 --- The body and the content type that goes with it; or nothing.
-function bodies.choose(options)
-  local body, json, form = options.body, options.json, options.form
+-- @param list of {name, value}: the headers
+-- @return body, string; or nil, err
+function bodies.choose(options, list)
+  local body, json, form, multipart = options.body, options.json, options.form, options.multipart
   if json ~= nil then
-    if body ~= nil or form ~= nil then
-      refuse_two(body ~= nil and "body" or "json", body ~= nil and "json" or "form")
+    if body ~= nil or form ~= nil or multipart ~= nil then
+      refuse_two(options)
     end
     return { bytes = encode_json(json) }, "application/json"
   elseif body ~= nil then
-    if form ~= nil then
-      refuse_two("body", "form")
+    if form ~= nil or multipart ~= nil then
+      refuse_two(options)
     end
     return bodies.make(body), "application/octet-stream"
   elseif form ~= nil then
+    if multipart ~= nil then
+      refuse_two(options)
+    end
     return { bytes = targets.encode_form("form", form) }, "application/x-www-form-urlencoded"
+  elseif multipart ~= nil then
+    return make_form(options, list)
   end
 end
 

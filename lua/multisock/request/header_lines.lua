@@ -58,10 +58,12 @@ end
 -- @return core.Lines
 function header_lines.of(self)
   local given, content_type = self.settings, self.content_type
+  local known = given.lines
   if self.body == nil then
     content_type = HAS_LENGTH[self.method] and "" or nil
+  elseif self.body.is_form then
+    known = false                   -- its type is like no other
   end
-  local known = given.lines
   if not known or self.headers ~= given.headers or self.unexpected or self.target.has_user
     or not self.target.web then
     local lines

@@ -63,7 +63,7 @@ local function with_defaults(own, options)
 end
 
 -- Fills a request from its options, but for its target; `method`: that of the call.
--- Raises at level 0. Returns its URL.
+-- Raises at level 0. Returns its URL; or nil, err.
 local function fill(self, method, url, options)
   local base = self.settings
   if base.own and (options == nil or type(options) == "table") then
@@ -79,7 +79,7 @@ local function fill(self, method, url, options)
   if other ~= nil then
     method = normal_method(ROWS.method.check("method", other))
   end
-  local body, content_type = bodies.choose(options)
+  local body, content_type = bodies.choose(options, self.headers)
   if body or fields then
     bodies.check_framing(body, self.headers, given.http_version)
   end
@@ -88,6 +88,8 @@ local function fill(self, method, url, options)
       error(("a %s request cannot have a body"):format(method), 0)
     end
     self.body, self.content_type = body, content_type
+  elseif content_type then
+    return nil, content_type        -- why there is none
   end
   self.method = method or body and "POST" or "GET"
   self.meta = options.meta
@@ -126,7 +128,7 @@ end
 -- @param client @param method? string; nil: the option `method`, or POST when
 -- there is a body, or GET
 -- @param url string @param options? table
--- @return request; or nil, err (kind "url" or "policy")
+-- @return request; or nil, err (kind "url" or "policy", or "io" of a file)
 -- @raise on misuse
 function request.new(client, method, url, options)
   if type(url) ~= "string" then
@@ -139,9 +141,11 @@ function request.new(client, method, url, options)
     target = nil,                     -- with room for what comes
   }, Request)
   if options ~= nil or base.own then
-    local ok, text = pcall(fill, self, method, url, options)
+    local ok, text, failure = pcall(fill, self, method, url, options)
     if not ok then
       errors.misuse(text)
+    elseif text == nil then
+      return nil, failure
     end
     url = text
   end

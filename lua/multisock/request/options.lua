@@ -274,13 +274,15 @@ options.rows = {
   query = { check = any, scope = "message", own = true, type = "table<string, any>",
     doc = "added to the URL, encoded: strings, numbers, booleans, or lists of them" },
   body = { check = any, scope = "message", own = true,
-    type = "string|string[]|fun(): string?|file*",
+    type = "string|string[]|fun(): string?|file*|table",
     doc = "what is sent: [Bodies](#bodies)" },
   json = { check = any, scope = "message", own = true, type = "any",
     doc = "sent as [JSON](json.md), `Content-Type: application/json`; null is `ms.null`, "
       .. "`ms.array({})` an empty array" },
   form = { check = any, scope = "message", own = true, type = "table<string, any>",
     doc = "sent as a form, `application/x-www-form-urlencoded`; values as for `query`" },
+  multipart = { check = any, scope = "message", own = true, type = "multisock.Part[]",
+    doc = "sent as a form of parts, such as files: [Multipart](#multipart)" },
   timeout = { check = timeout, scope = "limit", fields = TIMEOUTS,
     type = "number|multisock.Timeout", shown = "see [Timeouts](#timeouts)",
     -- What is an own field was asked for, which `idle` of a stream has to be.
