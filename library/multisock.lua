@@ -92,6 +92,13 @@ function multisock_Client:each(items, fn, options) end
 ---@return multisock.Error?
 function multisock_Client:download(source, path, options) end
 
+---Asks for a list that a server gives page by page: `for page in client:pages(url) do ... end`.
+---Raises the err table of what failed.
+---@param url string of the first page
+---@param options? multisock.Options and `next`: `"link"` (the default): the next page is what `Link` says with `rel="next"`, or a function(response) that returns its URL, nil after the last; and `max`: so many pages at most
+---@return fun(): any, any # iterator of responses
+function multisock_Client:pages(url, options) end
+
 ---Forgets all connections, and what names were resolved to: to be called when the network is another one. Transfers that run go on; their connections are closed when they are done.
 function multisock_Client:network_changed() end
 
@@ -107,6 +114,7 @@ function multisock_Client:close() end
 ---@field history table of the redirects that led here, as responses, oldest first; do not read their bodies
 ---@field http_version string `"1.0"`, `"1.1"`, `"2"`, `"3"`: what the server answered with
 ---@field headers multisock.Headers see below
+---@field links table by `rel` what `Link` points to: `links.next.url`, see Links
 ---@field trailers multisock.Headers empty until the body has ended
 ---@field attempts integer how often the request was sent, see Kept connections
 ---@field cached? string `"fresh"`, `"revalidated"`, `"stale"`: it came out of the cache

@@ -91,6 +91,21 @@ function Client:download(source, path, options)
   return download.run(download.new(self, source, path, options))
 end
 
+--- Asks for a list that a server gives page by page:
+-- `for page in client:pages(url) do ... end`.
+-- @param url string of the first page
+-- @param options? multisock.Options, and `next`: `"link"` (the default): the next page is
+-- what `Link` says with `rel="next"`, or a function(response) that returns its URL, nil
+-- after the last; and `max`: so many pages at most
+-- @return iterator of responses @raise the err table of what failed
+function Client:pages(url, options)
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", "pages")
+  end
+  local list = require("multisock.pages").new(self, url, options)
+  return list, nil, nil, list
+end
+
 local function new_pool(limits)
   return pool.new(function(idle, shares)
     local multi = assert(core.multi({

@@ -479,6 +479,21 @@ async def redirect_chain(x):
         await x.answer(200, "end of the chain\n")
 
 
+# Pages.
+
+@route("/pages")
+async def pages(x):
+    """Page `n` (1) of `last` (3): what came, as JSON, and a Link to the next one, at `base`
+    where there is one; `odd` links stand before it."""
+    n, last = x.number("n", 1), x.number("last", 3)
+    head = [("Link", odd) for odd in x.text("odd").splitlines()]
+    if n < last:
+        head.append(("Link", '<%s/pages?n=%d&last=%d>; rel="next"'
+                     % (x.text("base"), n + 1, last)))
+    await x.answer(200, json.dumps({
+        "page": n, "query": x.query, "headers": {k.lower(): v for k, v in x.headers}}), head)
+
+
 # Cookies.
 
 @route("/cookies", reads_body=True)

@@ -282,6 +282,15 @@ resumed_from: integer, sha256: string}; or nil, err
     source: string|string[] as for ms.download
     path: string
     options: multisock.DownloadOptions]==] },
+  { "client:pages", [==[
+client:pages(url[, options]) -> iterator of responses
+  Asks for a list that a server gives page by page: `for page in
+  client:pages(url) do ... end`.
+    url: string of the first page
+    options: multisock.Options, and `next`: `"link"` (the default): the next
+    page is what `Link` says with `rel="next"`, or a function(response) that
+    returns its URL, nil after the last; and `max`: so many pages at most
+  Raises the err table of what failed.]==] },
   { "client:network_changed", [==[
 client:network_changed()
   Forgets all connections, and what names were resolved to: to be called when
@@ -315,6 +324,9 @@ response.http_version: string
   { "response.headers", [==[
 response.headers: headers
   See below.]==] },
+  { "response.links", [==[
+response.links: table
+  By `rel` what `Link` points to: `links.next.url`, see Links.]==] },
   { "response.trailers", [==[
 response.trailers: headers
   Empty until the body has ended.]==] },

@@ -84,6 +84,17 @@ local function stranger_settings(given)
   return settings.with(given, changes)
 end
 
+local redirect = {}
+
+--- It goes to another origin than that for which it was made: it loses what is for that
+-- one alone.
+function redirect.to_stranger(request)
+  local given = request.settings
+  request.headers = without(without(request.headers, given.sensitive_headers), HOST)
+  request.settings = stranger_settings(given)
+  request.simple = request.simple and request.settings.simple
+end
+
 local function becomes_get(status, method)
   return status == 303 and method ~= "HEAD" and method ~= "GET"
     or (status == 301 or status == 302) and method == "POST"
@@ -105,8 +116,7 @@ local function next_request(request, response, target)
     end
   end
   if target.origin ~= request.target.origin then
-    hop.headers = without(without(hop.headers, request.settings.sensitive_headers), HOST)
-    hop.settings = stranger_settings(request.settings)
+    redirect.to_stranger(hop)
   end
   return hop
 end
@@ -163,8 +173,6 @@ local function follow(request, response, count)
   end
   return hop
 end
-
-local redirect = {}
 
 --- Goes on from a response that may be a redirect.
 -- @param next function(request) -> response; or nil, err

@@ -183,6 +183,19 @@ function targets.resolve(base, reference)
   return targets.get(text)
 end
 
+--- The same target with user name and password of another.
+-- @return target
+function targets.with_user(target, other)
+  local url = target.url:dup()
+  for _, part in ipairs({ "user", "password" }) do
+    local text = other.url:get(part)
+    if text then
+      url:set(part, text)
+    end
+  end
+  return targets.get(url:get("url"))
+end
+
 local function encode(text)
   return (text:gsub("[^%w%-._~]", function(byte)
     return ("%%%02X"):format(byte:byte())

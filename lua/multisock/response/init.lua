@@ -23,6 +23,7 @@ local MOST = 64 * 1024
 -- their bodies
 -- @field http_version string `"1.0"`, `"1.1"`, `"2"`, `"3"`: what the server answered with
 -- @field headers headers see below
+-- @field links table by `rel` what `Link` points to: `links.next.url`, see [Links](#links)
 -- @field trailers headers empty until the body has ended
 -- @field attempts integer how often the request was sent, see [Kept
 -- connections](#kept-connections)
@@ -122,6 +123,11 @@ function computed:url()
   local asked = rawget(self, "request")
   -- One that a program has made answers what it says, if anything.
   return asked and errors.without_user(asked.target.text)
+end
+
+function computed:links()
+  local fields = self.headers
+  return require("multisock.response.links").of(self.url, fields and fields:get_all("link") or {})
 end
 
 -- These change until the body has ended, so they are not kept before.
