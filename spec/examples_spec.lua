@@ -1,5 +1,6 @@
 -- Every example runs as its header says, and does what it promises.
 local fixtures = require("spec.support.fixtures")
+local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 describe("the examples", function()
@@ -66,8 +67,45 @@ describe("the examples", function()
     assert.equal(1000, requested("thousand", 1000))
   end)
 
+  it("downloads: many files with their progress, and what was left of one", function()
+    local dir = servers.make_dir()
+    local output, status = example("downloads", dir, nginx.url("/1m"), nginx.url("/file/a"),
+      nginx.url("/nope"))
+    assert.equal(1, status, output)
+    assert.truthy(output:find("\r2 of 3 files, 1.0 of 1.0 MiB", 1, true), output)
+    assert.truthy(output:find("/1m, 1048576 bytes\n", 1, true), output)
+    local sum = servers.output("printf body-a | sha256sum"):match("%x+")
+    assert.truthy(output:find(sum .. "  " .. dir .. "/a, 6 bytes", 1, true), output)
+    assert.truthy(output:find("status: HTTP status 404", 1, true), output)
+    os.rename(dir .. "/1m", dir .. "/1m.part")
+    local etag = require("multisock").get(nginx.url("/1m")).headers:get("etag")
+    servers.write_file(dir .. "/1m.part.json",
+      ('{"version":1,"etag":"\\"%s\\"","size":1048576,"ranges":[[0,1000000]]}'):format(
+      etag:gsub('"', "")))
+    output, status = example("downloads", dir, nginx.url("/1m"))
+    assert.equal(0, status, output)
+    assert.truthy(output:find("1048576 bytes, went on at 1000000\n", 1, true), output)
+    servers.output("rm -rf " .. servers.quote(dir))
+  end)
+
+  it("mirrors: the next one when one fails, and the checksum decides", function()
+    local dir = servers.make_dir()
+    local sum = servers.output("head -c 1048576 /dev/zero | sha256sum"):match("%x+")
+    local refusing = ("http://127.0.0.1:%d/x"):format(support.refusing_port())
+    local output, status = example("mirrors", sum, dir .. "/f", refusing, nginx.url("/1k"),
+      nginx.url("/1m"))
+    assert.equal(0, status, output)
+    assert.truthy(output:find("failed connect: ", 1, true), output)
+    assert.truthy(output:find(dir .. "/f: 1048576 bytes\n", 1, true), output)
+    output, status = example("mirrors", sum, dir .. "/g", nginx.url("/1k"))
+    assert.equal(1, status)
+    assert.truthy(output:find("checksum: ", 1, true), output)
+    assert.equal("f", servers.output("ls -A " .. servers.quote(dir)))
+    servers.output("rm -rf " .. servers.quote(dir))
+  end)
+
   it("say how they are used", function()
-    for _, name in ipairs { "agnostic", "attached" } do
+    for _, name in ipairs { "agnostic", "attached", "downloads", "mirrors" } do
       local output, status = example(name)
       assert.equal(2, status)
       assert.truthy(output:find("usage: lua5.4 examples/" .. name, 1, true))

@@ -409,6 +409,67 @@ function packaged.odd_ranges()
   return server
 end
 
+-- A folder with one file, from before today, that a web server is to show.
+local function folder_with(name, content)
+  local dir = servers.make_dir()
+  write_file(dir .. "/" .. name, content)
+  output("touch -d 2020-01-01 " .. quote(dir .. "/" .. name))
+  return dir
+end
+
+local function shown(server, folder)
+  local stop = server.stop
+  server.url = function(path) return ("http://127.0.0.1:%d%s"):format(server.ports.HTTP, path) end
+  server.stop = function()
+    stop()
+    output("rm -rf " .. quote(folder))
+  end
+  return server
+end
+
+--- caddy, showing a file of this name and content.
+-- @return table server with `url`
+function packaged.caddy(name, content)
+  local folder = folder_with(name, content)
+  local command = { servers.program("caddy", "caddy"), "file-server", "--root", folder,
+    "--listen", "127.0.0.1:@HTTP_PORT@" }
+  return shown(launch("caddy", {}, command), folder)
+end
+
+--- Python's own, which knows no ranges.
+function packaged.http_server(name, content)
+  local folder = folder_with(name, content)
+  local command = { servers.program("/usr/bin/python3", "python3"), "-m", "http.server",
+    "@HTTP_PORT@", "--bind", "127.0.0.1", "--directory", folder }
+  return shown(launch("http.server", {}, command), folder)
+end
+
+local FILE_NGINX = [[
+daemon off;
+worker_processes 1;
+user root;
+pid @DIR@/nginx.pid;
+error_log stderr warn;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  client_body_temp_path @DIR@/body;
+  proxy_temp_path @DIR@/proxy;
+  fastcgi_temp_path @DIR@/fastcgi;
+  uwsgi_temp_path @DIR@/uwsgi;
+  scgi_temp_path @DIR@/scgi;
+  server { listen 127.0.0.1:@HTTP_PORT@; root %s; }
+}
+]]
+
+--- nginx, likewise.
+function packaged.file_nginx(name, content)
+  local folder = folder_with(name, content)
+  local command = { servers.program("nginx", "nginx-light"), "-e", "stderr", "-c",
+    "@DIR@/nginx.conf" }
+  return shown(launch("nginx", { ["nginx.conf"] = FILE_NGINX:format(folder) }, command), folder)
+end
+
 --- lossy_udp.py before another server's port.
 -- @param port integer
 -- @param lost integer datagrams that get lost at the start of each client

@@ -203,18 +203,20 @@ end
 
 --- Runs it. @return as ms.download
 function download.run(made)
-  local result, err
+  local _, err
   if made.total then
-    result, err = tasks.with_timeout(made.total, run_task, made)
+    _, err = tasks.with_timeout(made.total, run_task, made)
   else
-    result, err = tasks.group(function()
+    _, err = tasks.group(function()
       return run_task(made)
     end)
   end
-  if result == nil and err.url == nil then
+  if made.result then
+    return made.result              -- also when the limit came a moment after it
+  elseif err.url == nil then
     err.url = errors.without_user(made.mirror and made.mirror.url or made.urls[1])
   end
-  return result, err
+  return nil, err
 end
 
 return download

@@ -223,12 +223,11 @@ function Job:run()
   if self.on_open then
     self:on_open()
   end
-  local result
-  result, err = self:transfer()
-  if result then
+  self.result, err = self:transfer()
+  if self.result then
     self:tell(true)
   end
-  return result, err
+  return self.result, err
 end
 
 --- Lets go of its file. May be called again.
