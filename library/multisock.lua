@@ -413,10 +413,18 @@ function multisock_Each:close() end
 ---@field unix_socket? string connects to the Unix socket with this path; the URL still gives `Host` and path
 
 ---@class multisock.Auth
+---@field aws_sigv4? multisock.Sigv4 signs the request for AWS
 ---@field basic? string[] `{user, password}`
 ---@field bearer? string a token
 ---@field digest? string[] `{user, password}`, of which the server gets a digest (RFC 7616)
 ---@field negotiate? boolean `true`: Kerberos, as the user whose ticket the system has (RFC 4559)
+
+---@class multisock.Sigv4
+---@field access_key? string the key's id
+---@field region? string `"eu-west-1"`
+---@field secret_key? string the key
+---@field service? string `"s3"`, `"execute-api"`
+---@field session_token? string the token that comes with a temporary key
 
 ---@class multisock.Cache
 ---@field max_size? integer bytes of all answers; what was not used for the longest time goes. A body may have an eighth of it

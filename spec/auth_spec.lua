@@ -120,7 +120,8 @@ describe("auth", function()
     local function message(value)
       return helper.failure(client.get, client, httpbin.url("/"), { auth = value })
     end
-    assert.matches("option 'auth': basic, bearer, digest or negotiate expected", message({}))
+    assert.matches("option 'auth': aws_sigv4, basic, bearer, digest or negotiate expected",
+      message({}))
     assert.matches("option 'auth': basic and digest exclude each other",
       message({ digest = { "a", "b" }, basic = { "a", "b" } }))
     for _, value in ipairs({ { digest = { "hush" } }, { digest = "hush" }, { negotiate = "hush" },

@@ -681,6 +681,24 @@ option allow_private: boolean, default true
   { "auth", [==[
 option auth: table or false
   Who you are, false: nobody: Authentication.]==], option = true },
+  { "auth.aws_sigv4", [==[
+option auth.aws_sigv4: table
+  Signs the request for AWS.]==], option = true },
+  { "auth.aws_sigv4.access_key", [==[
+option auth.aws_sigv4.access_key: string
+  The key's id.]==], option = true },
+  { "auth.aws_sigv4.region", [==[
+option auth.aws_sigv4.region: string
+  "eu-west-1".]==], option = true },
+  { "auth.aws_sigv4.secret_key", [==[
+option auth.aws_sigv4.secret_key: string
+  The key.]==], option = true },
+  { "auth.aws_sigv4.service", [==[
+option auth.aws_sigv4.service: string
+  "s3", "execute-api".]==], option = true },
+  { "auth.aws_sigv4.session_token", [==[
+option auth.aws_sigv4.session_token: string
+  The token that comes with a temporary key.]==], option = true },
   { "auth.basic", [==[
 option auth.basic: list of strings
   {user, password}.]==], option = true },

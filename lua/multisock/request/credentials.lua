@@ -1,6 +1,6 @@
 -- Who the user is: what the option `auth` takes, and what of it a handle is set up
--- from. Basic and bearer are header lines (header_lines.lua); what answers a challenge
--- is libcurl's, and its state stays with the handle.
+-- from. Basic, bearer and signatures are header lines (header_lines.lua); what answers a
+-- challenge is libcurl's, and its state stays with the handle.
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 
@@ -26,7 +26,42 @@ function credentials.rows(basic)
     return value
   end
 
+  -- Of a header line, or signed with it.
+  local function line(name, value)
+    basic.text(name, value)
+    if value == "" or value:find("[%c ]") then
+      basic.expected(name, "text without blanks", value)
+    end
+    return value
+  end
+
+  local KEYS = {
+    access_key = { check = line, type = "string", doc = "the key's id" },
+    secret_key = { check = basic.text, type = "string", secret = true, doc = "the key" },
+    session_token = { check = line, type = "string", secret = true,
+      doc = "the token that comes with a temporary key" },
+    region = { check = line, type = "string", doc = '`"eu-west-1"`' },
+    service = { check = line, type = "string", doc = '`"s3"`, `"execute-api"`' },
+  }
+  local key_fields = basic.fields(KEYS)
+
+  local function sigv4(name, value)
+    local checked = key_fields(name, value)
+    for _, field in ipairs({ "access_key", "secret_key", "region", "service" }) do
+      if checked[field] == nil then
+        error(("option '%s': %s is missing"):format(name, field), 0)
+      end
+    end
+    local ready, why = core.sha256()
+    if not ready then
+      error(("option '%s': %s"):format(name, why), 0)
+    end
+    return checked
+  end
+
   local AUTH = {
+    aws_sigv4 = { check = sigv4, type = "multisock.Sigv4", fields = KEYS,
+      doc = "signs the request for AWS" },
     basic = { check = user_and_password, type = "string[]", doc = "`{user, password}`" },
     bearer = { check = basic.text, type = "string", doc = "a token" },
     digest = { check = user_and_password, type = "string[]",
@@ -47,7 +82,7 @@ function credentials.rows(basic)
       error(("option '%s': %s exclude each other"):format(name,
         first < second and first .. " and " .. second or second .. " and " .. first), 0)
     elseif first == nil then
-      error(("option '%s': %s expected"):format(name, "basic, bearer, digest or negotiate"), 0)
+      error(("option '%s': aws_sigv4, basic, bearer, digest or negotiate expected"):format(name), 0)
     end
     return checked
   end
@@ -62,6 +97,14 @@ end
 --- What of `auth` a handle is set up from; nil: nothing.
 function credentials.handshake(auth)
   return auth and (auth.digest or auth.negotiate) and auth or nil
+end
+
+--- Raises when a body cannot be signed, which has to be known for that.
+function credentials.check_body(auth, body)
+  local keys = auth.aws_sigv4
+  if keys and body.bytes == nil and keys.service ~= "s3" then
+    error("option 'body': string expected, as auth.aws_sigv4 signs it", 0)
+  end
 end
 
 --- Puts it on a handle that is for nobody else.

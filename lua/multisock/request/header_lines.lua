@@ -49,7 +49,11 @@ local function make_lines(self, content_type)
     defaults = default_lines(given)
     profile.lines = defaults        -- they follow from what makes a profile
   end
-  return core.lines(self.headers, raw and raw.httpheader, defaults, content_type,
+  local fields = self.headers
+  if given.auth and given.auth.aws_sigv4 and self.target.web then
+    fields = require("multisock.request.sigv4").sign(self, content_type)
+  end
+  return core.lines(fields, raw and raw.httpheader, defaults, content_type,
     self.body ~= nil, self.unexpected, given.auth and self.target.web and authorization(self))
 end
 

@@ -1,6 +1,7 @@
 -- What a user asks for, checked: URL, method, headers, body, settings. Pure:
 -- nothing is sent here.
 local bodies = require("multisock.request.bodies")
+local credentials = require("multisock.request.credentials")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local DEFAULTS = require("multisock.request.options").defaults
@@ -86,6 +87,9 @@ local function fill(self, method, url, options)
   if body then
     if method == "HEAD" or method == "TRACE" then
       error(("a %s request cannot have a body"):format(method), 0)
+    end
+    if given.auth then
+      credentials.check_body(given.auth, body)
     end
     self.body, self.content_type = body, content_type
   elseif content_type then

@@ -135,7 +135,8 @@ function settings.of_client(options)
   flat.own = next(own) and own
   flat.inherited = { __index = flat }
   flat.totals = { known = {}, count = 0 }
-  flat.lines = {}                   -- header lines of its requests, see header_lines.lua
+  -- Header lines of its requests, see header_lines.lua. A signature is for one request.
+  flat.lines = not (flat.auth and flat.auth.aws_sigv4) and {}
   flat.profiles = profiles.new(flat, rows)
   flat.profile = flat.profiles:find(flat)
   flat.simple = is_simple(flat)
