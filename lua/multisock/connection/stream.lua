@@ -203,15 +203,11 @@ local function wrong_length(body, given, ended)
     ended and tostring(given) or given .. " or more")
 end
 
--- The upload cannot go on. What a function has done wrong is raised where the
--- request is waited for; a file is the outside world, whose errors are returned.
-local function fail_upload(self, err, is_length, traceback)
+-- The upload cannot go on: what a function has done wrong is raised where the request
+-- is waited for.
+local function raise_upload(self, err, misuse, traceback)
   self.uploader = nil
-  if self.body.file and errors.is(err, "io") then
-    err.phase = self.easy:phase()
-  else
-    self.raised = { err, misuse = is_length, traceback = traceback }
-  end
+  self.raised = { err, misuse = misuse, traceback = traceback }
   self:abort(errors.raised(err))
 end
 
@@ -219,20 +215,26 @@ end
 local function upload_piece(self, body)
   self.upload_begun, body.begun = true, true
   local traceback
-  local ok, chunk = xpcall(body.read, function(err)
+  local ok, chunk, failure = xpcall(body.read, function(err)
     traceback = uncaught.traceback(err)
     return err
   end)
   if self.stopped or self.client.closed then
     return false
   elseif not ok then
-    fail_upload(self, chunk, false, traceback)
+    raise_upload(self, chunk, false, traceback)
+    return false
+  elseif failure then
+    self.uploader = nil
+    failure.phase = self.easy:phase()
+    failure.retryable = failure.retryable and not is_once(self.request)
+    self:abort(failure)
     return false
   end
   self.given = self.given + #(chunk or "")
   local fault = wrong_length(body, self.given, chunk == nil)
   if fault then
-    fail_upload(self, fault, true)
+    raise_upload(self, fault, true)
     return false
   elseif chunk ~= "" then
     self.easy:feed(chunk)
@@ -283,6 +285,9 @@ local function call_progress(self, last)
   local easy = self.easy
   -- As the totals are: before decoding.
   local down, up = easy:getinfo("size_download_t"), easy:getinfo("size_upload_t")
+  if self.body then
+    up = select(4, easy:marks())      -- without what frames chunks
+  end
   local total = easy:getinfo("content_length_download_t")
   local up_total = easy:getinfo("content_length_upload_t")
   local elapsed = time - self.started

@@ -9,17 +9,26 @@ local values = require("multisock.base.values")
 
 local bodies = {}
 
--- A body is {bytes = string}, or {read = function() -> string or nil,
+-- A body is {bytes = string}, or {read = function() -> string; nil at the end; nil, err,
 -- size = integer or nil, rewind = function or nil, close = function or nil: of what is
--- open for it, file = true when files are read, begun = true once it was read from}.
--- is_form = true: its content type is its own.
+-- open for it, begun = true once it was read from}. is_form = true: its content type is its own.
+
+-- What the user's function says went wrong, as an error of this request.
+local function failure(what, err)
+  if errors.is(err) then
+    return errors.new(err.kind, what .. ": " .. err.message, { retryable = err.retryable })
+  end
+  return errors.new("io", what .. ": " .. tostring(err))
+end
 
 local function function_body(read, what)
   return {
     read = function()
-      local chunk = read()
+      local chunk, err = read()
       if chunk ~= nil and type(chunk) ~= "string" then
         error(("%s: the iterator returned %s: string or nil expected"):format(what, type(chunk)), 0)
+      elseif chunk == nil and err ~= nil then
+        return nil, failure(what, err)
       end
       return chunk
     end,
@@ -71,6 +80,12 @@ local function replayed_body(given, what)
   }
 end
 
+-- As ms.queue is.
+local function is_callable(value)
+  local metatable = getmetatable(value)
+  return type(metatable) == "table" and metatable.__call ~= nil
+end
+
 --- Of what the option `body` takes.
 -- @param what? string: what messages call it @raise naming what is wrong, at level 0
 function bodies.make(value, what)
@@ -78,7 +93,7 @@ function bodies.make(value, what)
   what = what or "body"
   if kind == "string" then
     return { bytes = value }
-  elseif kind == "function" then
+  elseif kind == "function" or is_callable(value) then
     return function_body(value, what)
   elseif kind == "table" and value.replay ~= nil then
     return replayed_body(value, what)

@@ -14,12 +14,12 @@ local function size_of(file, start)
   return (size ~= 0 or file:read(0) == nil) and size or nil
 end
 
-local function fail(what, message)
-  error(errors.new("io", what .. ": " .. message), 0)
+local function failure(what, message)
+  return nil, errors.new("io", what .. ": " .. message)
 end
 
--- The next piece, of which `given` bytes were read before. Of a file that grows
--- meanwhile, a log, what it had is sent.
+-- The next piece, behind `given` bytes; or nil, err. Of a file that grows meanwhile, a
+-- log, what it had is sent.
 local function read_some(file, what, size, given)
   local most = size and math.min(CHUNK, size - given) or CHUNK
   if most == 0 then
@@ -27,9 +27,9 @@ local function read_some(file, what, size, given)
   end
   local chunk, message = file:read(most)
   if chunk == nil and message then
-    fail(what, message)
+    return failure(what, message)
   elseif chunk == nil and size then
-    fail(what, ("the file ended after %d of its %d bytes"):format(given, size))
+    return failure(what, ("the file ended after %d of its %d bytes"):format(given, size))
   end
   return chunk
 end
@@ -41,11 +41,11 @@ function files.of_open(file, what)
   local start, given = file:seek("cur"), 0
   local size = start and size_of(file, start)
   return {
-    size = size, file = true,
+    size = size,
     read = function()
-      local chunk = read_some(file, what, size, given)
+      local chunk, err = read_some(file, what, size, given)
       given = given + #(chunk or "")
-      return chunk
+      return chunk, err
     end,
     rewind = start and function()
       file:seek("set", start)
@@ -59,13 +59,13 @@ end
 function files.of_path(path, what)
   local file, message = io.open(path, "rb")
   if file == nil then
-    return nil, errors.new("io", what .. ": " .. message)
+    return failure(what, message)
   end
   local _, unreadable = file:read(0)            -- as of a folder
   local size = not unreadable and file:seek("set") and size_of(file, 0) or nil
   file:close()
   if unreadable then
-    return nil, errors.new("io", ("%s: %s: %s"):format(what, path, unreadable))
+    return failure(what, path .. ": " .. unreadable)
   end
   local opened, given = nil, 0
   local function close()
@@ -76,20 +76,20 @@ function files.of_path(path, what)
     given = 0
   end
   return {
-    size = size, file = true, rewind = close, close = close,
+    size = size, rewind = close, close = close,
     read = function()
       if opened == nil then
         opened, message = io.open(path, "rb")
         if opened == nil then
-          fail(what, message)
+          return failure(what, message)
         end
       end
-      local chunk = read_some(opened, what, size, given)
+      local chunk, err = read_some(opened, what, size, given)
       given = given + #(chunk or "")
       if chunk == nil then
         close()
       end
-      return chunk
+      return chunk, err
     end,
   }
 end

@@ -156,26 +156,21 @@ local function add(pieces, piece)
   end
 end
 
--- How long it is, whether it can be sent again, and whether there are files in it.
+-- How long it is, and whether it can be sent again.
 local function describe(pieces)
-  local size, again, has_files = 0, true, nil
+  local size, again = 0, true
   for _, piece in ipairs(pieces) do
     local is_text = type(piece) == "string"
-    local bytes
-    if is_text then
-      bytes = #piece
-    else
-      bytes, has_files = piece.size, has_files or piece.file
-      again = again and piece.rewind ~= nil
-    end
+    local bytes = is_text and #piece or not is_text and piece.size
     size = size and bytes and size + bytes
+    again = again and (is_text or piece.rewind ~= nil)
   end
-  return size or nil, again, has_files
+  return size or nil, again
 end
 
 -- One after the other.
 local function body_of(pieces)
-  local size, again, has_files = describe(pieces)
+  local size, again = describe(pieces)
   local at = 1
   local function each_read(name)
     for i = 1, math.min(at, #pieces) do
@@ -186,7 +181,7 @@ local function body_of(pieces)
     end
   end
   return {
-    size = size, file = has_files,
+    size = size,
     read = function()
       while at <= #pieces do
         local piece = pieces[at]
@@ -194,9 +189,9 @@ local function body_of(pieces)
           at = at + 1
           return piece
         end
-        local chunk = piece.read()
-        if chunk ~= nil then
-          return chunk
+        local chunk, err = piece.read()
+        if chunk ~= nil or err then
+          return chunk, err
         end
         at = at + 1
       end
