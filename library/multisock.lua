@@ -99,6 +99,10 @@ function multisock_Client:download(source, path, options) end
 ---@return fun(): any, any # iterator of responses
 function multisock_Client:pages(url, options) end
 
+---What it is doing now, and has done: a table of counts, made in a moment. Of a client with an agent only `requests` and `retries` are known.
+---@return multisock.Stats # multisock.Stats
+function multisock_Client:stats() end
+
 ---Forgets all connections, and what names were resolved to: to be called when the network is another one. Transfers that run go on; their connections are closed when they are done.
 function multisock_Client:network_changed() end
 
@@ -363,6 +367,15 @@ function multisock_Each:close() end
 ---@field secure boolean whether it goes over TLS alone
 ---@field http_only boolean
 ---@field expires? number seconds since 1970; nil: when the session ends
+
+---@class multisock.Stats
+---@field requests integer sent so far, each redirect and each retry among them
+---@field retries integer of these, what `retry` has sent again
+---@field active integer on their way now; also answers whose body is not read yet
+---@field waiting integer for a free place under `limits`
+---@field connections integer in use now
+---@field idle integer connections that are kept for the next request; some may be closed by now
+---@field origins integer that the client knows
 
 ---@class multisock.Part
 ---@field name string of the field

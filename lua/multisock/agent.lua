@@ -92,6 +92,7 @@ function agent.wrap(given)
       errors.misuse("the client is closed")
     end
     local perform = made.settings.buffer and buffering(made, performs) or performs
+    made.client.agent_requests = (made.client.agent_requests or 0) + 1
     local view, left, attempt = asked.new(made), math.huge, made.settings.attempt
     if made.deadline then
       left = math.max(0, made.deadline - scheduler.now())

@@ -106,6 +106,16 @@ function Client:pages(url, options)
   return list, nil, nil, list
 end
 
+--- What it is doing now, and has done: a table of counts, made in a moment. Of a client with
+-- an agent only `requests` and `retries` are known.
+-- @return multisock.Stats
+function Client:stats()
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", "stats")
+  end
+  return require("multisock.stats")(self)
+end
+
 local function new_pool(limits)
   return pool.new(function(idle, shares)
     local multi = assert(core.multi({

@@ -65,7 +65,8 @@ objects.records = {
   { "err", "multisock.Error" }, { "event", "multisock.Event" },
   { "progress", "multisock.Progress" }, { "timings", "multisock.Timings" },
   { "sizes", "multisock.Sizes" }, { "map", "multisock.MapOptions" }, { "json", "multisock.Json" },
-  { "cookie", "multisock.Cookie" }, { "multipart", "multisock.Part" },
+  { "cookie", "multisock.Cookie" },
+  { "stats", "multisock.Stats" }, { "multipart", "multisock.Part" },
 }
 
 return objects

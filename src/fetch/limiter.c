@@ -206,11 +206,13 @@ static int limiter_version(lua_State *L)
 }
 
 /*** How many transfers are admitted.
-@return integer */
+@return integer, and how many handles wait for the next one */
 static int limiter_active(lua_State *L)
 {
-  lua_pushinteger(L, limiter_check(L, 1)->active);
-  return 1;
+  const Limiter *limiter = limiter_check(L, 1);
+  lua_pushinteger(L, limiter->active);
+  lua_pushinteger(L, limiter->idle_count);
+  return 2;
 }
 
 /*** Says whether somebody waits for a slot: then nobody passes by. */
@@ -402,20 +404,21 @@ static int counter_new(lua_State *L)
 {
   lua_Integer limit = luaL_optinteger(L, 1, LUA_MAXINTEGER);
   Counter *counter = compat_newuserdata(L, sizeof *counter);
-  counter->total = 0;
+  counter->total = counter->started = 0;
   counter->limit = limit;
   counter->awaited = false;
   luaL_setmetatable(L, counter_type);
   return 1;
 }
 
-/*** @return connections counted now, and the limit */
+/*** @return connections counted now, the limit, and how many transfers were started */
 static int counter_counts(lua_State *L)
 {
   const Counter *counter = counter_check(L, 1);
   lua_pushinteger(L, counter->total);
   lua_pushinteger(L, counter->limit);
-  return 2;
+  lua_pushinteger(L, counter->started);
+  return 3;
 }
 
 static int counter_is_full(lua_State *L)

@@ -10,6 +10,7 @@
 /* A number of connections that many hosts share. */
 typedef struct Counter {
   lua_Integer total, limit;
+  lua_Integer started; /* transfers */
   bool awaited; /* hosts wait for a connection of it */
 } Counter;
 

@@ -92,6 +92,7 @@ bool start_transfer(lua_State *L, Multi *multi, Easy *easy,
   if (added == CURLM_OK)
     added = multi_add_held(multi, easy);
   if (added == CURLM_OK) {
+    limiter->client->started++;
     limit(L, multi, easy, message);
     return true;
   }

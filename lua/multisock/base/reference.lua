@@ -291,6 +291,10 @@ client:pages(url[, options]) -> iterator of responses
     page is what `Link` says with `rel="next"`, or a function(response) that
     returns its URL, nil after the last; and `max`: so many pages at most
   Raises the err table of what failed.]==] },
+  { "client:stats", [==[
+client:stats() -> multisock.Stats
+  What it is doing now, and has done: a table of counts, made in a moment. Of
+  a client with an agent only `requests` and `retries` are known.]==] },
   { "client:network_changed", [==[
 client:network_changed()
   Forgets all connections, and what names were resolved to: to be called when
@@ -652,6 +656,27 @@ cookie.http_only: boolean
   { "cookie.expires", [==[
 cookie.expires: number or nil
   Seconds since 1970; nil: when the session ends.]==] },
+  { "stats.requests", [==[
+stats.requests: integer
+  Sent so far, each redirect and each retry among them.]==] },
+  { "stats.retries", [==[
+stats.retries: integer
+  Of these, what `retry` has sent again.]==] },
+  { "stats.active", [==[
+stats.active: integer
+  On their way now; also answers whose body is not read yet.]==] },
+  { "stats.waiting", [==[
+stats.waiting: integer
+  For a free place under `limits`.]==] },
+  { "stats.connections", [==[
+stats.connections: integer
+  In use now.]==] },
+  { "stats.idle", [==[
+stats.idle: integer
+  Connections that are kept for the next request; some may be closed by now.]==] },
+  { "stats.origins", [==[
+stats.origins: integer
+  That the client knows.]==] },
   { "multipart.name", [==[
 multipart.name: string
   Of the field.]==] },

@@ -250,6 +250,22 @@ function Origin:is_idle()
     and self.behind == 0
 end
 
+--- What is going on there, for stats.lua.
+-- @return integers: transfers that run, requests that wait, connections that wait for a
+-- request
+function Origin:counts()
+  local active, idle = self.limiter:active()
+  local waiting_here = self.behind
+  for i = self.first, self.last do
+    waiting_here = waiting_here + (self[i].gone and 0 or 1)
+  end
+  if self.limiter:version() == "h2" then
+    -- However many handles there are, one connection carries them.
+    idle = active == 0 and idle > 0 and 1 or 0
+  end
+  return active, waiting_here, idle
+end
+
 --- Lets all that wait go: the client is being closed.
 function Origin:close()
   for i = self.first, self.last do

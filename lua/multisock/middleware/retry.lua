@@ -194,6 +194,7 @@ function retry.send(request, next)
     if not pause.wait_until(client, at) then
       return nil, pause.closed_error(request, math.max(sent, 1))
     end
+    client.retry_count = (client.retry_count or 0) + 1
     request:replay()
     request = request:again(sent > 0 and sent or nil)
     request.repeated = nil          -- this is a try of its own
