@@ -440,7 +440,9 @@ function multisock_Each:close() end
 ---@field session_token? string the token that comes with a temporary key
 
 ---@class multisock.Cache
+---@field coalesce? boolean of requests that are equal, while the first one runs, no other is sent
 ---@field max_size? integer bytes of all answers; what was not used for the longest time goes. A body may have an eighth of it
+---@field path? string a folder, in place of memory; other processes may have the same
 
 ---@class multisock.Retry
 ---@field backoff? number|fun(try: integer, response: multisock.Response?, err: multisock.Error?): number? seconds: before each retry a random time of at most so many, which double each time; or a function that says how long, nil: no more

@@ -75,24 +75,29 @@ describe("RFC 9111", function()
     end
   end
 
+  local function run(case, cache)
+    local client = ms.client({ cache = cache })
+    local target, url = cached.new_target()
+    script(case, target)
+    ask(client, case.first_method or "GET", url, case.first)
+    if case.between then
+      pass_between(case, client, target)
+    end
+    cached.wait(case.wait)
+    if case.path then
+      cached.script(target .. case.path, { {} })
+    end
+    check(case, ask(client, case.method or "GET", url .. (case.path or ""), case.second), target)
+    if case.background then
+      ms.sleep(0.02)
+    end
+    client:close()
+  end
+
   for _, case in ipairs(cases) do
     it(case.section .. ": " .. case.what, helper.task(function()
-      local client = ms.client({ cache = true })
-      local target, url = cached.new_target()
-      script(case, target)
-      ask(client, case.first_method or "GET", url, case.first)
-      if case.between then
-        pass_between(case, client, target)
-      end
-      cached.wait(case.wait)
-      if case.path then
-        cached.script(target .. case.path, { {} })
-      end
-      check(case, ask(client, case.method or "GET", url .. (case.path or ""), case.second), target)
-      if case.background then
-        ms.sleep(0.02)
-      end
-      client:close()
+      run(case, true)
+      run(case, { path = cached.folder })
     end))
   end
 end)

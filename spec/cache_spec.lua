@@ -264,18 +264,121 @@ describe("cache", function()
       ms.assert(client:get(other)):text()
       assert.equal("first fresh", get())
     end
-    assert.truthy(client.store.size <= 100000)
+    assert.truthy(client.stores[""].size <= 100000)
     local count = 0
-    for _ in pairs(client.store.by_url) do count = count + 1 end
+    for _ in pairs(client.stores[""].by_url) do count = count + 1 end
     assert.truthy(count < 9, count)
     assert.equal("fresh", client:get(url).cached)
     client:close()
+  end))
+
+  describe("with coalesce", function()
+    local SLOW = { headers = FRESH.headers, body = "first", pause = 0.05 }
+    local TOGETHER = { cache = { coalesce = true } }
+
+    local function get_all(count, get)
+      local list = {}
+      for i = 1, count do
+        list[i] = i
+      end
+      return ms.map(list, function(i) return (get({ meta = i })) end)
+    end
+
+    it("sends one of many that are equal", task(function()
+      local client, get, target, url = begin({ SLOW }, TOGETHER)
+      local got = get_all(20, get)
+      assert.equal("first nil", got[1])
+      assert.equal("first fresh", got[20])
+      assert.equal(1, #cached.seen(target))
+      cached.script(target, { { headers = FRESH.headers, body = "second", pause = 0.05 } })
+      cached.wait(100)
+      ms.map({ 1, 2, 3 }, function(i)
+        get({ headers = { ["X-I"] = i } })
+      end)
+      assert.equal(3, #cached.seen(target))
+      cached.wait(100)
+      cached.script(target, { { headers = "Cache-Control: max-age=60", pause = 0.05 } })
+      local responses = client:map({ url, url, url })
+      assert.equal(3, responses.n)
+      assert.equal(1, #cached.seen(target))
+      client:close()
+    end))
+
+    it("sends each where the answer is not stored", task(function()
+      local client, get, target = begin({ { body = "for one", pause = 0.05 } }, TOGETHER)
+      local before = ms.now()
+      local got = get_all(10, get)
+      assert.equal("for one nil", got[10])
+      assert.equal(10, #cached.seen(target))
+      assert.truthy(ms.now() - before < 0.3 or not helper.timing_is_real, "one after the other")
+      client:close()
+    end))
+
+    it("tells all of a failure", task(function()
+      local client, _, target, url = begin({ { cut = true, pause = 0.05 } }, TOGETHER)
+      local responses, errs = ms.map({ 1, 2, 3 }, function() return client:get(url) end)
+      assert.is_nil(next(responses, next(responses)))
+      assert.same({ "closed", "closed", "closed" }, { errs[1].kind, errs[2].kind, errs[3].kind })
+      assert.truthy(#cached.seen(target) <= 2)
+      client:close()
+    end))
+
+    it("goes on for those who wait when the first one is cancelled", task(function()
+      local client, get, target = begin({ SLOW }, TOGETHER)
+      local first = ms.spawn(get)
+      local second = ms.spawn(get)
+      ms.sleep(0.01)
+      first:cancel()
+      assert.equal("first fresh", (second:await()))
+      assert.equal(1, #cached.seen(target))
+      client:close()
+    end))
+
+    it("ends when nobody waits any longer, or the client is closed", task(function()
+      local client, get, target, url = begin({ { headers = FRESH.headers, pause = 5 } }, TOGETHER)
+      local first, second = ms.spawn(get), ms.spawn(get)
+      ms.sleep(0.02)
+      local _, err = client:get(url, { timeout = 0.02 })
+      assert.equal("timeout", err.kind)
+      first:cancel()
+      second:cancel()
+      assert.equal(1, #cached.seen(target))
+      first, second = ms.spawn(client.get, client, url), ms.spawn(client.get, client, url)
+      ms.sleep(0.02)
+      client:close()
+      _, err = first:await()
+      assert.equal("cancelled", err.kind)
+      _, err = second:await()
+      assert.equal("cancelled", err.kind)
+    end))
+  end)
+
+  it("bears what servers say", task(function()
+    local long = ("x"):rep(60000)
+    for _, headers in ipairs({
+      "Cache-Control: " .. ("no-cache=\"a\","):rep(7000), "Cache-Control: " .. ('"'):rep(60000),
+      "Cache-Control: a" .. (" "):rep(60000) .. "b", "Cache-Control: max-age=" .. ("9"):rep(60000),
+      "Vary: " .. ("a,"):rep(30000), "Vary: " .. long, "Age: " .. ("9"):rep(60000),
+      "Expires: " .. long, "ETag: " .. long, "Connection: " .. ("a, "):rep(20000),
+      "Cache-Control: max-age=60" .. ("\nX: y"):rep(10000), "Cache-Control: =,=,;,max-age",
+      "Cache-Control: max-age=60\nLocation: " .. long,
+      "Last-Modified: Sun, 00 Nov 0000 00:00:00 GMT",
+      "Cache-Control: " .. ("\\"):rep(30000) .. '"' .. ("\\"):rep(30000),
+    }) do
+      local client, get = begin({ { headers = headers, body = "b" } }, { max_headers = 2 ^ 20 })
+      local before = os.clock()
+      get()
+      get()
+      assert.truthy(os.clock() - before < 0.5 or not helper.timing_is_real, headers:sub(1, 40))
+      client:close()
+    end
   end))
 
   it("names what is wrong with the option", function()
     for _, case in ipairs({
       { "maybe", "option 'cache'" }, { { size = 1 }, "unknown field" },
       { { max_size = 0 }, "option 'cache.max_size': integer of 1 or more expected, got 0" },
+      { { path = 1 }, "option 'cache.path'" }, { { coalesce = 1 }, "option 'cache.coalesce'" },
     }) do
       local ok, err = pcall(ms.client, { cache = case[1] })
       assert.is_false(ok)

@@ -10,6 +10,7 @@
 #include "decoder_lua.h"
 #include "error.h"
 #include "fields.h"
+#include "folder.h"
 #include "limiter.h"
 #include "form.h"
 #include "headers.h"
@@ -247,6 +248,7 @@ static int core_is_public_suffix(lua_State *L)
 /*** Puts bytes into a file that the user alone may read, all or nothing.
 @param path string
 @param bytes string
+@param lazily? boolean: the disk may have it later
 @return true; or nil, the system's words
 @local */
 static int core_write_private(lua_State *L)
@@ -254,7 +256,7 @@ static int core_write_private(lua_State *L)
   size_t size;
   const char *path = luaL_checkstring(L, 1);
   const char *bytes = luaL_checklstring(L, 2, &size);
-  int failed = private_file_write(path, bytes, size);
+  int failed = private_file_write(path, bytes, size, !lua_toboolean(L, 3));
   if (failed == 0) {
     lua_pushboolean(L, 1);
     return 1;
@@ -327,6 +329,9 @@ static const luaL_Reg functions[] = {
   { "keyed_hash", core_keyed_hash },
   { "is_public_suffix", core_is_public_suffix },
   { "write_private", core_write_private },
+  { "make_folder", folder_make },
+  { "list_folder", folder_list },
+  { "touch", folder_touch },
   { "version", core_version },
   { "open_files", core_open_files },
   { "quirks", core_quirks },

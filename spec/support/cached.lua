@@ -11,6 +11,7 @@ local real_time = clock.time
 
 function cached.start()
   cached.server, cached.control = packaged.scripted(), ms.client()
+  cached.folder = cached.server.dir .. "/cache"
 end
 
 function cached.stop()

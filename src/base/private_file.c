@@ -19,10 +19,11 @@ static int write_all(int fd, const char *bytes, size_t size)
       size -= (size_t)done;
     }
   }
-  return fsync(fd) == 0 ? 0 : errno;
+  return 0;
 }
 
-int private_file_write(const char *path, const char *bytes, size_t size)
+int private_file_write(const char *path, const char *bytes, size_t size,
+                       bool sync)
 {
   static const char suffix[] = ".XXXXXX";
   size_t length = strlen(path);
@@ -40,6 +41,8 @@ int private_file_write(const char *path, const char *bytes, size_t size)
   }
   (void)fcntl(fd, F_SETFD, FD_CLOEXEC); /* cannot fail on an open one */
   failed = write_all(fd, bytes, size);
+  if (failed == 0 && sync && fsync(fd) != 0)
+    failed = errno;
   if (close(fd) != 0 && failed == 0)
     failed = errno;
   if (failed == 0 && rename(beside, path) != 0)

@@ -747,10 +747,16 @@ option buffer: boolean, default false
 option cache: boolean or table or "default" "no-store" "reload" "no-cache"
 "force-cache" "only-if-cached", default false
   Keeps answers and gives them again while they are good: cache.md.]==], option = true },
+  { "cache.coalesce", [==[
+option cache.coalesce: boolean, default false
+  Of requests that are equal, while the first one runs, no other is sent.]==], option = true },
   { "cache.max_size", [==[
-option cache.max_size: integer, default 32 MiB
+option cache.max_size: integer, default 32 MiB, of a folder 256 MiB
   Bytes of all answers; what was not used for the longest time goes. A body
   may have an eighth of it.]==], option = true },
+  { "cache.path", [==[
+option cache.path: string
+  A folder, in place of memory; other processes may have the same.]==], option = true },
   { "connect_to", [==[
 option connect_to: list of strings
   "host:port:host2:port2": connects elsewhere, CURLOPT_CONNECT_TO.]==], option = true },

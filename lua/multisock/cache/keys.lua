@@ -121,6 +121,16 @@ function Key:variant(names)
   return core.keyed_hash(self.salt, table.concat(parts))
 end
 
+--- A text that requests have in common which are the same in all their headers.
+function Key:exact()
+  local parts = { self.url, self.identity }
+  for i = 1, #self.list do
+    add(parts, self.list[i][1]:lower(), 0)
+    add(parts, self.list[i][2], 0)
+  end
+  return core.keyed_hash(self.salt, table.concat(parts))
+end
+
 --- Whether a stored answer is one to this request.
 function Key:matches(entry)
   return entry.identity == self.identity and self:variant(entry.vary) == entry.variant

@@ -3,7 +3,7 @@
 local compat = require("multisock.base.compat")
 
 --- @param basic table of the checks and makers of checks that options.lua has:
--- boolean, list, token, fields, expected
+-- boolean, text, list, token, fields, expected
 -- @return table of rows by option
 return function(basic)
   local expected = basic.expected
@@ -233,9 +233,13 @@ return function(basic)
   }
 
   local CACHE = {
-    max_size = { check = at_least_one, type = "integer", shown = "32 MiB",
+    path = { check = basic.text, type = "string",
+      doc = "a folder, in place of memory; other processes may have the same" },
+    max_size = { check = at_least_one, type = "integer", shown = "32 MiB, of a folder 256 MiB",
       doc = "bytes of all answers; what was not used for the longest time goes. A body may have an "
         .. "eighth of it" },
+    coalesce = { check = basic.boolean, type = "boolean", default = false,
+      doc = "of requests that are equal, while the first one runs, no other is sent" },
   }
   local cache_fields = basic.fields(CACHE)
 

@@ -1,0 +1,16 @@
+/* Folders of the user's own, for Lua. */
+#ifndef MULTISOCK_FOLDER_H
+#define MULTISOCK_FOLDER_H
+
+#include "compat.h"
+
+#pragma GCC visibility push(hidden)
+
+/* core.make_folder, core.list_folder, core.touch */
+int folder_make(lua_State *L);
+int folder_list(lua_State *L);
+int folder_touch(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif
