@@ -132,7 +132,7 @@ local multisock_Response = {}
 ---@return multisock.Error?
 function multisock_Response:text() end
 
----The body, decoded as JSON; null is ms.null.
+---The body, decoded as JSON; null is ms.null. (With `json_codec` it is what that has for them.).
 ---@return any? # value; or nil, err (kind "protocol" when it is no JSON)
 ---@return multisock.Error?
 function multisock_Response:json() end
@@ -404,6 +404,7 @@ function multisock_Each:close() end
 ---@field http_version? "1.0"|"1.1"|"2"|"3" see below
 ---@field interface? string name or address of the local end
 ---@field json? any sent as JSON, `Content-Type: application/json`; null is `ms.null`, `ms.array({})` an empty array
+---@field json_codec? table|false `{encode = function, decode = function}`: JSON of another library, for the option `json` and `response:json()`: json.md
 ---@field max_body? integer largest body that is buffered whole, decoded; `math.huge`, or 0: no limit
 ---@field max_headers? integer largest header block of an answer
 ---@field max_redirects? integer more is `nil, err`
@@ -564,6 +565,11 @@ function multisock.download(source, path, options) end
 ---@return multisock.Each # multisock.Each, an iterator
 function multisock.each(items, fn, options) end
 
+---The text as it stands in a URL: all but letters, digits and `-._~` as `%XX`.
+---@param text string|number
+---@return string # string
+function multisock.escape(text) end
+
 ---A descriptor that is readable when ms.step has something to do.
 ---@return integer? # descriptor; nil where the system has none
 function multisock.fd() end
@@ -696,6 +702,11 @@ function multisock.spawn(fn, ...) end
 ---Raises in a task or a callback; the error of a task that nobody awaited, unless there is an on_error.
 ---@param timeout? number seconds to wait at most; nil: not at all
 function multisock.step(timeout) end
+
+---The other way: each `%XX` is the byte that it stands for, all else stays, also a `+`.
+---@param text string
+---@return string # string
+function multisock.unescape(text) end
 
 ---Chooses the loop, before anything uses one.
 ---Raises when it is unknown or its module is missing; when another is in use.

@@ -254,4 +254,69 @@ describe("JSON of a response", function()
     assert.equal(response, err.response)
     assert.is_false(err.retryable)
   end))
+
+  describe("of another library", function()
+    local made
+    after_each(function()
+      made:close()
+      made = nil
+      helper.check_leaks()
+    end)
+
+    local function client_of(codec, options)
+      options = options or {}
+      options.json_codec = codec
+      made = ms.client(options)
+      return made
+    end
+
+    local MINE = {
+      encode = function(value) return "<" .. tostring(value) .. ">" end,
+      decode = function(text) return text:match("^<(.*)>$") end,
+    }
+
+    it("writes the option json, and reads answers", helper.task(function()
+      local client = client_of(MINE)
+      local seen = ms.assert(client:post(hostile.url("/received"), { json = "x" })):text()
+      assert.is_truthy(seen:find('"body": "3c783e"', 1, true), seen)
+      assert.is_truthy(seen:find("application/json", 1, true))
+      assert.equal("y", ms.assert(client:get(
+        hostile.url("/late?delay=0&body=%3Cy%3E"))):json())
+      -- A request's own, and none.
+      local response = ms.assert(client:get(hostile.url("/late?delay=0&body=%5B1%5D"),
+        { json_codec = false }))
+      assert.same({ 1 }, response:json())
+      assert.equal(3, ms.assert(client:get(hostile.url("/late?delay=0&body=abc"), { json_codec = {
+        encode = tostring, decode = function(text) return #text end } })):json())
+    end))
+
+    it("is nil, err when it cannot read, in whatever way it says so", helper.task(function()
+      for _, fn in ipairs({
+        function() error("bad at 1", 0) end,
+        function() return nil, "bad at 1" end,
+        function() return nil, 1, "bad at 1" end,
+      }) do
+        local client = client_of({ encode = tostring, decode = fn })
+        local value, err = ms.assert(client:get(hostile.url("/bytes"))):json()
+        assert.same({ nil, "protocol", "the body is no JSON: bad at 1", 200 },
+          { value, err.kind, err.message, err.response.status })
+        client:close()
+      end
+      local client = client_of({ encode = tostring, decode = function() return nil end })
+      assert.same({ n = 0 }, { n = select("#", ms.assert(client:get(hostile.url("/bytes"))):json())
+        - 1 })
+    end))
+
+    it("raises what cannot be written, and names what is no codec", function()
+      local client = client_of({ encode = function() error("no way", 0) end, decode = tostring })
+      assert.matches("option 'json': no way",
+        failure(client.post, client, "http://h/", { json = 1 }))
+      client:close()
+      client = client_of({ encode = function() return 1 end, decode = tostring })
+      assert.matches("json_codec.encode returned 1: string expected",
+        failure(client.post, client, "http://h/", { json = 1 }))
+      assert.matches("option 'json_codec': {encode = function, decode = function}, or false, expec",
+        failure(ms.client, { json_codec = { encode = tostring } }))
+    end)
+  end)
 end)

@@ -1,5 +1,6 @@
 -- URLs: parsed, resolved, remembered, extended.
 local core = require("multisock.core")
+local ms = require("multisock")
 local targets = require("multisock.request.targets")
 
 local failure = require("spec.helper").failure
@@ -285,5 +286,23 @@ describe("a query", function()
     assert.matches("query.a: string, number, boolean or list of them expected, got function",
       failure(targets.add_query, "u", { a = print }))
     assert.matches("query.a: .* got a list", failure(targets.add_query, "u", { a = { {} } }))
+  end)
+
+  it("encodes a component, and decodes it", function()
+    assert.equal("a%20b%2Fc%3F%26%3D%2B%25%C3%BC-._~09AZaz%00",
+      ms.escape("a b/c?&=+%ü-._~09AZaz\0"))
+    assert.equal("3.5", ms.escape(3.5))
+    assert.equal("", ms.escape(""))
+    local every = {}
+    for byte = 0, 255 do
+      every[#every + 1] = string.char(byte)
+    end
+    every = table.concat(every)
+    assert.equal(every, ms.unescape(ms.escape(every)))
+    -- What is no code stays, as does a plus.
+    assert.equal("%zz%4 +A%", ms.unescape("%zz%4 +%41%"))
+    assert.equal("ÿ\0", ms.unescape("%c3%BF%00"))
+    assert.has_error(function() ms.escape({}) end)
+    assert.has_error(function() ms.unescape(1) end)
   end)
 end)

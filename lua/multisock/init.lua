@@ -6,6 +6,7 @@ local embedded = require("multisock.tasks.embedded")
 local loops = require("multisock.loop")
 local made = require("multisock.response.made")
 local map = require("multisock.map")
+local percent = require("multisock.base.percent")
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
 local waiting = require("multisock.tasks.waiting")
@@ -22,6 +23,8 @@ local ms = {
   next_timeout = scheduler.next_timeout,
   fd = embedded.fd,
   queue = require("multisock.tasks.queue"),
+  escape = percent.escape,
+  unescape = percent.unescape,
 }
 
 --- A monotonic clock; its start means nothing.

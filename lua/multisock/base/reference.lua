@@ -50,6 +50,10 @@ ms.each(items[, fn[, options]]) -> multisock.Each, an iterator
     items: table|function as for map
     fn: fun(item: any, i: integer): any, any as for map
     options: multisock.MapOptions]==] },
+  { "ms.escape", [==[
+ms.escape(text) -> string
+  The text as it stands in a URL: all but letters, digits and `-._~` as `%XX`.
+    text: string|number]==] },
   { "ms.fd", [==[
 ms.fd() -> descriptor; nil where the system has none
   A descriptor that is readable when ms.step has something to do.]==] },
@@ -186,6 +190,11 @@ ms.step([timeout])
     timeout: seconds to wait at most; nil: not at all
   Raises in a task or a callback; the error of a task that nobody awaited,
   unless there is an on_error.]==] },
+  { "ms.unescape", [==[
+ms.unescape(text) -> string
+  The other way: each `%XX` is the byte that it stands for, all else stays,
+  also a `+`.
+    text: string]==] },
   { "ms.use_loop", [==[
 ms.use_loop([loop]) -> string: the name of the loop that drives, or will
   Chooses the loop, before anything uses one.
@@ -356,7 +365,8 @@ response:text() -> string; or nil, err (kind "timeout", "closed", "too_large",
   The whole body; it is kept, so this may be called again.]==] },
   { "response:json", [==[
 response:json() -> value; or nil, err (kind "protocol" when it is no JSON)
-  The body, decoded as JSON; null is ms.null.]==] },
+  The body, decoded as JSON; null is ms.null. (With `json_codec` it is what
+  that has for them.).]==] },
   { "response:read", [==[
 response:read([most]) -> string; nil at the end; nil, err when it did not end
 well
@@ -795,6 +805,10 @@ option interface: string
 option json: any
   Sent as JSON, Content-Type: application/json; null is ms.null, ms.array({})
   an empty array.]==], option = true },
+  { "json_codec", [==[
+option json_codec: table or false, default false
+  {encode = function, decode = function}: JSON of another library, for the
+  option json and response:json(): json.md.]==], option = true },
   { "max_body", [==[
 option max_body: integer, default 64 MiB
   Largest body that is buffered whole, decoded; math.huge, or 0: no limit.]==], option = true },

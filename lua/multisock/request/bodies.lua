@@ -158,7 +158,10 @@ function bodies.check_framing(body, list, http_version)
   end
 end
 
-local function encode_json(value)
+local function encode_json(value, codec)
+  if codec then
+    return require("multisock.request.codec").encode(codec, value)
+  end
   local ok, encoded = pcall(core.json_encode, value)
   if not ok then
     error("option 'json': " .. tostring(encoded), 0)
@@ -186,15 +189,15 @@ local function make_form(options, list)
 end
 
 --- The body and the content type that goes with it; or nothing.
--- @param list of {name, value}: the headers
+-- @param list of {name, value}: the headers @param codec false, or that of `json_codec`
 -- @return body, string; or nil, err
-function bodies.choose(options, list)
+function bodies.choose(options, list, codec)
   local body, json, form, multipart = options.body, options.json, options.form, options.multipart
   if json ~= nil then
     if body ~= nil or form ~= nil or multipart ~= nil then
       refuse_two(options)
     end
-    return { bytes = encode_json(json) }, "application/json"
+    return { bytes = encode_json(json, codec) }, "application/json"
   elseif body ~= nil then
     if form ~= nil or multipart ~= nil then
       refuse_two(options)

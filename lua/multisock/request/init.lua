@@ -80,7 +80,7 @@ local function fill(self, method, url, options)
   if other ~= nil then
     method = normal_method(ROWS.method.check("method", other))
   end
-  local body, content_type = bodies.choose(options, self.headers)
+  local body, content_type = bodies.choose(options, self.headers, given.json_codec)
   if body or fields then
     bodies.check_framing(body, self.headers, given.http_version)
   end

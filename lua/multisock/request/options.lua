@@ -170,6 +170,15 @@ local function name_set(name, value)
   return set
 end
 
+-- A library for JSON is one as it is.
+local function codec(name, value)
+  if value ~= false and (type(value) ~= "table" or type(value.encode) ~= "function"
+    or type(value.decode) ~= "function") then
+    expected(name, "{encode = function, decode = function}, or false,", value)
+  end
+  return value
+end
+
 -- Raw options that ask libcurl for a body, which it would wait for: bodies are fed
 -- by us.
 local FED = {
@@ -279,6 +288,9 @@ options.rows = {
   json = { check = any, scope = "message", own = true, type = "any",
     doc = "sent as [JSON](json.md), `Content-Type: application/json`; null is `ms.null`, "
       .. "`ms.array({})` an empty array" },
+  json_codec = { check = codec, scope = "chain", type = "table|false", default = false,
+    doc = "`{encode = function, decode = function}`: JSON of another library, for the option "
+      .. "`json` and `response:json()`: [json.md](json.md#another-library)" },
   form = { check = any, scope = "message", own = true, type = "table<string, any>",
     doc = "sent as a form, `application/x-www-form-urlencoded`; values as for `query`" },
   multipart = { check = any, scope = "message", own = true, type = "multisock.Part[]",

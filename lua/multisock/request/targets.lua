@@ -1,6 +1,7 @@
 -- URLs, parsed once: what a request needs to know of its URL before libcurl
 -- sees it, and the parsed form that libcurl then takes over.
 local core = require("multisock.core")
+local encode = require("multisock.base.percent").escape
 local errors = require("multisock.base.errors")
 local values = require("multisock.base.values")
 
@@ -194,12 +195,6 @@ function targets.with_user(target, other)
     end
   end
   return targets.get(url:get("url"))
-end
-
-local function encode(text)
-  return (text:gsub("[^%w%-._~]", function(byte)
-    return ("%%%02X"):format(byte:byte())
-  end))
 end
 
 local function encode_value(name, value)

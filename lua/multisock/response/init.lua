@@ -203,16 +203,23 @@ function methods:text()
   return body
 end
 
---- The body, decoded as JSON; null is ms.null.
+--- The body, decoded as JSON; null is ms.null. (With `json_codec` it is what that has for
+-- them.)
 -- @return value; or nil, err (kind "protocol" when it is no JSON)
 function methods:json()
   local body, err = self:text()
   if body == nil then
     return nil, err
   end
+  local asked = rawget(self, "request")
+  local codec = asked and asked.settings.json_codec
   local value
-  value, err = core.json_decode(body)
-  if value == nil then
+  if codec then
+    value, err = require("multisock.request.codec").decode(codec, body)
+  else
+    value, err = core.json_decode(body)
+  end
+  if err then
     err.message, err.url = "the body is no JSON: " .. err.message, self.url
     return nil, body_error(self, err)
   end
