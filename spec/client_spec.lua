@@ -123,7 +123,7 @@ describe("clients", function()
       ["nonsense"] = { nonsense = 1 }, ["limits.connections"] = { limits = { connections = 0 } },
       ["unknown field"] = { limits = { conections = 1 } }, ["limits: table"] = { limits = 5 },
       ["timeout.total"] = { timeout = { total = -1 } }, ["method"] = { method = "A B" },
-      ["'auth': basic or bearer expected"] = { auth = {} },
+      ["'auth': aws_sigv4, basic, bearer,"] = { auth = {} },
       ["basic and bearer exclude"] = { auth = { basic = { "u", "p" }, bearer = "t" } },
     }) do
       local ok, err = pcall(function()

@@ -1,8 +1,8 @@
 -- client:pages: the answers of a list that a server gives page by page.
 local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
-local redirect = require("multisock.middleware.redirect")
 local request = require("multisock.request")
+local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
 
@@ -92,7 +92,7 @@ local function ask(self, url)
     self.seen[errors.without_user(made.target.text)] = true
     options.query = nil                 -- the next URLs have their own
   elseif made.target.origin ~= self.first.origin then
-    redirect.to_stranger(made)
+    strangers.estrange(made)
   elseif self.first.has_user and not made.target.has_user then
     made.target = targets.with_user(made.target, self.first)
   end

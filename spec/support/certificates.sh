@@ -4,7 +4,8 @@
 #   certificates.sh DIR
 #
 # DIR gets ca.crt, which signed server.crt (localhost, 127.0.0.1) and wrong.crt
-# (another host), and unknown.crt (localhost, signed by a CA nobody is given).
+# (another host), unknown.crt (localhost, signed by a CA nobody is given), and client.crt
+# for clients, whose key is in client.key, and in locked.key with the password "secret".
 set -e
 config=$(cd "$(dirname "$0")" && pwd)/openssl.cnf
 cd "$1"
@@ -29,4 +30,7 @@ make_ca ca
 make_ca unknown-ca
 make_leaf server ca server
 make_leaf wrong ca wrong
+make_leaf client ca client
+openssl pkey -in client.key -aes256 -passout pass:secret -out locked.key
+# The last: who waits for all of them waits for this.
 make_leaf unknown unknown-ca server

@@ -5,6 +5,7 @@ local headers = require("multisock.request.headers")
 local ROWS = require("multisock.request.options").rows
 local permission = require("multisock.request.permission")
 local request = require("multisock.request")
+local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
 
@@ -125,8 +126,18 @@ function asked.check(what, value)
   end
 end
 
+-- With a base_url what is for its origin goes to no other. What a middleware has set
+-- itself does.
+local function leave_origin(made, before)
+  local known = {}
+  for _, field in ipairs(before) do
+    known[field] = true
+  end
+  strangers.estrange(made, known)
+end
+
 -- Another URL: checked as the first one was.
-local function set_url(made, url)
+local function set_url(made, url, before)
   if type(url) ~= "string" then
     errors.misuse("request.url: string expected, got " .. values.describe(url))
   end
@@ -138,6 +149,9 @@ local function set_url(made, url)
   ok, err = permission.check(made.settings, target)
   if not ok then
     return nil, err
+  end
+  if made.client.base and target.origin ~= made.target.origin then
+    leave_origin(made, before)
   end
   made.target = target
   made.simple, made.marks = false, made.marks or not target.web
@@ -160,11 +174,11 @@ function asked.seal(self)
   if self.method ~= made.method then
     made.method = checked(ROWS.method.check, "method", self.method)
   end
-  local list = self.headers
+  local list, before = self.headers, made.headers
   made.headers = getmetatable(list) == Fields and list[LIST] or to_list(list)
   made.meta = self.meta
   if self.url ~= self._url then
-    local ok, err = set_url(made, self.url)
+    local ok, err = set_url(made, self.url, before)
     if not ok then
       return nil, err
     end

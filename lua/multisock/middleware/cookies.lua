@@ -62,9 +62,25 @@ local function add(list, field)
   return replace(list, nil, field)
 end
 
+local function has_usual_port(target)
+  return target.origin:find("^http:.*:80$") or target.origin:find("^https:.*:443$")
+end
+
+-- Cookies are those of a host, whatever the port. With a base_url they are for its origin:
+-- other servers of the same host neither get nor set them.
+local function is_beside(request)
+  local base, target = request.client.base, request.target
+  return base and target.host == base.host and target.origin ~= base.origin
+    and request.settings.cookies == request.client.settings.cookies
+    and not (has_usual_port(target) and has_usual_port(base))
+end
+
 --- Around retries: each hop of a redirect is asked with what its URL gets.
 -- @param next function(request) -> response; or nil, err
 function cookies.send(request, next)
+  if is_beside(request) then
+    return next(request)
+  end
   local given, list = request.settings, request.headers
   local jar = given.cookies
   local field, own, sent = jar:field(request.target), own_of(list), list
@@ -85,6 +101,9 @@ end
 --- Around each attempt: keeps what its answer sets, also of one that is repeated then, with
 -- what was set.
 function cookies.keep(request, next)
+  if is_beside(request) then
+    return next(request)
+  end
   local jar, known = request.settings.cookies, request.cookies
   if known and known.version ~= jar.store.version then
     request.headers = replace(request.headers, known.own, jar:field(request.target))

@@ -1,10 +1,9 @@
 -- Redirects, as WHATWG fetch does them. Not left to libcurl, which keeps all
 -- headers but two for a foreign origin, and has no history.
 local errors = require("multisock.base.errors")
-local ROWS = require("multisock.request.options").rows
 local permission = require("multisock.request.permission")
 local is_redirect = require("multisock.response").is_redirect
-local settings = require("multisock.request.settings")
+local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
 
 local function refuse(response, message)
@@ -19,82 +18,6 @@ local BODY_HEADERS = {
   ["content-language"] = true, ["content-location"] = true, ["transfer-encoding"] = true,
 }
 
--- What names the host that the user asked, not the one asked now.
-local HOST = { host = true }
-
-local function without(list, names)
-  local kept = {}
-  for i = 1, #list do
-    if not names[list[i][1]:lower()] then
-      kept[#kept + 1] = list[i]
-    end
-  end
-  return kept
-end
-
--- libcurl's own options that say who the user is.
-local IDENTITY = {}
-for _, name in ipairs({
-  "userpwd", "username", "password", "login_options", "httpauth", "xoauth2_bearer", "aws_sigv4",
-  "netrc", "netrc_file", "cookie", "cookielist", "cookiefile", "sslcert", "sslcert_blob", "sslkey",
-  "sslkey_blob", "keypasswd", "tlsauth_username", "tlsauth_password", "httpheader",
-}) do
-  IDENTITY[name] = true
-end
-
-local function stranger_options(given)
-  local kept = {}
-  for name, value in pairs(given) do
-    if not IDENTITY[tostring(name):lower()] then
-      kept[name] = value
-    end
-  end
-  return kept
-end
-
--- What does not follow to another origin: true, or which fields of it do not.
-local LOST = {}
-for name, row in pairs(ROWS) do
-  if row.cross_origin == "drop" then
-    LOST[name] = true
-  end
-  for field, inner in pairs(row.fields or {}) do
-    if inner.cross_origin == "drop" then
-      LOST[name] = LOST[name] or {}
-      LOST[name][field] = true
-    end
-  end
-end
-
--- The settings of the next hop lose what identifies the user.
-local function stranger_settings(given)
-  local changes = { curl = given.curl and stranger_options(given.curl) }
-  for name, lost in pairs(LOST) do
-    if lost == true then
-      changes[name] = false
-    elseif given[name] then
-      changes[name] = {}
-      for field, value in pairs(given[name]) do
-        if not lost[field] then
-          changes[name][field] = value
-        end
-      end
-    end
-  end
-  return settings.with(given, changes)
-end
-
-local redirect = {}
-
---- It goes to another origin than that for which it was made: it loses what is for that
--- one alone.
-function redirect.to_stranger(request)
-  local given = request.settings
-  request.headers = without(without(request.headers, given.sensitive_headers), HOST)
-  request.settings = stranger_settings(given)
-  request.simple = request.simple and request.settings.simple
-end
-
 local function becomes_get(status, method)
   return status == 303 and method ~= "HEAD" and method ~= "GET"
     or (status == 301 or status == 302) and method == "POST"
@@ -108,7 +31,7 @@ local function next_request(request, response, target)
   if becomes_get(response.status, request.method) then
     hop.method = "GET"
     hop.body, hop.content_type = nil, nil
-    hop.headers = without(hop.headers, BODY_HEADERS)
+    hop.headers = strangers.without(hop.headers, BODY_HEADERS)
   else
     local ok, why = hop:replay()
     if not ok then
@@ -116,7 +39,7 @@ local function next_request(request, response, target)
     end
   end
   if target.origin ~= request.target.origin then
-    redirect.to_stranger(hop)
+    strangers.estrange(hop)
   end
   return hop
 end
@@ -173,6 +96,8 @@ local function follow(request, response, count)
   end
   return hop
 end
+
+local redirect = {}
 
 --- Goes on from a response that may be a redirect.
 -- @param next function(request) -> response; or nil, err

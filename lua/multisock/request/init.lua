@@ -8,6 +8,7 @@ local DEFAULTS = require("multisock.request.options").defaults
 local ROWS = require("multisock.request.options").rows
 local permission = require("multisock.request.permission")
 local settings = require("multisock.request.settings")
+local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
 
@@ -132,14 +133,16 @@ end
 -- @param client @param method? string; nil: the option `method`, or POST when
 -- there is a body, or GET
 -- @param url string @param options? table
+-- @param base? settings in place of the client's
 -- @return request; or nil, err (kind "url" or "policy", or "io" of a file)
 -- @raise on misuse
-function request.new(client, method, url, options)
+function request.new(client, method, url, options, base)
   if type(url) ~= "string" then
     errors.misuse("url: string expected, got " .. type(url)
       .. (type(options) == "string" and ", and then the URL: call ms.get(url) with a dot" or ""))
   end
-  local base = client.settings
+  base = base or client.settings
+  local asked = url
   local self = setmetatable({
     client = client, method = method or "GET", settings = base, headers = base.headers,
     target = nil,                     -- with room for what comes
@@ -156,6 +159,9 @@ function request.new(client, method, url, options)
   local target, err
   if client.base then
     target, err = targets.resolve(client.base, url)
+    if target and target.origin ~= client.base.origin and base == client.settings then
+      return request.new(client, method, asked, options, strangers.of_client(client))
+    end
   else
     target, err = find_target(url)
   end

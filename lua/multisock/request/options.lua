@@ -269,7 +269,10 @@ local TLS = {
 
 local SENSITIVE = {
   "Authorization", "Cookie", "Cookie2", "Proxy-Authorization", "X-Api-Key", "X-Auth-Token",
-  "X-Access-Token", "X-Csrf-Token", "X-Amz-Security-Token", "Api-Key", "Private-Token",
+  "X-Access-Token", "X-Api-Token", "X-Auth-Key", "X-Csrf-Token", "X-Xsrf-Token",
+  "X-Amz-Security-Token", "X-Consul-Token", "X-Functions-Key", "X-Gitlab-Token",
+  "X-Goog-Api-Key", "X-Shopify-Access-Token", "X-Vault-Token", "Api-Key", "Apikey",
+  "DD-Api-Key", "DD-Application-Key", "Ocp-Apim-Subscription-Key", "Private-Token",
 }
 
 options.rows = {

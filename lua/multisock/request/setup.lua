@@ -75,6 +75,9 @@ local function set_tls(set, tls)
     set("ssl_verifyhost", 0)
   end
   set_as_they_are(set, ROWS.tls.fields, tls)
+  if tls.cert and not tls.password then
+    set("keypasswd", "")            -- or OpenSSL asks on the terminal, and waits
+  end
   if tls.min_version then
     set("sslversion", TLS_VERSION[tls.min_version])
   end
