@@ -16,7 +16,7 @@ static const char *const jar[] = { "Authorization: Bearer abc",
                                    "Content-Type: application/json",
                                    "Cookie: sid=0123456789abcdef", NULL };
 
-#define API_BODY                                                               \
+#define API_BODY \
   "{\"active\":true,\"price\":9.5,\"name\":\"Ada\",\"tags\":[\"a\",\"b\"]}"
 
 /* A limit of the client and one of the request are the same to libcurl, and so
@@ -30,15 +30,9 @@ static const struct kind kinds[] = {
   { .name = "header", .headers = one_header },
   { .name = "query", .suffix = "?page=2" },
   { .name = "post", .headers = typed, .body = "hello" },
-  { .name = "api",
-    .headers = api,
-    .timeout_ms = 30000,
-    .body = API_BODY },
+  { .name = "api", .headers = api, .timeout_ms = 30000, .body = API_BODY },
   /* Not asked of libcurl's engine: what it costs to send the same. */
-  { .name = "api-jar",
-    .headers = jar,
-    .timeout_ms = 30000,
-    .body = API_BODY },
+  { .name = "api-jar", .headers = jar, .timeout_ms = 30000, .body = API_BODY },
   { .name = "late" },
   { .name = "answer-5" },
   { .name = "look-5", .look = "content-type" },

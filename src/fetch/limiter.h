@@ -11,7 +11,7 @@
 typedef struct Counter {
   lua_Integer total, limit;
   lua_Integer started; /* transfers */
-  bool awaited; /* hosts wait for a connection of it */
+  bool awaited;        /* hosts wait for a connection of it */
 } Counter;
 
 typedef enum HttpVersion {

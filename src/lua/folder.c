@@ -49,9 +49,10 @@ static void push_folder(lua_State *L, DIR *folder, const char *prefix,
       continue;
     if (!with_status) {
       lua_pushstring(L, entry->d_name);
-    } else if (fstatat(dirfd(folder), entry->d_name, &status,
-                       AT_SYMLINK_NOFOLLOW) == 0 &&
-               S_ISREG(status.st_mode)) {
+    }
+    else if (fstatat(dirfd(folder), entry->d_name, &status,
+                     AT_SYMLINK_NOFOLLOW) == 0 &&
+             S_ISREG(status.st_mode)) {
       lua_createtable(L, 0, 3);
       lua_pushstring(L, entry->d_name);
       lua_setfield(L, -2, "name");
@@ -59,7 +60,8 @@ static void push_folder(lua_State *L, DIR *folder, const char *prefix,
       lua_setfield(L, -2, "size");
       lua_pushinteger(L, (lua_Integer)status.st_mtime);
       lua_setfield(L, -2, "time");
-    } else {
+    }
+    else {
       continue;
     }
     lua_rawseti(L, -2, ++count);
