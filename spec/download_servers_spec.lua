@@ -187,7 +187,7 @@ describe("downloads", function()
       math.randomseed(seed)
       local count, right = tonumber(os.getenv("MULTISOCK_ROUNDS")) or 60, 0
       for number = 1, count do
-        local ok, done = pcall(round, number)
+        local ok, done = ms.spawn(round, number):join()
         assert(ok, ("MULTISOCK_SEED=%d: %s"):format(seed, tostring(done)))
         right = right + (done and 1 or 0)
       end

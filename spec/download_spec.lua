@@ -318,6 +318,48 @@ describe("a download", function()
     assert.equal(0, seen[#seen].eta)
   end))
 
+  it("says what is wrong in its arguments, where it was called", function()
+    local digits = ("0"):rep(64)
+    for message, arguments in pairs({
+      ["download: URL or list of URLs expected, got nil"] = {},
+      ["download: URL or list of URLs expected, got a list"] = { {}, "f" },
+      ["download: URL 2: string expected, got 7"] = { { "http://h/", 7 }, "f" },
+      ["download: path of a file expected, got nil"] = { "http://h/" },
+      ["download: table of options expected, got 7"] = { "http://h/", "f", 7 },
+      ["download: unknown option \"checksums\", did you mean 'checksum'?"] =
+        { "http://h/", "f", { checksums = 1 } },
+      ["option 'checksum': \"sha256:\" and 64 hexadecimal digits expected, got \"md5:0\""] =
+        { "http://h/", "f", { checksum = "md5:0" } },
+      ["download: option 'segments': integer of 1 or more expected, got 0"] =
+        { "http://h/", "f", { segments = 0 } },
+      ["download: option 'tries': integer of 0 or more expected, got -1"] =
+        { "http://h/", "f", { tries = -1 } },
+      ["download: option 'resume': boolean expected, got 1"] =
+        { "http://h/", "f", { resume = 1, checksum = "sha256:" .. digits } },
+      ["download: option 'body' is not for downloads"] = { "http://h/", "f", { body = "x" } },
+      ["download: the header Range is set by the download itself"] =
+        { "http://h/", "f", { headers = { Range = "bytes=1-" } } },
+      ["headers: a: the value has a line break or a zero byte"] =
+        { "http://h/", "f", { headers = { a = "b\n" } } },
+      ["option 'redirect': \"follow\", \"error\", \"manual\" expected, got 7"] =
+        { "http://h/", "f", { redirect = 7 } },
+      ["option 'timeout.idle': seconds above 0 expected, got 0"] =
+        { "http://h/", "f", { timeout = { idle = 0 } } },
+    }) do
+      local err = helper.failure(function()
+        ms.download((table.unpack or unpack)(arguments, 1, 3))
+      end)
+      assert.truthy(tostring(err):find(message, 1, true), err)
+      assert.truthy(tostring(err):find("^[^\n]*download_spec.lua:%d+: "), err)
+    end
+    local client = ms.client()
+    local err = helper.failure(client.download, "http://h/", "f")
+    assert.truthy(err:find("client.download was called with a dot", 1, true), err)
+    client:close()
+    err = helper.failure(client.download, client, "http://h/", "f")
+    assert.truthy(err:find("the client is closed", 1, true), err)
+  end)
+
   it("is refused while another one writes there", helper.task(function()
     local url = file("size=1000000&delay=0.02")
     local task = ms.spawn(ms.download, url, path)

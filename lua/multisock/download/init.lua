@@ -5,6 +5,7 @@ local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local job = require("multisock.download.job")
 local option_rows = require("multisock.request.options").rows
+local settings = require("multisock.request.settings")
 local suggest = require("multisock.base.suggest")
 local tasks = require("multisock.tasks")
 local values = require("multisock.base.values")
@@ -155,8 +156,10 @@ local function check_options(client, options)
   if own.segments > 1 then
     request.http_version = "1.1"    -- a connection each
   end
-  if option_rows.cache then
-    request.cache = false
+  request.cache = false             -- the file is what is kept
+  local ok, message = pcall(settings.derive, client.settings, request)
+  if not ok then
+    errors.misuse(message)          -- here, not in the task that sends them
   end
   return own, request
 end

@@ -6,8 +6,8 @@ local mirrors = require("multisock.download.mirrors")
 
 local stream = {}
 
--- What is read at once.
-local MOST = 256 * 1024
+-- What is read at once: larger strings cost the memory allocator a mapping each.
+local MOST = 64 * 1024
 
 -- What an answer is that no other request would better.
 local function strange(response, message)
