@@ -75,6 +75,15 @@ describe("a download", function()
     client:close()
   end)
 
+  it("of other protocols comes whole", helper.task(function()
+    helper.write_file(dir .. "/source", "content")
+    local result = assert(ms.download("file://" .. dir .. "/source", path,
+      { protocols = { "file" }, segments = 2, fsync = true }))
+    assert.equal(7, result.size)
+    assert.equal("content", read())
+    assert.equal("f source", files())
+  end))
+
   it("of nothing is an empty file", helper.task(function()
     is_right(ms.download(file("size=0"), path), nil, 0)
     is_right(ms.download(file("size=0&mode=chunked"), path), nil, 0)

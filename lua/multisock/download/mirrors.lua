@@ -40,9 +40,9 @@ local function stranger_options(options, sensitive)
   return kept
 end
 
-local function origin_of(client, url)
-  local found = client.base and targets.resolve(client.base, url) or targets.get(url)
-  return found and found.origin
+-- Nothing when it is no URL: its request will say so.
+local function target_of(client, url)
+  return client.base and targets.resolve(client.base, url) or targets.get(url) or {}
 end
 
 local function source_of(url)
@@ -51,17 +51,19 @@ local function source_of(url)
 end
 
 --- @param urls list @param options those of each request; `headers` is a list of pairs
--- @return list of {url, options, source (which URL it is, in state.lua), way}
+-- @return list of {url, options, source (which URL it is, in state.lua), way, web (false: no
+-- HTTP, which has neither statuses nor versions)}
 function mirrors.new(client, urls, options)
-  local list, first = {}, origin_of(client, urls[1])
+  local list, first = {}, target_of(client, urls[1]).origin
   local sensitive = client.settings.sensitive_headers
   if options.sensitive_headers then
     sensitive = option_rows.sensitive_headers.check("sensitive_headers", options.sensitive_headers)
   end
   for i, url in ipairs(urls) do
-    local origin = origin_of(client, url)
-    list[i] = { url = url, way = mirrors.IF_RANGE, source = source_of(url),
-      options = origin == first and options or stranger_options(options, sensitive) }
+    local found = target_of(client, url)
+    list[i] = { url = url, source = source_of(url), web = found.web ~= false,
+      way = found.web == false and mirrors.WHOLE or mirrors.IF_RANGE,
+      options = found.origin == first and options or stranger_options(options, sensitive) }
   end
   return list
 end

@@ -171,7 +171,7 @@ end
 local function take(job, mirror, response, way, piece)
   local seen = answers.read(response)
   local ok, other
-  if response.status == 200 then
+  if response.status == 200 or not mirror.web then
     other = way ~= mirrors.WHOLE and other_way(job, way, seen, mirror)
     if not other then
       if way == mirrors.BY_ANSWER or way == mirrors.BY_CHECKSUM then
