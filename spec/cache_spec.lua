@@ -4,6 +4,7 @@ local cached = require("spec.support.cached")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 
 local task = helper.task
 
@@ -373,6 +374,70 @@ describe("cache", function()
       client:close()
     end
   end))
+
+  it("works over an agent, buffered, and for what an iterator gives", task(function()
+    local folder = cached.server.dir .. "/agents"
+    for _, option in ipairs({ true, { path = folder } }) do
+      local asked = 0
+      local client = ms.client({ cache = option, agent = function()
+        asked = asked + 1
+        local pieces = { "a", "b", "c" }
+        return ms.response(function() return table.remove(pieces, 1) end,
+          { headers = { ["Cache-Control"] = "max-age=60" } })
+      end })
+      for i = 1, 3 do
+        local response = ms.assert(client:get("http://h.example/", { buffer = true }))
+        assert.equal("abc", response:text())
+        assert.equal(i > 1 and "fresh" or nil, response.cached)
+      end
+      assert.equal(1, asked)
+      client:close()
+    end
+  end))
+
+  it("is loaded by who uses it", function()
+    local script = [[
+      local ms, url = require("multisock"), ...
+      local function loaded()
+        local count = 0
+        for name in pairs(package.loaded) do
+          count = count + (name:find("cache") and 1 or 0)
+        end
+        return count
+      end
+      ms.client():get(url):close()
+      local client = ms.client({ cache = true })
+      print(loaded())
+      client:get(url):close()
+      print(loaded() > 5)
+    ]]
+    local client, _, _, url = begin({ FRESH })
+    client:close()
+    assert.equal("0\ntrue\n", (support.child(script, url)))
+  end)
+
+  it("asks in the background outside of all tasks, too", function()
+    local script = [[
+      local ms, url = require("multisock"), ...
+      local client = ms.client({ cache = true })
+      local function get()
+        local response = assert(client:get(url))
+        return response:text() .. " " .. tostring(response.cached)
+      end
+      print(get())
+      local time = require("multisock.base.clock").time
+      require("multisock.base.clock").time = function() return time() + 20 end
+      print(get())
+      ms.sleep(0.1)
+      print(get())
+    ]]
+    local client, _, _, url = begin({
+      { headers = "Cache-Control: max-age=10, stale-while-revalidate=50", body = "old" },
+      { headers = "Cache-Control: max-age=10", body = "new" },
+    })
+    client:close()
+    assert.equal("old nil\nold stale\nnew fresh\n", (support.child(script, url)))
+  end)
 
   it("names what is wrong with the option", function()
     for _, case in ipairs({

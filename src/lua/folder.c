@@ -36,6 +36,17 @@ int folder_make(lua_State *L)
   return 1;
 }
 
+/* Many are written in one second. */
+static lua_Number changed_at(const struct stat *status)
+{
+#ifdef __APPLE__
+  const struct timespec *time = &status->st_mtimespec;
+#else
+  const struct timespec *time = &status->st_mtim;
+#endif
+  return (lua_Number)time->tv_sec + (lua_Number)time->tv_nsec / 1e9;
+}
+
 static void push_folder(lua_State *L, DIR *folder, const char *prefix,
                         bool with_status)
 {
@@ -58,7 +69,7 @@ static void push_folder(lua_State *L, DIR *folder, const char *prefix,
       lua_setfield(L, -2, "name");
       lua_pushinteger(L, (lua_Integer)status.st_size);
       lua_setfield(L, -2, "size");
-      lua_pushinteger(L, (lua_Integer)status.st_mtime);
+      lua_pushnumber(L, changed_at(&status));
       lua_setfield(L, -2, "time");
     }
     else {

@@ -61,6 +61,7 @@ end
 
 --- As HTTP writes it, whatever the locale is.
 function dates.format(seconds)
+  seconds = math.floor(seconds)
   local time = os.date("!*t", seconds)
   return ("%s, %02d %s %04d %02d:%02d:%02d GMT"):format(DAYS[math.floor(seconds / 86400) % 7 + 1],
     time.day, NAMES[time.month], time.year, time.hour, time.min, time.sec)

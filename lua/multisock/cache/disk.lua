@@ -36,7 +36,7 @@ local function describe(entry)
   local parts = {}
   entry.names = table.concat(entry.vary, ",")
   for i, name in ipairs(FIELDS) do
-    local text = tostring(entry[name])
+    local text = tostring(entry[name] or "")
     parts[i] = #text .. ":" .. text
   end
   return table.concat(parts)
@@ -55,6 +55,7 @@ local function parse(text)
   end
   entry.status, entry.asked_at = tonumber(entry.status), tonumber(entry.asked_at)
   entry.got_at = tonumber(entry.got_at)
+  entry.http_version = entry.http_version ~= "" and entry.http_version or nil
   if at ~= #text + 1 or not (entry.status and entry.asked_at and entry.got_at) then
     return nil
   end

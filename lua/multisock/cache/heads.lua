@@ -93,7 +93,7 @@ function heads.shown(head, age)
       lines[#lines + 1] = name .. ": " .. value
     end
   end
-  lines[#lines + 1] = ("Age: %d"):format(age)
+  lines[#lines + 1] = ("Age: %d"):format(math.floor(age))
   return headers.parse(join(lines))
 end
 

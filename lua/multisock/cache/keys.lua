@@ -3,14 +3,19 @@
 -- has: neither a file nor a dump of memory tells them.
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
+local options = require("multisock.request.options")
 
 local keys = {}
 
--- Options that say who asks, whom he believes, and where: what one got is not for the other.
-local OPTIONS = {
-  "allow_private", "auth", "connect_to", "curl", "decompress", "doh_url", "netrc", "proxy",
-  "resolve", "tls", "unix_socket",
-}
+-- Options that say who asks, whom he believes, and which way: what one got is not for the
+-- other.
+local OPTIONS = { "netrc" }
+for name, row in pairs(options.rows) do
+  if row.scope == "handle" or row.secret or row.cross_origin then
+    OPTIONS[#OPTIONS + 1] = name
+  end
+end
+table.sort(OPTIONS)
 
 local ALWAYS = { ["authorization"] = true, ["proxy-authorization"] = true, ["cookie"] = true }
 
