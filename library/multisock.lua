@@ -377,6 +377,17 @@ function multisock_Each:close() end
 ---@field idle integer connections that are kept for the next request; some may be closed by now
 ---@field origins integer that the client knows
 
+---@class multisock.OAuth2
+---@field token_url string where tokens are got
+---@field client_id string who asks
+---@field client_secret? string not of a public client
+---@field auth? "basic"|"body" how id and secret are sent: as Basic credentials (the default), or in the form
+---@field scope? string
+---@field params? table<string, string> more fields of the form, such as `audience`
+---@field refresh_token? string tokens are got for this one, which may be replaced by each answer; without it by the client's own credentials
+---@field origins? string[] URLs: the token goes to their origins (scheme, host, port) and no others; without it to that of the client's `base_url`
+---@field store? table `load`, a function that is called once, and `save`, called with each new `{access_token =, refresh_token =, expires_at =}`
+
 ---@class multisock.Part
 ---@field name string of the field
 ---@field value? string|number|boolean sent as text
@@ -633,6 +644,11 @@ function multisock.next_timeout() end
 ---A monotonic clock; its start means nothing.
 ---@return number # seconds
 function multisock.now() end
+
+---Makes a middleware for `each_attempt` that gets a token, sends it with each request to its own origins, and renews it: state.md.
+---@param options multisock.OAuth2
+---@return function # function
+function multisock.oauth2(options) end
 
 ---The function that gets errors of tasks that nobody awaited, and their tracebacks: when the task was collected, or when its run has ended. nil: they are raised from ms.run and ms.step.
 ---@param fn? fun(err: any, traceback: string)

@@ -118,6 +118,14 @@ function ms.cookies(path)
   return require("multisock.cookies").new(path)
 end
 
+--- Makes a middleware for `each_attempt` that gets a token, sends it with each request to its
+-- own origins, and renews it: [state.md](state.md#tokens).
+-- @param options multisock.OAuth2
+-- @return function
+function ms.oauth2(options)
+  return require("multisock.oauth2").new(options)
+end
+
 --- Makes a response of a string, an iterator or an open file: what agents give.
 -- @param body? string|fun(): string?|file*
 -- @param options? {status?: integer, headers?: table, url?: string} the status is 200

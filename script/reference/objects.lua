@@ -66,7 +66,8 @@ objects.records = {
   { "progress", "multisock.Progress" }, { "timings", "multisock.Timings" },
   { "sizes", "multisock.Sizes" }, { "map", "multisock.MapOptions" }, { "json", "multisock.Json" },
   { "cookie", "multisock.Cookie" },
-  { "stats", "multisock.Stats" }, { "multipart", "multisock.Part" },
+  { "stats", "multisock.Stats" },
+  { "oauth2", "multisock.OAuth2" }, { "multipart", "multisock.Part" },
 }
 
 return objects

@@ -14,12 +14,14 @@ buffer of any usual size shows.
 """
 import asyncio
 import base64
+import collections
 import email
 import email.policy
 import functools
 import hashlib
 import json
 import os
+import re
 import resource
 import socket
 import ssl
@@ -479,17 +481,60 @@ async def redirect_chain(x):
         await x.answer(200, "end of the chain\n")
 
 
+# Tokens, as of RFC 6749.
+
+TOKENS = collections.defaultdict(list)
+
+
+@route("/token", reads_body=True)
+async def token(x):
+    """For each `key` the next of t1, t2, ..., good for `expires` (3600) seconds, after `wait`
+    (0); `status` (200) and `text` in its place. Notes what it was asked."""
+    form = dict(parse_qsl(b"".join([p async for p in x.body()]).decode()))
+    seen = TOKENS[x.text("key")]
+    seen.append({"form": form, "headers": {k.lower(): v for k, v in x.headers}})
+    await asyncio.sleep(x.number("wait", 0.0))
+    answer = {"access_token": "t%d" % len(seen), "token_type": "Bearer",
+              "expires_in": x.number("expires", 3600)}
+    if form["grant_type"] == "refresh_token":
+        answer["refresh_token"] = "r%d" % len(seen)
+    await x.answer(x.number("status", 200), x.text("text") or json.dumps(answer))
+
+
+@route("/token-log")
+async def token_log(x):
+    """What /token was asked for `key`."""
+    await answer_json(x, TOKENS[x.text("key")])
+
+
+@route("/guarded", reads_body=True)
+async def guarded(x):
+    """401 unless the token is t`at` (0) or a later one; else the token and what was sent."""
+    body = b"".join([p async for p in x.body()]).decode()
+    came = re.fullmatch(r"Bearer t([0-9]+)", x.header("authorization"))
+    if came and int(came[1]) >= x.number("at", 0):
+        await x.answer(200, "t" + came[1] + body)
+    else:
+        await x.answer(401, "who?", [("WWW-Authenticate", "Bearer")])
+
+
 # Pages.
+
+BUSY = set()
+
 
 @route("/pages")
 async def pages(x):
     """Page `n` (1) of `last` (3): what came, as JSON, and a Link to the next one, at `base`
-    where there is one; `odd` links stand before it."""
-    n, last = x.number("n", 1), x.number("last", 3)
-    head = [("Link", odd) for odd in x.text("odd").splitlines()]
+    where there is one. With `busy` each page is 503 for the first who asks with that."""
+    n, last, busy = x.number("n", 1), x.number("last", 3), x.text("busy")
+    head = []
+    if busy and (busy, n) not in BUSY:
+        BUSY.add((busy, n))
+        return await x.answer(503, "busy\n", [("retry-after-ms", "1")])
     if n < last:
-        head.append(("Link", '<%s/pages?n=%d&last=%d>; rel="next"'
-                     % (x.text("base"), n + 1, last)))
+        head.append(("Link", '<%s/pages?n=%d&last=%d&busy=%s>; rel="next"'
+                     % (x.text("base"), n + 1, last, busy)))
     await x.answer(200, json.dumps({
         "page": n, "query": x.query, "headers": {k.lower(): v for k, v in x.headers}}), head)
 

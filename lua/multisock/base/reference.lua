@@ -123,6 +123,11 @@ ms.now() -> seconds
   { "ms.null", [==[
 ms.null
   JSON's null, as response:json() gives it and the option `json` takes it.]==] },
+  { "ms.oauth2", [==[
+ms.oauth2(options) -> function
+  Makes a middleware for `each_attempt` that gets a token, sends it with each
+  request to its own origins, and renews it: state.md.
+    options: multisock.OAuth2]==] },
   { "ms.on_error", [==[
 ms.on_error([fn])
   The function that gets errors of tasks that nobody awaited, and their
@@ -687,6 +692,37 @@ stats.idle: integer
   { "stats.origins", [==[
 stats.origins: integer
   That the client knows.]==] },
+  { "oauth2.token_url", [==[
+oauth2.token_url: string
+  Where tokens are got.]==] },
+  { "oauth2.client_id", [==[
+oauth2.client_id: string
+  Who asks.]==] },
+  { "oauth2.client_secret", [==[
+oauth2.client_secret: string or nil
+  Not of a public client.]==] },
+  { "oauth2.auth", [==[
+oauth2.auth: "basic" "body" or nil
+  How id and secret are sent: as Basic credentials (the default), or in the
+  form.]==] },
+  { "oauth2.scope", [==[
+oauth2.scope: string or nil
+  Scope.]==] },
+  { "oauth2.params", [==[
+oauth2.params: table or nil
+  More fields of the form, such as `audience`.]==] },
+  { "oauth2.refresh_token", [==[
+oauth2.refresh_token: string or nil
+  Tokens are got for this one, which may be replaced by each answer; without
+  it by the client's own credentials.]==] },
+  { "oauth2.origins", [==[
+oauth2.origins: list of strings or nil
+  URLs: the token goes to their origins (scheme, host, port) and no others;
+  without it to that of the client's `base_url`.]==] },
+  { "oauth2.store", [==[
+oauth2.store: table or nil
+  `load`, a function that is called once, and `save`, called with each new
+  `{access_token =, refresh_token =, expires_at =}`.]==] },
   { "multipart.name", [==[
 multipart.name: string
   Of the field.]==] },
