@@ -10,6 +10,17 @@ describe("the examples", function()
     return support.run_script("examples/" .. name .. ".lua", ...)
   end
 
+  -- With variables of the environment; returns what it said.
+  local function with(variables, name, ...)
+    local words = { variables, "LUA_PATH=" .. servers.quote(package.path),
+      "LUA_CPATH=" .. servers.quote(package.cpath), os.getenv("LUA") or "lua5.4",
+      "examples/" .. name .. ".lua" }
+    for _, word in ipairs { ... } do
+      words[#words + 1] = servers.quote(word)
+    end
+    return servers.output(table.concat(words, " ") .. " 2>&1")
+  end
+
   local function requested(pattern, count)
     return #nginx.log("^/file/" .. pattern .. "%-", count)
   end
@@ -104,11 +115,52 @@ describe("the examples", function()
     servers.output("rm -rf " .. servers.quote(dir))
   end)
 
+  it("login: with a password, and then with the cookies of a file", function()
+    local dir = servers.make_dir()
+    local jar = dir .. "/jar"
+    local function run()
+      return with("PASSWORD=secret", "login", jar, hostile.url("/login"),
+        hostile.url("/private"), "me")
+    end
+    local output = run()
+    local rest = "200\n200\n200\nprivate\nsid of 127.0.0.1/, until the end of the session"
+    assert.equal("logged in\n" .. rest, output)
+    assert.equal(rest, run())
+    assert.equal("private", servers.output("curl -sS -b " .. jar .. " " .. hostile.url("/private")))
+    servers.output("rm -rf " .. servers.quote(dir))
+  end)
+
+  it("api: pages of a busy server", function()
+    local output, status = example("api", hostile.url("/"), "pages?busy=example", "t0p")
+    assert.equal(0, status, output)
+    assert.truthy(output:find("3 pages, 6 requests, 3 of them retries\n", 1, true), output)
+    assert.truthy(output:find("503, once more in 0.0 s\n", 1, true), output)
+    output, status = example("api", hostile.url("/"), "status?code=404")
+    assert.equal(1, status)
+    assert.truthy(output:find("failed: status: ", 1, true), output)
+  end)
+
+  it("oauth2: one token for all, and the next run has it", function()
+    local dir = servers.make_dir()
+    local function run()
+      return with("CLIENT_ID=i CLIENT_SECRET=s", "oauth2", dir .. "/token",
+        hostile.url("/token?key=example"), hostile.url("/guarded"), hostile.url("/guarded?at=1"))
+    end
+    local rest = ("%s\t200\n%s\t200"):format(hostile.url("/guarded"),
+      hostile.url("/guarded?at=1"))
+    assert.equal("a new token\n" .. rest, run())
+    assert.equal(rest, run())
+    assert.equal("-rw-------", servers.output("ls -l " .. dir .. "/token"):sub(1, 10))
+    servers.output("rm -rf " .. servers.quote(dir))
+  end)
+
   it("say how they are used", function()
-    for _, name in ipairs { "agnostic", "attached", "downloads", "mirrors" } do
+    for _, name in ipairs {
+      "agnostic", "api", "attached", "downloads", "login", "mirrors", "oauth2",
+    } do
       local output, status = example(name)
       assert.equal(2, status)
-      assert.truthy(output:find("usage: lua5.4 examples/" .. name, 1, true))
+      assert.truthy(output:find("^usage: .*lua5.4 examples/" .. name), output)
     end
   end)
 end)
