@@ -9,6 +9,7 @@ local events = require("multisock.middleware.events")
 local handles = require("multisock.connection.handles")
 local map = require("multisock.map")
 local DEFAULTS = require("multisock.request.options").defaults
+local origins = require("multisock.connection.origins")
 local pool = require("multisock.connection.pool")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
@@ -284,7 +285,7 @@ function client.new(options)
     pool = not uses.foreign and new_pool(limits) or nil,
     origins = {},
     host_count = 0,
-    host_limit = transfer.most_idle_hosts,
+    host_limit = origins.MOST_IDLE,
     agent = own.agent,
     tell = uses.on and events.of(uses.on),
     handler = chain.compose(uses, perform),

@@ -8,6 +8,7 @@ local errors = require("multisock.base.errors")
 local header_lines = require("multisock.request.header_lines")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
+local origins = require("multisock.connection.origins")
 local transfer = require("multisock.connection.transfer")
 local waiting = require("multisock.tasks.waiting")
 
@@ -252,7 +253,7 @@ end
 
 -- Sends it as soon as there is a slot.
 local function admit(self, made)
-  local origin = transfer.origin_of(made)
+  local origin = origins.of(made)
   local line = self.lines[origin]
   made.origin, made.limiter = origin, origin.limiter       -- `limiter`: for C
   if origin.http2_alone and made.settings.http_version == nil then

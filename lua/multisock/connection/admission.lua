@@ -280,12 +280,12 @@ function Origin:close()
   self.limiter:set_queued(false)
 end
 
---- The error of a transfer that waited too long.
+--- The error of a request that waited too long.
 -- @param name "queue" or "total": the limit that passed @param seconds its length
-function admission.timeout_error(name, seconds)
+function admission.timeout_error(request, name, seconds)
   return errors.new("timeout",
     ("no free connection within %g s (timeout.%s)"):format(seconds, name),
-    { phase = "queue", retryable = true })
+    { phase = "queue", retryable = true, url = request:url(), attempts = 1 })
 end
 
 --- Connections counted now, and the limit, for leak checks.

@@ -404,8 +404,6 @@ function Response:__tostring()
       or self._transfer.released and "read" or "streaming")
 end
 
-transfer.set_response(Response, methods.text)
-
 local response = { metatable = Response }
 
 --- Whether an answer of this status may send the request elsewhere.
@@ -430,9 +428,8 @@ function response.buffered(self, err)
   return body and self or nil, err
 end
 
---- Makes a response of a transfer that still brings its body.
--- @return response; or nil, err
-function transfer.new_response(made_for, status, running)
+-- A response of a transfer that still brings its body; or nil, err.
+local function of_stream(made_for, status, running)
   local self = setmetatable({
     request = made_for,
     status = status,
@@ -448,6 +445,8 @@ function transfer.new_response(made_for, status, running)
   end
   return self
 end
+
+transfer.set_response(Response, methods.text, of_stream)
 
 --- Whether this is a response.
 function response.is(value)

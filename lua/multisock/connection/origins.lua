@@ -1,0 +1,85 @@
+-- The origins that a client knows: which one a request belongs to. What leads to
+-- another connection is another origin: scheme, host and port, and the options that
+-- say how to connect.
+local admission = require("multisock.connection.admission")
+local handles = require("multisock.connection.handles")
+local lookups = require("multisock.connection.lookups")
+local pins = require("multisock.request.pins")
+local setup = require("multisock.request.setup")
+
+local origins = {}
+
+-- Those that a client remembers before it forgets idle ones.
+origins.MOST_IDLE = 1000
+
+-- A crawler meets hosts without end: from time to time those that nobody uses
+-- are forgotten, and learnt anew when they come again.
+local function remember_origin(client, key, origin)
+  local known = client.origins
+  client.host_count = client.host_count + 1
+  if client.host_count > client.host_limit then
+    local left = 0
+    for other, idle in pairs(known) do
+      if idle:is_idle() then
+        handles.forget(client, idle)
+        known[other] = nil
+      else
+        left = left + 1
+      end
+    end
+    client.host_count = left + 1
+    client.host_limit = math.max(origins.MOST_IDLE, 2 * left)
+  end
+  known[key] = origin
+end
+
+-- An origin that is not known yet.
+local function new_origin(request, key, pin)
+  local client, target, given = request.client, request.target, request.settings
+  local usual = client.settings
+  local known = target.scheme ~= "https"
+    and (target.numeric or given.unix_socket ~= nil or pin ~= nil)
+  local origin = admission.new_origin(client.limits, known, target.scheme == "http",
+    setup.http1(given, target.scheme))
+  origin.tls, origin.pin = target.scheme == "https", pin
+  origin.trust = given ~= usual and setup.trust(given, usual, origin.tls) or nil
+  origin.name = not pin and lookups.name_for(usual, target, setup.environment_has_proxy)
+  remember_origin(client, key, origin)
+  return origin
+end
+
+-- Of one that is not the client's usual, or not known.
+local function find_origin(request)
+  local client, target, given = request.client, request.target, request.settings
+  local key, usual = target.origin, client.settings
+  local profile, pin = given.profile, given.resolve and pins.choose(given, target)
+  if profile ~= usual.profile then
+    -- What leads to another connection is another origin.
+    key = ("%s|%s|%s|%s"):format(key, profile.connection, tostring(setup.raw_version(given)),
+      setup.trust(given, usual, target.scheme == "https") or "")
+  end
+  if pin then
+    key = key .. "|" .. pin.name
+  end
+  return client.origins[key] or new_origin(request, key, pin)
+end
+
+--- From now on the server is asked in HTTP/1.1, apart from what shares connections.
+function origins.keep_apart(client, origin)
+  if not origin.http1 then
+    origin.http1 = "1.1"
+    handles.forget(client, origin)
+    origin:learn("1.1")
+  end
+end
+
+--- The origin of a request, as admission knows it.
+function origins.of(request)
+  local client, given = request.client, request.settings
+  if given.profile == client.settings.profile and not given.resolve then
+    return client.origins[request.target.origin] or find_origin(request)
+  end
+  return find_origin(request)
+end
+
+return origins

@@ -1,0 +1,43 @@
+-- The option `progress`: how far a transfer is, told now and then.
+local errors = require("multisock.base.errors")
+local now = require("multisock.tasks.scheduler").now
+
+-- INTERVAL: how often it is called at most, in seconds.
+local progress = { INTERVAL = 0.1 }
+
+--- What the option `progress` gets.
+-- @class multisock.Progress
+-- @field down integer bytes so far, before decoding
+-- @field up integer bytes so far
+-- @field down_total? integer
+-- @field up_total? integer
+-- @field speed number bytes a second, mean
+-- @field eta? number seconds that are left
+
+--- Calls the function of the option `progress` now and then, and at the end.
+function progress.call(self, last)
+  local time = now()
+  if not last and time - (self.progress_at or 0) < progress.INTERVAL then
+    return
+  end
+  self.progress_at = time
+  local easy = self.easy
+  -- As the totals are: before decoding.
+  local down, up = easy:getinfo("size_download_t"), easy:getinfo("size_upload_t")
+  local total = easy:getinfo("content_length_download_t")
+  local up_total = easy:getinfo("content_length_upload_t")
+  local elapsed = time - self.started
+  local speed = elapsed > 0 and (down + up) / elapsed or 0
+  local p = { down = down, up = up, speed = speed }
+  p.down_total = total and total >= 0 and total or nil
+  p.up_total = up_total and up_total > 0 and up_total or nil
+  local left = (p.down_total or down) - down + (p.up_total or up) - up
+  p.eta = speed > 0 and (p.down_total or p.up_total) and left / speed or nil
+  local ok, err = pcall(self.progress, p)
+  if not ok then
+    self:abort(errors.raised(err))
+    error(err, 0)
+  end
+end
+
+return progress

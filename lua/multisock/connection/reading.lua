@@ -1,0 +1,198 @@
+-- How the body of a stream (stream.lua) is read: as it comes, whole, or into a file.
+-- Its content codings are undone by decoding.lua.
+local core = require("multisock.core")
+local errors = require("multisock.base.errors")
+local handles = require("multisock.connection.handles")
+local scheduler = require("multisock.tasks.scheduler")
+local uncaught = require("multisock.base.uncaught")
+
+local now = scheduler.now
+
+-- Where C can go on after suspending: see src/fetch/perform.c.
+local take_rest = core.rest
+
+local waiters = core.waiting        -- as in stream.lua
+local owners                        -- likewise
+
+local reading, methods = {}, {}
+
+--- Raises what the upload has raised: for whoever waits, or reads.
+function reading.raise_raised(self)
+  local raised = self.raised
+  if raised and raised.misuse then
+    errors.misuse(raised[1])
+  elseif raised then
+    uncaught.raise(raised[1], raised.traceback)
+  end
+end
+
+-- What reading returns when the body did not come well; raises what the upload has
+-- raised.
+local function failed(self)
+  reading.raise_raised(self)
+  return nil, self.failure
+end
+
+--- Some of the body, when there is some.
+-- @param most? bytes at most
+-- @return string; or nil
+function methods:take(most)
+  local chunk, drained = self.easy:take(most)
+  if drained then
+    self.multi:resume(self.easy)
+  end
+  return chunk
+end
+
+--- Some of the body, as soon as there is some.
+-- @param most? bytes at most
+-- @return string; nil at the end; nil, err
+function methods:read(most)
+  local since
+  while not self.released do
+    local chunk = self:take(most)
+    if chunk then
+      return chunk
+    end
+    if not self:check_end() then
+      since = since or now()
+      local err = self:await_change(since)
+      if err then
+        return nil, err
+      end
+    end
+  end
+  return failed(self)
+end
+
+-- The same, in one call of C, where nothing has to be done meanwhile. Returns nothing
+-- when Lua has to go on. Raises when the task was cancelled.
+local function read_rest(self)
+  local task, easy, origin, id = scheduler.task, self.easy, self.origin, self.id
+  if waiters[id] then
+    error("another task waits for this response already", 0)
+  end
+  local status, body, snapshot, extra, awaited = take_rest(origin.limiter, easy, task,
+    self.settings.profile.number, self.settings.timeout.idle or nil)
+  if status then
+    owners[easy] = nil
+    self.snapshot, self.complete, self.released, self.left = snapshot, true, true, true
+    if extra then
+      handles.close(self.client, origin, easy, self.multi)
+    end
+    if awaited then
+      origin:pass_on()
+    end
+    return body
+  end
+  local cancelled = status == false and task.interrupt
+  if cancelled then
+    task.interrupt = nil
+    if errors.is(cancelled) then
+      self:describe(cancelled)
+    end
+    self:abort(cancelled)
+    error(cancelled, 0)
+  end
+end
+
+--- All that is left of the body.
+-- @return string; or nil, err
+function methods:read_all()
+  local easy = self.easy
+  local since = self.since          -- of a list: silence was counted before
+  if self.released then
+    return failed(self)
+  end
+  self.buffering = true
+  easy:gather("buffering", true)
+  local _, _, received = easy:marks()
+  local limit = self.settings.max_body
+  if limit > 0 and received > limit then
+    local err = errors.new("too_large",
+      ("the body is larger than max_body (%d bytes)"):format(limit))
+    self:abort(err)
+    return nil, err
+  end
+  if take_rest and self.request.simple and scheduler.task
+    and not (self.left or self.probe or self.settings.curl or self.attempt_at or since)
+    and not (self.deadline and now() >= self.deadline) then
+    since = now()
+    local body = read_rest(self)
+    if body then
+      return body
+    end
+  end
+  if not self.released then
+    self.multi:resume(easy)
+  end
+  while not self.released and easy:ended() == false do
+    since = since or now()
+    local err = self:await_change(since)
+    if err then
+      return nil, err
+    end
+  end
+  if self.released then
+    return failed(self)
+  end
+  local body = easy:take()
+  self:check_end()
+  if self.failure then
+    return failed(self)
+  end
+  return body or ""
+end
+
+--- Writes all that is left of the body to an open file, without a detour
+-- through Lua.
+-- @return bytes; or nil, err
+function methods:save(file)
+  local easy = self.easy
+  if self.released then
+    return failed(self)
+  end
+  local waited, message = easy:sink(file)
+  if waited == nil then
+    self:abort(errors.new("io", message))
+    return failed(self)
+  end
+  local _, _, received = easy:marks()
+  local before = received - waited
+  self.multi:resume(easy)
+  local since
+  while not self.released and easy:ended() == false do
+    since = since or now()
+    local err = self:await_change(since)
+    if err then
+      return nil, err
+    end
+  end
+  if self.released then
+    return failed(self)
+  end
+  message = easy:sink_end()
+  _, _, received = easy:marks()
+  self:check_end()
+  if message then
+    self.failure = self:describe(errors.new("io", message, { phase = "receive" }))
+  end
+  if self.failure then
+    return failed(self)
+  end
+  return received - before
+end
+
+--- What is left of the body is taken as it comes: see decoding.lua.
+function methods.stop_decoding() end
+
+--- Gives streams these methods.
+-- @param class table @param owners_of table: who is told of what nobody waits for
+function reading.add_to(class, owners_of)
+  owners = owners_of
+  for name, method in pairs(methods) do
+    class[name] = method
+  end
+end
+
+return reading
