@@ -422,6 +422,7 @@ function multisock_Each:close() end
 ---@field meta? any kept with the request; nothing else looks at it
 ---@field method? string in place of the call's; GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS may be in lower case
 ---@field multipart? multisock.Part[] sent as a form of parts, such as files: Multipart
+---@field netrc? boolean|string|multisock.Netrc user and password from a file: `true` (`~/.netrc`), its path, or a table: Authentication
 ---@field no_proxy? string[] hosts that are asked without the proxy
 ---@field progress? fun(progress: multisock.Progress) see Progress
 ---@field protocols? string[] URL schemes that are allowed, for redirects too: protocols.md
@@ -455,6 +456,10 @@ function multisock_Each:close() end
 ---@field coalesce? boolean of requests that are equal, while the first one runs, no other is sent
 ---@field max_size? integer bytes of all answers; what was not used for the longest time goes. A body may have an eighth of it
 ---@field path? string a folder, in place of memory; other processes may have the same
+
+---@class multisock.Netrc
+---@field cleartext? boolean `true`: also for what is not encrypted, as `http` and `ftp`
+---@field path? string the file
 
 ---@class multisock.Retry
 ---@field backoff? number|fun(try: integer, response: multisock.Response?, err: multisock.Error?): number? seconds: before each retry a random time of at most so many, which double each time; or a function that says how long, nil: no more

@@ -102,6 +102,14 @@ describe("auth.aws_sigv4", function()
         assert.equal(200, own:get(server.url("/" .. i)).status)
         assert.equal(200, own:get(server.url("/to?/target?a=" .. i)).status)
       end
+      local list = {}
+      for i = 1, 20 do
+        list[i] = server.url("/list/" .. i .. "?b=" .. i .. "&a")
+      end
+      local results = own:map(list, { concurrency = 4 })
+      for i = 1, 20 do
+        assert.equal(200, results[i].status, i)
+      end
       assert.equal(200, own:post(server.url("/to?/target"), { body = "twice" }).status)
       assert.equal(403, own:get(server.url("/"), { auth = false }).status)
       own:close()

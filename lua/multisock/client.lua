@@ -291,6 +291,7 @@ function client.new(options)
     handler = chain.compose(uses, perform),
     uses = uses, perform = perform, bulks = {},
     is_usual = base == nil and given.curl == nil and given.resolve == nil and given.allow_private
+      and not given.netrc
       and given.protocols == DEFAULTS.protocols,
   }, Client)
 end

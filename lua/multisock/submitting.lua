@@ -106,7 +106,7 @@ local function is_plain(self, made, origin)
   local given, target = made.settings, made.target
   if not (self.plainly and made.simple and given == self.client.settings and target.web
     and made.method == "GET" and made.body == nil and not target.has_user)
-    or given.retry or given.attempt or given.cache then
+    or given.retry or given.attempt or given.cache or not given.lines then
     return false
   end
   origin.plain = origin.plain or {

@@ -864,6 +864,16 @@ option method: string, default that of the call
   { "multipart", [==[
 option multipart: list of tables
   Sent as a form of parts, such as files: Multipart.]==], option = true },
+  { "netrc", [==[
+option netrc: boolean or string or table, default false
+  User and password from a file: true (~/.netrc), its path, or a table:
+  Authentication.]==], option = true },
+  { "netrc.cleartext", [==[
+option netrc.cleartext: boolean, default false
+  true: also for what is not encrypted, as http and ftp.]==], option = true },
+  { "netrc.path", [==[
+option netrc.path: string, default ~/.netrc
+  The file.]==], option = true },
   { "no_proxy", [==[
 option no_proxy: list of strings
   Hosts that are asked without the proxy.]==], option = true },

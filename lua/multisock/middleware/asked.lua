@@ -3,6 +3,7 @@
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local ROWS = require("multisock.request.options").rows
+local netrc = require("multisock.request.netrc")
 local permission = require("multisock.request.permission")
 local request = require("multisock.request")
 local strangers = require("multisock.request.strangers")
@@ -153,7 +154,14 @@ local function set_url(made, url, before)
   if made.client.base and target.origin ~= made.target.origin then
     leave_origin(made, before)
   end
+  local elsewhere = target.origin ~= made.target.origin
   made.target = target
+  if elsewhere and made.settings.netrc then
+    ok, err = netrc.apply(made, true)
+    if not ok then
+      return nil, err
+    end
+  end
   made.simple, made.marks = false, made.marks or not target.web
   return true
 end

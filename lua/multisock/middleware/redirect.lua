@@ -1,6 +1,7 @@
 -- Redirects, as WHATWG fetch does them. Not left to libcurl, which keeps all
 -- headers but two for a foreign origin, and has no history.
 local errors = require("multisock.base.errors")
+local netrc = require("multisock.request.netrc")
 local permission = require("multisock.request.permission")
 local is_redirect = require("multisock.response").is_redirect
 local strangers = require("multisock.request.strangers")
@@ -93,6 +94,13 @@ local function follow(request, response, count)
   hop, err = next_request(request, response, target)
   if hop == nil then
     return refuse(response, err)
+  elseif given.netrc and target.origin ~= request.target.origin then
+    allowed, err = netrc.apply(hop, true)
+    if not allowed then
+      response:close()
+      err.response = response
+      return nil, err
+    end
   end
   return hop
 end

@@ -87,7 +87,27 @@ function credentials.rows(basic)
     return checked
   end
 
+  local NETRC = {
+    path = { check = basic.text, type = "string", shown = "`~/.netrc`", doc = "the file" },
+    cleartext = { check = basic.boolean, type = "boolean", default = false,
+      doc = "`true`: also for what is not encrypted, as `http` and `ftp`" },
+  }
+  local netrc_fields = basic.fields(NETRC)
+
+  local function netrc(name, value)
+    if type(value) == "table" then
+      return netrc_fields(name, value)
+    elseif type(value) ~= "boolean" and type(value) ~= "string" then
+      basic.expected(name, "boolean, path or table", value)
+    end
+    return type(value) == "string" and basic.text(name, value) or value
+  end
+
   return {
+    netrc = { check = netrc, scope = "chain", fields = NETRC, default = false,
+      type = "boolean|string|multisock.Netrc", shown = "`false`",
+      doc = "user and password from a file: `true` (`~/.netrc`), its path, or a table: "
+        .. "[Authentication](#authentication)" },
     auth = { check = auth, scope = "message", lines = true, secret = true, cross_origin = "drop",
       part = credentials.handshake, fields = AUTH, type = "multisock.Auth|false",
       doc = "who you are, `false`: nobody: [Authentication](#authentication)" },

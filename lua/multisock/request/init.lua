@@ -6,6 +6,7 @@ local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local DEFAULTS = require("multisock.request.options").defaults
 local ROWS = require("multisock.request.options").rows
+local netrc = require("multisock.request.netrc")
 local permission = require("multisock.request.permission")
 local settings = require("multisock.request.settings")
 local strangers = require("multisock.request.strangers")
@@ -170,6 +171,14 @@ function request.new(client, method, url, options, base)
   end
   local body, given = self.body, self.settings
   self.target = target
+  if given.netrc then
+    local ok
+    ok, err = netrc.apply(self, base == client.abroad)
+    if not ok then
+      return nil, err
+    end
+    given = self.settings
+  end
   if target.web and client.is_usual and given.profile == base.profile then
     self.simple = given.simple and not (body and body.bytes == nil)
     return self
