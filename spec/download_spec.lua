@@ -118,6 +118,16 @@ describe("a download", function()
       is_right(ms.download(file("cut=60000&reset=1&fail=2"), path), nil, 100000)
     end))
 
+    it("leaves a server alone for as long as it asks, or gives up", helper.task(function()
+      local start = ms.now()
+      is_right(ms.download(file("cut=60000&fail=2&wait=300"), path), nil, 100000)
+      assert.is_true(ms.now() - start >= 0.3)
+      os.remove(path)
+      local result, err = ms.download(file("cut=60000&fail=2&wait=200000"), path)
+      assert.is_nil(result)
+      assert.equal(503, err.response.status)
+    end))
+
     it("ends when nothing is gained any more", helper.task(function()
       local url = file("cut=30000&mode=whole")
       local result, err = ms.download(url, path, { tries = 2 })
@@ -147,7 +157,7 @@ describe("a download", function()
     end))
 
     it("begins anew where nothing tells that it is the same", helper.task(function()
-      for _, query in ipairs({ "etag=none", "etag=weak", "change=2" }) do
+      for _, query in ipairs({ "etag=none", "etag=weak", "change=2", "etag=none&date=2" }) do
         local url = file("cut=30000&cuts=1&" .. query)
         leave(url)
         local result, err = ms.download(url, path)

@@ -19,6 +19,7 @@ from hostile_http import Connection, Stats
 ROUTES = {}
 SEEN = collections.defaultdict(list)
 MODIFIED = "Wed, 01 Jan 2020 00:00:00 GMT"
+NOW = "Thu, 02 Jan 2020 00:00:00 GMT"
 
 
 def route(path):
@@ -49,10 +50,11 @@ class File:
         if self.mode == "node":
             etag += "-%d" % (number % 2)
         self.etag = {"none": None, "weak": 'W/"weak"'}.get(etag, '"%s"' % etag)
-        self.modified = MODIFIED if x.number("date", 0) else None
+        # With date=2 it has just changed, which proves nothing.
+        self.modified = {0: None, 1: MODIFIED, 2: NOW}[x.number("date", 0)]
 
     def version(self):
-        fields = [("Date", "Thu, 02 Jan 2020 00:00:00 GMT")]
+        fields = [("Date", NOW)]
         if self.etag:
             fields.append(("ETag", self.etag))
         if self.modified:
@@ -99,7 +101,7 @@ async def serve(x):
     """`size` (100000) bytes with `seed` (0), `etag` ("v1"; "none", "weak"), and with
     `date=1` a Last-Modified. Each answer is cut off after `cut` bytes, of the first `cuts`
     requests; with `reset=1` by RST. From request number `change` on it is another file.
-    Request number `fail` is answered 503. The mode says what is odd:
+    Request number `fail` is answered 503, to be tried after `wait` ms. The mode says what is odd:
       whole       knows no ranges            chunked     neither lengths
       no-if-range answers If-Range with all  node        one of two ETags in turn
       416         to all that ask for parts  blind       does not look at If-Range
@@ -112,7 +114,8 @@ async def serve(x):
     seen_here.append([x.header("range") or None, x.header("if-range") or None])
     file = File(x, len(seen_here))
     if file.number == x.number("fail", 0):
-        await x.answer(503, "busy\n")
+        wait = x.number("wait", 0)
+        await x.answer(503, "busy\n", [("Retry-After-Ms", wait)] if wait else [])
         return
     part = file.asked()
     if part == "none":
