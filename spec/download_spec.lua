@@ -541,12 +541,20 @@ describe("a download", function()
       assert.same({ "bytes=30000-", '"v1"' }, asked(other)[1])
     end))
 
-    it("begins anew where they have not", helper.task(function()
-      local other = file("etag=v2&seed=1")
-      is_right(ms.download({ file("cut=30000"), other }, path), nil, 100000, 1)
+    it("stays where it is when the others have another version", helper.task(function()
+      local one, other = file("cut=30000"), file("etag=v2&seed=1")
+      is_right(ms.download({ one, other }, path), nil, 100000)
+      assert.equal(4, #asked(one))
+      assert.equal(1, #asked(other))
+      -- A date is no proof of another URL.
       local dated = file("etag=none&date=1&seed=1")
-      is_right(ms.download({ file("cut=30000&etag=none&date=1"), dated }, path), nil, 100000, 1)
-      assert.equal(cjson.null, asked(dated)[1][1])
+      is_right(ms.download({ file("cut=30000&etag=none&date=1"), dated }, path), nil, 100000)
+      assert.equal(1, #asked(dated))
+    end))
+
+    it("begins anew at another one when nothing more comes of it", helper.task(function()
+      is_right(ms.download({ file("cut=30000&mode=whole"), file("etag=v2&seed=1") }, path,
+        { tries = 1 }), nil, 100000, 1)
     end))
 
     it("tells the credentials to the first one's origin alone", helper.task(function()

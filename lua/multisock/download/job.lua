@@ -84,18 +84,33 @@ end
 
 ---- Failures ------------------------------------------------------------------
 
--- The one after this that has not failed for good; nil: there is none.
+-- The one after this that has not failed for good, and is not known to have another version
+-- than what is there; or else one that has.
+--- @return mirror; nil: there is none
 local function next_mirror(self, mirror)
-  local count, at = #self.mirrors, 1
+  local count, at, differs = #self.mirrors, 1, nil
   for i, other in ipairs(self.mirrors) do
     at = other == mirror and i or at
   end
   for i = 1, count do
     local other = self.mirrors[(at + i - 1) % count + 1]
-    if not other.dead then
+    if not other.dead and not other.differs then
       return other
     end
+    differs = differs or not other.dead and other or nil
   end
+  return differs
+end
+
+--- Whether this mirror, which has another version than what is there, is left alone: the one
+-- that gave it may go on.
+function Job:keeps(mirror)
+  local owner = self.owner
+  if self.target.held == 0 or owner == nil or owner == mirror or owner.dead then
+    return false
+  end
+  mirror.differs, self.mirror = true, owner
+  return true
 end
 
 -- Whether more is there than ever before. Another version of the file starts from
@@ -135,9 +150,12 @@ function Job:recover(mirror, err)
     mirror.dead = true              -- what has never begun was not cut
   else
     self.failures = gained and 0 or self.failures + 1
+    if self.failures >= self.tries then
+      mirror.dead, self.failures = true, 0
+    end
   end
   local other = next_mirror(self, mirror)
-  if other == nil or self.failures >= self.tries then
+  if other == nil then
     return nil, err
   end
   self.mirror = other
@@ -220,6 +238,11 @@ function Job:run()
   end
   self.target.fsync = self.fsync
   self.before, self.most = self.target.version, self.target.held
+  for _, mirror in ipairs(self.mirrors) do
+    if mirror.source and mirror.source == self.before.source then
+      self.owner = mirror           -- who gave what is there
+    end
+  end
   if self.on_open then
     self:on_open()
   end

@@ -111,7 +111,7 @@ local function take_whole(job, mirror, response, seen)
     response:close()
     return nil, err
   end
-  job.mirror = mirror
+  job.mirror, job.owner = mirror, mirror
   if seen.size == 0 then
     return true
   end
@@ -177,7 +177,10 @@ local function take(job, mirror, response, way, piece)
       if way == mirrors.BY_ANSWER or way == mirrors.BY_CHECKSUM then
         mirror.way = mirrors.WHOLE  -- it knows no ranges
       end
-      return take_whole(job, mirror, response, seen)
+      if not job:keeps(mirror) then
+        return take_whole(job, mirror, response, seen)
+      end
+      other = mirror.way
     end
   elseif response.status ~= 206 or way == mirrors.WHOLE then
     return strange(response, ("HTTP status %d for a file"):format(response.status))
