@@ -169,6 +169,25 @@ describe("cache", function()
     client:close()
   end))
 
+  it("tells the sessions of a cookie jar apart, and sets no cookie again", task(function()
+    local jar = ms.cookies()
+    local client, get, target, url = begin({ { headers = FRESH.headers .. "\nSet-Cookie: seen=1",
+      body = "stranger" }, { headers = FRESH.headers, body = "seen" },
+      { headers = FRESH.headers, body = "user" } }, { cookies = jar, retry = true })
+    assert.equal("stranger nil", get())
+    assert.equal("seen=1", jar:get(url))
+    assert.equal("seen nil", get())
+    assert.equal("seen fresh", get())
+    jar:set(url, "user=2")
+    assert.equal("user nil", get())
+    assert.equal("user fresh", get())
+    jar:clear()
+    assert.equal("stranger fresh", get())
+    assert.is_nil(jar:get(url))
+    assert.equal(3, #cached.seen(target))
+    client:close()
+  end))
+
   it("does not keep what `each_attempt` has signed, unless it is for all", task(function()
     local user = 0
     local client, get, target = begin({ FRESH }, { each_attempt = { function(request, next)

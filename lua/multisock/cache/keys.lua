@@ -96,7 +96,7 @@ function keys.of(request, salt)
   add(parts, user, 0)
   return setmetatable({
     url = keys.url(request.target), salt = salt, list = request.headers,
-    identity = core.keyed_hash(salt, table.concat(parts)),
+    identity = core.keyed_hash(salt, table.concat(parts)), variants = {},
   }, Key)
 end
 
@@ -119,11 +119,17 @@ function Key:variant(names)
   if #names == 0 then
     return ""
   end
-  local parts = {}
-  for i = 1, #names do
-    add(parts, normal(self.list, names[i]), 0)
+  local text = table.concat(names, ",")
+  local hash = self.variants[text]    -- most answers for a URL name the same
+  if hash == nil then
+    local parts = {}
+    for i = 1, #names do
+      add(parts, normal(self.list, names[i]), 0)
+    end
+    hash = core.keyed_hash(self.salt, table.concat(parts))
+    self.variants[text] = hash
   end
-  return core.keyed_hash(self.salt, table.concat(parts))
+  return hash
 end
 
 --- A text that requests have in common which are the same in all their headers.
