@@ -77,6 +77,14 @@ function multisock_Client:put(url, options) end
 ---@return table
 function multisock_Client:map(items, fn, options) end
 
+---As ms.to_curl, with this client's defaults.
+---Raises on misuse.
+---@param what string|table as for ms.to_curl
+---@param options? multisock.Options as for ms.to_curl
+---@return string? # string; or nil, err
+---@return multisock.Error?
+function multisock_Client:to_curl(what, options) end
+
 ---As ms.each, with this client.
 ---@param items table|function as for ms.map
 ---@param fn? fun(item: any, i: integer): any, any as for ms.map
@@ -598,6 +606,12 @@ function multisock.fd() end
 ---@return multisock.Error?
 function multisock.fetch(url, options) end
 
+---A command line of `curl` as a request: `ms.fetch(ms.from_curl(text))`.
+---@param text string as browsers copy it; quotes as in sh
+---@return string? # string, multisock.Options: URL and options; or nil, err that names what cannot be had
+---@return multisock.Options|multisock.Error
+function multisock.from_curl(text) end
+
 ---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
 ---Raises on misuse, and when the task is cancelled.
 ---@param url string
@@ -723,6 +737,14 @@ function multisock.spawn(fn, ...) end
 ---Raises in a task or a callback; the error of a task that nobody awaited, unless there is an on_error.
 ---@param timeout? number seconds to wait at most; nil: not at all
 function multisock.step(timeout) end
+
+---A request as a command line of `curl`, for sh.
+---Raises on misuse.
+---@param request string|table URL, or a request: response.request, or that of a middleware
+---@param options? multisock.Options beside a URL, and `redact`: `false` shows secrets, which are `***` otherwise
+---@return string? # string; or nil, err where the command cannot say it
+---@return multisock.Error?
+function multisock.to_curl(request, options) end
 
 ---The other way: each `%XX` is the byte that it stands for, all else stays, also a `+`.
 ---@param text string

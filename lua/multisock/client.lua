@@ -67,6 +67,15 @@ function Client:map(items, fn, options)
   return map.map(self, items, fn, options)
 end
 
+--- As ms.to_curl, with this client's defaults.
+-- @param what string|table as for ms.to_curl
+-- @param options? multisock.Options as for ms.to_curl
+-- @return string; or nil, err
+-- @raise on misuse
+function Client:to_curl(what, options)
+  return require("multisock.curl.to_curl")(self, what, options)
+end
+
 --- As ms.each, with this client.
 -- @param items table|function as for ms.map
 -- @param fn? fun(item: any, i: integer): any, any as for ms.map

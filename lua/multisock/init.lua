@@ -132,6 +132,23 @@ end
 -- @return response
 ms.response = made.new
 
+--- A request as a command line of `curl`, for sh.
+-- @param request string|table URL, or a request: response.request, or that of a middleware
+-- @param options? multisock.Options beside a URL, and `redact`: `false` shows secrets, which
+-- are `***` otherwise
+-- @return string; or nil, err where the command cannot say it
+-- @raise on misuse
+function ms.to_curl(request, options)
+  return require("multisock.curl.to_curl")(get_default, request, options)
+end
+
+--- A command line of `curl` as a request: `ms.fetch(ms.from_curl(text))`.
+-- @param text string as browsers copy it; quotes as in sh
+-- @return string, multisock.Options: URL and options; or nil, err that names what cannot be had
+function ms.from_curl(text)
+  return require("multisock.curl.from_curl")(text)
+end
+
 --- JSON's null, as response:json() gives it and the option `json` takes it.
 ms.null = core.null
 

@@ -58,6 +58,33 @@ static void get_field(lua_State *L, int list, lua_Integer i, const char **name,
 /* The arguments of core.lines. */
 enum { FIELDS = 1, EXTRA, DEFAULTS, TYPE, LINES_BODY, UNASKED, AUTHORIZATION };
 
+static bool is_blank(const char *text, size_t size)
+{
+  size_t i;
+  for (i = 0; i < size; i++)
+    if (strchr(" \t\n\v\f\r", text[i]) == NULL)
+      return false;
+  return true;
+}
+
+/* Of a line of the raw option httpheader. One without a value takes away what would
+   be sent. */
+static void note_line(Given *given, const char *line, size_t size)
+{
+  const char *colon = memchr(line, ':', size);
+  Given own = { false, false, false, false, false, false, false, false };
+  if (colon == NULL)
+    return;
+  note_name(&own, line, (size_t)(colon - line));
+  given->expect |= own.expect;
+  given->upgrade |= own.upgrade;
+  if (is_blank(colon + 1, size - (size_t)(colon + 1 - line))) {
+    given->agent |= own.agent;
+    given->encoding |= own.encoding;
+    given->type |= own.type;
+  }
+}
+
 /* Looks at all that is given; returns the bytes that it takes. */
 static size_t survey(lua_State *L, Given *given)
 {
@@ -72,16 +99,9 @@ static size_t survey(lua_State *L, Given *given)
   }
   count = lua_istable(L, EXTRA) ? (lua_Integer)lua_rawlen(L, EXTRA) : 0;
   for (i = 1; i <= count; i++) {
-    const char *colon;
     lua_rawgeti(L, EXTRA, i);
     name = luaL_checklstring(L, -1, &size);
-    colon = memchr(name, ':', size);
-    if (colon != NULL) {
-      Given own = { false, false, false, false, false, false, false, false };
-      note_name(&own, name, (size_t)(colon - name));
-      given->expect |= own.expect;
-      given->upgrade |= own.upgrade;
-    }
+    note_line(given, name, size);
     bytes += size + 1;
     lua_pop(L, 1);
   }
@@ -109,15 +129,6 @@ static void add_line(Writer *writer, const char *name, size_t name_size,
   memcpy(writer->to, value, size);
   writer->to += size;
   *writer->to++ = '\0';
-}
-
-static bool is_blank(const char *text, size_t size)
-{
-  size_t i;
-  for (i = 0; i < size; i++)
-    if (strchr(" \t\n\v\f\r", text[i]) == NULL)
-      return false;
-  return true;
 }
 
 static void add_fields(lua_State *L, Writer *writer, bool asks)

@@ -64,6 +64,11 @@ ms.fetch(url[, options]) -> response; or nil, err
     url: string
     options: multisock.Options
   Raises on misuse, and when the task is cancelled.]==] },
+  { "ms.from_curl", [==[
+ms.from_curl(text) -> string, multisock.Options: URL and options; or nil, err
+that names what cannot be had
+  A command line of `curl` as a request: `ms.fetch(ms.from_curl(text))`.
+    text: string as browsers copy it; quotes as in sh]==] },
   { "ms.get", [==[
 ms.get(url[, options]) -> response; or nil, err
   Sends a request with the method in its name (`fetch`: that of the option
@@ -195,6 +200,15 @@ ms.step([timeout])
     timeout: seconds to wait at most; nil: not at all
   Raises in a task or a callback; the error of a task that nobody awaited,
   unless there is an on_error.]==] },
+  { "ms.to_curl", [==[
+ms.to_curl(request[, options]) -> string; or nil, err where the command cannot
+say it
+  A request as a command line of `curl`, for sh.
+    request: string|table URL, or a request: response.request, or that of a
+    middleware
+    options: multisock.Options beside a URL, and `redact`: `false` shows
+    secrets, which are `***` otherwise
+  Raises on misuse.]==] },
   { "ms.unescape", [==[
 ms.unescape(text) -> string
   The other way: each `%XX` is the byte that it stands for, all else stays,
@@ -283,6 +297,12 @@ item's index; results.n is the count
     fn: fun(item: any, i: integer): any, any as for ms.map
     options: multisock.MapOptions
   Raises what fn raised, after the rest was cancelled.]==] },
+  { "client:to_curl", [==[
+client:to_curl(what[, options]) -> string; or nil, err
+  As ms.to_curl, with this client's defaults.
+    what: string|table as for ms.to_curl
+    options: multisock.Options as for ms.to_curl
+  Raises on misuse.]==] },
   { "client:each", [==[
 client:each(items[, fn[, options]]) -> multisock.Each, an iterator
   As ms.each, with this client.

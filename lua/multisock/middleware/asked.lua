@@ -120,9 +120,14 @@ function Asked:__tostring()
     errors.redact_url(tostring(self.url)))
 end
 
---- Raises unless this is such a request.
+--- Whether this is such a request.
+function asked.is(value)
+  return getmetatable(value) == Asked
+end
+
+--- Raises unless it is.
 function asked.check(what, value)
-  if getmetatable(value) ~= Asked then
+  if not asked.is(value) then
     errors.misuse(("%s: the request expected, got %s"):format(what, values.describe(value)))
   end
 end

@@ -205,6 +205,11 @@ function request.new(client, method, url, options, base)
   return self
 end
 
+--- Whether this is such a request.
+function request.is(value)
+  return getmetatable(value) == Request
+end
+
 --- The same request for another URL: what a redirect needs.
 function Request:clone()
   local copy = {}

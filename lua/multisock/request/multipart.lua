@@ -227,6 +227,6 @@ return function(parts, make_body)
   end
   add(pieces, "--" .. boundary .. "--\r\n")
   local body = #pieces == 1 and { bytes = pieces[1] } or body_of(pieces)
-  body.is_form = true
+  body.is_form, body.parts = true, parts
   return body, "multipart/form-data; boundary=" .. boundary
 end

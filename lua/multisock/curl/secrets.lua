@@ -1,0 +1,57 @@
+-- What a command line hides of a request: the values of fields whose names say that
+-- they are secret, in URLs, forms and JSON.
+local core = require("multisock.core")
+local errors = require("multisock.base.errors")
+
+local secrets = { HIDDEN = "***" }
+
+local HIDDEN = secrets.HIDDEN
+
+--- Whether messages of ours hide the value of a field of this name.
+function secrets.is_name(name)
+  return core.redact("http://h/?" .. name:gsub("-", "_") .. "=value"):find("***", 1, true) ~= nil
+end
+
+-- "a=1&token=***".
+local function hide_fields(text)
+  return (text:gsub("([^&=]+)=([^&]*)", function(name, value)
+    return name .. "=" .. (secrets.is_name(name) and HIDDEN or value)
+  end))
+end
+
+-- The same of JSON: strings alone.
+local function hide_json(text)
+  local pieces, at = {}, 1
+  while true do
+    local name, first = text:match('"([^"\\]+)"%s*:%s*"()', at)
+    if name == nil then
+      pieces[#pieces + 1] = text:sub(at)
+      return table.concat(pieces)
+    end
+    local stop = first
+    while stop <= #text and text:sub(stop, stop) ~= '"' do
+      stop = stop + (text:sub(stop, stop) == "\\" and 2 or 1)
+    end
+    pieces[#pieces + 1] = text:sub(at, first - 1)
+    pieces[#pieces + 1] = secrets.is_name(name) and HIDDEN or text:sub(first, stop - 1)
+    at = stop
+  end
+end
+
+local HIDES = { form = hide_fields, json = hide_json }
+
+--- @param content_type? string
+function secrets.hide_body(text, content_type)
+  local kind = content_type and content_type:lower()
+  kind = kind and (kind:find("^application/x%-www%-form%-urlencoded") and "form"
+    or kind:find("json", 1, true) and "json")
+  return kind and HIDES[kind](text) or text
+end
+
+--- Of a URL user name and password go, too.
+function secrets.hide_url(url)
+  local head, query, fragment = errors.without_user(url):match("^([^?#]*)(%??[^#]*)(.*)$")
+  return head .. query:sub(1, 1) .. hide_fields(query:sub(2)) .. fragment
+end
+
+return secrets
