@@ -200,6 +200,13 @@ describe("cache", function()
     cached.script(target, { { headers = FRESH.headers .. "\nCache-Control: public" } })
     get()
     assert.equal("body fresh", get())
+    cached.script(target, { { headers = FRESH.headers .. "\nCache-Control: public\n"
+      .. "Vary: Authorization" } })
+    get({ cache = "reload" })
+    assert.equal("body fresh", get())              -- what was stored before
+    client:post(cached.server.url(target)):discard()
+    get()
+    assert.equal("body nil", get())
     client:close()
   end))
 

@@ -132,6 +132,16 @@ function Key:variant(names)
   return hash
 end
 
+--- Whether other headers say the same in those that a Vary names.
+function Key:is_like(list, names)
+  for i = 1, #names do
+    if normal(list, names[i]) ~= normal(self.list, names[i]) then
+      return false
+    end
+  end
+  return true
+end
+
 --- A text that requests have in common which are the same in all their headers.
 function Key:exact()
   local parts = { self.url, self.identity }

@@ -54,14 +54,15 @@ end
 
 -- Whether it was sent as it was asked for. What `each_attempt` adds stands in no key: it
 -- may be another user's the next time.
-local function is_known(ask, response, facts)
+local function is_known(ask, response, entry)
   local sent, request = rawget(response, "request"), ask.request
   if sent == nil then
     return true
-  elseif sent.target ~= request.target or sent.method ~= request.method then
+  elseif sent.target ~= request.target or sent.method ~= request.method
+    or not ask.key:is_like(sent.headers, entry.vary) then
     return false
   end
-  return facts.cc.public or keys.credentials(sent) == keys.credentials(request)
+  return entry.facts.cc.public or keys.credentials(sent) == keys.credentials(request)
 end
 
 local function is_short(fields, most)
@@ -75,7 +76,7 @@ local function keep(ask, response, asked_at, got_at)
   local head = heads.make(response.status, response.status_text, fields, got_at)
   local entry = new_entry(ask, response, head, fields, asked_at, got_at)
   if entry.vary and rules.may_store(response.status, entry.facts, ask.cc)
-    and is_known(ask, response, entry.facts) and is_short(fields, store.most_body) then
+    and is_known(ask, response, entry) and is_short(fields, store.most_body) then
     ask.stores_soon = fields:get("content-length") ~= nil
     recorder.attach(response, store.most_body, function(body)
       store:put(ask.key, entry, body)
