@@ -33,6 +33,7 @@ static const struct kind kinds[] = {
   { .name = "api", .headers = api, .timeout_ms = 30000, .body = API_BODY },
   /* Not asked of libcurl's engine: what it costs to send the same. */
   { .name = "api-jar", .headers = jar, .timeout_ms = 30000, .body = API_BODY },
+  { .name = "api-all", .headers = jar, .timeout_ms = 30000, .body = API_BODY },
   { .name = "late" },
   { .name = "answer-5" },
   { .name = "look-5", .look = "content-type" },

@@ -11,6 +11,7 @@ jar:set("http://127.0.0.1/", "sid=0123456789abcdef; Path=/")
 --- By kind: what its client has beside what all have.
 kinds.client = {
   ["api-jar"] = {cookies = jar},
+  ["api-all"] = {cookies = jar, retry = true, throttle = {limit = 1000000}},
   ["client-timeout"] = {timeout = 120},
   ["first-byte"] = {timeout = {first_byte = 120}},
 }
@@ -45,6 +46,7 @@ kinds.fetch = {
 }
 
 kinds.fetch["api-jar"] = kinds.fetch.api
+kinds.fetch["api-all"] = kinds.fetch.api
 
 local function content_type(response)
   return response.headers["content-type"] == nil and "the header is not there"

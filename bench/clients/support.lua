@@ -17,9 +17,9 @@ local FLAGS = {
 -- Those of kinds.c; kinds.lua and lcurl_kinds.lua say what is not plain about them.
 local KINDS = {
   plain = true, ["client-timeout"] = true, ["first-byte"] = true, distinct = true, timeout = true,
-  header = true, query = true, post = true, api = true, ["api-jar"] = true, late = true,
-  ["answer-5"] = true, ["look-5"] = true, ["answer-30"] = true, ["look-30"] = true,
-  ["status-text"] = true,
+  header = true, query = true, post = true, api = true, ["api-jar"] = true,
+  ["api-all"] = true, late = true, ["answer-5"] = true, ["look-5"] = true, ["answer-30"] = true,
+  ["look-30"] = true, ["status-text"] = true,
 }
 
 local function usage(client, message)

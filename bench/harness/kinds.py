@@ -28,6 +28,7 @@ KINDS = {
     "post": Kind("`client:post(url, {body = \"hello\"})`"),
     "api": Kind("API call: POST with `json`, `timeout = 30`, two headers"),
     "api-jar": Kind("the same, of a client with a cookie jar that sends one"),
+    "api-all": Kind("the same, with `retry` and `throttle`, too"),
     "late": Kind(f"a body that comes {LATE_MS} ms after its headers",
                  slow={"late_ms": LATE_MS}),
     "answer-5": Kind("an answer with 5 headers", "headers-5", {"headers": 5}),

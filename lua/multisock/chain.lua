@@ -136,8 +136,9 @@ local function answered(next)
     return require("multisock.middleware.cache").send(made, behind(made.settings))
   end
   local function with_cookies(made)
+    local given = made.settings
     cookies = cookies or require("multisock.middleware.cookies")
-    return cookies.send(made, made.settings.cache and cached or behind(made.settings))
+    return cookies.send(made, next, given.cache and cached or given.retry and retried)
   end
   return function(made)
     local given = made.settings

@@ -1,6 +1,5 @@
 -- The option `cookies`: a jar says what is sent, and gets what answers set.
 local response_class = require("multisock.response")
-local unpack = require("multisock.base.compat").unpack
 
 local cookies = {}
 
@@ -52,12 +51,10 @@ local function replace(list, own, field)
   return kept
 end
 
--- Of a list without such a header: at once.
-local MOST_UNPACKED = 50
-
+-- Of a list without such a header; a short one at once.
 local function add(list, field)
-  if #list <= MOST_UNPACKED then
-    return { field, unpack(list) }
+  if #list <= 4 then
+    return { field, list[1], list[2], list[3], list[4] }
   end
   return replace(list, nil, field)
 end
@@ -75,25 +72,44 @@ local function is_beside(request)
     and not (has_usual_port(target) and has_usual_port(base))
 end
 
---- Around retries: each hop of a redirect is asked with what its URL gets.
--- @param next function(request) -> response; or nil, err
-function cookies.send(request, next)
-  if is_beside(request) then
-    return next(request)
+local function note(jar, request, response, err)
+  local answer = response or type(err) == "table" and err.response
+  local lines = answer and response_class.cookies(answer)
+  if lines then
+    -- Middleware of a program may have sent it elsewhere.
+    jar:keep((answer.request or request).target, lines)
+    request.has_new_cookies = true
   end
-  local given, list = request.settings, request.headers
-  local jar = given.cookies
-  local field, own, sent = jar:field(request.target), own_of(list), list
-  if field then
-    sent = own and replace(list, own, field) or add(list, field)
+end
+
+--- Each hop of a redirect is asked with what its URL gets.
+-- @param next function(request) -> response; or nil, err: one attempt
+-- @param behind? the same: what stands between, such as retries; it calls `keep`
+function cookies.send(request, next, behind)
+  if request.client.base and is_beside(request) then
+    return (behind or next)(request)
   end
-  if given.retry then
-    request.cookies = { version = jar.store.version, own = own }
+  local jar, list, own = request.settings.cookies, request.headers, nil
+  local field = jar:field(request.target)
+  for i = 1, #list do
+    if #list[i][1] == 6 then
+      own = own_of(list)
+    end
   end
+  local sent = field and (own and replace(list, own, field) or add(list, field)) or list
+  local response, err
   request.headers = sent
-  local response, err = next(request)
+  if own then
+    request.own_cookie = own
+  end
+  if behind then
+    response, err = behind(request)
+  else
+    response, err = next(request)
+    note(jar, request, response, err)
+  end
   -- The next hop is made of this request, and has its own.
-  request.cookies = nil
+  request.own_cookie, request.has_new_cookies = nil, nil
   request.headers = request.headers == sent and list or replace(request.headers, own)
   return response, err
 end
@@ -101,21 +117,15 @@ end
 --- Around each attempt: keeps what its answer sets, also of one that is repeated then, with
 -- what was set.
 function cookies.keep(request, next)
-  if is_beside(request) then
+  if request.client.base and is_beside(request) then
     return next(request)
   end
-  local jar, known = request.settings.cookies, request.cookies
-  if known and known.version ~= jar.store.version then
-    request.headers = replace(request.headers, known.own, jar:field(request.target))
-    known.version = jar.store.version
+  local jar = request.settings.cookies
+  if request.has_new_cookies then
+    request.headers = replace(request.headers, request.own_cookie, jar:field(request.target))
   end
   local response, err = next(request)
-  local answer = response or type(err) == "table" and err.response
-  local lines = answer and response_class.cookies(answer)
-  if lines then
-    -- Middleware of a program may have sent it elsewhere.
-    jar:keep((answer.request or request).target, lines)
-  end
+  note(jar, request, response, err)
   return response, err
 end
 

@@ -13,19 +13,10 @@ local now = scheduler.now
 
 ---- Windows -------------------------------------------------------------------
 
--- The last `limit` starts, in a ring: one more may follow when the oldest is so old.
+-- The last `limit` starts, in a ring: one more may follow when the oldest, which stands at
+-- `at`, is so old.
 local function new_window(limit, per)
-  return { limit = limit, per = per, at = 0 }
-end
-
-local function window_free_at(window)
-  local oldest = window[window.at % window.limit + 1]
-  return oldest and oldest + window.per or 0
-end
-
-local function window_note(window, time)
-  window[window.at % window.limit + 1] = time
-  window.at = window.at + 1
+  return { limit = limit, per = per, at = 1 }
 end
 
 ---- Gates: what one key of one rule may do ------------------------------------
@@ -52,8 +43,11 @@ end
 local function free_at(gate)
   local at, windows = gate.closed_until, gate.windows
   for i = 1, #windows do
-    local free = window_free_at(windows[i])
-    at = free > at and free or at
+    local window = windows[i]
+    local oldest = window[window.at]
+    if oldest and oldest + window.per > at then
+      at = oldest + window.per
+    end
   end
   return gate.rate and math.max(at, gate.started + 1 / gate.rate) or at
 end
@@ -61,7 +55,10 @@ end
 local function note_start(gate, time)
   local windows = gate.windows
   for i = 1, #windows do
-    window_note(windows[i], time)
+    local window = windows[i]
+    local at = window.at
+    window[at] = time
+    window.at = at < window.limit and at + 1 or 1
   end
   gate.started = time
 end
@@ -167,7 +164,7 @@ end
 local function find_closed(gates, number, time)
   for i = 1, #gates do
     local gate = gates[i]
-    local at, first = free_at(gate), first_of(gate)
+    local at, first = free_at(gate), gate.first <= gate.last and first_of(gate)
     if at > time or first and first.number < number then
       return gate, at
     end
@@ -242,8 +239,11 @@ local function pass(request, gates)
     time = now()
   end
   for i = 1, #gates do
-    note_start(gates[i], time)
-    wake_first(gates[i])
+    local gate = gates[i]
+    note_start(gate, time)
+    if gate.first <= gate.last then
+      wake_first(gate)
+    end
   end
   return time - came
 end
