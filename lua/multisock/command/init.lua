@@ -102,9 +102,11 @@ end
 -- @return the exit status: 0, 1 (something failed), 2 (misuse), 130 (Ctrl-C)
 function command.main(argv)
   hold_standard_streams()
-  local ok, result = xpcall(dispatch, function(err)
+  local ok, result = xpcall(function()  -- Lua 5.1 passes no arguments on
+    return dispatch(argv)
+  end, function(err)
     return output.is_interrupt(err) and err or debug.traceback(tostring(err), 2)
-  end, argv)
+  end)
   if ok then
     return result
   elseif output.is_interrupt(result) then
