@@ -431,7 +431,7 @@ function multisock_Each:close() end
 ---@field method? string in place of the call's; GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS may be in lower case
 ---@field multipart? multisock.Part[] sent as a form of parts, such as files: Multipart
 ---@field netrc? boolean|string|multisock.Netrc user and password from a file: `true` (`~/.netrc`), its path, or a table: Authentication
----@field no_proxy? string[] hosts that are asked without the proxy
+---@field no_proxy? string[] hosts that are asked without the proxy: names, which stand for what is below them, too, addresses, blocks (`10.0.0.0/8`), and `*`
 ---@field progress? fun(progress: multisock.Progress) see Progress
 ---@field protocols? string[] URL schemes that are allowed, for redirects too: protocols.md
 ---@field proxy? string|false URL of a proxy; `false`: none, whatever the environment says
@@ -443,7 +443,7 @@ function multisock_Each:close() end
 ---@field throttle? false|multisock.Throttle|multisock.Throttle[] so many starts in a time, for each host: resilience.md
 ---@field timeout? number|multisock.Timeout seconds: a number limits all of it
 ---@field tls? multisock.Tls see TLS
----@field trust_env? boolean takes the proxy from the environment when `proxy` is not given
+---@field trust_env? boolean takes from the environment the proxy when `proxy` is not given, and the authorities when `tls` names none
 ---@field unix_socket? string connects to the Unix socket with this path; the URL still gives `Host` and path
 
 ---@class multisock.Auth

@@ -896,7 +896,8 @@ option netrc.path: string, default ~/.netrc
   The file.]==], option = true },
   { "no_proxy", [==[
 option no_proxy: list of strings
-  Hosts that are asked without the proxy.]==], option = true },
+  Hosts that are asked without the proxy: names, which stand for what is below
+  them, too, addresses, blocks (10.0.0.0/8), and *.]==], option = true },
   { "progress", [==[
 option progress: function
   See Progress.]==], option = true },
@@ -1041,7 +1042,8 @@ option tls.verify: boolean, default true
   false accepts any certificate and any host name.]==], option = true },
   { "trust_env", [==[
 option trust_env: boolean, default true
-  Takes the proxy from the environment when proxy is not given.]==], option = true },
+  Takes from the environment the proxy when proxy is not given, and the
+  authorities when tls names none.]==], option = true },
   { "unix_socket", [==[
 option unix_socket: string
   Connects to the Unix socket with this path; the URL still gives Host and

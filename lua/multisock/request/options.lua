@@ -346,9 +346,11 @@ options.rows = {
     type = "string|false",
     doc = "URL of a proxy; `false`: none, whatever the environment says" },
   no_proxy = { check = list, scope = "handle", type = "string[]",
-    doc = "hosts that are asked without the proxy" },
+    doc = "hosts that are asked without the proxy: names, which stand for what is below them, "
+      .. "too, addresses, blocks (`10.0.0.0/8`), and `*`" },
   trust_env = { check = boolean, scope = "handle", type = "boolean", default = true,
-    doc = "takes the proxy from the environment when `proxy` is not given" },
+    doc = "takes from the environment the proxy when `proxy` is not given, and the authorities "
+      .. "when `tls` names none" },
   resolve = { check = pin_list, scope = "handle", type = "string[]",
     doc = '`"host:port:address"`: addresses for names, see [below](#addresses-of-your-own)' },
   connect_to = { check = list, scope = "handle", connection = true, sets = "connect_to",

@@ -89,16 +89,41 @@ end
 -- for a proxy of TLS, too.
 local DEFAULT_FILE, DEFAULT_FOLDER = core.version().cainfo, core.version().capath
 
-local function set_trust(set, tls)
-  local none = core.null
-  if tls.ca or tls.ca_path and DEFAULT_FILE then
-    set("cainfo", tls.ca or none)
+local function from_environment(name)
+  local value = os.getenv(name)
+  return value ~= "" and value or nil
+end
+
+-- What is named: a file, a folder; neither: the default.
+local function authorities(given)
+  local tls, raw = given.tls or NO_OPTIONS, setup.raw(given)
+  if tls.ca or tls.ca_path or not given.trust_env or raw.cainfo or raw.capath
+    or raw.cainfo_blob then
+    return tls.ca, tls.ca_path
   end
-  if tls.ca_path or DEFAULT_FOLDER and (tls.ca or DEFAULT_FILE) then
-    set("capath", tls.ca_path or none)
+  local bundle = from_environment("CURL_CA_BUNDLE")
+  if bundle then
+    return bundle
+  end
+  return from_environment("SSL_CERT_FILE"), from_environment("SSL_CERT_DIR")
+end
+
+local HAS_HTTPS_PROXY = core.version().features["HTTPS-proxy"]
+
+local function set_trust(set, given)
+  local none, ca, ca_path = core.null, authorities(given)
+  if ca or ca_path and DEFAULT_FILE then
+    set("cainfo", ca or none)
+  end
+  if ca_path or DEFAULT_FOLDER and (ca or DEFAULT_FILE) then
+    set("capath", ca_path or none)
   end
   if DEFAULT_FOLDER and DEFAULT_FILE then
     set("proxy_capath", none)
+  end
+  if HAS_HTTPS_PROXY and (ca or ca_path) then
+    set("proxy_cainfo", ca or none)
+    set("proxy_capath", ca_path or none)
   end
 end
 
@@ -108,13 +133,17 @@ end
 -- @return string; nil when it is what the client trusts
 function setup.trust(given, base, tls)
   if given.allow_private == base.allow_private
-    and (not tls or given.tls == base.tls and given.curl == base.curl) then
+    and (not tls or given.tls == base.tls and given.curl == base.curl
+      and given.trust_env == base.trust_env) then
     return nil
   end
   local function describe(from)
-    local own, raw = tls and from.tls or {}, tls and from.curl or {}
-    return ("%s|%s|%s|%s|%s|%s"):format(tostring(from.allow_private), tostring(own.ca),
-      tostring(own.ca_path), tostring(raw.cainfo), tostring(raw.capath), tostring(raw.cainfo_blob))
+    local raw, ca, ca_path = tls and setup.raw(from) or NO_OPTIONS, nil, nil
+    if tls then
+      ca, ca_path = authorities(from)
+    end
+    return ("%s|%s|%s|%s|%s|%s"):format(tostring(from.allow_private), tostring(ca),
+      tostring(ca_path), tostring(raw.cainfo), tostring(raw.capath), tostring(raw.cainfo_blob))
   end
   local own = describe(given)
   return own ~= describe(base) and own or nil
@@ -222,7 +251,7 @@ function setup.apply(easy, given, base, scheme)
   local proxy = given.proxy or nil
   easy:gather("proxied", proxy ~= nil)
   easy:gather("tunnels", proxy ~= nil and not proxy:lower():find("^socks"))
-  set_trust(set, given.tls or {})
+  set_trust(set, given)
   set_tls(set, given.tls or {})
   set_as_they_are(set, ROWS, given)
   local handshake = credentials.handshake(given.auth)
