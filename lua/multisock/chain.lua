@@ -120,8 +120,8 @@ end
 -- Redirects, of requests with cookies whose answers may be stored and that are tried again
 -- (what few use is loaded by the first that does), and then fail_on_error. Of most requests
 -- only the status is looked at.
-local function answered(next)
-  local cookies
+local function answered(perform)
+  local next, cookies = throttled(perform), nil
   local function kept(made)
     return cookies.keep(made, next)
   end
@@ -140,10 +140,13 @@ local function answered(next)
     cookies = cookies or require("multisock.middleware.cookies")
     return cookies.send(made, next, given.cache and cached or given.retry and retried)
   end
+  local function way(given)
+    return given.cookies and with_cookies or given.cache and cached
+      or given.retry and retried or next
+  end
   return function(made)
     local given = made.settings
-    local try = given.cookies and with_cookies or given.cache and cached
-      or given.retry and retried or next
+    local try = given.detours and way(given) or perform
     local response, err = try(made)
     if response == nil or response.status < 300 then
       return response, err
@@ -169,7 +172,7 @@ function chain.compose(uses, perform)
   if uses.on or uses.foreign or #uses.each_attempt > 0 then
     handler = count_attempts(handler)
   end
-  handler = answered(throttled(handler))
+  handler = answered(handler)
   if uses.foreign or #uses.each_attempt > 0 then
     handler = total(handler)
   end

@@ -287,6 +287,8 @@ function client.new(options)
   if not ok then
     errors.misuse(given)
   end
+  local is_usual = base == nil and given.curl == nil and given.resolve == nil
+    and given.allow_private and not given.netrc and given.protocols == DEFAULTS.protocols
   return setmetatable({
     settings = given,
     base = base,
@@ -299,9 +301,8 @@ function client.new(options)
     tell = uses.on and events.of(uses.on),
     handler = chain.compose(uses, perform),
     uses = uses, perform = perform, bulks = {},
-    is_usual = base == nil and given.curl == nil and given.resolve == nil and given.allow_private
-      and not given.netrc
-      and given.protocols == DEFAULTS.protocols,
+    is_usual = is_usual,
+    is_bare = is_usual and not given.own,      -- a URL alone needs no look
   }, Client)
 end
 

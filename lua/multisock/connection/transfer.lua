@@ -326,8 +326,8 @@ function transfer.perform(request)
   if client.closed then
     error("the client is closed", 0)
   end
-  local given, origin = request.settings, nil
-  if given.profile == client.settings.profile and not given.resolve then
+  local given, usual, origin = request.settings, client.settings, nil
+  if given == usual and client.is_usual or given.profile == usual.profile and not given.resolve then
     origin = client.origins[request.target.origin]
   end
   origin = origin or origins.of(request)

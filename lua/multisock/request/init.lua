@@ -121,14 +121,18 @@ local function leaves_marks(self, given)
     or given.curl and (self.body or self.method ~= "GET") and is_replaced(given.curl) or nil
 end
 
---- A request that is nothing but a URL, of a client whose URLs need no look.
-function request.plain(client, target)
+--- A request that is nothing but a URL and a method, of a client whose URLs need no
+-- look.
+-- @param method? string; nil: GET
+function request.plain(client, target, method)
   local given = client.settings
   return setmetatable({
-    client = client, method = "GET", settings = given, headers = given.headers,
+    client = client, method = method or "GET", settings = given, headers = given.headers,
     target = target, simple = given.simple,
   }, Request)
 end
+
+local new_plain = request.plain
 
 --- Makes a request.
 -- @param client @param method? string; nil: the option `method`, or POST when
@@ -141,6 +145,14 @@ function request.new(client, method, url, options, base)
   if type(url) ~= "string" then
     errors.misuse("url: string expected, got " .. type(url)
       .. (type(options) == "string" and ", and then the URL: call ms.get(url) with a dot" or ""))
+  end
+  if options == nil and client.is_bare then
+    local target, err = find_target(url)
+    if target == nil then
+      return nil, err
+    elseif target.web then
+      return new_plain(client, target, method)
+    end
   end
   base = base or client.settings
   local asked = url

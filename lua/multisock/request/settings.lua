@@ -16,6 +16,11 @@ local function is_simple(given)
   return not (given.progress or given.profile.once or given.doh_url)
 end
 
+-- Whether something of multisock's own stands in its way: see chain.lua.
+local function has_detours(given)
+  return (given.cookies or given.cache or given.retry or given.throttle) and true or false
+end
+
 -- The limits as C takes them.
 local function add_limits(given)
   local timeouts = given.timeout
@@ -48,6 +53,7 @@ end
 -- The settings with these changes, which are checked.
 local function lay_over(base, changes, handle_changes, limits_change)
   setmetatable(changes, base.inherited)
+  changes.detours = has_detours(changes)
   if changes.progress or handle_changes then
     if handle_changes then
       changes.profile = base.profiles:find(changes)
@@ -139,7 +145,7 @@ function settings.of_client(options)
   flat.lines = not (flat.auth and flat.auth.aws_sigv4) and {}
   flat.profiles = profiles.new(flat, rows)
   flat.profile = flat.profiles:find(flat)
-  flat.simple = is_simple(flat)
+  flat.simple, flat.detours = is_simple(flat), has_detours(flat)
   add_limits(flat)
   return flat
 end
@@ -150,7 +156,7 @@ function settings.with(given, changes)
   local derived = setmetatable(changes, { __index = given })
   derived.lines = false
   derived.profile = given.profiles:find(derived)
-  derived.simple = is_simple(derived)
+  derived.simple, derived.detours = is_simple(derived), has_detours(derived)
   return derived
 end
 
