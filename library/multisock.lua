@@ -132,6 +132,7 @@ function multisock_Client:close() end
 ---@field cached? string `"fresh"`, `"revalidated"`, `"stale"`: it came out of the cache
 ---@field peer? string `"address:port"` of the other end, `"[address]:port"` for IPv6
 ---@field timings multisock.Timings seconds: `queue dns connect tls first_byte total`
+---@field request? any what it answers, for ms.to_curl
 ---@field sizes multisock.Sizes bytes: `body` (as received, before decoding), `upload`, `headers`, `request`
 local multisock_Response = {}
 
@@ -320,6 +321,7 @@ function multisock_Each:close() end
 ---@field attempts? integer how often the server may have got the request, or a part of it; 1 at least. See Kept connections
 ---@field timings? multisock.Timings as in a response
 ---@field response? multisock.Response when headers had arrived
+---@field request? any the request that failed, for ms.to_curl
 ---@field reason? any of kind `"cancelled"`: what was given to `cancel`
 ---@field traceback? string where the task was that met it, when it was raised
 
@@ -740,7 +742,7 @@ function multisock.step(timeout) end
 
 ---A request as a command line of `curl`, for sh.
 ---Raises on misuse.
----@param request string|table URL, or a request: response.request, or that of a middleware
+---@param request string|table URL, or a request: response.request, err.request, or that of a middleware
 ---@param options? multisock.Options beside a URL, and `redact`: `false` shows secrets, which are `***` otherwise
 ---@return string? # string; or nil, err where the command cannot say it
 ---@return multisock.Error?

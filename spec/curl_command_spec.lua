@@ -198,6 +198,12 @@ describe("a command line of curl", function()
       response:close()
       assert.equal("curl -L --compressed " .. hostile.url("/bytes") .. " \\\n  -H 'X-A: b'",
         ms.to_curl(response.request))
+      local _, err = client:post(hostile.url("/reset"), { body = "x" })
+      assert.is_truthy(ms.to_curl(err.request):find("--data-raw x", 1, true))
+      local _, errs = client:map({ hostile.url("/truncate"), { hostile.url("/reset"),
+        { method = "PUT", body = "y" } } })
+      assert.equal("curl -L --compressed " .. hostile.url("/truncate"), ms.to_curl(errs[1].request))
+      assert.is_truthy(ms.to_curl(errs[2].request):find("-X PUT", 1, true))
       local seen
       local passing = ms.client({ base_url = hostile.url("/"), headers = { ["X-C"] = "d" },
         middleware = { function(request, next)

@@ -44,7 +44,12 @@ local function sender(name, method)
     if made == nil then
       return nil, err
     end
-    return handler(made)
+    local response
+    response, err = handler(made)
+    if response == nil and errors.is(err) then
+      err.request = made
+    end
+    return response, err
   end
 end
 

@@ -133,7 +133,8 @@ end
 ms.response = made.new
 
 --- A request as a command line of `curl`, for sh.
--- @param request string|table URL, or a request: response.request, or that of a middleware
+-- @param request string|table URL, or a request: response.request, err.request, or that of a
+-- middleware
 -- @param options? multisock.Options beside a URL, and `redact`: `false` shows secrets, which
 -- are `***` otherwise
 -- @return string; or nil, err where the command cannot say it

@@ -42,6 +42,14 @@ function submitting.settle(self, i, response, err)
 end
 local settle = submitting.settle
 
+-- It has failed.
+local function fail(self, made, err)
+  if errors.is(err) then
+    err.request = made
+  end
+  settle(self, made.index, nil, err)
+end
+
 ---- In a task -----------------------------------------------------------------
 
 -- It counts no longer.
@@ -63,7 +71,11 @@ local function run(self, made)
     response = body and response or nil
   end
   leave(self, made)
-  settle(self, made.index, response, err)
+  if response then
+    settle(self, made.index, response)
+  else
+    fail(self, made, err)
+  end
   wake(self)
 end
 
@@ -134,7 +146,8 @@ function submitting.start_plain(self, i, target)
   elseif err then
     local made = request.plain(self.client, target)
     transfer.conclude_refused(made, origin, err)
-    settle(self, i, nil, err)
+    made.index = i
+    fail(self, made, err)
     return true
   end
   return false
@@ -172,7 +185,7 @@ local function start(self, made, origin, probe)
     if started then
       return
     elseif err then
-      return settle(self, made.index, nil, err)
+      return fail(self, made, err)
     end
   end
   transfer.admitted_until(made)
@@ -265,7 +278,7 @@ local function admit(self, made)
       if started then
         return
       elseif err then
-        return settle(self, made.index, nil, err)
+        return fail(self, made, err)
       end
     end
     local taken, probe = origin:take()

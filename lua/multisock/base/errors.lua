@@ -19,6 +19,7 @@ local errors = {}
 -- 1 at least. See [Kept connections](#kept-connections)
 -- @field timings? multisock.Timings as in a response
 -- @field response? response when headers had arrived
+-- @field request? any the request that failed, for [ms.to_curl](#command-lines-of-curl)
 -- @field reason? any of kind `"cancelled"`: what was given to `cancel`
 -- @field traceback? string where the task was that met it, when it was raised
 

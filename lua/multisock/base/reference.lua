@@ -204,8 +204,8 @@ ms.step([timeout])
 ms.to_curl(request[, options]) -> string; or nil, err where the command cannot
 say it
   A request as a command line of `curl`, for sh.
-    request: string|table URL, or a request: response.request, or that of a
-    middleware
+    request: string|table URL, or a request: response.request, err.request, or
+    that of a middleware
     options: multisock.Options beside a URL, and `redact`: `false` shows
     secrets, which are `***` otherwise
   Raises on misuse.]==] },
@@ -380,6 +380,9 @@ response.peer: string or nil
   { "response.timings", [==[
 response.timings: table
   Seconds: `queue dns connect tls first_byte total`.]==] },
+  { "response.request", [==[
+response.request: any
+  What it answers, for ms.to_curl.]==] },
   { "response.sizes", [==[
 response.sizes: table
   Bytes: `body` (as received, before decoding), `upload`, `headers`,
@@ -568,6 +571,9 @@ err.timings: table or nil
   { "err.response", [==[
 err.response: response or nil
   When headers had arrived.]==] },
+  { "err.request", [==[
+err.request: any
+  The request that failed, for ms.to_curl.]==] },
   { "err.reason", [==[
 err.reason: any
   Of kind `"cancelled"`: what was given to `cancel`.]==] },

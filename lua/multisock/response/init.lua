@@ -31,6 +31,7 @@ local MOST = 64 * 1024
 -- [cache](cache.md)
 -- @field peer? string `"address:port"` of the other end, `"[address]:port"` for IPv6
 -- @field timings multisock.Timings seconds: `queue dns connect tls first_byte total`
+-- @field request? any what it answers, for [ms.to_curl](#command-lines-of-curl)
 -- @field sizes multisock.Sizes bytes: `body` (as received, before decoding), `upload`, `headers`,
 -- `request`
 
