@@ -88,14 +88,13 @@ describe("the examples", function()
     local sum = servers.output("printf body-a | sha256sum"):match("%x+")
     assert.truthy(output:find(sum .. "  " .. dir .. "/a, 6 bytes", 1, true), output)
     assert.truthy(output:find("status: HTTP status 404", 1, true), output)
-    os.rename(dir .. "/1m", dir .. "/1m.part")
-    local etag = require("multisock").get(nginx.url("/1m")).headers:get("etag")
-    servers.write_file(dir .. "/1m.part.json",
-      ('{"version":1,"etag":"\\"%s\\"","size":1048576,"ranges":[[0,1000000]]}'):format(
-      etag:gsub('"', "")))
+    -- As a run leaves it that was killed.
+    servers.output(("rm %s/1m"):format(servers.quote(dir)))
+    require("multisock").download(nginx.url("/1m"), dir .. "/1m", { timeout = 0.3,
+      curl = { max_recv_speed_large = 1000000 } })
     output, status = example("downloads", dir, nginx.url("/1m"))
     assert.equal(0, status, output)
-    assert.truthy(output:find("1048576 bytes, went on at 1000000\n", 1, true), output)
+    assert.truthy(output:find("1048576 bytes, went on at %d+\n"), output)
     servers.output("rm -rf " .. servers.quote(dir))
   end)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3 -B
-"""A server of one file that gives parts of it, or does so in its own odd way.
+"""A server of one file, /file or /other, that gives parts of it, or does so in its own odd way.
 
     odd_ranges.py
 
@@ -96,6 +96,7 @@ async def send(x, file, first, behind, chunked=False):
     return True
 
 
+@route("/other")
 @route("/file")
 async def serve(x):
     """`size` (100000) bytes with `seed` (0), `etag` ("v1"; "none", "weak"), and with

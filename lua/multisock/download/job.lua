@@ -228,6 +228,21 @@ function Job:transfer()
   return self:finish()
 end
 
+-- Begins with what is there. Its validator proves something when it is of one of the URLs:
+-- files of one server may have the same.
+function Job:take_over()
+  local version = self.target.version
+  self.before, self.most = version, self.target.held
+  for _, mirror in ipairs(self.mirrors) do
+    if mirror.place and mirror.place == version.place then
+      self.owner = mirror
+    end
+  end
+  if self.owner == nil then
+    version.etag, version.last_modified = nil, nil
+  end
+end
+
 --- Runs it. @return {path, size, resumed_from, sha256}; or nil, err
 function Job:run()
   local err
@@ -237,12 +252,7 @@ function Job:run()
     return nil, err
   end
   self.target.fsync = self.fsync
-  self.before, self.most = self.target.version, self.target.held
-  for _, mirror in ipairs(self.mirrors) do
-    if mirror.source and mirror.source == self.before.source then
-      self.owner = mirror           -- who gave what is there
-    end
-  end
+  self:take_over()
   if self.on_open then
     self:on_open()
   end

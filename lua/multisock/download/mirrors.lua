@@ -45,14 +45,16 @@ local function target_of(client, url)
   return client.base and targets.resolve(client.base, url) or targets.get(url) or {}
 end
 
-local function source_of(url)
+-- A URL as state.lua may have it.
+local function name_of(url)
   local sum = core.sha256()
-  return sum and sum:update(errors.without_user(url)):finish()
+  return sum and sum:update(url):finish()
 end
 
 --- @param urls list @param options those of each request; `headers` is a list of pairs
--- @return list of {url, options, source (which URL it is, in state.lua), way, web (false: no
--- HTTP, which has neither statuses nor versions)}
+-- @return list of {url, options, way; source and place: which URL it is, with and without its
+-- query, which may change from time to time; web (false: no HTTP, which has neither statuses
+-- nor versions)}
 function mirrors.new(client, urls, options)
   local list, first = {}, target_of(client, urls[1]).origin
   local sensitive = client.settings.sensitive_headers
@@ -61,7 +63,9 @@ function mirrors.new(client, urls, options)
   end
   for i, url in ipairs(urls) do
     local found = target_of(client, url)
-    list[i] = { url = url, source = source_of(url), web = found.web ~= false,
+    local plain = errors.without_user(url)
+    list[i] = { url = url, web = found.web ~= false, source = name_of(plain),
+      place = name_of((plain:gsub("[?#].*$", ""))),
       way = found.web == false and mirrors.WHOLE or mirrors.IF_RANGE,
       options = found.origin == first and options or stranger_options(options, sensitive) }
   end

@@ -1,6 +1,6 @@
 -- PATH.part.json: which version of the file PATH.part holds, and which bytes of it. It is
 -- written after these, so that it never says more than there is. No URL is in it, which
--- may hold secrets, but its SHA-256.
+-- may hold secrets, but SHA-256s of it.
 local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local ranges = require("multisock.download.ranges")
@@ -36,7 +36,7 @@ end
 
 --- What is known of a partial file.
 -- @param part its path @param size how many bytes it has
--- @return table: etag, last_modified, size, source, ranges; or nil: nothing
+-- @return table: etag, last_modified, size, source, place, ranges; or nil: nothing
 function state.load(part, size)
   local file = io.open(name_of(part), "rb")
   local known = file and core.json_decode(file:read(1024 * 1024) or "")
@@ -44,7 +44,7 @@ function state.load(part, size)
     file:close()
   end
   if type(known) ~= "table" or known.version ~= VERSION or not is_text(known.etag)
-    or not is_text(known.last_modified) or not is_text(known.source)
+    or not is_text(known.last_modified) or not is_text(known.source) or not is_text(known.place)
     or not (known.size == nil or compat.is_integer(known.size)) then
     return nil
   end
@@ -57,7 +57,7 @@ function state.load(part, size)
     return nil
   end
   return { etag = known.etag, last_modified = known.last_modified, size = known.size,
-    source = known.source, ranges = list }
+    source = known.source, place = known.place, ranges = list }
 end
 
 --- Writes it: all of it, or what was there stays.
@@ -69,7 +69,7 @@ function state.store(part, known)
   end
   local text = core.json_encode({
     version = VERSION, etag = known.etag, last_modified = known.last_modified, size = known.size,
-    source = known.source, ranges = core.json_array(list),
+    source = known.source, place = known.place, ranges = core.json_array(list),
   })
   local name = name_of(part)
   local file, message = core.part_file(name .. ".new")

@@ -105,7 +105,7 @@ end
 -- The whole file comes, from its beginning.
 local function take_whole(job, mirror, response, seen)
   local target = job.target
-  seen.source = mirror.source
+  seen.source, seen.place = mirror.source, mirror.place
   local ok, err = target:restart(seen)
   if not ok then
     response:close()
@@ -187,7 +187,7 @@ local function take(job, mirror, response, way, piece)
   else
     ok, other = fits(job, way, seen, mirror, piece[1], piece[2])
     if ok then
-      job.mirror, job.target.joined = mirror, true
+      job.mirror, job.owner, job.target.joined = mirror, mirror, true
       job.target.version.size = seen.size
       return stream.write(job, response, seen, piece)
     end

@@ -81,7 +81,7 @@ function Target:restart(seen)
     return self:fail(message)
   end
   self.version = { etag = seen.etag, last_modified = seen.last_modified, size = seen.size,
-    source = seen.source, ranges = {} }
+    source = seen.source, place = seen.place, ranges = {} }
   self.held, self.resumed_from = 0, 0
   self.sum, self.summed = core.sha256(), 0
   self.touched, self.joined = true, false
