@@ -153,9 +153,27 @@ describe("the examples", function()
     servers.output("rm -rf " .. servers.quote(dir))
   end)
 
+  it("upload: a form with files, how far it is, and what failed as a command", function()
+    local dir = servers.make_dir()
+    servers.write_file(dir .. "/one.bin", servers.bytes(300000))
+    servers.write_file(dir .. "/two.txt", "two")
+    local output, status = example("upload", hostile.url("/form"), dir .. "/one.bin",
+      dir .. "/two.txt")
+    assert.equal(0, status, output)
+    assert.truthy(output:find('"filename": "one.bin"', 1, true), output)
+    assert.truthy(output:find('"length": 300000', 1, true), output)
+    assert.truthy(output:find("(%d+) of %1 bytes"), output)
+    output, status = example("upload", hostile.url("/status?code=404"), dir .. "/two.txt")
+    assert.equal(1, status)
+    assert.truthy(output:find("failed: status: HTTP status 404", 1, true), output)
+    assert.truthy(output:find("-F 'file=@\"" .. dir .. "/two.txt\"", 1, true), output)
+    servers.output("rm -rf " .. servers.quote(dir))
+  end)
+
   it("say how they are used", function()
     for _, name in ipairs {
       "agnostic", "api", "attached", "downloads", "login", "mirrors", "oauth2",
+      "upload",
     } do
       local output, status = example(name)
       assert.equal(2, status)
