@@ -422,7 +422,7 @@ function multisock_Each:close() end
 ---@field form? table<string, any> sent as a form, `application/x-www-form-urlencoded`; values as for `query`
 ---@field headers? table<string, string|number|(string|number)[]>|multisock.Headers `name = value`, or `name = {values}` to send several; strings or numbers
 ---@field high_water? integer unread body held before the transfer is paused; also what is decoded ahead of the reader
----@field http_version? "1.0"|"1.1"|"2"|"3" see below
+---@field http_version? "1.0"|"1.1"|"2"|"2-prior-knowledge"|"3" see below
 ---@field interface? string name or address of the local end
 ---@field json? any sent as JSON, `Content-Type: application/json`; null is `ms.null`, `ms.array({})` an empty array
 ---@field json_codec? table|false `{encode = function, decode = function}`: JSON of another library, for the option `json` and `response:json()`: json.md

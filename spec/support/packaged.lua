@@ -436,6 +436,29 @@ function packaged.caddy(name, content)
   return shown(launch("caddy", {}, command), folder)
 end
 
+local CLEARTEXT = [[
+{
+  admin off
+  servers {
+    protocols h1 h2c
+  }
+}
+http://:@HTTP_PORT@ {
+  bind 127.0.0.1
+  root * %s
+  file_server
+}
+]]
+
+--- caddy, which speaks HTTP/1.1 and HTTP/2 on the same port, without TLS.
+-- @return table server with `url`
+function packaged.caddy_h2c(name, content)
+  local folder = folder_with(name, content)
+  return shown(launch("caddy", { Caddyfile = CLEARTEXT:format(folder) }, {
+    servers.program("caddy", "caddy"), "run", "--adapter", "caddyfile", "--config",
+    "@DIR@/Caddyfile" }), folder)
+end
+
 --- Python's own, which knows no ranges.
 function packaged.http_server(name, content)
   local folder = folder_with(name, content)

@@ -858,7 +858,7 @@ option high_water: integer, default 256 KiB
   Unread body held before the transfer is paused; also what is decoded ahead
   of the reader.]==], option = true },
   { "http_version", [==[
-option http_version: "1.0" "1.1" "2" "3"
+option http_version: "1.0" "1.1" "2" "2-prior-knowledge" "3"
   See below.]==], option = true },
   { "interface", [==[
 option interface: string

@@ -5,6 +5,7 @@ local admission = require("multisock.connection.admission")
 local handles = require("multisock.connection.handles")
 local lookups = require("multisock.connection.lookups")
 local pins = require("multisock.request.pins")
+local settings = require("multisock.request.settings")
 local setup = require("multisock.request.setup")
 
 local origins = {}
@@ -33,12 +34,15 @@ local function remember_origin(client, key, origin)
   known[key] = origin
 end
 
+local PRIOR_KNOWLEDGE = "2-prior-knowledge"
+
 -- An origin that is not known yet.
 local function new_origin(request, key, pin)
   local client, target, given = request.client, request.target, request.settings
   local usual = client.settings
-  local known = target.scheme ~= "https"
-    and (target.numeric or given.unix_socket ~= nil or pin ~= nil)
+  -- Where each request has a connection the version makes no difference.
+  local known = target.scheme ~= "https" and (given.http_version == PRIOR_KNOWLEDGE
+    or target.numeric or given.unix_socket ~= nil or pin ~= nil)
   local origin = admission.new_origin(client.limits, known, target.scheme == "http",
     setup.http1(given, target.scheme))
   origin.tls, origin.pin = target.scheme == "https", pin
@@ -50,6 +54,10 @@ end
 
 -- Of one that is not the client's usual, or not known.
 local function find_origin(request)
+  if request.settings.http_version == PRIOR_KNOWLEDGE and request.target.scheme == "https" then
+    -- TLS tells, and such a connection may be shared.
+    request.settings = settings.with(request.settings, { http_version = "2" })
+  end
   local client, target, given = request.client, request.target, request.settings
   local key, usual = target.origin, client.settings
   local profile, pin = given.profile, given.resolve and pins.choose(given, target)

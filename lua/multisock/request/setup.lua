@@ -43,7 +43,9 @@ end
 
 ---- All of them -------------------------------------------------------------------
 
-local HTTP_VERSION = { ["1.0"] = 1, ["1.1"] = 2, ["2"] = 4, ["3"] = 30 }
+local HTTP_VERSION = {
+  ["1.0"] = 1, ["1.1"] = 2, ["2"] = 4, ["2-prior-knowledge"] = 5, ["3"] = 30,
+}
 setup.HTTP_VERSION = HTTP_VERSION
 local TLS_VERSION = { ["1.0"] = 4, ["1.1"] = 5, ["1.2"] = 6, ["1.3"] = 7 }
 local PROXY_VARIABLES = {
@@ -197,6 +199,8 @@ function setup.http1(given, scheme)
     return nil
   elseif version == "1.0" or version == "1.1" then
     return version
+  elseif version == "2-prior-knowledge" then
+    return nil
   elseif scheme ~= "https" or version == nil and TRUNCATES then
     return "1.1"                    -- libcurl asks for no other without TLS
   end
@@ -205,6 +209,11 @@ end
 local function set_version(set, given)
   local raw = tonumber(setup.raw_version(given)) or 0
   set("http_version", HTTP_VERSION[given.http_version])
+  if given.http_version == "2-prior-knowledge" then
+    -- libcurl 7.88 begins the session anew on a connection that has one, which fails.
+    set("fresh_connect", 1)
+    set("forbid_reuse", 1)
+  end
   if QUIRKS.quic_forgets_streams and (given.http_version == "3" or raw >= HTTP_VERSION["3"]) then
     set("ssl_ec_curves", CURVES_OF_ONE_DATAGRAM)
   end

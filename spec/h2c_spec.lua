@@ -1,0 +1,104 @@
+-- http_version = "2-prior-knowledge": HTTP/2 without TLS, and without asking.
+local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
+local packaged = require("spec.support.packaged")
+local servers = require("spec.support.servers")
+local ms = require("multisock")
+
+describe("HTTP/2 with prior knowledge", function()
+  local body = servers.bytes(200000)
+  local caddy = fixtures.server(packaged.caddy_h2c, "file", body)
+  local nginx = fixtures.nginx()
+  local client
+  fixtures.each(function()
+    client = ms.client({ trust_env = false, timeout = helper.seconds(10) })
+    return client
+  end)
+  local H2C = { http_version = "2-prior-knowledge" }
+
+  it("is spoken without TLS, again and again", helper.task(function()
+    for _ = 1, 3 do
+      local response = ms.assert(client:get(caddy.url("/file"), H2C))
+      assert.same({ 200, "2" }, { response.status, response.http_version })
+      assert.equal(body, response:text())
+      response = ms.assert(client:head(caddy.url("/file"), H2C))
+      assert.same({ 200, "2" }, { response.status, response.http_version })
+      response:close()
+    end
+  end))
+
+  -- Connections that stand, from here to caddy.
+  local function count()
+    local pattern = ("0100007F:%%x+ 0100007F:%04X 01"):format(caddy.ports.HTTP)
+    local found = 0
+    for line in io.lines("/proc/net/tcp") do
+      found = found + (line:find(pattern) and 1 or 0)
+    end
+    return found
+  end
+
+  it("keeps to the limits, as each request has a connection", helper.task(function()
+    for _, host in ipairs({ "127.0.0.1", "a.localhost" }) do
+      local own = ms.client({ trust_env = false, http_version = "2-prior-knowledge",
+        limits = { host_connections = 3 } })
+      local list, most = {}, 0
+      for i = 1, 50 do
+        list[i] = caddy.url("/file?" .. i):gsub("127.0.0.1", host)
+      end
+      for _, response, err in own:each(list) do
+        most = math.max(most, count())
+        assert.same({ 200, "2" }, { response and response.status or tostring(err),
+          response and response.http_version })
+        assert.equal(#body, #response:text())
+      end
+      assert.is_true(most <= 3, most)
+      own:close()
+    end
+  end, 20))
+
+  it("is not mixed up with HTTP/1.1 to the same port", helper.task(function()
+    for _ = 1, 3 do
+      for version, expected in pairs({ ["2-prior-knowledge"] = "2", ["1.1"] = "1.1" }) do
+        local response = ms.assert(client:get(caddy.url("/file"), { http_version = version }))
+        assert.equal(expected, response.http_version, version)
+        assert.equal(body, response:text())
+      end
+    end
+    local list = {}
+    for i = 1, 60 do
+      list[i] = { caddy.url("/file"), i % 2 == 0 and H2C or nil }
+    end
+    local results = client:map(list)
+    for i = 1, 60 do
+      assert.equal(i % 2 == 0 and "2" or "1.1", results[i].http_version, i)
+      assert.equal(#body, #results[i]:text())
+    end
+  end))
+
+  it("fails where it is not spoken", helper.task(function()
+    local response, err = client:get(nginx.url("/1k"), H2C)
+    assert.is_nil(response)
+    assert.is_truthy(err.kind == "protocol" or err.kind == "closed", tostring(err))
+    assert.equal(200, client:get(nginx.url("/1k")).status)
+  end))
+
+  it("over TLS is HTTP/2 that was agreed on, over one connection", helper.task(function()
+    for _, options in ipairs({ {}, H2C }) do
+      local own = ms.client({ trust_env = false, tls = { ca = nginx.ca },
+        http_version = options.http_version })
+      local before = #nginx.log("/1k")
+      local list = {}
+      for i = 1, 10 do
+        list[i] = { nginx.tls_url("/1k"), H2C }
+      end
+      local results = own:map(list)
+      for i = 1, 10 do
+        assert.equal("2", results[i].http_version)
+        assert.equal(1024, #results[i]:text())
+      end
+      local log = nginx.log("/1k", before + 10)
+      assert.equal(log[before + 1].connection, log[before + 10].connection)
+      own:close()
+    end
+  end))
+end)
