@@ -93,7 +93,7 @@ describe("the command", function()
 
     it("goes on where a cut one was left, and says so", function()
       local url = nginx.url("/slow?rate=100000")
-      assert.equal(1, (get("-q", "--max-time", "0.7", url)))
+      assert.equal(1, (get("-q", "--max-time", tostring(helper.seconds(0.7)), url)))
       assert.equal("slow.part slow.part.json", files())
       local left = #content("slow.part")
       local status, out, err = get("--json", nginx.url("/slow?rate=10000000"))
@@ -107,7 +107,8 @@ describe("the command", function()
     end)
 
     it("begins anew with --no-resume", function()
-      assert.equal(1, (get("-q", "-m", "0.7", nginx.url("/slow?rate=100000"))))
+      assert.equal(1, (get("-q", "-m", tostring(helper.seconds(0.7)),
+        nginx.url("/slow?rate=100000"))))
       local status, _, err = get("--no-resume", nginx.url("/slow?rate=10000000"))
       assert.equal(0, status, err)
       assert.truthy(err:find("slow.part from before was replaced", 1, true), err)
