@@ -9,9 +9,6 @@
 static const char counter_type[] = "multisock.counter";
 static const char limiter_type[] = "multisock.limiter";
 
-/* Handles that may wait at one origin: each holds a few KiB. */
-#define MOST_IDLE 256
-
 /* Connections that are opened at once to an origin that has answered. */
 #define PROBES 4
 
@@ -228,174 +225,6 @@ bool limiter_is_awaited(const Limiter *limiter)
          limiter->process->awaited;
 }
 
-/* ---- Handles that wait ---- */
-
-/* Makes the values of the limiter at the top: its counters, for a start. */
-static void set_values(lua_State *L, int client, int process)
-{
-  lua_createtable(L, 2, 4);
-  lua_pushvalue(L, client);
-  lua_rawseti(L, -2, 1);
-  lua_pushvalue(L, process);
-  lua_rawseti(L, -2, 2);
-  compat_setuservalue(L, -2);
-}
-
-bool limiter_keep(Limiter *limiter, Easy **handle, int profile)
-{
-  if (limiter->idle_count == limiter->idle_room) {
-    int room = limiter->idle_room ? limiter->idle_room * 2 : 4;
-    Easy ***idle;
-    if (limiter->idle_count >= MOST_IDLE)
-      return false;
-    idle = realloc(limiter->idle, (size_t)room * sizeof *idle);
-    if (idle == NULL)
-      return false;
-    limiter->idle = idle;
-    limiter->idle_room = room;
-  }
-  (*handle)->profile = profile;
-  limiter->idle[limiter->idle_count++] = handle;
-  return true;
-}
-
-/* The limiter's values: the easies that it keeps alive, as keys. */
-static void anchor(lua_State *L, int easy)
-{
-  compat_getuservalue(L, 1);
-  lua_pushvalue(L, easy);
-  lua_pushboolean(L, 1);
-  lua_rawset(L, -3);
-  lua_pop(L, 1);
-}
-
-bool limiter_has(lua_State *L, int limiter, int easy)
-{
-  bool has;
-  compat_getuservalue(L, limiter);
-  lua_pushvalue(L, easy);
-  lua_rawget(L, -2);
-  has = lua_toboolean(L, -1);
-  lua_pop(L, 2);
-  return has;
-}
-
-/*** Keeps a handle for the next transfer to the origin.
-@param easy core.Easy
-@param multi core.Multi that has its connection
-@param profile number of what it is set up for; 0: it has to be set up again
-@return boolean; false when there are enough */
-static int limiter_keep_handle(lua_State *L)
-{
-  Limiter *limiter = limiter_check(L, 1);
-  (void)easy_check(L, 2);
-  (void)multi_check(L, 3);
-  easy_set_home(L, 2, 3);
-  anchor(L, 2);
-  lua_pushboolean(L, limiter_keep(limiter, lua_touserdata(L, 2),
-                                  (int)luaL_checkinteger(L, 4)));
-  return 1;
-}
-
-/* Handles of other profiles that are passed by. */
-#define MOST_LOOKS 8
-
-int limiter_find(const Limiter *limiter, int profile)
-{
-  int at, last = limiter->idle_count - MOST_LOOKS;
-  for (at = limiter->idle_count - 1; at >= 0 && at >= last; at--)
-    if (*limiter->idle[at] != NULL && (*limiter->idle[at])->profile == profile)
-      return at;
-  return -1;
-}
-
-Easy **limiter_take_idle(Limiter *limiter, int at)
-{
-  Easy **handle = limiter->idle[at];
-  limiter->idle_count--;
-  for (; at < limiter->idle_count; at++)
-    limiter->idle[at] = limiter->idle[at + 1];
-  return handle;
-}
-
-static void drop_closed(Limiter *limiter)
-{
-  while (limiter->idle_count > 0) {
-    Easy **last = limiter->idle[limiter->idle_count - 1];
-    if (*last != NULL && *(*last)->home != NULL)
-      return;
-    limiter->idle_count--;
-  }
-}
-
-/*** Takes a handle, of those that came last: their connections are the warmest.
-@param profile number; nil: whatever it is set up for
-@return easy, multi, and the number that it was kept with, 0: it has to be set up;
-or nil, and the multi in which a new one would find a connection, nil: none */
-static int limiter_pop(lua_State *L)
-{
-  Limiter *limiter = limiter_check(L, 1);
-  int profile = (int)luaL_optinteger(L, 2, -1);
-  int at, count = limiter->idle_count;
-  const Easy *easy;
-  drop_closed(limiter);
-  count = limiter->idle_count;
-  at = profile < 0 ? count - 1 : limiter_find(limiter, profile);
-  if (at < 0 && profile >= 0)
-    at = limiter_find(limiter, 0);
-  if (at >= 0 && *(*limiter->idle[at])->home == NULL) {
-    (void)limiter_take_idle(limiter, at);
-    at = -1;
-  }
-  if (at < 0) {
-    lua_pushnil(L);
-    if (count == 0)
-      return 1;
-    easy = *limiter->idle[limiter->idle_count - 1];
-    multi_push(L, *easy->home);
-    return 2;
-  }
-  easy = *limiter_take_idle(limiter, at);
-  easy_push(L, easy);
-  multi_push(L, *easy->home);
-  lua_pushinteger(L, easy->profile);
-  return 3;
-}
-
-/*** Lets go of a handle that is closed, or goes elsewhere.
-@param easy core.Easy */
-static int limiter_drop(lua_State *L)
-{
-  Limiter *limiter = limiter_check(L, 1);
-  const void *handle = lua_touserdata(L, 2);
-  int i, left = 0;
-  luaL_checkany(L, 2);
-  lua_settop(L, 2);
-  for (i = 0; i < limiter->idle_count; i++)
-    if (limiter->idle[i] != handle)
-      limiter->idle[left++] = limiter->idle[i];
-  limiter->idle_count = left;
-  compat_getuservalue(L, 1);
-  lua_insert(L, 2);
-  lua_pushnil(L);
-  lua_rawset(L, 2);
-  return 0;
-}
-
-/*** Lets go of all handles: those in use are not kept when they come back. */
-static int limiter_disown(lua_State *L)
-{
-  Limiter *limiter = limiter_check(L, 1);
-  limiter->idle_count = 0;
-  lua_settop(L, 1);
-  compat_getuservalue(L, 1);
-  lua_rawgeti(L, 2, 1);
-  lua_rawgeti(L, 2, 2);
-  lua_pushvalue(L, 1);
-  set_values(L, 3, 4);
-  return 0;
-}
-
 /* ---- Life ---- */
 
 /*** A number of connections that many hosts share.
@@ -453,7 +282,7 @@ static int limiter_new(lua_State *L)
   limiter->version = lua_toboolean(L, 5) ? VERSION_1 : VERSION_UNKNOWN;
   limiter->cleartext = lua_toboolean(L, 6);
   luaL_setmetatable(L, limiter_type);
-  set_values(L, 1, 2);
+  limiter_set_values(L, 1, 2);
   return 1;
 }
 
@@ -483,10 +312,6 @@ static const luaL_Reg limiter_methods[] = {
   { "version", limiter_version },
   { "active", limiter_active },
   { "set_queued", limiter_set_queued },
-  { "keep", limiter_keep_handle },
-  { "pop", limiter_pop },
-  { "drop", limiter_drop },
-  { "disown", limiter_disown },
   { NULL, NULL },
 };
 
@@ -513,5 +338,6 @@ void limiter_open(lua_State *L)
 {
   compat_opentype(L, counter_type, NULL, counter_methods);
   compat_opentype(L, limiter_type, limiter_metamethods, limiter_methods);
+  compat_addmethods(L, limiter_type, limiter_idle_methods);
   luaL_setfuncs(L, functions, 0);
 }

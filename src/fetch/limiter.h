@@ -1,7 +1,7 @@
 /* Who may start a transfer to one origin, and the handles that wait there for the
-   next one: struct Limiter, shared by limiter.c and perform.c. */
-#ifndef MULTISOCK_GATE_H
-#define MULTISOCK_GATE_H
+   next one: struct Limiter. limiter.c has the slots, limiter_idle.c the handles. */
+#ifndef MULTISOCK_LIMITER_H
+#define MULTISOCK_LIMITER_H
 
 #include "multi.h"
 
@@ -62,6 +62,12 @@ Easy **limiter_take_idle(Limiter *limiter, int at);
 
 /* Whether the limiter at stack index `limiter` keeps the easy at `easy` alive. */
 bool limiter_has(lua_State *L, int limiter, int easy);
+
+/* The methods of limiter_idle.c. */
+extern const luaL_Reg limiter_idle_methods[];
+
+/* Makes the values of the limiter at the top: its counters, for a start. */
+void limiter_set_values(lua_State *L, int client, int process);
 
 void limiter_open(lua_State *L);
 

@@ -74,10 +74,17 @@ bool receiver_is_whole(const Easy *easy);
 /* Whether the final status and headers may be handed over. */
 bool receiver_answered(const Easy *easy);
 
-/* ---- Methods of easies that fetch alone uses: easy_transfer.c, easy_coded.c ---- */
+/* ---- Methods of easies that fetch alone uses ---- */
 
-extern const luaL_Reg easy_coded_methods[];
+/* easy_answer.c, easy_coded.c; the others are in easy_transfer.c. */
+extern const luaL_Reg easy_answer_methods[], easy_coded_methods[];
 void easy_transfer_open(lua_State *L);
+
+/* guard.c; easy_transfer_open calls it. */
+void guard_open(lua_State *L);
+
+/* The receiver of the easy at index 1; raises where it gathers nothing. */
+Receiver *receiver_check(lua_State *L, Easy **easy);
 
 /* Pushes the error of a coded body that is corrupt, or of which all has come and
    that ends too early; false, and nothing is pushed, when there is none. */

@@ -1,0 +1,64 @@
+/* Guards: a response that is collected unread tells so. Tables have no finalizers in
+   Lua 5.1, so this is a userdata that the response holds. */
+#include "multi.h"
+#include "receiver.h"
+
+#define GUARD_TYPE "multisock.guard"
+
+typedef struct Guard {
+  Easy *easy;
+  unsigned serial; /* of the transfer: handles are used again */
+} Guard;
+
+/*** Makes a guard of the transfer that a handle runs now.
+@param easy core.Easy
+@return userdata */
+static int guard_new(lua_State *L)
+{
+  Easy *easy;
+  Receiver *receiver = receiver_check(L, &easy);
+  Guard *guard = compat_newuserdata(L, sizeof *guard);
+  guard->easy = easy;
+  guard->serial = receiver->serial;
+  luaL_setmetatable(L, GUARD_TYPE);
+  lua_newtable(L);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, 1);
+  compat_setuservalue(L, -2);
+  return 1;
+}
+
+/* Calls no Lua, and leaves libcurl alone: the handle may be in use. The loop
+   that drives it ends the transfer when it hands over what is ready. */
+static int guard_gc(lua_State *L)
+{
+  const Guard *guard = luaL_testudata(L, 1, GUARD_TYPE);
+  Easy *easy;
+  Easy **box;
+  if (guard == NULL)
+    return 0;
+  compat_getuservalue(L, 1);
+  if (!lua_istable(L, -1))
+    return 0; /* a copy, of another Lua state */
+  lua_rawgeti(L, -1, 1);
+  box = luaL_testudata(L, -1, easy_type);
+  easy = box != NULL ? *box : NULL;
+  if (easy != NULL && easy->multi != NULL && easy->receiver != NULL &&
+      easy->receiver->serial == guard->serial) {
+    easy->receiver->abandoned = true;
+    easy_join_ready(easy, easy->multi->ready);
+  }
+  return 0;
+}
+
+/* Adds its function to the table on top: core. */
+void guard_open(lua_State *L)
+{
+  if (luaL_newmetatable(L, GUARD_TYPE)) {
+    lua_pushcfunction(L, guard_gc);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_pop(L, 1);
+  lua_pushcfunction(L, guard_new);
+  lua_setfield(L, -2, "guard");
+}
