@@ -338,7 +338,7 @@ function multisock_Each:close() end
 
 ---@class multisock.Progress
 ---@field down integer bytes so far, before decoding
----@field up integer bytes so far
+---@field up integer bytes of the body so far
 ---@field down_total? integer
 ---@field up_total? integer
 ---@field speed number bytes a second, mean

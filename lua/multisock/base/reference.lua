@@ -612,7 +612,7 @@ progress.down: integer
   Bytes so far, before decoding.]==] },
   { "progress.up", [==[
 progress.up: integer
-  Bytes so far.]==] },
+  Bytes of the body so far.]==] },
   { "progress.down_total", [==[
 progress.down_total: integer or nil
   Down_total.]==] },

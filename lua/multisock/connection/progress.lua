@@ -8,7 +8,7 @@ local progress = { INTERVAL = 0.1 }
 --- What the option `progress` gets.
 -- @class multisock.Progress
 -- @field down integer bytes so far, before decoding
--- @field up integer bytes so far
+-- @field up integer bytes of the body so far
 -- @field down_total? integer
 -- @field up_total? integer
 -- @field speed number bytes a second, mean
@@ -24,6 +24,9 @@ function progress.call(self, last)
   local easy = self.easy
   -- As the totals are: before decoding.
   local down, up = easy:getinfo("size_download_t"), easy:getinfo("size_upload_t")
+  if self.body then
+    up = select(4, easy:marks())    -- without what frames chunks
+  end
   local total = easy:getinfo("content_length_download_t")
   local up_total = easy:getinfo("content_length_upload_t")
   local elapsed = time - self.started
