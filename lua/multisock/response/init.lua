@@ -2,7 +2,7 @@
 -- holds it as a string; any other holds the transfer that still brings it.
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
-local headers = require("multisock.request.headers")
+local fields = require("multisock.response.fields")
 local lines = require("multisock.response.lines")
 local tasks = require("multisock.tasks")
 local transfer = require("multisock.connection.transfer")
@@ -53,83 +53,9 @@ local MOST = 64 * 1024
 
 local Response = { __name = "multisock.response" }
 local methods = {}
-local computed = {}
+local computed, snapshot = fields.computed, fields.snapshot
 
----- Fields that are computed when asked for ----------------------------------
-
-local function snapshot(self)
-  local running = self._transfer
-  if self._snapshot == nil and running then
-    return running.snapshot or running.easy and running.easy:snapshot()
-  end
-  return self._snapshot
-end
-
--- Of a response that a program has made nothing is known but what it says.
-local function known(self, name)
-  local shot = snapshot(self)
-  return shot and core.snapshot(shot, name)
-end
-
-local read_snapshot = core.snapshot
-
-function computed:headers()
-  local shot = self._snapshot or snapshot(self)
-  return shot and read_snapshot(shot, "headers")
-end
-
-function computed:trailers()
-  return known(self, "trailers") or headers.parse("")
-end
-
---- The reason phrase; "" when the server sent none, as HTTP/2 never does.
-function computed:status_text()
-  return known(self, "reason") or ""
-end
-
-function computed:http_version()
-  return known(self, "http_version")
-end
-
-function computed:attempts()
-  return known(self, "attempts") or 1
-end
-
-function computed:peer()
-  return known(self, "peer")
-end
-
-function computed:timings()
-  local timings = known(self, "timings")
-    or { dns = 0, connect = 0, tls = 0, first_byte = 0, total = 0 }
-  timings.queue = self._queue_time or 0
-  return timings
-end
-
-function computed:sizes()
-  return known(self, "sizes") or { body = 0, upload = 0, headers = 0, request = 0 }
-end
-
---- Whether this answers another URL than the one asked for.
-function computed.redirected()
-  return false                    -- the redirect middleware says otherwise
-end
-
---- The redirects that led here, oldest first.
-function computed.history()
-  return {}
-end
-
-function computed:url()
-  local asked = rawget(self, "request")
-  -- One that a program has made answers what it says, if anything.
-  return asked and errors.without_user(asked.target.text)
-end
-
-function computed:links()
-  local fields = self.headers
-  return require("multisock.response.links").of(self.url, fields and fields:get_all("link") or {})
-end
+---- Fields that are computed when asked for: fields.lua ------------------------------------
 
 -- These change until the body has ended, so they are not kept before.
 local CHANGING = { trailers = true, timings = true, sizes = true }
@@ -457,9 +383,9 @@ end
 --- What its Set-Cookie lines say.
 -- @return list of strings; nil when there are none
 function response.cookies(self)
-  local shot = self._snapshot or snapshot(self)
+  local shot = snapshot(self)
   if shot then
-    return read_snapshot(shot, "cookies")
+    return core.snapshot(shot, "cookies")
   end
   return self.headers and self.headers:get_all("set-cookie")
 end

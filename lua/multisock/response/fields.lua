@@ -1,0 +1,85 @@
+-- The fields of a response that are computed when they are asked for, out of the snapshot
+-- of its transfer: most are never looked at.
+local core = require("multisock.core")
+local errors = require("multisock.base.errors")
+local headers = require("multisock.request.headers")
+
+local computed = {}
+
+local fields = { computed = computed }
+
+--- What its transfer knows, for core.snapshot; nil of one that a program has made.
+function fields.snapshot(self)
+  local running = self._transfer
+  if self._snapshot == nil and running then
+    return running.snapshot or running.easy and running.easy:snapshot()
+  end
+  return self._snapshot
+end
+
+-- Of a response that a program has made nothing is known but what it says.
+local function known(self, name)
+  local shot = fields.snapshot(self)
+  return shot and core.snapshot(shot, name)
+end
+
+function computed:headers()
+  local shot = self._snapshot or fields.snapshot(self)
+  return shot and core.snapshot(shot, "headers")
+end
+
+function computed:trailers()
+  return known(self, "trailers") or headers.parse("")
+end
+
+--- The reason phrase; "" when the server sent none, as HTTP/2 never does.
+function computed:status_text()
+  return known(self, "reason") or ""
+end
+
+function computed:http_version()
+  return known(self, "http_version")
+end
+
+function computed:attempts()
+  return known(self, "attempts") or 1
+end
+
+function computed:peer()
+  return known(self, "peer")
+end
+
+function computed:timings()
+  local timings = known(self, "timings")
+    or { dns = 0, connect = 0, tls = 0, first_byte = 0, total = 0 }
+  timings.queue = self._queue_time or 0
+  return timings
+end
+
+function computed:sizes()
+  return known(self, "sizes") or { body = 0, upload = 0, headers = 0, request = 0 }
+end
+
+--- Whether this answers another URL than the one asked for.
+function computed.redirected()
+  return false                    -- the redirect middleware says otherwise
+end
+
+--- The redirects that led here, oldest first.
+function computed.history()
+  return {}
+end
+
+function computed:url()
+  local asked = rawget(self, "request")
+  -- One that a program has made answers what it says, if anything.
+  return asked and errors.without_user(asked.target.text)
+end
+
+function computed:links()
+  local received = self.headers
+  return require("multisock.response.links").of(self.url,
+    received and received:get_all("link") or {})
+end
+
+return fields
