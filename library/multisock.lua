@@ -515,7 +515,7 @@ function multisock_Each:close() end
 
 ---@class multisock.ClientOptions: multisock.Options
 ---@field agent? table|fun(request: multisock.Request): multisock.Response?, any performs in the place of the network: a function, or an object with `:perform(request)` and perhaps `:close()`
----@field base_url? string URLs are resolved against it, as links in a page are: end it with `/`
+---@field base_url? string stands before every URL that is no absolute one: `https://h/v1` and `/users` is `https://h/v1/users`
 ---@field each_attempt? function[] functions that a request passes each time that it is sent, also for each redirect and retry; signing belongs here
 ---@field limits? multisock.Limits how much at once
 ---@field middleware? function[] functions that each call passes once, outside of all else

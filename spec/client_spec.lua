@@ -21,13 +21,35 @@ describe("clients", function()
     return seen
   end
 
-  it("resolve against base_url", helper.task(function()
+  it("put base_url before what is no absolute URL", helper.task(function()
     local client <close> = ms.client({ base_url = hostile.url("/deep/path") })
-    assert.equal("/echo?a=1", echo(client, { query = { a = 1 } }, "/echo").path)
-    assert.equal(hostile.url("/deep/x"), ms.assert(client:get("x")).url)
+    assert.equal(hostile.url("/deep/path/x?a=1"),
+      ms.assert(client:get("/x", { query = { a = 1 } })).url)
     assert.equal(servers.bytes(1024), ms.assert(client:get(nginx.url("/1k"))):text())
-    assert.is_false(pcall(ms.client, { base_url = "no url" }))
+    for written, right in pairs({
+      [""] = "/deep/path", ["/"] = "/deep/path/", x = "/deep/path/x", ["/x"] = "/deep/path/x",
+      ["x/"] = "/deep/path/x/", ["x?b=1"] = "/deep/path/x?b=1", ["?b=1"] = "/deep/path?b=1",
+      ["//host/x"] = "/deep/path/host/x", ["../x"] = "/deep/x", [" x "] = "/deep/path/x",
+      ["a b"] = "/deep/path/a%20b", ["a:b/c"] = "/deep/path/a:b/c",
+      ["\195\164"] = "/deep/path/%C3%A4", ["x#part"] = "/deep/path/x#part",
+    }) do
+      local response = ms.assert(client:get(written))
+      assert.equal(hostile.url(right), response.url)
+      response:close()
+    end
+    local slashed <close> = ms.client({ base_url = hostile.url("/deep/") })
+    assert.equal(hostile.url("/deep/x"), ms.assert(slashed:get("/x")).url)
+    local user <close> = ms.client({ base_url = (hostile.url("/v1"):gsub("//", "//me:secret@")) })
+    assert.equal(hostile.url("/v1/x"), ms.assert(user:get("x")).url)
   end))
+
+  it("refuse a base_url that is none", function()
+    for _, text in ipairs({ "no url", "http://h/?a=1", "http://h/#a" }) do
+      local ok, err = pcall(ms.client, { base_url = text })
+      assert.is_false(ok)
+      assert.truthy(err:find("base_url: ", 1, true), err)
+    end
+  end)
 
   it("give every request their own defaults", helper.task(function()
     local client <close> = ms.client({ headers = { ["X-One"] = "1", ["X-Two"] = "2" } })

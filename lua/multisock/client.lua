@@ -229,7 +229,8 @@ end
 -- What a client takes beside the options of requests, as rows: see options.lua.
 local OWN = {
   base_url = { type = "string",
-    doc = "URLs are resolved against it, as links in a page are: end it with `/`" },
+    doc = "stands before every URL that is no absolute one: `https://h/v1` and `/users` is "
+      .. "`https://h/v1/users`" },
   limits = { type = "multisock.Limits", fields = LIMITS, doc = "how much at once" },
   middleware = { type = "function[]",
     doc = "functions that each call passes once, outside of all else" },
@@ -281,7 +282,7 @@ function client.new(options)
       errors.misuse("base_url: string expected, got " .. type(own.base_url))
     end
     local err
-    base, err = targets.get(own.base_url)
+    base, err = targets.base(own.base_url)
     if base == nil then
       errors.misuse("base_url: " .. err.message)
     end

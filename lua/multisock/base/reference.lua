@@ -1060,7 +1060,8 @@ option agent: table or function
   :perform(request) and perhaps :close().]==], option = true },
   { "base_url", [==[
 option base_url: string
-  URLs are resolved against it, as links in a page are: end it with /.]==], option = true },
+  Stands before every URL that is no absolute one: https://h/v1 and /users is
+  https://h/v1/users.]==], option = true },
   { "each_attempt", [==[
 option each_attempt: list of functions
   Functions that a request passes each time that it is sent, also for each

@@ -42,7 +42,7 @@ end
 
 -- Nothing when it is no URL: its request will say so.
 local function target_of(client, url)
-  return client.base and targets.resolve(client.base, url) or targets.get(url) or {}
+  return client.base and targets.under(client.base, url) or targets.get(url) or {}
 end
 
 -- A URL as state.lua may have it.

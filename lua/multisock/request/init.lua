@@ -171,7 +171,7 @@ function request.new(client, method, url, options, base)
   end
   local target, err
   if client.base then
-    target, err = targets.resolve(client.base, url)
+    target, err = targets.under(client.base, url)
     if target and target.origin ~= client.base.origin and base == client.settings then
       return request.new(client, method, asked, options, strangers.of_client(client))
     end

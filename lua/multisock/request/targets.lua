@@ -161,7 +161,7 @@ function targets.trim(text)
   return first and text:sub(first, #text + 1 - behind) or ""
 end
 
---- Resolves a reference (a Location, or a path under base_url).
+--- Resolves a reference, such as a Location.
 -- @return target; or nil, err
 function targets.resolve(base, reference)
   local url = base.url:dup()
@@ -182,6 +182,40 @@ function targets.resolve(base, reference)
     return nil, url_error(err, reference)
   end
   return targets.get(text)
+end
+
+--- Parses a base_url, for `under`.
+-- @return target; or nil, err
+function targets.base(text)
+  local base, err = targets.get(text)
+  if base == nil then
+    return nil, err
+  elseif base.url:get("query") or base.url:get("fragment") then
+    return nil, errors.new("url", "no place for a query or a fragment: it stands before paths")
+  end
+  base.path = base.url:get("path")
+  base.folder = base.path:gsub("/+$", "") .. "/"
+  base.root = not base.has_user and base.text:match("^%a[%w+.-]*://[^/?#]*")
+  return base
+end
+
+-- What is sent as it is written, and needs no look.
+local PLAIN = "^[%w._~!$&'()*+,;=:@%%/-]*$"
+
+--- Puts a path, a query or both behind a base_url; an absolute URL stays as it is.
+-- @param base target of targets.base
+-- @return target; or nil, err
+function targets.under(base, reference)
+  reference = targets.trim(reference)
+  if reference:find("^%a[%w+.-]*://") then
+    return targets.resolve(base, reference)
+  end
+  local path, rest = reference:match("^([^?#]*)(.*)$")
+  local placed = (path == "" and base.path or base.folder .. path:gsub("^/+", "")) .. rest
+  if base.root and rest == "" and path:find(PLAIN) and not placed:find("/.", 1, true) then
+    return targets.get(base.root .. placed)
+  end
+  return targets.resolve(base, placed)
 end
 
 --- The same target with user name and password of another.
