@@ -420,7 +420,7 @@ function multisock_Each:close() end
 ---@field doh_url? string name lookup over HTTPS at this URL
 ---@field fail_on_error? boolean a status of 400 or more is `nil, err`; `err.response` is the answer
 ---@field form? table<string, any> sent as a form, `application/x-www-form-urlencoded`; values as for `query`
----@field headers? table<string, string|number|(string|number)[]>|multisock.Headers `name = value`, or `name = {values}` to send several; strings or numbers
+---@field headers? table<string, string|number|false|(string|number)[]>|multisock.Headers `name = value`, or `name = {values}` to send several; strings or numbers; `name = false`: not what the client has
 ---@field high_water? integer unread body held before the transfer is paused; also what is decoded ahead of the reader
 ---@field http_version? "1.0"|"1.1"|"2"|"2-prior-knowledge"|"3" see below
 ---@field interface? string name or address of the local end

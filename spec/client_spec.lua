@@ -55,6 +55,8 @@ describe("clients", function()
     local client <close> = ms.client({ headers = { ["X-One"] = "1", ["X-Two"] = "2" } })
     local headers = echo(client, { headers = { ["x-two"] = "two" }, body = "" }).headers
     assert.same({ "1", "two" }, { headers["x-one"], headers["x-two"] })
+    headers = echo(client, { headers = { ["X-ONE"] = false }, body = "" }).headers
+    assert.same({ nil, "2" }, { headers["x-one"], headers["x-two"] })
     local other <close> = ms.client()
     assert.is_nil(echo(other, { body = "" }).headers["x-one"])
   end))

@@ -852,7 +852,8 @@ option form: table
   Sent as a form, application/x-www-form-urlencoded; values as for query.]==], option = true },
   { "headers", [==[
 option headers: table or headers
-  name = value, or name = {values} to send several; strings or numbers.]==], option = true },
+  name = value, or name = {values} to send several; strings or numbers; name =
+  false: not what the client has.]==], option = true },
   { "high_water", [==[
 option high_water: integer, default 256 KiB
   Unread body held before the transfer is paused; also what is decoded ahead

@@ -46,8 +46,9 @@ local function check_host(list, level)
 end
 
 --- Checks what a user gave as request headers.
--- @param given table of name = value, name = {values}, or a headers object
--- @return list of {name, value}, names in alphabetical order
+-- @param given table of name = value, name = {values}, name = false, or a headers object
+-- @return list of {name, value}, names in alphabetical order; and a set of the names, in
+-- lower case, that are false; nil: none is
 function headers.to_list(given, level)
   level = (level or 1) + 1
   local usual = type(given) == "table" and core.fields(given)
@@ -71,9 +72,13 @@ function headers.to_list(given, level)
     names[#names + 1] = name
   end
   table.sort(names)
+  local gone
   for _, name in ipairs(names) do
     local value = given[name]
-    if type(value) == "table" and values.odd_key(value) == nil then
+    if value == false then
+      gone = gone or {}
+      gone[name:lower()] = true
+    elseif type(value) == "table" and values.odd_key(value) == nil then
       for i = 1, #value do
         add_checked(list, name, value[i], level)
       end
@@ -81,7 +86,7 @@ function headers.to_list(given, level)
       add_checked(list, name, value, level)
     end
   end
-  return check_host(list, level)
+  return check_host(list, level), gone
 end
 
 --- The first value of a name in such a list, or nil.
@@ -94,14 +99,15 @@ function headers.find(list, name)
   end
 end
 
---- Two lists in one: fields of `over` replace those of `base`.
-function headers.merge(base, over)
+--- Two lists in one: fields of `over` replace those of `base`, and those in `gone` go.
+function headers.merge(base, over, gone)
   if #base == 0 then
     return over
   end
   local merged = {}
   for i = 1, #base do
-    if not headers.find(over, base[i][1]) then
+    local name = base[i][1]
+    if not (headers.find(over, name) or gone and gone[name:lower()]) then
       merged[#merged + 1] = base[i]
     end
   end

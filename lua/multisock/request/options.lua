@@ -159,7 +159,7 @@ local function jar(name, value)
 end
 
 local function header_list(_, value)
-  return headers.to_list(value, 0)
+  return (headers.to_list(value, 0))
 end
 
 local function name_set(name, value)
@@ -281,8 +281,9 @@ options.rows = {
     doc = "in place of the call's; GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS may be in "
       .. "lower case" },
   headers = { check = header_list, scope = "message", own = true, default = {},
-    type = "table<string, string|number|(string|number)[]>|multisock.Headers", shown = "",
-    doc = "`name = value`, or `name = {values}` to send several; strings or numbers" },
+    type = "table<string, string|number|false|(string|number)[]>|multisock.Headers", shown = "",
+    doc = "`name = value`, or `name = {values}` to send several; strings or numbers; "
+      .. "`name = false`: not what the client has" },
   query = { check = any, scope = "message", own = true, type = "table<string, any>",
     doc = "added to the URL, encoded: strings, numbers, booleans, or lists of them" },
   body = { check = any, scope = "message", own = true,
