@@ -1,5 +1,6 @@
 -- ms.download: from servers as they are, and from odd ones (support/odd_ranges.py).
 local cjson = require("cjson")
+local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -207,10 +208,16 @@ describe("a download", function()
         '{"version":1,"etag":"\\"v1\\"","ranges":[[-1,5]]}',
         '{"version":1,"etag":"\\"v1\\"","ranges":[["a",5]]}',
         '{"version":1,"etag":7,"ranges":[[0,5]]}', '{"version":1,"etag":"\\"v1\\""}',
-        '{"version":1,"etag":"\\"v1\\"","ranges":[[500,900]]}' }) do
+        '{"version":1,"etag":"\\"v1\\"","ranges":[[500,900]]}',
+        '{"version":1,"etag":"a\\r\\nX-Forged: 1","ranges":[[0,5]]}',
+        '{"version":1,"etag":"\\u0000","ranges":[[0,5]]}',
+        '{"version":1,"last_modified":"a\\nX-Forged: 1","ranges":[[0,5]]}' }) do
         helper.write_file(path .. ".part", "wrong")
-        helper.write_file(path .. ".part.json", state)
-        local result, err = ms.download(file(""), path)
+        local url = file("")
+        local place = core.sha256():update((url:gsub("%?.*", ""))):finish()
+        helper.write_file(path .. ".part.json", (state:gsub('"ranges"',
+          '"place":"' .. place .. '","source":"' .. core.sha256():update(url):finish() .. '",%0')))
+        local result, err = ms.download(url, path)
         is_right(result, err, 100000)
         assert.equal(0, result.resumed_from)
       end

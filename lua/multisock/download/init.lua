@@ -184,7 +184,8 @@ end
 function download.new(client, source, path, options)
   local urls = check_source(source)
   if type(path) ~= "string" or path == "" or path:find("%z") then
-    errors.misuse("download: path of a file expected, got " .. values.describe(path))
+    errors.misuse("download: path of a file expected, got " .. (type(path) == "string"
+      and errors.quote(path) or values.describe(path)))
   end
   if client.closed then
     errors.misuse("the client is closed")

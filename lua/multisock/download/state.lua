@@ -17,6 +17,12 @@ local function is_text(value)
   return value == nil or type(value) == "string"
 end
 
+-- Whether it may be sent in a header, as answers.lua has read it. Anybody may have written
+-- the file.
+local function is_field(value)
+  return value == nil or type(value) == "string" and value:find("^[ -~]+$") ~= nil
+end
+
 -- The list, when it is one: sorted, apart from each other.
 local function read_ranges(given)
   local list, at = {}, -1
@@ -43,8 +49,8 @@ function state.load(part, size)
   if file then
     file:close()
   end
-  if type(known) ~= "table" or known.version ~= VERSION or not is_text(known.etag)
-    or not is_text(known.last_modified) or not is_text(known.source) or not is_text(known.place)
+  if type(known) ~= "table" or known.version ~= VERSION or not is_field(known.etag)
+    or not is_field(known.last_modified) or not is_text(known.source) or not is_text(known.place)
     or not (known.size == nil or compat.is_integer(known.size)) then
     return nil
   end
