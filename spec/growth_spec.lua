@@ -107,6 +107,24 @@ describe("time grows as the bytes of", function()
     end
   end)
 
+  it("a command line of curl", function()
+    growth.check(growth.runs("", "curl http://h/"), ms.from_curl)
+    growth.check(growth.runs("curl http://h/ -H 'A: a", "b'"), ms.from_curl)
+    growth.check(growth.runs("curl http://h/ -F 'a=b", ";type=c'"), ms.from_curl)
+  end)
+
+  it("a form of many parts", function()
+    growth.check({ parts = function(size)
+      local parts = {}
+      for i = 1, size / 16 do
+        parts[i] = { name = "a", value = ("x"):rep(1000) }
+      end
+      return parts
+    end }, function(parts)
+      ms.assert(ms.to_curl("http://h/", { multipart = parts }))
+    end)
+  end)
+
   it("what the command shows and writes", function()
     local function show(url)
       local job = {

@@ -75,7 +75,8 @@ local function header(name)
 end
 
 local function any_header(self, line)
-  local name, sign, value = line:match("^([^:;]+)([:;])%s*(.-)%s*$")
+  local name, sign, value = line:match("^([^:;]+)([:;])%s*(.*)$")
+  value = value and (value:match("^.*%S") or "")
   if name == nil or sign == ";" and value ~= "" then
     refuse("-H: NAME: VALUE expected, got " .. errors.quote(line))
   elseif sign == ":" and value == "" then

@@ -137,14 +137,14 @@ function shell.split(text)
   local words, at = {}, 1
   text = text:gsub("\r\n", "\n")
   while true do
-    at = text:match("^[ \t]*()", at)
+    at = text:match("^[^%S\n]*()", at)
     local char = text:sub(at, at)
-    if char == "" or char == "\n" and text:find("^%s*$", at) then
-      return words
-    elseif char == "\n" then
-      if #words > 0 then
+    if char == "" or char == "\n" and #words > 0 then
+      if text:find("%S", at) then
         return nil, "there is more than one command"
       end
+      return words
+    elseif char == "\n" then
       at = at + 1
     elseif text:sub(at, at + 1) == "\\\n" then
       at = at + 2

@@ -146,14 +146,22 @@ local function new_boundary()
   end)
 end
 
--- Strings, and bodies between them.
-local function add(pieces, piece)
-  local last = #pieces
-  if type(piece) == "string" and type(pieces[last]) == "string" then
-    pieces[last] = pieces[last] .. piece
-  else
-    pieces[last + 1] = piece
+-- Strings, and bodies between them: neighbours that are strings become one, all at once,
+-- or many parts would take the square of their time.
+local function join(list)
+  local pieces, texts = {}, {}
+  for i = 1, #list + 1 do
+    local piece = list[i]
+    if type(piece) == "string" then
+      texts[#texts + 1] = piece
+    else
+      if texts[1] then
+        pieces[#pieces + 1], texts = table.concat(texts), {}
+      end
+      pieces[#pieces + 1] = piece
+    end
   end
+  return pieces
 end
 
 -- How long it is, and whether it can be sent again.
@@ -213,7 +221,7 @@ return function(parts, make_body)
   if type(parts) ~= "table" or values.odd_key(parts) ~= nil then
     expected("option 'multipart'", "list of parts", parts)
   end
-  local boundary, pieces = new_boundary(), {}
+  local boundary, list = new_boundary(), {}
   for i, part in ipairs(parts) do
     local what = ("multipart[%d]"):format(i)
     check_fields(what, part)
@@ -221,11 +229,12 @@ return function(parts, make_body)
     if content == nil then
       return nil, err
     end
-    add(pieces, "--" .. boundary .. "\r\n" .. head_of(what, part))
-    add(pieces, content)
-    add(pieces, "\r\n")
+    list[#list + 1] = "--" .. boundary .. "\r\n" .. head_of(what, part)
+    list[#list + 1] = content
+    list[#list + 1] = "\r\n"
   end
-  add(pieces, "--" .. boundary .. "--\r\n")
+  list[#list + 1] = "--" .. boundary .. "--\r\n"
+  local pieces = join(list)
   local body = #pieces == 1 and { bytes = pieces[1] } or body_of(pieces)
   body.is_form, body.parts = true, parts
   return body, "multipart/form-data; boundary=" .. boundary
