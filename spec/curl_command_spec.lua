@@ -186,6 +186,12 @@ describe("a command line of curl", function()
         command = ms.assert(ms.to_curl("http://h/", { auth = auth }))
         assert.is_nil(command:find("hidden", 1, true), command)
       end
+      command = ms.assert(ms.to_curl("http://h/#access_token=hidden", { multipart = {
+        { name = "password", value = "hidden" }, { name = "token", body = { "hid", "den" } },
+        { name = "secret", value = "hidden", filename = "f" }, { name = "a", value = "shown" },
+      } }))
+      assert.is_nil(command:find("hid", 1, true), command)
+      assert.is_truthy(command:find("shown", 1, true))
       shown.options.redact = false
       command = ms.assert(ms.to_curl(shown.url, shown.options))
       local _, count = command:gsub("hidden", "")
@@ -356,6 +362,15 @@ curl 'https://h.example/api?q=1' \
         assert.is_truthy(err.message:find(message, 1, true), text .. ": " .. err.message)
       end
       assert.matches("from_curl: string expected, got 1", helper.failure(ms.from_curl, 1))
+    end)
+
+    it("may have any blanks around it", function()
+      for _, text in ipairs({ "curl http://h/\r", "\r\ncurl\vhttp://h/\r\n\r\n",
+        "curl http://h/ \\\r\n -s" }) do
+        assert.equal("http://h/", (ms.from_curl(text)))
+      end
+      local _, options = ms.from_curl("curl http://h/ -H 'A:  b  c ' -H 'B: '")
+      assert.same({ A = "b  c" }, options.headers)
     end)
   end)
 end)

@@ -46,6 +46,7 @@ describe("what is said", function()
         ["http://h/?a=1&API-Key=hunter2"] = "http://h/?a=1&API-Key=***",
         ["http://h/?X-Amz-Signature=hunter2&keyboard=qwerty"] =
           "http://h/?X-Amz-Signature=***&keyboard=qwerty",
+        ["http://h/a#id_token=1&access_token=hunter2"] = "http://h/a#id_token=***&access_token=***",
         ["socks5h://u:hunter2@p:1"] = "socks5h://p:1",
         ["http://h/a@b?c=d@e"] = "http://h/a@b?c=d@e",
         ["Could not resolve proxy: http://u:hunter2@p and 'http://u:hunter2@q'"] =

@@ -119,7 +119,7 @@ static bool is_secret(const char *name, size_t size)
   return false;
 }
 
-/* Behind "?" or "&": the length of a secret's name and its "=", or 0. */
+/* Behind "?", "&" or "#": the length of a secret's name and its "=", or 0. */
 static size_t secret_name(const char *at, const char *end)
 {
   size_t size = 0;
@@ -151,7 +151,7 @@ static const char *hide_secret(luaL_Buffer *buffer, const char *before,
     luaL_addchar(buffer, '/');
     return left;
   }
-  if (*at != '?' && *at != '&')
+  if (*at != '?' && *at != '&' && *at != '#')
     return NULL;
   name = secret_name(at + 1, end);
   if (name == 0)
@@ -205,8 +205,8 @@ int plain_clean(lua_State *L)
 }
 
 /*** The same for a message or a log: of bounded length, without the user names
-and passwords of the URLs in it, and without the values of a query whose names
-say that they are secret (`token`, `api_key`, `signature`, ...).
+and passwords of the URLs in it, and without the values of queries and fragments
+whose names say that they are secret (`token`, `api_key`, `signature`, ...).
 @param text string
 @return string
 @local */

@@ -74,9 +74,11 @@ end
 local LONGEST = 100000
 local STEERS = "[%z\1-\8\11-\31\127]"
 
-local function add_bytes(self, bytes, content_type)
+local function add_bytes(self, body, content_type)
+  local bytes = body.bytes
   if self.hides then
-    bytes = secrets.hide_body(bytes, content_type)
+    bytes = body.parts and secrets.hide_parts(bytes, body.parts)
+      or secrets.hide_body(bytes, content_type)
   end
   if #bytes > LONGEST or bytes:find(STEERS) then
     self.pipe = "printf " .. shell.printf(bytes)
@@ -117,7 +119,7 @@ return function(self, made)
     self:pair("-H", "Content-Type:" .. (content_type and " " .. content_type or ""))
   end
   if body.bytes then
-    add_bytes(self, body.bytes, own_type or content_type)
+    add_bytes(self, body, own_type or content_type)
     return "POST"
   end
   self:pair("-T", "-")              -- what the program gives piece by piece

@@ -2,6 +2,7 @@
 -- they are secret, in URLs, forms and JSON.
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
+local values = require("multisock.base.values")
 
 local secrets = { HIDDEN = "***" }
 
@@ -48,10 +49,36 @@ function secrets.hide_body(text, content_type)
   return kind and HIDES[kind](text) or text
 end
 
+local function replace(text, old, new)
+  local pieces, at = {}, 1
+  while true do
+    local first, last = text:find(old, at, true)
+    pieces[#pieces + 1] = text:sub(at, (first or 0) - 1)
+    if first == nil then
+      return table.concat(pieces, new)
+    end
+    at = last + 1
+  end
+end
+
+--- @param text string a form of the option `multipart` @param parts what that was given
+function secrets.hide_parts(text, parts)
+  for _, part in ipairs(parts) do
+    local body = part.body
+    local value = values.text(part.value) or type(body) == "string" and body
+      or type(body) == "table" and body[1] and table.concat(body)
+    if value and secrets.is_name(part.name) then
+      text = replace(text, "\r\n\r\n" .. value .. "\r\n--", "\r\n\r\n" .. HIDDEN .. "\r\n--")
+    end
+  end
+  return text
+end
+
 --- Of a URL user name and password go, too.
 function secrets.hide_url(url)
-  local head, query, fragment = errors.without_user(url):match("^([^?#]*)(%??[^#]*)(.*)$")
-  return head .. query:sub(1, 1) .. hide_fields(query:sub(2)) .. fragment
+  local head, query, fragment = errors.without_user(url):match("^([^?#]*)(%??[^#]*)(#?.*)$")
+  return head .. query:sub(1, 1) .. hide_fields(query:sub(2))
+    .. fragment:sub(1, 1) .. hide_fields(fragment:sub(2))
 end
 
 return secrets
