@@ -164,6 +164,37 @@ describe("ms.oauth2", function()
     assert.equal(1, loads)
   end))
 
+  it("takes nothing that was stored and is no token", task(function()
+    for i, kept in ipairs({ "t50\r\nX-Forged: 1", "t50\n", "", "a b" }) do
+      client_of("", { store = { load = function() return { access_token = kept } end,
+        save = function() end } })
+      assert.equal("t" .. i, text("guarded"))
+      client:close()
+    end
+    assert.equal(4, #asked())
+  end))
+
+  it("asks again when a client that asked for others, too, was closed", task(function()
+    local auth = ms.oauth2({ token_url = hostile.url("/token?wait=0.1&key=" .. key),
+      client_id = "me", client_secret = "s" })
+    local options = { base_url = hostile.url("/"), each_attempt = { auth } }
+    local other = ms.client(options)
+    client = ms.client(options)
+    local first, second = ms.spawn(other.get, other, "guarded"), ms.spawn(text, "guarded")
+    ms.sleep(0.02)
+    other:close()
+    assert.equal("cancelled", select(2, first:await()).kind)
+    assert.equal("t2", second:await())
+  end))
+
+  it("waits for a token no longer than the request may take", task(function()
+    client_of("&wait=0.2")
+    local _, err = client:get("guarded", { timeout = 0.05 })
+    assert.equal("timeout: not done after 0.05 s (timeout.total) [" .. hostile.url("/guarded")
+      .. "]", tostring(err))
+    assert.equal("t1", text("guarded"))
+  end))
+
   it("sends id and secret in the form where that is wanted", task(function()
     client_of("", { auth = "body" })
     assert.equal("t1", text("guarded"))
@@ -269,6 +300,10 @@ describe("ms.oauth2", function()
         { token_url = "http://a/", client_id = "i", store = { load = print } },
       ["'origins[1]': URL"] =
         { token_url = "http://a/", client_id = "i", client_secret = "s", origins = { "a" } },
+      ["'params': names must be strings, got 1"] = { token_url = "http://a/", client_id = "i",
+        client_secret = "s", params = { "a" } },
+      ["'params.a': string, number or boolean expected, got a function"] = {
+        token_url = "http://a/", client_id = "i", client_secret = "s", params = { a = print } },
       ["did you mean"] = { token_uri = "http://a/" },
     }) do
       local err = message(ms.oauth2, options)

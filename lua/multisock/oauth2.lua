@@ -64,6 +64,18 @@ local function target_of(name, url)
   return target
 end
 
+-- What no form can have is said here, not by the first request. (The values may be secret.)
+local function check_params(params)
+  for name, value in pairs(params or {}) do
+    if type(name) ~= "string" then
+      errors.misuse("oauth2: option 'params': names must be strings, got " .. tostring(name))
+    elseif type(value) ~= "table" and values.text(value) == nil then
+      errors.misuse(("oauth2: option 'params.%s': string, number or boolean expected, got a %s")
+        :format(name, type(value)))
+    end
+  end
+end
+
 local function check_store(store)
   for _, name in ipairs({ "load", "save" }) do
     if store and type(store[name]) ~= "function" then
@@ -87,6 +99,7 @@ local function check(given)
     errors.misuse('oauth2: option \'auth\': "basic" or "body" expected, got '
       .. errors.quote(own.auth))
   end
+  check_params(own.params)
   check_store(own.store)
   own.target = target_of("token_url", given.token_url)
   for i, url in ipairs(given.origins or {}) do
@@ -156,6 +169,11 @@ local function refusal(response, answer)
   return failure(response, "status", table.concat(said, ": "))
 end
 
+-- Whether it can stand in a header.
+local function is_token(text)
+  return type(text) == "string" and text ~= "" and not text:find("[^\33-\126]")
+end
+
 -- A token; or nil, err.
 local function ask(self, client)
   local made, err = make_request(self, client)
@@ -178,7 +196,7 @@ local function ask(self, client)
     return failure(response, "protocol", err and err.message or "the answer is no object")
   end
   local token, kind = answer.access_token, answer.token_type
-  if type(token) ~= "string" or token:find("[^\33-\126]") or token == "" then
+  if not is_token(token) then
     return failure(response, "protocol", "the answer has no access_token")
   elseif kind ~= nil and (type(kind) ~= "string" or kind:lower() ~= "bearer") then
     return failure(response, "protocol", "the token is not of the type Bearer")
@@ -203,7 +221,7 @@ local function load(self)
   if kept and type(kept.refresh_token) == "string" then
     self.refresh_token = kept.refresh_token
   end
-  if kept and type(kept.access_token) == "string" then
+  if kept and is_token(kept.access_token) then
     self.token = {
       access_token = kept.access_token, refresh_token = self.refresh_token,
       expires_at = tonumber(kept.expires_at),
@@ -249,15 +267,25 @@ local function obtain_once(self, made, refused)
   local running = self.running
   if running == nil then
     running = tasks.spawn_outside(obtain, self, made.client, refused)
-    self.running = running
+    self.running, self.asker = running, made.client
     tasks.when_done(running, function()
       self.running = nil
     end)
   end
-  if not made.deadline then
-    return running:await()
+  local asker, token, err = self.asker
+  if made.deadline then
+    token, err = tasks.with_timeout(math.max(0, made.deadline - scheduler.now()), running.await,
+      running)
+  else
+    token, err = running:await()
   end
-  return tasks.with_timeout(math.max(0, made.deadline - scheduler.now()), running.await, running)
+  if token == nil and made.deadline and scheduler.now() >= made.deadline then
+    return nil, errors.new("timeout", ("not done after %g s (timeout.total)"):format(
+      made.settings.total), { url = made:url(), phase = "queue", retryable = true })
+  elseif token == nil and asker.closed and not made.client.closed then
+    return obtain_once(self, made, refused)     -- another client has asked, and was closed
+  end
+  return token, err
 end
 
 ---- Requests ------------------------------------------------------------------
