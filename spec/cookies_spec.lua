@@ -506,9 +506,13 @@ describe("a jar's file", function()
     assert.equal("p=", jar:get("http://a.test/"))
     assert.equal("good=v", jar:get("https://x.a.test/"))
     jar:set("http://b.test/", "more=1")
-    assert.equal(3003, jar.store.count)
+    assert.equal(3002, jar.store.count, "an older one makes room")
     local sent = select(2, jar:get("http://b.test/"):gsub("=", ""))
     assert.equal(150, sent)
+    for i = 1, 200 do
+      jar:set("http://c.test/", "n" .. i .. "=1")
+    end
+    assert.equal(3182, jar.store.count, "other domains have no more than ever")
     jar:close()
   end)
 

@@ -72,6 +72,9 @@ function Store:load(list, time)
     self:put(cookie, time)
   end
   self.loaded = self.count
+  for _, bucket in pairs(self.domains) do
+    bucket.loaded = bucket.count
+  end
 end
 
 function Store:clear()
@@ -122,7 +125,7 @@ end
 --- After a server has set one for this domain: others make room.
 function Store:limit(domain)
   local bucket = self.domains[domain]
-  if bucket and bucket.count > math.max(MOST_OF_DOMAIN, self.loaded) then
+  if bucket and bucket.count > math.max(MOST_OF_DOMAIN, bucket.loaded or 0) then
     remove_one(self, domain)
   end
   if self.count > math.max(MOST, self.loaded) then
