@@ -67,12 +67,13 @@ local function lead(ask, entry, flights, name)
   return response, failure
 end
 
--- What fails for one fails for all that would have asked at once; but not what was the
--- first one's own.
+-- What was the first one's own: its limits, its end.
+local OWN = { timeout = true, cancelled = true, too_large = true }
+
+-- What fails for one fails for all that would have asked at once.
 local function is_shared(outcome)
   local ok, response, err = compat.unpack(outcome, 1, 3)
-  return ok and response == nil and errors.is(err) and err.kind ~= "timeout"
-    and err.kind ~= "cancelled" and err
+  return ok and response == nil and errors.is(err) and not OWN[err.kind] and err
 end
 
 local function too_late(request)
