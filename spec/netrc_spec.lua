@@ -160,10 +160,7 @@ describe("netrc", function()
       local response, err = client:get(witness.here, { netrc = name })
       assert.is_nil(response)
       assert.equal("io", err.kind)
-      assert.matches("netrc: ", err.message, 1, true)
-      if name ~= "/tmp" then
-        assert.matches(name, err.message, 1, true)
-      end
+      assert.matches("netrc: " .. name, err.message, 1, true)
     end
   end))
 

@@ -80,6 +80,7 @@ local function read(path)
   local text
   if file then
     text, why = file:read(LARGEST + 1)
+    why = why and path .. ": " .. why
     file:close()
   end
   if file and text == nil and why == nil then
