@@ -169,6 +169,26 @@ describe("cache", function()
     client:close()
   end))
 
+  it("tells hosts apart that the header Host names", task(function()
+    local client, get = begin({ { headers = FRESH.headers, body = "theirs" }, FRESH })
+    local theirs = { headers = { Host = "other.test" } }
+    assert.equal("theirs nil", get(theirs))
+    assert.equal("first nil", get())
+    assert.equal("theirs fresh", get(theirs))
+    assert.equal("first fresh", get())
+    client:close()
+    local target
+    client, get, target = begin({ { headers = FRESH.headers .. "\nCache-Control: public" } },
+      { each_attempt = { function(request, next)
+        request.headers.Host = "other.test"
+        return next(request)
+      end } })
+    get()
+    get()
+    assert.equal(2, #cached.seen(target))
+    client:close()
+  end))
+
   it("tells the sessions of a cookie jar apart, and sets no cookie again", task(function()
     local jar = ms.cookies()
     local client, get, target, url = begin({ { headers = FRESH.headers .. "\nSet-Cookie: seen=1",

@@ -17,7 +17,10 @@ for name, row in pairs(options.rows) do
 end
 table.sort(OPTIONS)
 
-local ALWAYS = { ["authorization"] = true, ["proxy-authorization"] = true, ["cookie"] = true }
+-- And the host that is asked, whatever the URL says.
+local ALWAYS = {
+  ["authorization"] = true, ["proxy-authorization"] = true, ["cookie"] = true, ["host"] = true,
+}
 
 ---- Values as text ------------------------------------------------------------
 
@@ -61,7 +64,7 @@ local function settings_text(given)
   return text
 end
 
---- The headers of a request that say who asks, as text.
+--- The headers of a request that say who asks, and whom, as text.
 function keys.credentials(request)
   local parts, sensitive, list = {}, request.settings.sensitive_headers, request.headers
   for i = 1, #list do

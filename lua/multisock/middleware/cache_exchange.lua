@@ -52,6 +52,8 @@ local function new_entry(ask, answer, head, fields, asked_at, got_at)
   }
 end
 
+local HOST = { "host" }
+
 -- Whether it was sent as it was asked for. What `each_attempt` adds stands in no key: it
 -- may be another user's the next time.
 local function is_known(ask, response, entry)
@@ -59,7 +61,7 @@ local function is_known(ask, response, entry)
   if sent == nil then
     return true
   elseif sent.target ~= request.target or sent.method ~= request.method
-    or not ask.key:is_like(sent.headers, entry.vary) then
+    or not (ask.key:is_like(sent.headers, entry.vary) and ask.key:is_like(sent.headers, HOST)) then
     return false
   end
   return entry.facts.cc.public or keys.credentials(sent) == keys.credentials(request)
