@@ -102,6 +102,23 @@ describe("client:pages", function()
     assert.same({ 2, "v", nil }, { last.page, last.headers["x-name"], last.query.first })
   end)))
 
+  it("adds its client's query where a URL lacks that, for no other origin", task(of_loop(function()
+    local there = hostile.url(""):gsub("127%.0%.0%.1", "localhost"):gsub("/$", "")
+    for _, options in ipairs({ {}, { base_url = hostile.url("/") } }) do
+      options.query = { api_key = "secret", n = 1, last = 3 }
+      local own = ms.client(options)
+      local asked = {}
+      for page in own:pages(hostile.url("/pages"), { next = function(response)
+        local n = response:json().page
+        return n == 1 and "?n=2" or n == 2 and there .. "/pages?n=3" or nil
+      end }) do
+        asked[#asked + 1] = page.request:url():match("%?(.*)")
+      end
+      own:close()
+      assert.same({ "api_key=secret&last=3&n=1", "n=2&api_key=secret&last=3", "n=3" }, asked)
+    end
+  end)))
+
   it("asks a function where the next one is", task(of_loop(function()
     local asked = {}
     local numbers = read(hostile.url("/pages?last=1"), { next = function(response)

@@ -1,6 +1,7 @@
 -- client:pages: the answers of a list that a server gives page by page.
 local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
+local percent = require("multisock.base.percent")
 local request = require("multisock.request")
 local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
@@ -60,6 +61,24 @@ local function refuse(self, kind, message)
     attempts = page.attempts }))
 end
 
+-- What a later page is asked with beside the query of its URL: what the client adds to all
+-- requests, where that lacks it, and for the origin of the first page alone.
+local function own_query(self, target)
+  local client, kept, has = self.client, {}, {}
+  local given = client.settings
+  if client.base and client.base.origin ~= target.origin then
+    given = strangers.of_client(client)
+  end
+  for field in (target.url:get("query") or ""):gmatch("[^&]+") do
+    has[percent.unescape(field:match("^[^=]*"))] = true
+  end
+  for name, value in pairs(target.origin == self.first.origin and given.own and given.own.query
+    or {}) do
+    kept[name] = not has[name] and value or nil
+  end
+  return kept
+end
+
 -- The URL that a page names, which may lack what the first one has: user and password.
 -- Nil: it is the last one.
 local function next_url(self)
@@ -77,6 +96,7 @@ local function next_url(self)
     refuse(self, "protocol", "the pages go round: the next one was there before")
   end
   self.seen[target.text] = true
+  self.options.query = own_query(self, target)
   return target.text
 end
 
@@ -90,7 +110,6 @@ local function ask(self, url)
   if self.first == nil then
     self.first = made.target
     self.seen[errors.without_user(made.target.text)] = true
-    options.query = nil                 -- the next URLs have their own
   elseif made.target.origin ~= self.first.origin then
     strangers.estrange(made)
   elseif self.first.has_user and not made.target.has_user then
