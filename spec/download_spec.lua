@@ -581,12 +581,14 @@ describe("a download", function()
       local other = odd.url("/file?id=" .. dir .. "&fail=1")
       local result, err = ms.download({ other, hostile.url("/echo") }, path, {
         auth = { bearer = "secret" }, headers = { ["X-Api-Key"] = "secret", ["X-Plain"] = "plain" },
+        query = { api_key = "secret", of = "all" },
       })
       assert.is_nil(err)
       assert.equal(path, result.path)
       local text = read()
       assert.falsy(text:find("secret", 1, true), text)
       assert.truthy(text:find("plain", 1, true), text)
+      assert.truthy(text:find("of=all", 1, true), text)
       hostile.stop()
     end))
   end)

@@ -2,6 +2,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local option_rows = require("multisock.request.options").rows
+local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
 
 local mirrors = {}
@@ -20,6 +21,8 @@ local function stranger_options(options, sensitive)
     local row = option_rows[name]
     if row and row.cross_origin == "drop" or name == "curl" then
       value = nil
+    elseif name == "query" then
+      value = strangers.query(value)
     elseif name == "headers" then
       value = {}
       for _, field in ipairs(options.headers) do

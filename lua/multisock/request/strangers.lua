@@ -86,18 +86,22 @@ function strangers.estrange(request, known)
   request.simple = request.simple and request.settings.simple
 end
 
--- A client's own options without the fields of a query whose names tell that they are
--- secret.
+--- The option `query` without the fields whose names tell that they are secret.
+function strangers.query(query)
+  local kept = {}
+  for name, value in pairs(type(query) == "table" and query or {}) do
+    local url = ("http://host/?%s=value"):format(tostring(name))
+    kept[name] = errors.redact_url(url) == url and value or nil
+  end
+  return query and kept
+end
+
 local function stranger_own(own)
-  local kept, query = {}, {}
+  local kept = {}
   for name, value in pairs(own) do
     kept[name] = value
   end
-  for name, value in pairs(type(own.query) == "table" and own.query or {}) do
-    local url = ("http://host/?%s=value"):format(tostring(name))
-    query[name] = errors.redact_url(url) == url and value or nil
-  end
-  kept.query = own.query and query
+  kept.query = strangers.query(own.query)
   return kept
 end
 
