@@ -80,7 +80,7 @@ describe("cache in a folder", function()
     assert.equal(1, #files())
     assert.equal("", output(("grep -rl hidden '%s'"):format(folder)))
     assert.equal("", output(("find '%s' -perm /077"):format(folder)))
-    assert.is_nil(files()[1]:find(target:sub(2) .. "$"))
+    assert.matches("/[%x-]+$", files()[1])       -- hashes: nothing of the URL
     client:close()
   end))
 
