@@ -15,6 +15,16 @@ function values.odd_key(list)
   end
 end
 
+--- The names in a table, in order. @param set table whose keys are strings
+function values.sorted_keys(set)
+  local names = {}
+  for name in pairs(set) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
 --- What stands where something else was expected.
 function values.describe(value)
   if type(value) == "table" then

@@ -1,22 +1,14 @@
 -- What is known to be dangerous about the libcurl that runs, for people: the `warnings`
 -- of ms.version().
 local core = require("multisock.core")
-
-local function sorted_names(set)
-  local names = {}
-  for name in pairs(set) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
+local values = require("multisock.base.values")
 
 --- One line for each danger: what may happen, and what multisock does about it.
 -- @param version table of core.version()
 -- @return list of strings
 local function warnings(version)
   local list, quirks = {}, core.quirks()
-  for _, name in ipairs(sorted_names(quirks)) do
+  for _, name in ipairs(values.sorted_keys(quirks)) do
     local quirk = quirks[name]
     list[#list + 1] = ("%s%s. multisock: %s."):format(quirk.effect,
       quirk.issue and " (" .. quirk.issue .. ")" or "", quirk.remedy)

@@ -2,9 +2,11 @@
 -- place whole and read with its check sum, so that what is broken or half there is as if it
 -- were not stored. Its name is a hash with a key that stands beside them; so is what it says
 -- of who asked.
+local contents = require("multisock.base.contents")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local hex = require("multisock.base.hex")
 local rules = require("multisock.cache.rules")
 
 local disk = {}
@@ -228,21 +230,12 @@ end
 ---- Opening -------------------------------------------------------------------
 
 local function read_key(path)
-  local file = io.open(path .. "/" .. KEY_FILE, "rb")
-  local digits = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return digits and #digits == 32 and not digits:find("%X") and digits:gsub("%x%x", function(pair)
-    return string.char(tonumber(pair, 16))
-  end) or nil
+  local digits = contents(path .. "/" .. KEY_FILE)
+  return digits and #digits == 32 and not digits:find("%X") and hex.decode(digits) or nil
 end
 
 local function make_key(path)
-  local digits = core.random(16):gsub(".", function(byte)
-    return ("%02x"):format(byte:byte())
-  end)
-  return core.write_private(path .. "/" .. KEY_FILE, digits)
+  return core.write_private(path .. "/" .. KEY_FILE, hex.encode(core.random(16)))
 end
 
 --- @param path a folder, which is made if its parent is there @param max_size bytes

@@ -1,5 +1,6 @@
 -- Lists of checksums as sha256sum writes them ("HEX  NAME"), and BSD's ("SHA256 (NAME) =
 -- HEX").
+local contents = require("multisock.base.contents")
 local core = require("multisock.core")
 
 local checksums = {}
@@ -11,12 +12,7 @@ end
 
 --- Reads a list. @return table from name to hexadecimal digits; or nil, message
 function checksums.read(path)
-  local file, message = io.open(path, "rb")
-  local content
-  if file then
-    content, message = file:read("*a")
-    file:close()
-  end
+  local content, message = contents(path)
   if content == nil then
     return nil, (message:gsub("^.*: ", ""))
   end

@@ -3,6 +3,7 @@
 local output = require("multisock.command.output")
 local suggest = require("multisock.base.suggest")
 local text = require("multisock.command.text")
+local values = require("multisock.base.values")
 
 local command = {}
 
@@ -31,15 +32,6 @@ local function hold_standard_streams()
   end
 end
 
-local function sorted_names(set)
-  local names = {}
-  for name in pairs(set) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return table.concat(names, " ")
-end
-
 local function version(argv)
   if argv[2] == "--help" or argv[2] == "-h" then
     return output.say("usage: multisock version\n")
@@ -54,7 +46,7 @@ local function version(argv)
     "TLS       " .. (is.ssl or "none"),
     "libuv     " .. is.uv,
     "protocols " .. table.concat(is.protocols, " "),
-    "features  " .. sorted_names(is.features),
+    "features  " .. table.concat(values.sorted_keys(is.features), " "),
   }, "\n") .. "\n")
 end
 

@@ -1,5 +1,6 @@
 -- The names that downloads get: from their URLs, always inside the folder, and
 -- never that of something else.
+local percent = require("multisock.base.percent")
 local text = require("multisock.command.text")
 
 local names = {}
@@ -10,12 +11,6 @@ local LONGEST_EXTENSION = 16
 local DEFAULT = "index.html"
 
 local ENDING = ".part"
-
-local function decode(segment)
-  return (segment:gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
-end
 
 -- What is behind the last "/".
 local function last_segment(path)
@@ -39,7 +34,7 @@ end
 -- @param url string @return string, never empty
 function names.from_url(url)
   local path = url:gsub("[?#].*$", ""):gsub("^[^/]*//[^/]*", "")
-  local name = last_segment(decode(last_segment(path)))
+  local name = last_segment(percent.unescape(last_segment(path)))
   name = text.clean(name, "_"):gsub("\\", "_"):gsub("^[ .]+", "")
   -- Blanks at the end, from the end: a pattern would try at each of them.
   name = name:sub(1, #name - #name:reverse():match("^ *"))

@@ -2,7 +2,7 @@
 -- says. libcurl's own limit is not used: it lets the first megabytes pass, and a
 -- transfer that is paused and limited at once may wait for ever, because it looks
 -- again only when its socket has something to say, which has said all. So C pauses
--- the transfer (src/pace.h), and it goes on from here.
+-- the transfer (src/base/pace.h), and it goes on from here.
 local scheduler = require("multisock.tasks.scheduler")
 local waiting = require("multisock.tasks.waiting")
 

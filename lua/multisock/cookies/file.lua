@@ -1,4 +1,5 @@
 -- The file of a jar: the format of Netscape's, as curl's are.
+local contents = require("multisock.base.contents")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local lines = require("multisock.cookies.line")
@@ -50,20 +51,11 @@ local NO_FILE = 2
 --- @return list of cookies, empty when there is no file; or nil, err
 function file.read(path)
   local list = {}
-  local opened, message, code = io.open(path, "rb")
-  if opened == nil then
-    if code == NO_FILE then
-      return list
-    end
+  local text, message, code = contents(path)
+  if text == nil and code ~= NO_FILE then
     return nil, errors.new("io", message)
   end
-  local text
-  text, message = opened:read("*a")
-  opened:close()
-  if text == nil then
-    return nil, errors.new("io", ("%s: %s"):format(path, message))
-  end
-  for line in text:gmatch("[^\r\n]+") do
+  for line in (text or ""):gmatch("[^\r\n]+") do
     list[#list + 1] = from_line(line)
   end
   return list

@@ -1,4 +1,6 @@
 -- Fields of `curl -F` as parts of the option `multipart`.
+local contents = require("multisock.base.contents")
+
 local form = {}
 
 -- What curl says of files by the end of their name; of others, that they are bytes.
@@ -67,15 +69,6 @@ local function read_rest(part, text, at)
   end
 end
 
-local function read_file(path)
-  local file, message = io.open(path, "rb")
-  local content = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return content, "-F: " .. (message or path .. ": it cannot be read")
-end
-
 --- "name=value", "name=@file" or "name=<file", with what stands behind.
 -- @return part; or nil, message
 function form.part(text)
@@ -97,8 +90,8 @@ function form.part(text)
   elseif value == "-" or value:find(",", 1, true) then
     return nil, "-F: one file with a name expected, not " .. value
   elseif sign == "<" then
-    part.value, why = read_file(value)
-    return part.value and part, why
+    part.value, why = contents(value)
+    return part.value and part, why and "-F: " .. why
   end
   part.file = value
   part.type = part.type or TYPES[(value:match("%.(%w+)$") or ""):lower()]

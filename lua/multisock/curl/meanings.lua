@@ -1,5 +1,6 @@
 -- What the options of curl's command mean: functions that change what from_curl.lua
 -- collects.
+local contents = require("multisock.base.contents")
 local errors = require("multisock.base.errors")
 local form = require("multisock.curl.form")
 local percent = require("multisock.base.percent")
@@ -16,12 +17,8 @@ local function read_file(option, path)
   if path == "-" then
     refuse(option .. " @-: standard input cannot be had")
   end
-  local file, message = io.open(path, "rb")
-  local content = file and file:read("*a")
-  if file then
-    file:close()
-  end
-  return content or refuse(("%s: %s"):format(option, message or path .. ": it cannot be read"))
+  local content, message = contents(path)
+  return content or refuse(("%s: %s"):format(option, message))
 end
 
 local function number(option, value)

@@ -2,6 +2,7 @@
 -- written after these, so that it never says more than there is. No URL is in it, which
 -- may hold secrets, but SHA-256s of it.
 local compat = require("multisock.base.compat")
+local contents = require("multisock.base.contents")
 local core = require("multisock.core")
 local ranges = require("multisock.download.ranges")
 
@@ -44,11 +45,8 @@ end
 -- @param part its path @param size how many bytes it has
 -- @return table: etag, last_modified, size, source, place, ranges; or nil: nothing
 function state.load(part, size)
-  local file = io.open(name_of(part), "rb")
-  local known = file and core.json_decode(file:read(1024 * 1024) or "")
-  if file then
-    file:close()
-  end
+  local text = contents(name_of(part), 1024 * 1024)
+  local known = text and core.json_decode(text)
   if type(known) ~= "table" or known.version ~= VERSION or not is_field(known.etag)
     or not is_field(known.last_modified) or not is_text(known.source) or not is_text(known.place)
     or not (known.size == nil or compat.is_integer(known.size)) then

@@ -4,6 +4,7 @@
 local editor = require("multisock.base.editor")
 local host = require("multisock.loop.adapter")
 local suggest = require("multisock.base.suggest")
+local values = require("multisock.base.values")
 
 local loops = {}
 
@@ -24,12 +25,7 @@ local chosen
 local used = false
 
 local function names()
-  local list = {}
-  for name in pairs(NEEDS) do
-    list[#list + 1] = '"' .. name .. '"'
-  end
-  table.sort(list)
-  return table.concat(list, ", ")
+  return '"' .. table.concat(values.sorted_keys(NEEDS), '", "') .. '"'
 end
 
 -- The function for each field, and whether it may be missing.

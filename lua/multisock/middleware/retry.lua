@@ -2,6 +2,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local hex = require("multisock.base.hex")
 local pause = require("multisock.middleware.pause")
 local request_module = require("multisock.request")
 local retry_after = require("multisock.middleware.retry_after")
@@ -22,9 +23,7 @@ end
 
 -- A UUID of version 4.
 local function new_key()
-  local digits = core.random(16):gsub(".", function(byte)
-    return ("%02x"):format(byte:byte())
-  end)
+  local digits = hex.encode(core.random(16))
   local variant = ("%x"):format(8 + tonumber(digits:sub(17, 17), 16) % 4)
   return ("%s-%s-4%s-%s%s-%s"):format(digits:sub(1, 8), digits:sub(9, 12), digits:sub(14, 16),
     variant, digits:sub(18, 20), digits:sub(21, 32))

@@ -4,6 +4,7 @@ local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local files = require("multisock.request.files")
 local headers = require("multisock.request.headers")
+local hex = require("multisock.base.hex")
 local suggest = require("multisock.base.suggest")
 local values = require("multisock.base.values")
 
@@ -141,9 +142,7 @@ end
 
 -- Nobody who writes a part can know it: it need not be looked for in there.
 local function new_boundary()
-  return "multisock-" .. core.random(16):gsub(".", function(byte)
-    return ("%02x"):format(byte:byte())
-  end)
+  return "multisock-" .. hex.encode(core.random(16))
 end
 
 -- Strings, and bodies between them: neighbours that are strings become one, all at once,

@@ -1,6 +1,7 @@
 -- The option `netrc`: user and password of a host from a file, as ftp(1) and curl have it.
 -- Not libcurl's, which cannot tell an entry for a host from that for all, nor refuse to
 -- send them unencrypted.
+local contents = require("multisock.base.contents")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 
@@ -76,17 +77,9 @@ local function find(text, host, or_default)
 end
 
 local function read(path)
-  local file, why = io.open(path, "rb")
-  local text
-  if file then
-    text, why = file:read(LARGEST + 1)
-    why = why and path .. ": " .. why
-    file:close()
-  end
-  if file and text == nil and why == nil then
-    return ""                       -- it is empty
-  elseif text and #text > LARGEST then
-    text, why = nil, path .. ": larger than 1 MiB"
+  local text, why = contents(path, LARGEST + 1)
+  if text and #text > LARGEST then
+    return nil, path .. ": larger than 1 MiB"
   end
   return text, why
 end

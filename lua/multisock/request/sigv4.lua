@@ -4,6 +4,9 @@
 -- https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 local clock = require("multisock.base.clock")
 local core = require("multisock.core")
+local hex = require("multisock.base.hex")
+local percent = require("multisock.base.percent")
+local values = require("multisock.base.values")
 
 local sigv4 = {}
 
@@ -12,12 +15,6 @@ local BLOCK = 64
 
 local function hash(text)
   return core.sha256():update(text):finish()
-end
-
-local function raw(hex)
-  return (hex:gsub("%x%x", function(byte)
-    return string.char(tonumber(byte, 16))
-  end))
 end
 
 local PADS = {}
@@ -39,34 +36,27 @@ end
 
 -- 64 hexadecimal digits.
 local function hmac(key, text)
-  key = #key > BLOCK and raw(hash(key)) or key
+  key = #key > BLOCK and hex.decode(hash(key)) or key
   key = key .. ("\0"):rep(BLOCK - #key)
-  return hash(key:gsub(".", PADS.outer) .. raw(hash(key:gsub(".", PADS.inner) .. text)))
-end
-
-local function encode(text, safe)
-  return (text:gsub("[^%w%-._~" .. safe .. "]", function(byte)
-    return ("%%%02X"):format(byte:byte())
-  end))
-end
-
-local function decode(text)
-  return (text:gsub("%%(%x%x)", function(digits)
-    return string.char(tonumber(digits, 16))
-  end))
+  return hash(key:gsub(".", PADS.outer) .. hex.decode(hash(key:gsub(".", PADS.inner) .. text)))
 end
 
 -- S3 looks at the path as it was before it was encoded, all others encode once more
 -- what came.
 local function canonical_path(path, service)
-  return encode(service == "s3" and decode(path) or path, "/")
+  path = service == "s3" and percent.unescape(path) or path
+  return (path:gsub("[^/]+", percent.escape))
+end
+
+local function normal(component)
+  return percent.escape(percent.unescape(component))
 end
 
 local function canonical_query(query)
   local pairs_of_it = {}
   for field in (query or ""):gmatch("[^&]+") do
     local name, value = field:match("^([^=]*)=?(.*)$")
-    pairs_of_it[#pairs_of_it + 1] = { encode(decode(name), ""), encode(decode(value), "") }
+    pairs_of_it[#pairs_of_it + 1] = { normal(name), normal(value) }
   end
   table.sort(pairs_of_it, function(a, b)
     if a[1] ~= b[1] then
@@ -89,27 +79,22 @@ end
 
 -- What is signed of the fields: the host, the type, and all of AWS's own.
 local function signed_fields(list, target, content_type)
-  local values = { host = host_of(target) }
+  local found = { host = host_of(target) }
   if content_type and content_type ~= "" then
-    values["content-type"] = content_type
+    found["content-type"] = content_type
   end
   local given = {}
   for _, field in ipairs(list) do
     local name = field[1]:lower()
     if name == "host" or name == "content-type" or name:find("^x%-amz%-") then
       local value = tostring(field[2]):match("^%s*(.-)%s*$"):gsub("%s+", " ")
-      values[name] = given[name] and given[name] .. "," .. value or value
-      given[name] = values[name]
+      found[name] = given[name] and given[name] .. "," .. value or value
+      given[name] = found[name]
     end
   end
-  local names = {}
-  for name in pairs(values) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  local lines = {}
+  local names, lines = values.sorted_keys(found), {}
   for i, name in ipairs(names) do
-    lines[i] = name .. ":" .. values[name] .. "\n"
+    lines[i] = name .. ":" .. found[name] .. "\n"
   end
   return table.concat(lines), table.concat(names, ";")
 end
@@ -148,7 +133,7 @@ function sigv4.sign(request, content_type)
   local scope = table.concat({ day, keys.region, service, "aws4_request" }, "/")
   local key = "AWS4" .. keys.secret_key
   for _, part in ipairs({ day, keys.region, service, "aws4_request" }) do
-    key = raw(hmac(key, part))
+    key = hex.decode(hmac(key, part))
   end
   local signature = hmac(key, table.concat({ ALGORITHM, date, scope, hash(asked) }, "\n"))
   fields[#fields + 1] = { "Authorization", ("%s Credential=%s/%s, SignedHeaders=%s, Signature=%s")
