@@ -33,6 +33,18 @@ local function failed(self)
   return nil, self.failure
 end
 
+--- Waits until all has come. @param since? when the silence began; else now
+-- @return nothing; or err
+local function await_end(self, since)
+  while not self.released and self.easy:ended() == false do
+    since = since or now()
+    local err = self:await_change(since)
+    if err then
+      return err
+    end
+  end
+end
+
 --- Some of the body, when there is some.
 -- @param most? bytes at most
 -- @return string; or nil
@@ -126,14 +138,10 @@ function methods:read_all()
   if not self.released then
     self.multi:resume(easy)
   end
-  while not self.released and easy:ended() == false do
-    since = since or now()
-    local err = self:await_change(since)
-    if err then
-      return nil, err
-    end
-  end
-  if self.released then
+  local err = await_end(self, since)
+  if err then
+    return nil, err
+  elseif self.released then
     return failed(self)
   end
   local body = easy:take()
@@ -160,15 +168,10 @@ function methods:save(file)
   local _, _, received = easy:marks()
   local before = received - waited
   self.multi:resume(easy)
-  local since
-  while not self.released and easy:ended() == false do
-    since = since or now()
-    local err = self:await_change(since)
-    if err then
-      return nil, err
-    end
-  end
-  if self.released then
+  local err = await_end(self)
+  if err then
+    return nil, err
+  elseif self.released then
     return failed(self)
   end
   message = easy:sink_end()
