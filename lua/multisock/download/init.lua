@@ -1,10 +1,9 @@
 -- ms.download: what its arguments say. The work is in job.lua.
-local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local job = require("multisock.download.job")
-local option_rows = require("multisock.request.options").rows
+local option_module = require("multisock.request.options")
 local settings = require("multisock.request.settings")
 local suggest = require("multisock.base.suggest")
 local tasks = require("multisock.tasks")
@@ -14,25 +13,16 @@ local download = {}
 
 ---- Options -------------------------------------------------------------------
 
-local function expected(name, what, value)
-  errors.misuse(("download: option '%s': %s expected, got %s"):format(name, what,
-    type(value) == "string" and errors.quote(value) or values.describe(value)))
-end
+local checks = option_module.checks
+local expected = checks.expected
 
-local function boolean(name, value)
-  if type(value) ~= "boolean" then
-    expected(name, "boolean", value)
+-- What a check returns; what it raises is misuse.
+local function checked(check, ...)
+  local ok, value, more = pcall(check, ...)
+  if not ok then
+    errors.misuse("download: " .. value)
   end
-  return value
-end
-
-local function integer(least)
-  return function(name, value)
-    if not compat.is_integer(value) or value < least then
-      expected(name, ("integer of %d or more"):format(least), value)
-    end
-    return value
-  end
+  return value, more
 end
 
 local function checksum(name, value)
@@ -42,32 +32,25 @@ local function checksum(name, value)
   end
   local ok, message = core.sha256()
   if not ok then
-    errors.misuse("download: option 'checksum': " .. message)
+    error("option 'checksum': " .. message, 0)
   end
   return digits:lower()
-end
-
-local function callable(name, value)
-  if type(value) ~= "function" then
-    expected(name, "function", value)
-  end
-  return value
 end
 
 -- What a download takes beside the options of requests, as rows: see request/options.lua.
 local OWN = {
   checksum = { check = checksum, type = "string",
     doc = '`"sha256:HEX"`: what the whole file has to have' },
-  segments = { check = integer(1), type = "integer", default = 1,
+  segments = { check = checks.size, type = "integer", default = 1,
     doc = "so many connections at once, for a large file whose size and version the server "
       .. "tells; from others one" },
-  resume = { check = boolean, type = "boolean", default = true,
+  resume = { check = checks.boolean, type = "boolean", default = true,
     doc = "goes on with what an earlier download has left; `false`: begins anew" },
-  tries = { check = integer(0), type = "integer", default = 5,
+  tries = { check = checks.count, type = "integer", default = 5,
     doc = "how often in a row it goes on after a cut without anything gained; 0: never" },
-  fsync = { check = boolean, type = "boolean", default = false,
+  fsync = { check = checks.boolean, type = "boolean", default = false,
     doc = "what is written is on the disk before it counts: it survives a loss of power" },
-  progress = { check = callable, type = "fun(progress: multisock.Progress)",
+  progress = { check = checks.callable, type = "fun(progress: multisock.Progress)",
     doc = "is told how far it is, 10 times a second at most" },
 }
 download.rows = OWN
@@ -121,7 +104,7 @@ end
 
 local function all_names()
   local all = {}
-  for _, rows in ipairs({ OWN, option_rows }) do
+  for _, rows in ipairs({ OWN, option_module.rows }) do
     for name in pairs(rows) do
       all[name] = not REFUSED[name] or nil
     end
@@ -140,10 +123,10 @@ local function check_options(client, options)
   end
   for name, value in pairs(options) do
     if OWN[name] then
-      own[name] = OWN[name].check(name, value)
+      own[name] = checked(OWN[name].check, name, value)
     elseif REFUSED[name] then
       errors.misuse(("download: option '%s' is not for downloads"):format(name))
-    elseif option_rows[name] then
+    elseif option_module.rows[name] then
       request[name] = value
     else
       errors.misuse(("download: unknown option %s%s"):format(errors.quote(name),
@@ -151,7 +134,7 @@ local function check_options(client, options)
     end
   end
   request.headers = options.headers and check_headers(options.headers) or {}
-  request.timeout, own.total = timeouts(client, options.timeout)
+  request.timeout, own.total = checked(timeouts, client, options.timeout)
   request.decompress, request.fail_on_error = false, true
   if own.segments > 1 then
     request.http_version = "1.1"    -- a connection each

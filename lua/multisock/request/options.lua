@@ -375,10 +375,12 @@ options.rows = {
 
 local rows = options.rows
 
+-- For rows that stand elsewhere.
 local basic = {
-  boolean = boolean, list = list, text = text, token = token, fields = fields,
-  expected = expected,
+  boolean = boolean, list = list, text = text, token = token, fields = fields, count = count,
+  size = size, callable = callable, expected = expected,
 }
+options.checks = basic
 for _, more in ipairs({ policies(basic), credentials.rows(basic) }) do
   for name, row in pairs(more) do
     rows[name] = row

@@ -3,7 +3,7 @@
 local compat = require("multisock.base.compat")
 
 --- @param basic table of the checks and makers of checks that options.lua has:
--- boolean, text, list, token, fields, expected
+-- boolean, text, list, token, fields, size, expected
 -- @return table of rows by option
 return function(basic)
   local expected = basic.expected
@@ -24,13 +24,6 @@ return function(basic)
       default[name] = row.default
     end
     return { __index = default }
-  end
-
-  local function at_least_one(name, value)
-    if not compat.is_integer(value) or value < 1 then
-      expected(name, "integer of 1 or more", value)
-    end
-    return value
   end
 
   local function duration(name, value)
@@ -95,7 +88,7 @@ return function(basic)
   local BREAKER = {
     ratio = { check = share, type = "number", default = 0.5,
       doc = "the share of failures that opens it" },
-    min = { check = at_least_one, type = "integer", default = 10,
+    min = { check = basic.size, type = "integer", default = 10,
       doc = "requests in `window` below which it does not open" },
     window = { check = duration, type = "number", default = 30, doc = "seconds that are counted" },
     open = { check = duration, type = "number", default = 5,
@@ -183,10 +176,10 @@ return function(basic)
   end
 
   local THROTTLE = {
-    limit = { check = at_least_one, type = "integer",
+    limit = { check = basic.size, type = "integer",
       doc = "starts in any window of `per` seconds" },
     per = { check = duration, type = "number", default = 1, doc = "seconds" },
-    burst = { check = at_least_one, type = "integer", shown = "`limit`",
+    burst = { check = basic.size, type = "integer", shown = "`limit`",
       doc = "starts that may follow each other at once; the rest is spread over the window" },
     key = { check = throttle_key, default = "host",
       type = '"host"|"all"|fun(request: multisock.Request): any, table?',
@@ -235,7 +228,7 @@ return function(basic)
   local CACHE = {
     path = { check = basic.text, type = "string",
       doc = "a folder, in place of memory; other processes may have the same" },
-    max_size = { check = at_least_one, type = "integer", shown = "32 MiB, of a folder 256 MiB",
+    max_size = { check = basic.size, type = "integer", shown = "32 MiB, of a folder 256 MiB",
       doc = "bytes of all answers; what was not used for the longest time goes. A body may have an "
         .. "eighth of it" },
     coalesce = { check = basic.boolean, type = "boolean", default = false,
