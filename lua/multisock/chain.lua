@@ -1,4 +1,4 @@
--- What a request passes, outermost first: `middleware`, fail_on_error, total,
+-- What a request passes, outermost first: `middleware`, total, fail_on_error,
 -- redirects, cookies, cache, retries, throttles, `each_attempt`, and the agent that
 -- performs it. Made once for a client, of what it uses: an empty place is none.
 local asked = require("multisock.middleware.asked")
