@@ -415,14 +415,14 @@ function multisock_Each:close() end
 ---@field cache? boolean|multisock.Cache|"default"|"no-store"|"reload"|"no-cache"|"force-cache"|"only-if-cached" keeps answers and gives them again while they are good: cache.md
 ---@field connect_to? string[] `"host:port:host2:port2"`: connects elsewhere, `CURLOPT_CONNECT_TO`
 ---@field cookies? false|multisock.Jar a jar that keeps them: state.md
----@field curl? table<string, any> `option = value`: libcurl's own options, as in core.md
+---@field curl? table<string, any> `option = value`: libcurl's own: Options of libcurl
 ---@field decompress? boolean asks for content codings and undoes them: Content codings
 ---@field doh_url? string name lookup over HTTPS at this URL
 ---@field fail_on_error? boolean a status of 400 or more is `nil, err`; `err.response` is the answer
 ---@field form? table<string, any> sent as a form, `application/x-www-form-urlencoded`; values as for `query`
 ---@field headers? table<string, string|number|false|(string|number)[]>|multisock.Headers `name = value`, or `name = {values}` to send several; strings or numbers; `name = false`: not what the client has
 ---@field high_water? integer unread body held before the transfer is paused; also what is decoded ahead of the reader
----@field http_version? "1.0"|"1.1"|"2"|"2-prior-knowledge"|"3" see below
+---@field http_version? "1.0"|"1.1"|"2"|"2-prior-knowledge"|"3" see HTTP versions
 ---@field interface? string name or address of the local end
 ---@field json? any sent as JSON, `Content-Type: application/json`; null is `ms.null`, `ms.array({})` an empty array
 ---@field json_codec? table|false `{encode = function, decode = function}`: JSON of another library, for the option `json` and `response:json()`: json.md

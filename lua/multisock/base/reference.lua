@@ -837,7 +837,7 @@ option cookies: false or table, default false
   A jar that keeps them: state.md.]==], option = true },
   { "curl", [==[
 option curl: table
-  option = value: libcurl's own options, as in core.md.]==], option = true },
+  option = value: libcurl's own: Options of libcurl.]==], option = true },
   { "decompress", [==[
 option decompress: boolean, default true
   Asks for content codings and undoes them: Content codings.]==], option = true },
@@ -860,7 +860,7 @@ option high_water: integer, default 256 KiB
   of the reader.]==], option = true },
   { "http_version", [==[
 option http_version: "1.0" "1.1" "2" "2-prior-knowledge" "3"
-  See below.]==], option = true },
+  See HTTP versions.]==], option = true },
   { "interface", [==[
 option interface: string
   Name or address of the local end.]==], option = true },

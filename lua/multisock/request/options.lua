@@ -339,14 +339,14 @@ options.rows = {
     doc = "asks for content codings and undoes them: [Content codings](#content-codings)" },
   http_version = { check = one_of("1.0", "1.1", "2", "2-prior-knowledge", "3"),
     scope = "handle", connection = true, type = '"1.0"|"1.1"|"2"|"2-prior-knowledge"|"3"',
-    doc = "see below" },
+    doc = "see [HTTP versions](#http-versions)" },
   protocols = { check = list, scope = "handle", type = "string[]", default = { "http", "https" },
     doc = "URL schemes that are allowed, for redirects too: [protocols.md](protocols.md)" },
   tls = { check = fields(TLS), scope = "handle", connection = true, fields = TLS,
     type = "multisock.Tls", doc = "see [TLS](#tls)" },
   proxy = { check = text_or_false, scope = "handle", connection = true, secret = true,
     type = "string|false",
-    doc = "URL of a proxy; `false`: none, whatever the environment says" },
+    doc = "URL of a [proxy](#proxies); `false`: none, whatever the environment says" },
   no_proxy = { check = list, scope = "handle", type = "string[]",
     doc = "hosts that are asked without the proxy: names, which stand for what is below them, "
       .. "too, addresses, blocks (`10.0.0.0/8`), and `*`" },
@@ -370,7 +370,7 @@ options.rows = {
     type = "string",
     doc = "name or address of the local end" },
   curl = { check = raw_options, scope = "handle", lines = true, type = "table<string, any>",
-    doc = "`option = value`: libcurl's own options, as in [core.md](core.md#easy-handles)" },
+    doc = "`option = value`: libcurl's own: [Options of libcurl](#options-of-libcurl)" },
 }
 
 local rows = options.rows
