@@ -8,6 +8,7 @@
 #include "above.h"
 #include "callbacks.h"
 #include "error.h"
+#include "fields.h"
 #include "options.h"
 #include "owner.h"
 #include "share.h"
@@ -350,11 +351,7 @@ static const luaL_Reg metamethods[] = {
 
 static void open_registry(lua_State *L)
 {
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushstring(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  push_weak_table(L, "v");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
 }
 

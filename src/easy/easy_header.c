@@ -2,6 +2,7 @@
    as libcurl has parsed them. */
 #include "easy.h"
 #include "error.h"
+#include "fields.h"
 #include "newer.h"
 
 #include <limits.h>
@@ -17,16 +18,7 @@ static const char *const origin_names[] = { "header", "trailer", "connect",
 /* A name, a list of names, or nothing: the server's own headers. */
 static unsigned int check_origin(lua_State *L, int idx)
 {
-  unsigned int bits = 0;
-  lua_Integer i, count;
-  if (!lua_istable(L, idx))
-    return 1u << luaL_checkoption(L, idx, "header", origin_names);
-  count = (lua_Integer)lua_rawlen(L, idx);
-  for (i = 1; i <= count; i++) {
-    lua_rawgeti(L, idx, i);
-    bits |= 1u << luaL_checkoption(L, -1, NULL, origin_names);
-    lua_pop(L, 1);
-  }
+  unsigned int bits = check_bits(L, idx, "header", origin_names);
   luaL_argcheck(L, bits != 0, idx, "names no origin");
   return bits;
 }

@@ -2,6 +2,7 @@
    connect_only, WebSocket frames, and upkeep. */
 #include "easy.h"
 #include "error.h"
+#include "fields.h"
 #include "newer.h"
 
 #define ROOM_USUAL (16 * 1024)
@@ -117,21 +118,6 @@ static const char *const flag_names[] = { "text", "binary", "cont", "close",
 
 #define FLAGS 7
 
-static unsigned int check_flags(lua_State *L, int idx)
-{
-  unsigned int bits = 0;
-  lua_Integer i, count;
-  if (!lua_istable(L, idx))
-    return 1u << luaL_checkoption(L, idx, "text", flag_names);
-  count = (lua_Integer)lua_rawlen(L, idx);
-  for (i = 1; i <= count; i++) {
-    lua_rawgeti(L, idx, i);
-    bits |= 1u << luaL_checkoption(L, -1, NULL, flag_names);
-    lua_pop(L, 1);
-  }
-  return bits;
-}
-
 static int lacks(lua_State *L)
 {
   lua_pushnil(L);
@@ -174,7 +160,7 @@ static int easy_ws_send(lua_State *L)
   Easy *easy = easy_check(L, 1);
   size_t size, sent = 0;
   const char *bytes = luaL_checklstring(L, 2, &size);
-  unsigned int flags = check_flags(L, 3);
+  unsigned int flags = check_bits(L, 3, "text", flag_names);
   lua_Integer fragment = luaL_optinteger(L, 4, 0);
   bool inside = easy->depth > 0;
   CURLcode code;

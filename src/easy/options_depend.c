@@ -2,6 +2,7 @@
    another handle's. libcurl keeps pointers in both directions and undoes them
    when a handle is cleaned up, but not when it is reset or duplicated: so both
    handles are marked, and the values know who depends on whom. */
+#include "fields.h"
 #include "options_private.h"
 
 /* Field of the values of one that others depend on: {[userdata] = true},
@@ -14,11 +15,7 @@ static void push_dependants(lua_State *L, int values)
   if (lua_istable(L, -1))
     return;
   lua_pop(L, 1);
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushstring(L, "k");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  push_weak_table(L, "k");
   lua_pushvalue(L, -1);
   lua_setfield(L, values, DEPENDANTS);
 }

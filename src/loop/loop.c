@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "error.h"
+#include "fields.h"
 #include "host.h"
 #include "interrupt.h"
 #include "owner.h"
@@ -207,11 +208,7 @@ void loop_open(lua_State *L)
 {
   if (!compat_newtype(L, loop_type))
     return;
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushstring(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  push_weak_table(L, "v");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);

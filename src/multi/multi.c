@@ -7,6 +7,7 @@
 #include "above.h"
 #include "callbacks.h"
 #include "error.h"
+#include "fields.h"
 #include "multi_lua.h"
 #include "owner.h"
 
@@ -249,11 +250,7 @@ void multi_open(lua_State *L)
   above_set_multi(&side);
   if (!compat_newtype(L, multi_type))
     return;
-  lua_newtable(L);
-  lua_newtable(L);
-  lua_pushstring(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
+  push_weak_table(L, "v");
   lua_rawsetp(L, LUA_REGISTRYINDEX, &registry_key);
   luaL_setfuncs(L, metamethods, 0);
   lua_newtable(L);
