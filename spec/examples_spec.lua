@@ -1,5 +1,6 @@
 -- Every example runs as its header says, and does what it promises.
 local fixtures = require("spec.support.fixtures")
+local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -179,5 +180,38 @@ describe("the examples", function()
       assert.equal(2, status)
       assert.truthy(output:find("^usage: .*lua5.4 examples/" .. name), output)
     end
+  end)
+
+  it("crawler: follows links, as robots.txt allows", function()
+    local site = packaged.http_server("index.html", "<a href='a.html'>a</a> "
+      .. "<a HREF=\"/b.html\">b</a> "
+      .. "<a href='secret/x.html'>x</a> <a href='https://elsewhere.invalid/'>e</a>")
+    for name, text in pairs({
+      ["robots.txt"] = "User-agent: other\nDisallow: /\n\nUser-agent: *\nCrawl-delay: 0.05 # s\n"
+        .. "Disallow: /secret/\n",
+      ["a.html"] = "<a href='index.html'>home</a><a href='/b.html#part'>b</a>", ["b.html"] = "b",
+    }) do
+      local file = assert(io.open(site.folder .. "/" .. name, "w"))
+      assert(file:write(text))
+      file:close()
+    end
+    local output, status = example("crawler", "10", site.url("/"))
+    site.stop()
+    assert.equal(0, status, output)
+    local urls = {}
+    for url in output:gmatch("200\t%d+\t(%S+)\n") do
+      urls[#urls + 1] = url
+    end
+    table.sort(urls)
+    assert.same({ site.url("/"), site.url("/a.html"), site.url("/b.html"),
+      site.url("/index.html") }, urls)
+  end)
+
+  it("long_poll: prints messages as they come, and goes on after failures", function()
+    local output, status = example("long_poll",
+      hostile.url("/script?key=poll&words=503,200,reset,200"), "2")
+    assert.equal(0, status, output)
+    assert.truthy(output:find("503", 1, true), output)
+    assert.equal(2, select(2, output:gsub("%[{.-\n", "")), output)
   end)
 end)

@@ -419,6 +419,7 @@ end
 
 local function shown(server, folder)
   local stop = server.stop
+  server.folder = folder
   server.url = function(path) return ("http://127.0.0.1:%d%s"):format(server.ports.HTTP, path) end
   server.stop = function()
     stop()
