@@ -96,12 +96,7 @@ local function first_good(after, max, fn, started)
     elseif running == 0 and #ended == 0 then
       return best
     elseif #ended == 0 then
-      local err
-      if more and due < math.huge then
-        err = waiting.park_until(who, due)
-      else
-        err = waiting.park(who)
-      end
+      local err = waiting.park_until(who, more and due < math.huge and due)
       if err then
         error(err, 0)
       end

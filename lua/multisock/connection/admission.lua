@@ -169,12 +169,7 @@ local function wait(origin, deadline)
   local entry = { who = who }
   origin:queue(entry)
   while not entry.admitted do
-    local err
-    if deadline then
-      err = waiting.park_until(who, deadline)
-    else
-      err = waiting.park(who)
-    end
+    local err = waiting.park_until(who, deadline)
     if err then
       entry.gone = true
       if entry.admitted then

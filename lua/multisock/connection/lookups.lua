@@ -143,11 +143,7 @@ function lookups.await(name, deadline)
   start_next()
   local cancelled
   while not job.done and not cancelled and not (deadline and scheduler.now() >= deadline) do
-    if deadline then
-      cancelled = waiting.park_until(who, deadline)
-    else
-      cancelled = waiting.park(who)
-    end
+    cancelled = waiting.park_until(who, deadline)
   end
   want(job, -1)
   if cancelled then

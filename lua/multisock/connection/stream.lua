@@ -15,7 +15,7 @@ local upload = require("multisock.connection.upload")
 local waiting = require("multisock.tasks.waiting")
 
 local is_once = require("multisock.request").is_once
-local now, park, park_until = scheduler.now, waiting.park, waiting.park_until
+local now, park_until = scheduler.now, waiting.park_until
 
 local stream = { CLIENT_CLOSED = "the client was closed" }
 
@@ -219,12 +219,7 @@ function Stream:await_change(since)
     error("another task waits for this response already", 0)
   end
   waiters[id] = who
-  local err
-  if at then
-    err = park_until(who, at)
-  else
-    err = park(who)
-  end
+  local err = park_until(who, at)
   if has_ended(self) then
     -- The handle may serve somebody else by now.
     if err then

@@ -13,12 +13,7 @@ function pause.park(client, who, deadline)
   local pauses = client.pauses or {}
   client.pauses = pauses
   pauses[who] = true
-  local err
-  if deadline and deadline < math.huge then
-    err = waiting.park_until(who, deadline)
-  else
-    err = waiting.park(who)
-  end
+  local err = waiting.park_until(who, deadline ~= math.huge and deadline)
   pauses[who] = nil
   return err
 end

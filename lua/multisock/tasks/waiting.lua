@@ -102,8 +102,11 @@ local function cancel_timer(entry)
   rearm()
 end
 
---- The same, woken at `deadline` (seconds of `now`) at the latest.
+--- The same, woken at `deadline` (seconds of `now`) at the latest, where there is one.
 function waiting.park_until(who, deadline)
+  if not deadline then
+    return park(who)
+  end
   local entry = add_timer({ deadline = deadline, task = who })
   local err = park(who)
   cancel_timer(entry)
