@@ -29,8 +29,9 @@ say() { printf '== %s\n' "$*"; }
 
 # run_specs [busted's arguments]: runs spec files under the command in the array
 # `under` and adds to the counts below. Each file has a process of its own, so none
-# sees what another left; MULTISOCK_JOBS of them run at a time (as many as there are
-# cores, at most 4). What a file printed comes when it has ended, unless it is alone.
+# sees what another left; MULTISOCK_JOBS of them run at a time (one more than there are
+# cores, for they wait much; at most 4). What a file printed comes when it has ended,
+# unless it is alone.
 under=()
 passed=0 failed=0 skipped=0
 run_specs() {
@@ -62,7 +63,7 @@ run_specs() {
 # Runs `files`, those with slow specs first: the last to end should be short. Each
 # says in a pipe that it has ended: bash may forget the status of a job.
 run_files() {
-  local jobs=${MULTISOCK_JOBS:-$(nproc)} slow=() quick=() file status ended
+  local jobs=${MULTISOCK_JOBS:-$(($(nproc) + 1))} slow=() quick=() file status ended
   local running=0 done=0 start=$SECONDS
   [ -n "${MULTISOCK_JOBS:-}" ] || jobs=$((jobs < 4 ? jobs : 4))
   mkfifo "$results/ended"
