@@ -181,6 +181,16 @@ describe("a command line of curl", function()
       command = ms.assert(ms.to_curl("http://h/", { json = { password = "hid\"den", n = 1,
         deep = { api_key = "hidden" } } }))
       assert.is_nil(command:find("hid", 1, true), command)
+      for body, hidden in pairs({
+        ['{"token":["hid]",{"a":"hid"}],"a":[1]}'] = '{"token":"***","a":[1]}',
+        ['{"token":1234}'] = '{"token":"***"}', ['[{"token":"a\\\\"},2]'] = '[{"token":"***"},2]',
+        ['{"a":"\\"token\\":","b" : 1}'] = '{"a":"\\"token\\":","b" : 1}',
+        ['{"token":["hid'] = '{"token":"***"', ['{"token":"hid\\'] = '{"token":"***"',
+      }) do
+        command = ms.assert(ms.to_curl("http://h/", { body = body,
+          headers = { ["Content-Type"] = "application/json" } }))
+        assert.is_truthy(command:find(hidden .. "'", 1, true), command)
+      end
       for _, auth in ipairs({ { basic = { "u", "hidden" } }, { bearer = "hidden" },
         { digest = { "u", "hidden" } } }) do
         command = ms.assert(ms.to_curl("http://h/", { auth = auth }))

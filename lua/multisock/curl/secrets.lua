@@ -20,22 +20,48 @@ local function hide_fields(text)
   end))
 end
 
--- The same of JSON: strings alone.
+-- Behind a string of JSON that begins at `at`; it may have no end.
+local function behind_string(text, at)
+  at = text:find('["\\]', at + 1)
+  while at and text:sub(at, at) == "\\" do
+    at = text:find('["\\]', at + 2)
+  end
+  return at and at + 1 or #text + 1
+end
+
+-- Behind any value.
+local function behind_value(text, at)
+  local depth = 0
+  while true do
+    at = text:find('["%[{%]},]', at) or #text + 1
+    local char = text:sub(at, at)
+    if char == "" or depth == 0 and char:find("[%]},]") then
+      return at
+    elseif char == '"' then
+      at = behind_string(text, at)
+    else
+      depth = depth + (char:find("[%[{]") and 1 or char == "," and 0 or -1)
+      at = at + 1
+    end
+  end
+end
+
+-- The same of JSON.
 local function hide_json(text)
   local pieces, at = {}, 1
   while true do
-    local name, first = text:match('"([^"\\]+)"%s*:%s*"()', at)
+    local name, first = text:match('"([^"\\]+)"%s*:%s*()', at)
     if name == nil then
       pieces[#pieces + 1] = text:sub(at)
       return table.concat(pieces)
     end
-    local stop = first
-    while stop <= #text and text:sub(stop, stop) ~= '"' do
-      stop = stop + (text:sub(stop, stop) == "\\" and 2 or 1)
+    pieces[#pieces + 1], at = text:sub(at, first - 1), first
+    if secrets.is_name(name) then
+      pieces[#pieces + 1], at = '"' .. HIDDEN .. '"', behind_value(text, first)
+    elseif text:sub(first, first) == '"' then
+      at = behind_string(text, first)
+      pieces[#pieces + 1] = text:sub(first, at - 1)
     end
-    pieces[#pieces + 1] = text:sub(at, first - 1)
-    pieces[#pieces + 1] = secrets.is_name(name) and HIDDEN or text:sub(first, stop - 1)
-    at = stop
   end
 end
 
