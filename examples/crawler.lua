@@ -6,7 +6,7 @@ local ms = require("multisock")
 local core = require("multisock.core")
 
 local NAME, DELAY = "example-crawler", 0.5
-local most, starts = tonumber(arg[1]), { table.unpack(arg, 2) }
+local most, starts = tonumber(arg[1]), { select(2, ...) }
 if most == nil or #starts == 0 then
   io.stderr:write("usage: lua5.4 examples/crawler.lua PAGES URL...\n")
   os.exit(2)

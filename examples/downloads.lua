@@ -3,7 +3,7 @@
 -- Run it again after Ctrl-C: it goes on where it was.
 local ms = require("multisock")
 
-local folder, urls = arg[1], { table.unpack(arg, 2) }
+local folder, urls = arg[1], { select(2, ...) }
 if #urls == 0 then
   io.stderr:write("usage: lua5.4 examples/downloads.lua FOLDER URL...\n")
   os.exit(2)

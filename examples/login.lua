@@ -29,11 +29,13 @@ local function main(client)
 end
 
 ms.run(function()
-  local jar <close> = assert(ms.cookies(file))      -- saved at the end
-  local client <close> = ms.client({ cookies = jar, timeout = 30 })
+  local jar = assert(ms.cookies(file))
+  local client = ms.client({ cookies = jar, timeout = 30 })
   main(client)
   for cookie in jar:each() do
     print(("%s of %s%s, until %s"):format(cookie.name, cookie.domain, cookie.path,
       cookie.expires and os.date("%F", cookie.expires) or "the end of the session"))
   end
+  client:close()
+  assert(jar:close())               -- saves it
 end)

@@ -3,7 +3,7 @@
 --   lua5.4 examples/mirrors.lua SHA256 PATH URL...
 local ms = require("multisock")
 
-local checksum, path, urls = arg[1], arg[2], { table.unpack(arg, 3) }
+local checksum, path, urls = arg[1], arg[2], { select(3, ...) }
 if #urls == 0 then
   io.stderr:write("usage: lua5.4 examples/mirrors.lua SHA256 PATH URL...\n")
   os.exit(2)

@@ -5,7 +5,7 @@
 local ms = require("multisock")
 
 local id, secret = os.getenv("CLIENT_ID"), os.getenv("CLIENT_SECRET")
-local path, token_url, urls = arg[1], arg[2], { table.unpack(arg, 3) }
+local path, token_url, urls = arg[1], arg[2], { select(3, ...) }
 if not (id and secret and urls[1]) then
   io.stderr:write("usage: CLIENT_ID=... CLIENT_SECRET=... "
     .. "lua5.4 examples/oauth2.lua FILE TOKEN_URL URL...\n")

@@ -54,10 +54,17 @@ describe("inside Neovim", function()
       local ms = require("multisock")
       local client = ms.client { limits = { host_connections = 50 } }
       local left, good = 200, 0
-      local beats, longest, last = 0, 0, vim.loop.now()
+      -- Without the time that this thread could have run, but others did.
+      local function own_time()
+        local file = io.open("/proc/thread-self/schedstat")
+        local text = file and file:read("*a") or ""
+        if file then file:close() end
+        return vim.loop.hrtime() / 1e6 - (tonumber(text:match("^%d+ (%d+)")) or 0) / 1e6
+      end
+      local beats, longest, last = 0, 0, own_time()
       local timer = vim.loop.new_timer()
       timer:start(10, 10, function()
-        local now = vim.loop.now()
+        local now = own_time()
         beats, longest, last = beats + 1, math.max(longest, now - last), now
       end)
       say("loop %s", ms.use_loop())
@@ -68,7 +75,7 @@ describe("inside Neovim", function()
           left = left - 1
           if left == 0 then
             ms.sleep(0.1)
-            say("good %d, beats %d, longest %d", good, beats, longest)
+            say("good %d, beats %d, longest %.0f", good, beats, longest)
             quit()
           end
         end)
