@@ -63,14 +63,14 @@ local function ask(job, mirror, way, first, behind)
   return options
 end
 
---- Writes a body to where it belongs, until `piece` is full, whose beginning follows.
+--- Writes a body to where it belongs, until `piece` is full, whose beginning follows; its
+-- end may be set while a read waits.
 -- @return true; or nil, err
 function stream.write(job, response, seen, piece)
-  local target, at = job.target, seen.first
+  local target, at, is_full = job.target, seen.first, false
   while true do
     piece[1] = at
-    local behind = math.min(piece[2], seen.behind or math.huge)
-    if at >= behind and seen.behind ~= at then
+    if is_full or at >= piece[2] and seen.behind ~= at then
       response:close()              -- the rest is somebody else's
       return true
     end
@@ -88,8 +88,8 @@ function stream.write(job, response, seen, piece)
     if seen.behind and at + #bytes > seen.behind then
       return strange(response, ("the body has more than the %d bytes that its headers say"):format(
         seen.behind - seen.first))
-    elseif at + #bytes > behind then
-      bytes = bytes:sub(1, behind - at)
+    elseif at + #bytes > piece[2] then
+      bytes, is_full = bytes:sub(1, piece[2] - at), true
     end
     local ok
     ok, err = target:write(at, bytes)
