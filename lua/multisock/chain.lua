@@ -4,6 +4,7 @@
 local asked = require("multisock.middleware.asked")
 local errors = require("multisock.base.errors")
 local events = require("multisock.middleware.events")
+local pause = require("multisock.middleware.pause")
 local redirect = require("multisock.middleware.redirect")
 local scheduler = require("multisock.tasks.scheduler")
 local status = require("multisock.middleware.status")
@@ -76,9 +77,7 @@ end
 local function in_time(next)
   return function(made)
     if made.deadline and scheduler.now() >= made.deadline then
-      return nil, errors.new("timeout", ("not done after %g s (timeout.total)"):format(
-        made.settings.total), { url = made:url(), attempts = made.attempt_count[1],
-          phase = "queue", retryable = true })
+      return nil, pause.too_late(made, made.attempt_count[1])
     end
     return next(made)
   end
@@ -141,8 +140,7 @@ local function answered(perform)
     return cookies.send(made, next, given.cache and cached or given.retry and retried)
   end
   local function way(given)
-    return given.cookies and with_cookies or given.cache and cached
-      or given.retry and retried or next
+    return given.cookies and with_cookies or given.cache and cached or behind(given)
   end
   return function(made)
     local given = made.settings

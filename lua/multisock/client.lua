@@ -295,14 +295,13 @@ function client.new(options)
   end
   local is_usual = base == nil and given.curl == nil and given.resolve == nil
     and given.allow_private and not given.netrc and given.protocols == DEFAULTS.protocols
+  local known = origins.new()
   return setmetatable({
     settings = given,
     base = base,
     limits = limits,
     pool = not uses.foreign and new_pool(limits) or nil,
-    origins = {},
-    host_count = 0,
-    host_limit = origins.MOST_IDLE,
+    known = known, origins = known.by_key,
     agent = own.agent,
     tell = uses.on and events.of(uses.on),
     handler = chain.compose(uses, perform),

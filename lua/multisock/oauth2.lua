@@ -6,6 +6,7 @@ local clock = require("multisock.base.clock")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local pause = require("multisock.middleware.pause")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
 local strangers = require("multisock.request.strangers")
@@ -280,8 +281,7 @@ local function obtain_once(self, made, refused)
     token, err = running:await()
   end
   if token == nil and made.deadline and scheduler.now() >= made.deadline then
-    return nil, errors.new("timeout", ("not done after %g s (timeout.total)"):format(
-      made.settings.total), { url = made:url(), phase = "queue", retryable = true })
+    return nil, pause.too_late(made)
   elseif token == nil and asker.closed and not made.client.closed then
     return obtain_once(self, made, refused)     -- another client has asked, and was closed
   end

@@ -151,21 +151,14 @@ function Decoding:read_all()
   self.buffering = true
   while more do
     if limit > 0 and self.decoded > limit then
-      err = errors.new("too_large", ("the body is larger than max_body (%d bytes)"):format(limit))
-      self:abort(err)
-      return nil, err
+      return self:refuse_size(limit)
     end
     more, err = advance(self)
   end
   if self.released then
     return nil, err
   end
-  local body = self.easy:take()
-  self:check_end()
-  if self.failure then
-    return nil, self.failure
-  end
-  return body or ""
+  return self:take_all()
 end
 
 function Decoding:save(file)

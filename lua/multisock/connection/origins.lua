@@ -5,33 +5,18 @@ local admission = require("multisock.connection.admission")
 local handles = require("multisock.connection.handles")
 local lookups = require("multisock.connection.lookups")
 local pins = require("multisock.request.pins")
+local remembered = require("multisock.base.remembered")
 local settings = require("multisock.request.settings")
 local setup = require("multisock.request.setup")
 
 local origins = {}
 
 -- Those that a client remembers before it forgets idle ones.
-origins.MOST_IDLE = 1000
+local MOST_IDLE = 1000
 
--- A crawler meets hosts without end: from time to time those that nobody uses
--- are forgotten, and learnt anew when they come again.
-local function remember_origin(client, key, origin)
-  local known = client.origins
-  client.host_count = client.host_count + 1
-  if client.host_count > client.host_limit then
-    local left = 0
-    for other, idle in pairs(known) do
-      if idle:is_idle() then
-        handles.forget(client, idle)
-        known[other] = nil
-      else
-        left = left + 1
-      end
-    end
-    client.host_count = left + 1
-    client.host_limit = math.max(origins.MOST_IDLE, 2 * left)
-  end
-  known[key] = origin
+--- What a client knows of origins: `by_key`, see base/remembered.lua.
+function origins.new()
+  return remembered.new(MOST_IDLE)
 end
 
 local PRIOR_KNOWLEDGE = "2-prior-knowledge"
@@ -48,7 +33,12 @@ local function new_origin(request, key, pin)
   origin.tls, origin.pin = target.scheme == "https", pin
   origin.trust = given ~= usual and setup.trust(given, usual, origin.tls) or nil
   origin.name = not pin and lookups.name_for(usual, target, setup.environment_has_proxy)
-  remember_origin(client, key, origin)
+  remembered.add(client.known, key, origin, function(idle)
+    if idle:is_idle() then
+      handles.forget(client, idle)
+      return true
+    end
+  end)
   return origin
 end
 

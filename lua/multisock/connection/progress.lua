@@ -14,6 +14,19 @@ local progress = { INTERVAL = 0.1 }
 -- @field speed number bytes a second, mean
 -- @field eta? number seconds that are left
 
+--- What it is told.
+-- @param moved bytes since `started` @param started seconds of the clock
+-- @param up? integer @param up_total? integer
+-- @return multisock.Progress
+function progress.of(moved, started, down, down_total, up, up_total)
+  local elapsed = now() - started
+  local p = { down = down, down_total = down_total, up = up or 0, up_total = up_total,
+    speed = elapsed > 0 and moved / elapsed or 0 }
+  local left = (down_total or down) - down + (up_total or p.up) - p.up
+  p.eta = p.speed > 0 and (down_total or up_total) and left / p.speed or nil
+  return p
+end
+
 --- Calls the function of the option `progress` now and then, and at the end.
 function progress.call(self, last)
   local time = now()
@@ -29,13 +42,8 @@ function progress.call(self, last)
   end
   local total = easy:getinfo("content_length_download_t")
   local up_total = easy:getinfo("content_length_upload_t")
-  local elapsed = time - self.started
-  local speed = elapsed > 0 and (down + up) / elapsed or 0
-  local p = { down = down, up = up, speed = speed }
-  p.down_total = total and total >= 0 and total or nil
-  p.up_total = up_total and up_total > 0 and up_total or nil
-  local left = (p.down_total or down) - down + (p.up_total or up) - up
-  p.eta = speed > 0 and (p.down_total or p.up_total) and left / speed or nil
+  local p = progress.of(down + up, self.started, down, total and total >= 0 and total or nil, up,
+    up_total and up_total > 0 and up_total or nil)
   local ok, err = pcall(self.progress, p)
   if not ok then
     self:abort(errors.raised(err))

@@ -108,6 +108,25 @@ local function read_rest(self)
   end
 end
 
+--- The body has more bytes than the option `max_body` allows.
+-- @return nil, err
+function methods:refuse_size(limit)
+  local err = errors.new("too_large", ("the body is larger than max_body (%d bytes)"):format(limit))
+  self:abort(err)
+  return nil, err
+end
+
+--- All has come: what was gathered of the body.
+-- @return string; or nil, err
+function methods:take_all()
+  local body = self.easy:take()
+  self:check_end()
+  if self.failure then
+    return failed(self)
+  end
+  return body or ""
+end
+
 --- All that is left of the body.
 -- @return string; or nil, err
 function methods:read_all()
@@ -121,10 +140,7 @@ function methods:read_all()
   local _, _, received = easy:marks()
   local limit = self.settings.max_body
   if limit > 0 and received > limit then
-    local err = errors.new("too_large",
-      ("the body is larger than max_body (%d bytes)"):format(limit))
-    self:abort(err)
-    return nil, err
+    return self:refuse_size(limit)
   end
   if take_rest and self.request.simple and scheduler.task
     and not (self.left or self.probe or self.settings.curl or self.attempt_at or since)
@@ -144,12 +160,7 @@ function methods:read_all()
   elseif self.released then
     return failed(self)
   end
-  local body = easy:take()
-  self:check_end()
-  if self.failure then
-    return failed(self)
-  end
-  return body or ""
+  return self:take_all()
 end
 
 --- Writes all that is left of the body to an open file, without a detour

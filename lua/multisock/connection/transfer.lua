@@ -326,11 +326,9 @@ function transfer.perform(request)
   if client.closed then
     error("the client is closed", 0)
   end
-  local given, usual, origin = request.settings, client.settings, nil
-  if given == usual and client.is_usual or given.profile == usual.profile and not given.resolve then
-    origin = client.origins[request.target.origin]
-  end
-  origin = origin or origins.of(request)
+  local given = request.settings
+  local origin = client.is_usual and given == client.settings
+    and client.origins[request.target.origin] or origins.of(request)
   local task, simple, total = scheduler.task, request.simple, given.total
   if total and request.deadline == nil then
     request.deadline = now() + total

@@ -3,6 +3,7 @@
 local errors = require("multisock.base.errors")
 local mirrors = require("multisock.download.mirrors")
 local pause = require("multisock.middleware.pause")
+local progress = require("multisock.connection.progress")
 local ranges = require("multisock.download.ranges")
 local retry_after = require("multisock.middleware.retry_after")
 local scheduler = require("multisock.tasks.scheduler")
@@ -16,9 +17,6 @@ local job = {}
 
 local Job = {}
 Job.__index = Job
-
--- How often `progress` is called at most, in seconds.
-local PROGRESS_INTERVAL = 0.1
 
 -- Seconds before the first try to go on; they double.
 local FIRST_DELAY, LONGEST_DELAY = 0.1, 5
@@ -42,15 +40,11 @@ end
 
 function Job:tell(last)
   local time = now()
-  if not self.progress or not last and time - (self.told or 0) < PROGRESS_INTERVAL then
+  if not self.progress or not last and time - (self.told or 0) < progress.INTERVAL then
     return
   end
   self.told = time
-  local down, total = self.target.held, self.target.version.size
-  local elapsed = time - self.started
-  local speed = elapsed > 0 and self.got / elapsed or 0
-  self.progress({ down = down, down_total = total, up = 0, speed = speed,
-    eta = total and speed > 0 and (total - down) / speed or nil })
+  self.progress(progress.of(self.got, self.started, self.target.held, self.target.version.size))
 end
 
 --- So many bytes were written.

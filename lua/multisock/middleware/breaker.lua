@@ -1,5 +1,6 @@
 -- `retry.breaker`: a server that fails too often is not asked for a while.
 local errors = require("multisock.base.errors")
+local remembered = require("multisock.base.remembered")
 local scheduler = require("multisock.tasks.scheduler")
 local tally = require("multisock.middleware.tally")
 
@@ -10,31 +11,20 @@ local breaker = {}
 -- Origins that a client remembers before those are forgotten that keep nobody back.
 local MOST_ORIGINS = 1000
 
-local function sweep(all)
-  local left, time = 0, now()
-  for origin, state in pairs(all.by_origin) do
-    if state.open_until == nil and state.used_at + state.window < time then
-      all.by_origin[origin] = nil
-    else
-      left = left + 1
-    end
-  end
-  all.count, all.most = left, math.max(MOST_ORIGINS, 2 * left)
+local function may_go(state)
+  return state.open_until == nil and state.used_at + state.window < now()
 end
 
 -- What is known of the origin of a request, for its client.
 local function state_of(request)
   local client, origin = request.client, request.target.origin
-  local all = client.breakers or { by_origin = {}, count = 0, most = MOST_ORIGINS }
+  local all = client.breakers or remembered.new(MOST_ORIGINS)
   client.breakers = all
-  local state = all.by_origin[origin]
+  local state = all.by_key[origin]
   if state == nil then
-    if all.count >= all.most then
-      sweep(all)
-    end
     local window = request.settings.retry.breaker.window
     state = { tally = tally.new(window), window = window }
-    all.by_origin[origin], all.count = state, all.count + 1
+    remembered.add(all, origin, state, may_go)
   end
   state.used_at = now()
   return state

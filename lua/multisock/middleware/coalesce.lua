@@ -76,12 +76,6 @@ local function is_shared(outcome)
   return ok and response == nil and errors.is(err) and not OWN[err.kind] and err
 end
 
-local function too_late(request)
-  return nil, errors.new("timeout", ("not done after %g s (timeout.total)"):format(
-    request.settings.total), { url = request:url(), phase = "queue", attempts = 1,
-      retryable = true })
-end
-
 local coalesce = {}
 
 --- @param entry? what is stored, and not good enough
@@ -105,7 +99,7 @@ function coalesce.send(ask, entry, again)
   elseif request.client.closed then
     return nil, pause.closed_error(request, 1)
   elseif not flight.outcome then
-    return too_late(request)
+    return nil, pause.too_late(request, 1)
   end
   err = is_shared(flight.outcome)
   if err then

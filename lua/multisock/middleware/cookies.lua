@@ -86,7 +86,7 @@ end
 -- @param next function(request) -> response; or nil, err: one attempt
 -- @param behind? the same: what stands between, such as retries; it calls `keep`
 function cookies.send(request, next, behind)
-  if request.client.base and is_beside(request) then
+  if is_beside(request) then
     return (behind or next)(request)
   end
   local jar, list, own = request.settings.cookies, request.headers, nil
@@ -117,7 +117,7 @@ end
 --- Around each attempt: keeps what its answer sets, also of one that is repeated then, with
 -- what was set.
 function cookies.keep(request, next)
-  if request.client.base and is_beside(request) then
+  if is_beside(request) then
     return next(request)
   end
   local jar = request.settings.cookies

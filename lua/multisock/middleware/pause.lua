@@ -45,4 +45,11 @@ function pause.closed_error(request, attempts)
     { url = request:url(), phase = "queue", attempts = attempts })
 end
 
+--- What a request ends with whose time in all has passed while it waited.
+function pause.too_late(request, attempts)
+  return errors.new("timeout", ("not done after %g s (timeout.total)"):format(
+    request.settings.total), { url = request:url(), phase = "queue", attempts = attempts,
+      retryable = true })
+end
+
 return pause

@@ -4,6 +4,7 @@ local asked = require("multisock.middleware.asked")
 local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
 local pause = require("multisock.middleware.pause")
+local remembered = require("multisock.base.remembered")
 local retry_after = require("multisock.middleware.retry_after")
 local scheduler = require("multisock.tasks.scheduler")
 local values = require("multisock.base.values")
@@ -98,17 +99,10 @@ end
 -- Keys of a rule that are remembered before those are forgotten that keep nobody back.
 local MOST_KEYS = 1000
 
-local function sweep(gates)
-  local left, time = 0, now()
-  for key, gate in pairs(gates.by_key) do
-    if first_of(gate) == nil and gate.closed_until <= time
-      and gate.started + gate.windows[1].per <= time then
-      gates.by_key[key] = nil
-    else
-      left = left + 1
-    end
-  end
-  gates.count, gates.most = left, math.max(MOST_KEYS, 2 * left)
+local function may_go(gate)
+  local time = now()
+  return first_of(gate) == nil and gate.closed_until <= time
+    and gate.started + gate.windows[1].per <= time
 end
 
 -- The gates of a rule for a client: by what it says, as a request may say it anew.
@@ -117,7 +111,7 @@ local function gates_of(client, rule)
   client.throttles = all
   local gates = all[rule.name]
   if gates == nil then
-    gates = { by_key = {}, count = 0, most = MOST_KEYS }
+    gates = remembered.new(MOST_KEYS)
     all[rule.name] = gates
   end
   return gates
@@ -148,12 +142,8 @@ local function gate_of(client, rule, request)
   local gates = gates_of(client, rule)
   local gate = gates.by_key[key]
   if gate == nil then
-    if gates.count >= gates.most then
-      sweep(gates)
-    end
-    gates.count = gates.count + 1
     gate = new_gate(own and own.limit or rule.limit, own and own.per or rule.per, rule)
-    gates.by_key[key] = gate
+    remembered.add(gates, key, gate, may_go)
   end
   return gate
 end

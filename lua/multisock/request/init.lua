@@ -191,8 +191,8 @@ function request.new(client, method, url, options, base)
     end
     given = self.settings
   end
+  self.simple = target.web and given.simple and not (body and body.bytes == nil)
   if target.web and client.is_usual and given.profile == base.profile then
-    self.simple = given.simple and not (body and body.bytes == nil)
     return self
   end
   if not target.web or given.protocols ~= DEFAULTS.protocols or given.resolve
@@ -206,7 +206,6 @@ function request.new(client, method, url, options, base)
   if given.curl and target.web then
     check_raw(self, given.curl)
   end
-  self.simple = target.web and given.simple and not (body and body.bytes == nil)
   if not target.web then
     self.body = self.body and bodies.adapt(self.body, target.scheme)
     self.marks = true
