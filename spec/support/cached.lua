@@ -77,4 +77,23 @@ function cached.new_target()
   return target, cached.server.url(target)
 end
 
+--- An answer that is fresh for a minute.
+cached.FRESH = { headers = "Cache-Control: max-age=60\nDate: @0\nETag: \"one\"", body = "first" }
+
+--- A client, a target, its URL; and what its requests get, as "body how".
+function cached.begin(answers, options)
+  options = options or {}
+  if options.cache == nil then
+    options.cache = true
+  end
+  local client = ms.client(options)
+  local target, url = cached.new_target()
+  cached.script(target, answers)
+  local function get(asked)
+    local response = ms.assert(client:get(url, asked))
+    return ms.assert(response:text()) .. " " .. tostring(response.cached), response
+  end
+  return client, get, target, url
+end
+
 return cached
