@@ -1,6 +1,6 @@
 -- The output handler that the scripts give to busted: what its own handler
 -- prints, and at the very end the counts, in the file named by MULTISOCK_RESULT,
--- with a line for each spec that failed.
+-- with a line for each spec that failed: where it is, its name, and what it found.
 
 local busted = require("busted")
 local terminal = require("term").isatty(io.stdout)
@@ -9,14 +9,19 @@ return function(options)
   local name = "busted.outputHandlers." .. (terminal and "utfTerminal" or "plainTerminal")
   local handler = require(name)(options)
   local passed, failed, skipped = 0, 0, 0
-  local names = {}
+  local lines = {}
+
+  -- In one line, and no longer than a person reads at the end of a run.
+  local function brief(text)
+    return (tostring(text):gsub("[%s%c]+", " "):sub(1, 400))
+  end
 
   local function note(list)
     for _, one in ipairs(list) do
       local trace = one.trace or one.element.trace or {}
-      local spec = (one.name or ""):gsub("%s+", " ")
-      names[#names + 1] = ("%s:%s: %s"):format(trace.short_src or "", trace.currentline or "",
-        spec ~= "" and spec or tostring(one.message))
+      local found = brief(one.message):gsub("^%S+:%d+: ", "")
+      lines[#lines + 1] = ("%s:%s: %s: %s"):format(trace.short_src or "",
+        trace.currentline or "", brief(one.name or ""), found)
     end
   end
 
@@ -33,7 +38,7 @@ return function(options)
   busted.subscribe({ "exit" }, function()
     local file = assert(io.open(assert(os.getenv("MULTISOCK_RESULT")), "w"))
     assert(file:write(("%d %d %d\n"):format(passed, failed, skipped)))
-    for _, line in ipairs(names) do
+    for _, line in ipairs(lines) do
       assert(file:write(line, "\n"))
     end
     assert(file:close())

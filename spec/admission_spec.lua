@@ -311,6 +311,24 @@ describe("admission", function()
     assert.equal(("io\ttrue\tToo many open files\ttrue\ntimeout\ttrue\n"):rep(3), said)
   end)
 
+  it("names the limit of the request when both have passed unseen", function()
+    local said = run_with_files(64, FILES .. [[
+      ms.run(function()
+        ms.get("http://127.0.0.1:1/")
+        hold_all()
+        ms.spawn(function()
+          ms.sleep(0.02)
+          local stop = os.clock() + 0.15
+          while os.clock() < stop do end            -- Lua is busy
+        end)
+        local _, err = ms.get("http://127.0.0.1:1/",
+          { timeout = { connect = 0.1, total = 0.05 } })
+        print(err.kind)
+      end)
+    ]])
+    assert.equal("timeout\n", said)
+  end)
+
   it("keeps fewer idle connections than the process has descriptors", function()
     local script = os.tmpname()
     helper.write_file(script, [[

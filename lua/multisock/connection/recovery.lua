@@ -71,10 +71,10 @@ local FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.5
 local function wait_for_file(request, err)
   local time, limit = now(), request.settings.timeout.connect or math.huge
   local since, pause = request.lacking_since or time, request.lacking_pause or FIRST_PAUSE
-  if time + pause >= since + limit or request.client.closed then
-    return nil, err
-  elseif request.deadline and time >= request.deadline then
+  if request.deadline and time >= request.deadline then
     return nil, admission.timeout_error(request, "total", request.settings.timeout.total)
+  elseif time + pause >= since + limit or request.client.closed then
+    return nil, err
   end
   request.lacking_since, request.lacking_pause = since, math.min(2 * pause, LONGEST_PAUSE)
   if request.deadline then
