@@ -164,7 +164,7 @@ function multisock_Response:chunks(most) end
 ---@return fun(): string? # iterator of strings
 function multisock_Response:lines(options) end
 
----Writes the body to a file, replacing what was there. After an error what was written stays.
+---Writes the body to a file. A file that is there is replaced when all has come, and keeps its mode; after an error nothing has changed. A device or a pipe is written to as it comes.
 ---@param path string
 ---@return integer? # bytes written; or nil, err (kind "io" when the file fails)
 ---@return multisock.Error?

@@ -24,11 +24,11 @@
 #include "part_file.h"
 #include "plain.h"
 #include "poller.h"
-#include "private_file.h"
 #include "process.h"
 #include "public_suffix.h"
 #include "quirks.h"
 #include "receiver.h"
+#include "replacement_lua.h"
 #include "resume.h"
 #include "sha256_lua.h"
 #include "share.h"
@@ -245,27 +245,6 @@ static int core_is_public_suffix(lua_State *L)
   return 1;
 }
 
-/*** Puts bytes into a file that the user alone may read, all or nothing.
-@param path string
-@param bytes string
-@param lazily? boolean: the disk may have it later
-@return true; or nil, the system's words
-@local */
-static int core_write_private(lua_State *L)
-{
-  size_t size;
-  const char *path = luaL_checkstring(L, 1);
-  const char *bytes = luaL_checklstring(L, 2, &size);
-  int failed = private_file_write(path, bytes, size, !lua_toboolean(L, 3));
-  if (failed == 0) {
-    lua_pushboolean(L, 1);
-    return 1;
-  }
-  lua_pushnil(L);
-  lua_pushstring(L, strerror(failed));
-  return 2;
-}
-
 /*** How many files the process may open.
 @return integer; nil when there is no limit
 @see getrlimit(2) */
@@ -322,13 +301,14 @@ static const luaL_Reg functions[] = {
   { "decoder", decoder_lua_new },
   { "sha256", sha256_lua_new },
   { "part_file", part_file_new },
+  { "check_place", part_file_check_place },
   { "sync_folder", part_file_sync_folder },
+  { "replacement", replacement_lua_new },
   { "now", core_now },
   { "getdate", core_getdate },
   { "random", core_random },
   { "keyed_hash", core_keyed_hash },
   { "is_public_suffix", core_is_public_suffix },
-  { "write_private", core_write_private },
   { "make_folder", folder_make },
   { "list_folder", folder_list },
   { "touch", folder_touch },
@@ -389,6 +369,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   decoder_lua_open(L);
   sha256_lua_open(L);
   part_file_open(L);
+  replacement_lua_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   easy_transfer_open(L);

@@ -26,10 +26,10 @@ static size_t room_at(int fd)
   return at > 0 ? SINK_SIZE - (size_t)(at % SINK_SIZE) : SINK_SIZE;
 }
 
-bool sink_open(Sink *sink, FILE *file)
+bool sink_open(Sink *sink, int fd)
 {
-  int fd;
-  if (fflush(file) != 0 || (fd = fcntl(fileno(file), F_DUPFD_CLOEXEC, 0)) < 0)
+  fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0)
     return false;
   sink->bytes = malloc(SINK_SIZE);
   if (sink->bytes == NULL) {

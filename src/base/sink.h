@@ -4,8 +4,8 @@
 #define MULTISOCK_SINK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #pragma GCC visibility push(hidden)
 
@@ -18,9 +18,9 @@ typedef struct Sink {
   uint64_t written_ms; /* the clock of sink_put at the last write */
 } Sink;
 
-/* Writes to this file from now on, where it stands. False: out of memory or
-   descriptors, errno tells. */
-bool sink_open(Sink *sink, FILE *file);
+/* Writes to this descriptor from now on, which may be closed at any time. False:
+   out of memory or descriptors, errno tells. */
+bool sink_open(Sink *sink, int fd);
 
 static inline bool sink_is_open(const Sink *sink)
 {

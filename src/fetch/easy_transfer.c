@@ -6,6 +6,7 @@
 #include "message.h"
 #include "multi.h"
 #include "receiver.h"
+#include "replacement_lua.h"
 #include "snapshot.h"
 #include "upload.h"
 
@@ -164,21 +165,17 @@ static int easy_take(lua_State *L)
 }
 
 /*** Writes the body to a file from now on, what waits here first.
-@param file open Lua file; what was written to it before comes first, and it may
-be closed at any time
+@param file object of core.replacement; it may be closed or published at any time
 @return how many bytes of it waited; or nil, message */
 static int easy_sink(lua_State *L)
 {
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
-  FILE *file = NULL;
   Buffer *body = body_of(receiver);
   size_t size = buffer_size(body);
-  if (!compat_tofile(L, 2, &file))
-    luaL_argerror(L, 2, "open file expected");
-  luaL_argcheck(L, file != NULL, 2, "file is closed");
+  int fd = replacement_lua_fd(L, 2);
   luaL_argcheck(L, !sink_is_open(&receiver->sink), 1, "has a file already");
-  if (!sink_open(&receiver->sink, file)) {
+  if (!sink_open(&receiver->sink, fd)) {
     lua_pushnil(L);
     lua_pushstring(L, strerror(errno));
     return 2;

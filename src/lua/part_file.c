@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "owner.h"
+#include "replacement.h"
 
 static const char part_type[] = "multisock.part_file";
 
@@ -38,6 +39,17 @@ static int fail(lua_State *L, const char *message)
   lua_pushnil(L);
   lua_pushstring(L, message);
   return 2;
+}
+
+static const char not_regular[] = "not a regular file";
+
+/* What replacement.h says of the place that a file is to take. */
+static int answer_of_place(lua_State *L, int failed)
+{
+  if (failed != 0)
+    return fail(L, failed == EEXIST ? not_regular : strerror(failed));
+  lua_pushboolean(L, 1);
+  return 1;
 }
 
 static off_t check_offset(lua_State *L, int idx)
@@ -126,6 +138,18 @@ static int part_sync(lua_State *L)
   return succeed_or_fail(L, fsync(part_check(L)->fd));
 }
 
+/*** Gives it another name, that of the file whose place it takes, and the mode of
+that file.
+@param from string: its path @param path string: where it is to be
+@return true; or nil, message
+@local */
+static int part_take_place(lua_State *L)
+{
+  PartFile *part = part_check(L);
+  const char *from = luaL_checkstring(L, 2), *path = luaL_checkstring(L, 3);
+  return answer_of_place(L, replacement_take_place(part->fd, from, path));
+}
+
 /*** Ends the use of this object. May be called again.
 @return true; or nil, message when what was written did not arrive
 @local */
@@ -174,7 +198,7 @@ static int open_own(const char *path, const char **message)
     if (fd < 0)
       continue;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))
-      *message = "not a regular file";
+      *message = not_regular;
     else if (!lock(fd))
       *message = "another download is writing this file";
     else if (is_at(fd, path))
@@ -205,6 +229,15 @@ int part_file_new(lua_State *L)
   return part->fd < 0 ? fail(L, message) : 1;
 }
 
+/*** Whether a download may take this place in the end.
+@param path string
+@return true; or nil, message
+@local */
+int part_file_check_place(lua_State *L)
+{
+  return answer_of_place(L, replacement_check_place(luaL_checkstring(L, 1)));
+}
+
 /*** Returns when the disk has the names of a folder.
 @param path string
 @return true; or nil, message
@@ -229,8 +262,13 @@ static int part_tostring(lua_State *L)
 }
 
 static const luaL_Reg methods[] = {
-  { "write", part_write }, { "read", part_read }, { "size", part_size },
-  { "cut", part_cut },     { "sync", part_sync }, { "close", part_close },
+  { "write", part_write },
+  { "read", part_read },
+  { "size", part_size },
+  { "cut", part_cut },
+  { "sync", part_sync },
+  { "close", part_close },
+  { "take_place", part_take_place },
   { NULL, NULL },
 };
 

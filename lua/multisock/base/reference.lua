@@ -414,8 +414,9 @@ response:lines([options]) -> iterator of strings
   { "response:save", [==[
 response:save(path) -> bytes written; or nil, err (kind "io" when the file
 fails)
-  Writes the body to a file, replacing what was there. After an error what was
-  written stays.
+  Writes the body to a file. A file that is there is replaced when all has
+  come, and keeps its mode; after an error nothing has changed. A device or a
+  pipe is written to as it comes.
     path: string]==] },
   { "response:discard", [==[
 response:discard([most]) -> true; or nil, err

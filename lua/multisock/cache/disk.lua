@@ -7,6 +7,7 @@ local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local hex = require("multisock.base.hex")
+local replace = require("multisock.base.replace")
 local rules = require("multisock.cache.rules")
 
 local disk = {}
@@ -160,7 +161,7 @@ function Disk:put(key, entry, body)
   local sum = core.keyed_hash(self.salt, text .. body)
   local start = ("%s %d %d %s\n"):format(VERSION, #text, #body, sum)
   local file = start .. text .. body
-  if core.make_folder(folder) and core.write_private(path, file, true) then
+  if core.make_folder(folder) and replace(path, file, { private = true }) then
     entry.path, entry.text = path, text
     self:grown(#file)
   end
@@ -235,7 +236,8 @@ local function read_key(path)
 end
 
 local function make_key(path)
-  return core.write_private(path .. "/" .. KEY_FILE, hex.encode(core.random(16)))
+  return replace(path .. "/" .. KEY_FILE, hex.encode(core.random(16)),
+    { private = true, sync = true })
 end
 
 --- @param path a folder, which is made if its parent is there @param max_size bytes

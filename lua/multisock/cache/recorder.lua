@@ -95,13 +95,15 @@ function methods:save(file)
     size = size + #piece
   end
   -- It is too long to be kept: the rest goes without a detour through Lua.
-  file:flush()
   local rest, err = self.source:save(file)
   return rest and size + rest, err
 end
 
 function methods:abort(err)
   give_up(self)
+  if self.saving then
+    self.saving:close()
+  end
   return self.source:abort(err)
 end
 

@@ -163,7 +163,7 @@ function methods:read_all()
   return self:take_all()
 end
 
---- Writes all that is left of the body to an open file, without a detour
+--- Writes all that is left of the body to a file of core.replacement, without a detour
 -- through Lua.
 -- @return bytes; or nil, err
 function methods:save(file)

@@ -116,6 +116,9 @@ end
 
 --- Ends it early. @param err? what later reads of its body shall report
 function Stream:abort(err)
+  if self.saving then
+    self.saving:close()             -- also when the task that saves does not go on
+  end
   if not self.released then
     self.failure = err or errors.new("closed", "the response was closed")
     self:describe(self.failure)

@@ -1,8 +1,8 @@
 -- The file of a jar: the format of Netscape's, as curl's are.
 local contents = require("multisock.base.contents")
-local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local lines = require("multisock.cookies.line")
+local replace = require("multisock.base.replace")
 
 local file = {}
 
@@ -67,7 +67,7 @@ function file.write(path, list)
   for _, cookie in ipairs(list) do
     text[#text + 1] = to_line(cookie)
   end
-  local ok, message = core.write_private(path, table.concat(text))
+  local ok, message = replace(path, table.concat(text), { private = true, sync = true })
   if not ok then
     return nil, errors.new("io", ("%s: %s"):format(path, message))
   end

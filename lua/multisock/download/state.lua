@@ -5,6 +5,7 @@ local compat = require("multisock.base.compat")
 local contents = require("multisock.base.contents")
 local core = require("multisock.core")
 local ranges = require("multisock.download.ranges")
+local replace = require("multisock.base.replace")
 
 local state = {}
 
@@ -75,22 +76,7 @@ function state.store(part, known)
     version = VERSION, etag = known.etag, last_modified = known.last_modified, size = known.size,
     source = known.source, place = known.place, ranges = core.json_array(list),
   })
-  local name = name_of(part)
-  local file, message = core.part_file(name .. ".new")
-  if file == nil then
-    return nil, message
-  end
-  local ok
-  ok, message = file:cut(0)
-  if ok then
-    ok, message = file:write(0, text .. "\n")
-  end
-  local closed, close_message = file:close()
-  if not (ok and closed) then
-    os.remove(name .. ".new")
-    return nil, message or close_message
-  end
-  return os.rename(name .. ".new", name)
+  return replace(name_of(part), text .. "\n", { private = true })
 end
 
 --- Nothing is known any more: to be called before bytes of another version are written.

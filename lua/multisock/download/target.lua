@@ -32,7 +32,12 @@ end
 function target.open(path, resume)
   local self = setmetatable({ path = path, part = path .. ".part", version = { ranges = {} },
     held = 0, resumed_from = 0, saved_at = now() }, Target)
-  local file, message = core.part_file(self.part)
+  local ok, message = core.check_place(path)
+  if not ok then
+    return nil, errors.new("io", ("%s: %s"):format(path, message))
+  end
+  local file
+  file, message = core.part_file(self.part)
   if file == nil then
     return self:fail(message)
   end
@@ -157,10 +162,10 @@ function Target:publish(path)
     ok, message = self.file:sync()
   end
   if ok then
-    ok, message = os.rename(self.part, path)
+    ok, message = self.file:take_place(self.part, path)
   end
   if not ok then
-    self.broken = errors.new("io", message)
+    self.broken = errors.new("io", ("%s: %s"):format(path, message))
     return nil, self.broken
   end
   self.path, self.published = path, true

@@ -4,6 +4,7 @@ local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local fields = require("multisock.response.fields")
 local lines = require("multisock.response.lines")
+local saving = require("multisock.response.saving")
 local tasks = require("multisock.tasks")
 local transfer = require("multisock.connection.transfer")
 
@@ -85,7 +86,7 @@ end
 
 local function body_error(self, err)
   if errors.is(err) and err.response == nil then
-    err.response = self
+    err.response, err.url = self, err.url or self.url
     err.phase, err.attempts = err.phase or "receive", err.attempts or self.attempts
   end
   return err
@@ -229,43 +230,39 @@ function methods:lines(options)
   return lines.iterate(read, most, too_long), nil, nil, self._guard and self or nil
 end
 
---- Writes the body to a file, replacing what was there. After an error what was
--- written stays.
+-- Its body, to an open file: see saving.lua.
+local function write_to(self, file)
+  if self._body then
+    local body = self._use == "kept" and self._body or self:read() or ""
+    local ok, message = file:write(body)
+    return ok and #body or nil, nil, message
+  end
+  self._use, self._transfer.saving = "streamed", file
+  begin_read(self)
+  local size, err = self._transfer:save(file)
+  self._reading = nil
+  return size, err
+end
+
+--- Writes the body to a file. A file that is there is replaced when all has come, and
+-- keeps its mode; after an error nothing has changed. A device or a pipe is written to as
+-- it comes.
 -- @param path string
 -- @return bytes written; or nil, err (kind "io" when the file fails)
 function methods:save(path)
+  saving.check(path)
   if self._failure or self._use == "closed" then
     return self:read()              -- leave the file alone
   elseif self._use == "streamed" then
     return nil, used(self)
   end
-  local file, message = io.open(path, "wb")
-  if file == nil then
-    return nil, body_error(self, errors.new("io", message, { url = self.url }))
-  end
-  local size, err, written
-  if self._body then
-    local body = self:read() or ""
-    written, message = file:write(body)
-    size = #body
-  else
-    self._use, written = "streamed", true
-    begin_read(self)
-    size, err = self._transfer:save(file)
-    self._reading = nil
-  end
-  local closed, close_message = file:close()
-  if err == nil and not (written and closed) then
-    err = errors.new("io", message or close_message, { url = self.url })
-  end
-  if err then
-    if errors.is(err, "io") then
-      err.message = path .. ": " .. err.message
-    end
+  local size, err, begun = saving.run(path, function(file)
+    return write_to(self, file)
+  end)
+  if begun then
     self:close()
-    return nil, body_error(self, err)
   end
-  return size
+  return size, err and body_error(self, err)
 end
 
 --- Reads the rest of the body and drops it, so that the connection can be used

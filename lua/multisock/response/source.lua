@@ -66,7 +66,7 @@ function Source:read_all()
   return table.concat(pieces)
 end
 
---- Writes it to an open file. @return bytes; or nil, err
+--- Writes it to a file of core.replacement. @return bytes; or nil, err
 function Source:save(file)
   local size = 0
   while true do
@@ -84,6 +84,9 @@ end
 
 --- Nothing more is asked for.
 function Source:abort()
+  if self.saving then
+    self.saving:close()
+  end
   self.released, self.rest = true, nil
 end
 
