@@ -326,15 +326,22 @@ function multisock_Each:close() end
 ---@field traceback? string where the task was that met it, when it was raised
 
 ---@class multisock.Event
----@field name string "queue", "headers", "redirect", "retry", "response" or "error"
+---@field name string the event
+---@field time number when it was: seconds of `ms.now()`
+---@field call integer a number of the call, the same for all its redirects and retries
+---@field attempt integer how often the call has sent something so far; 0 before the first time
 ---@field method string
----@field url string
----@field meta any
----@field attempt integer
----@field response? multisock.Response of "headers", "redirect", "retry" and "response"
----@field err? multisock.Error of "error" and "retry"
----@field to? string where a redirect leads
----@field delay? number seconds until a retry
+---@field url string user name and password removed
+---@field meta table the option `meta`
+---@field request any what was asked, for ms.to_curl
+---@field response? multisock.Response of `headers`, `redirect`, `retry`, `response` and `done`
+---@field err? multisock.Error of `error`, `retry` and `done`
+---@field to? string of `redirect`: the URL
+---@field delay? number of `retry` and `throttle`: seconds that it will wait at least
+---@field reused? boolean of `connect`: the connection was there
+---@field peer? string of `connect`: `"address:port"`
+---@field timings? multisock.Timings of `connect` and `done`
+---@field sizes? multisock.Sizes of `done`
 
 ---@class multisock.Progress
 ---@field down integer bytes so far, before decoding

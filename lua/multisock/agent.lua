@@ -7,6 +7,7 @@ local is_once = require("multisock.request").is_once
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
 local values = require("multisock.base.values")
+local watched = require("multisock.response.watched")
 
 local agent = {}
 
@@ -48,6 +49,7 @@ local function finish(made, response, err)
       .. values.describe(response))
   end
   response_class.belongs(response, made)
+  watched.arrived(made, response)
   return response
 end
 
@@ -57,6 +59,7 @@ local function buffering(made, perform)
     local response, err = perform(view)
     if response_class.is(response) then
       response_class.belongs(response, made)
+      watched.arrived(made, response)
       return response_class.buffered(response)
     end
     return response, err
@@ -94,6 +97,9 @@ function agent.wrap(given)
     local perform = made.settings.buffer and buffering(made, performs) or performs
     made.client.agent_requests = (made.client.agent_requests or 0) + 1
     local view, left, attempt = asked.new(made), math.huge, made.settings.attempt
+    if made.watched then
+      made:event("start")
+    end
     if made.deadline then
       left = math.max(0, made.deadline - scheduler.now())
     end

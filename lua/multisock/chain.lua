@@ -157,13 +157,12 @@ local function answered(perform)
   end
 end
 
---- @param uses table: middleware, each_attempt (lists), on (who listens, or nil),
--- foreign (boolean: an agent of the user's)
+--- @param uses table: middleware, each_attempt (lists), on (what is listened to, by name, or
+-- nil), foreign (boolean: an agent of the user's)
 -- @param perform function(request) -> response; or nil, err
 -- @return the same kind of function
 function chain.compose(uses, perform)
-  local on = uses.on or {}
-  local handler = (on.queue or on.headers) and events.attempts(perform) or perform
+  local handler = uses.on and events.attempts(uses.on, perform) or perform
   if #uses.each_attempt > 0 then
     handler = users("each_attempt", uses.each_attempt, in_time(handler))
   end
@@ -175,7 +174,7 @@ function chain.compose(uses, perform)
     handler = total(handler)
   end
   handler = users("middleware", uses.middleware, handler)
-  return (on.response or on.error) and events.outcome(handler) or handler
+  return uses.on and events.outcome(handler) or handler
 end
 
 return chain

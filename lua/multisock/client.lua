@@ -245,12 +245,36 @@ local OWN = {
 }
 client.rows = OWN
 
+-- All that there are, and who listens to all of them: a list that is never changed, only
+-- replaced.
+local clients, tracers = setmetatable({}, { __mode = "k" }), {}
+
+-- Its chain, with what tells who listens now.
+local function arrange(self)
+  self.tell, self.uses.on = events.of(self.on, tracers)
+  self.handler = chain.compose(self.uses, self.perform)
+  self.bulk_handler = nil             -- made when it is used
+end
+
+--- Has functions listen to all clients.
+-- @param list of functions, in place of those before; it is kept
+function client.trace(list)
+  tracers = list
+  for each in pairs(clients) do
+    arrange(each)
+  end
+end
+
+--- Who listens to all clients.
+function client.tracers()
+  return tracers
+end
+
 -- What its chain is made of, and what performs at the end of it.
 local function parts(own)
   local uses = {
     middleware = chain.list("middleware", own.middleware),
     each_attempt = chain.list("each_attempt", own.each_attempt),
-    on = events.listeners(own.on),
     foreign = own.agent ~= nil,
   }
   if uses.foreign then
@@ -296,19 +320,21 @@ function client.new(options)
   local is_usual = base == nil and given.curl == nil and given.resolve == nil
     and given.allow_private and not given.netrc and given.protocols == DEFAULTS.protocols
   local known = origins.new()
-  return setmetatable({
+  local self = setmetatable({
     settings = given,
     base = base,
     limits = limits,
     pool = not uses.foreign and new_pool(limits) or nil,
     known = known, origins = known.by_key,
     agent = own.agent,
-    tell = uses.on and events.of(uses.on),
-    handler = chain.compose(uses, perform),
+    on = events.listeners(own.on),
     uses = uses, perform = perform, bulks = {},
     is_usual = is_usual,
     is_bare = is_usual and not given.own,      -- a URL alone needs no look
   }, Client)
+  arrange(self)
+  clients[self] = true
+  return self
 end
 
 return client

@@ -23,6 +23,10 @@ typedef enum Phase {
    but the code is known. */
 void error_push_easy(lua_State *L, struct Easy *easy, CURLcode code);
 
+/* Whether a part of the body of a request has still to be sent. Its connection
+   stands, and it gathers what comes. */
+bool error_is_sending(struct Easy *easy);
+
 /* The name of the phase that a transfer is in. */
 const char *error_phase(struct Easy *easy);
 

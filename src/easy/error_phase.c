@@ -47,16 +47,19 @@ bool error_asks_proxy(Easy *easy)
          (scheme != NULL && strcasecmp(scheme, "http") == 0);
 }
 
-static bool is_sending(Easy *easy)
+/* When all was fed that was promised, libcurl does not ask whether it was all. */
+bool error_is_sending(Easy *easy)
 {
-  curl_off_t length = -1, sent = 0;
-  if (easy->receiver->sending)
-    return !easy->receiver->sent;
-  if (!easy->receiver->uploads)
+  const Receiver *receiver = easy->receiver;
+  curl_off_t length = -1, sent = receiver->sent_bytes;
+  if (receiver->sent || (!receiver->sending && !receiver->uploads))
     return false;
   (void)curl_easy_getinfo(easy->handle, CURLINFO_CONTENT_LENGTH_UPLOAD_T,
                           &length);
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_SIZE_UPLOAD_T, &sent);
+  if (length < 0)
+    return receiver->sending;
+  if (!receiver->sending)
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_SIZE_UPLOAD_T, &sent);
   return sent < length;
 }
 
@@ -67,7 +70,7 @@ Phase error_phase_of(Easy *easy)
   if (receiver != NULL && receiver->stage != STAGE_START)
     return PHASE_RECEIVE;
   if (receiver != NULL && receiver->connected)
-    return is_sending(easy) ? PHASE_SEND : PHASE_WAIT;
+    return error_is_sending(easy) ? PHASE_SEND : PHASE_WAIT;
   /* libcurl counts "100 Continue" as a start. */
   if (info_time(easy->handle, CURLINFO_STARTTRANSFER_TIME_T) > 0)
     return PHASE_RECEIVE;

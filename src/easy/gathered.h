@@ -89,6 +89,8 @@ typedef struct Receiver {
   bool upgrades;         /* 101 is an answer: the request asks for it */
   bool lied;             /* it named a version that was not spoken */
   bool tell_connected;   /* connecting is ready */
+  bool tell_sent;        /* so is the end of sending: for who listens */
+  bool tells_sent;       /* see receiver_tell_sent */
   bool heats;            /* connecting makes its multi warm, see multi.h */
   bool asks_version;     /* see receiver_ask_version */
   char version;          /* '1' '2' '3', of what was sent; 0: not known */

@@ -223,6 +223,17 @@ static int easy_version(lua_State *L)
   return 1;
 }
 
+/*** How far sending is.
+@return connected (boolean), sent (boolean: all of the request) */
+static int easy_sent(lua_State *L)
+{
+  Easy *easy;
+  const Receiver *receiver = receiver_check(L, &easy);
+  lua_pushboolean(L, receiver->connected);
+  lua_pushboolean(L, receiver->connected && !error_is_sending(easy));
+  return 2;
+}
+
 /*** Where the transfer is.
 @return "resolve" "connect" "tls" "send" "wait" or "receive" */
 static int easy_phase(lua_State *L)
@@ -234,15 +245,10 @@ static int easy_phase(lua_State *L)
 }
 
 const luaL_Reg easy_answer_methods[] = {
-  { "answer", easy_answer },
-  { "ended", easy_ended },
-  { "early", easy_early },
-  { "demanded_http1", easy_demanded_http1 },
-  { "lied", easy_lied },
-  { "repeat_due", easy_repeat_due },
-  { "denied", easy_denied },
-  { "lacks_files", easy_lacks_files },
-  { "version", easy_version },
-  { "phase", easy_phase },
-  { NULL, NULL },
+  { "answer", easy_answer },   { "ended", easy_ended },
+  { "early", easy_early },     { "demanded_http1", easy_demanded_http1 },
+  { "lied", easy_lied },       { "repeat_due", easy_repeat_due },
+  { "denied", easy_denied },   { "lacks_files", easy_lacks_files },
+  { "version", easy_version }, { "sent", easy_sent },
+  { "phase", easy_phase },     { NULL, NULL },
 };

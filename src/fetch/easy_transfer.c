@@ -91,15 +91,16 @@ static bool set_mark(Receiver *receiver, const char *name, bool on)
 0: any), "first_byte" (seconds
 after which a transfer without an answer is late; nil: never), "tries" (how often
 the request was sent before), "version": version() is asked for, with verbose and
-debugfunction, which have to be free; or one of the marks above (boolean), see
+debugfunction, which have to be free; "tell_sent": it is ready when the request has
+been sent, with xferinfofunction, likewise; or one of the marks above (boolean), see
 receiver.h
 @param value
 @return self */
 static int easy_gather(lua_State *L)
 {
-  static const char *const names[] = { "high_water", "max_body", "max_headers",
-                                       "first_byte", "tries",    "speed",
-                                       "version",    NULL };
+  static const char *const names[] = { "high_water", "max_body",  "max_headers",
+                                       "first_byte", "tries",     "speed",
+                                       "version",    "tell_sent", NULL };
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
   const char *name = luaL_checkstring(L, 2);
@@ -112,7 +113,8 @@ static int easy_gather(lua_State *L)
     case 3: receiver->first_byte_ms = check_ms(L, 3); break;
     case 4: receiver->tries = (int)luaL_checkinteger(L, 3); break;
     case 5: receiver->pace.speed = (uint64_t)luaL_checkinteger(L, 3); break;
-    default: receiver_ask_version(easy); break;
+    case 6: receiver_ask_version(easy); break;
+    default: receiver_tell_sent(easy); break;
     }
   lua_settop(L, 1);
   return 1;
@@ -127,6 +129,7 @@ static int easy_forget(lua_State *L)
   easy->finished = false;
   easy_drop_error(L, easy);
   receiver_unask_version(easy);
+  receiver_untell_sent(easy);
   message_end(L, easy);
   receiver_reset(receiver);
   return 0;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "error.h"
 #include "keepalive.h"
 #include "public_only.h"
 #include "quirks.h"
@@ -179,6 +180,43 @@ void receiver_unask_version(Easy *easy)
   (void)curl_easy_setopt(easy->handle, CURLOPT_VERBOSE, 0L);
   (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGFUNCTION, NULL);
   (void)curl_easy_setopt(easy->handle, CURLOPT_DEBUGDATA, NULL);
+}
+
+/* ---- The end of sending ---- */
+
+/* libcurl calls this whenever it has done something for the transfer. */
+static int on_progress(void *data, curl_off_t total, curl_off_t now,
+                       curl_off_t up_total, curl_off_t up)
+{
+  Easy *easy = data;
+  Receiver *receiver = easy->receiver;
+  (void)total;
+  (void)now;
+  (void)up_total;
+  (void)up;
+  if (receiver->tell_sent && receiver->connected && !error_is_sending(easy)) {
+    receiver->tell_sent = false;
+    receiver_tell(easy);
+  }
+  return 0;
+}
+
+void receiver_tell_sent(Easy *easy)
+{
+  /* Setting these cannot fail. */
+  (void)curl_easy_setopt(easy->handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_XFERINFODATA, easy);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_NOPROGRESS, 0L);
+  easy->receiver->tell_sent = easy->receiver->tells_sent = true;
+}
+
+void receiver_untell_sent(Easy *easy)
+{
+  if (!easy->receiver->tells_sent)
+    return;
+  (void)curl_easy_setopt(easy->handle, CURLOPT_NOPROGRESS, 1L);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_XFERINFOFUNCTION, NULL);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_XFERINFODATA, NULL);
 }
 
 /* ---- New sockets ---- */

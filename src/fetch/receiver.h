@@ -55,6 +55,12 @@ void receiver_ask_version(Easy *easy);
 /* Ends that; needed before its options serve another one. */
 void receiver_unask_version(Easy *easy);
 
+/* Makes it ready when its request has been sent, for one transfer. */
+void receiver_tell_sent(Easy *easy);
+
+/* Ends that, likewise. */
+void receiver_untell_sent(Easy *easy);
+
 /* What libcurl's result means: an answer that ends within its headers is no good
    end, which libcurl takes it for. */
 CURLcode receiver_result(Easy *easy, CURLcode result);

@@ -583,31 +583,52 @@ err.traceback: string or nil
   Where the task was that met it, when it was raised.]==] },
   { "event.name", [==[
 event.name: string
-  "queue", "headers", "redirect", "retry", "response" or "error".]==] },
+  The event.]==] },
+  { "event.time", [==[
+event.time: number
+  When it was: seconds of `ms.now()`.]==] },
+  { "event.call", [==[
+event.call: integer
+  A number of the call, the same for all its redirects and retries.]==] },
+  { "event.attempt", [==[
+event.attempt: integer
+  How often the call has sent something so far; 0 before the first time.]==] },
   { "event.method", [==[
 event.method: string
   Method.]==] },
   { "event.url", [==[
 event.url: string
-  Url.]==] },
+  User name and password removed.]==] },
   { "event.meta", [==[
-event.meta: any
-  Meta.]==] },
-  { "event.attempt", [==[
-event.attempt: integer
-  Attempt.]==] },
+event.meta: table
+  The option `meta`.]==] },
+  { "event.request", [==[
+event.request: any
+  What was asked, for ms.to_curl.]==] },
   { "event.response", [==[
 event.response: response or nil
-  Of "headers", "redirect", "retry" and "response".]==] },
+  Of `headers`, `redirect`, `retry`, `response` and `done`.]==] },
   { "event.err", [==[
 event.err: err or nil
-  Of "error" and "retry".]==] },
+  Of `error`, `retry` and `done`.]==] },
   { "event.to", [==[
 event.to: string or nil
-  Where a redirect leads.]==] },
+  Of `redirect`: the URL.]==] },
   { "event.delay", [==[
 event.delay: number or nil
-  Seconds until a retry.]==] },
+  Of `retry` and `throttle`: seconds that it will wait at least.]==] },
+  { "event.reused", [==[
+event.reused: boolean or nil
+  Of `connect`: the connection was there.]==] },
+  { "event.peer", [==[
+event.peer: string or nil
+  Of `connect`: `"address:port"`.]==] },
+  { "event.timings", [==[
+event.timings: table or nil
+  Of `connect` and `done`.]==] },
+  { "event.sizes", [==[
+event.sizes: table or nil
+  Of `done`.]==] },
   { "progress.down", [==[
 progress.down: integer
   Bytes so far, before decoding.]==] },

@@ -31,7 +31,9 @@ function names.await(request, name)
   if attempt_at and (deadline == nil or attempt_at < deadline) then
     which, seconds, deadline = "attempt", request.settings.attempt, attempt_at
   end
+  local began = now()
   local ok, err, cancelled = lookups.await(name, deadline)
+  request.lookup_time = (request.lookup_time or 0) + now() - began
   if ok or cancelled then
     return ok, err, cancelled
   elseif err == nil then

@@ -6,6 +6,7 @@ local decoding = require("multisock.connection.decoding")
 local errors = require("multisock.base.errors")
 local handles = require("multisock.connection.handles")
 local lookups = require("multisock.connection.lookups")
+local milestones = require("multisock.connection.milestones")
 local pacing = require("multisock.connection.pacing")
 local pins = require("multisock.request.pins")
 local progress = require("multisock.connection.progress")
@@ -60,9 +61,7 @@ function Stream:describe(err)
 end
 
 function Stream:timings()
-  local timings = core.snapshot(self.easy:snapshot(), "timings")
-  timings.queue = self.queue_time
-  return timings
+  return milestones.complete(self, core.snapshot(self.easy:snapshot(), "timings"))
 end
 
 --- The error of a limit of `timeout` that has passed.
@@ -102,6 +101,9 @@ function Stream:release()
   handles.give_back(self.client, self.origin, self.request, easy, self.multi)
   self:leave()
   scheduler.rearm()                 -- a host's loop may have waited for it alone
+  if self.on_end then
+    self.on_end()
+  end
 end
 
 -- Gives back the place, at the end of the transfer: its body may wait for a
@@ -150,6 +152,9 @@ function Stream:tell()
   end
   if self.settings.curl then
     pacing.watch(self)
+  end
+  if self.request.watched then
+    milestones.tell(self)
   end
 end
 
@@ -305,6 +310,9 @@ function Stream:fail(err)
     err.message = stream.CLIENT_CLOSED
   end
   err = self:describe(err)
+  if self.request.watched then
+    milestones.tell(self)
+  end
   self:release()
   return nil, err
 end

@@ -8,6 +8,7 @@ local errors = require("multisock.base.errors")
 local handles = require("multisock.connection.handles")
 local header_lines = require("multisock.request.header_lines")
 local lookups = require("multisock.connection.lookups")
+local milestones = require("multisock.connection.milestones")
 local names = require("multisock.connection.names")
 local origins = require("multisock.connection.origins")
 local recovery = require("multisock.connection.recovery")
@@ -113,7 +114,8 @@ local function start_in_lua(request, origin, probe, started)
   if easy == nil then
     return refuse(origin, probe, request.target, multi, misuse)
   end
-  local self = stream.new(request, easy, multi, origin, probe, started, now() - started)
+  local waited = now() - started - (request.lookup_time or 0)
+  local self = stream.new(request, easy, multi, origin, probe, started, math.max(0, waited))
   local body = request.body
   if body and body.read then
     upload.start(self, body)
@@ -135,6 +137,9 @@ local function start_in_lua(request, origin, probe, started)
   end
   if body and body.read then
     easy:gather("rewinds", body.rewind ~= nil)
+  end
+  if request.watched then
+    milestones.begin(self)
   end
   local ok, err = start(origin.limiter, multi, easy, request.target, request.settings.limits,
     lines_of(request), request.method, body and (body.bytes or true), body and body.size,

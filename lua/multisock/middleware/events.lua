@@ -1,15 +1,25 @@
--- Who listens to the requests of a client: the option `on`.
-local asked = require("multisock.middleware.asked")
+-- Who listens to the requests of a client: the option `on`, and ms.trace. Of a client that
+-- nobody listens to, nothing of this is in the chain.
+local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
+local now = require("multisock.tasks.scheduler").now
 local suggest = require("multisock.base.suggest")
 local unobserved = require("multisock.tasks.unobserved")
 local values = require("multisock.base.values")
+local watched = require("multisock.response.watched")
 
 local events = {}
 
-local NAMES = {
-  queue = true, headers = true, redirect = true, retry = true, response = true, error = true,
-}
+-- Of an attempt; and of the call that it belongs to.
+local OF_ATTEMPTS = { "queue", "start", "connect", "sent", "headers", "done" }
+local OF_CALLS = { "throttle", "redirect", "retry", "response", "error" }
+
+local NAMES = {}
+for _, list in ipairs({ OF_ATTEMPTS, OF_CALLS }) do
+  for _, name in ipairs(list) do
+    NAMES[name] = true
+  end
+end
 
 --- Checks the option `on`.
 -- @return a copy; nil when nobody listens
@@ -33,66 +43,104 @@ function events.listeners(given)
   return list
 end
 
---- What a listener of the option `on` gets.
+--- What a listener of the option `on` gets, and that of ms.trace.
 -- @class multisock.Event
--- @field name string "queue", "headers", "redirect", "retry", "response" or "error"
+-- @field name string the event
+-- @field time number when it was: seconds of `ms.now()`
+-- @field call integer a number of the call, the same for all its redirects and retries
+-- @field attempt integer how often the call has sent something so far; 0 before the first time
 -- @field method string
--- @field url string
--- @field meta any
--- @field attempt integer
--- @field response? response of "headers", "redirect", "retry" and "response"
--- @field err? err of "error" and "retry"
--- @field to? string: where a redirect leads
--- @field delay? seconds until a retry
+-- @field url string user name and password removed
+-- @field meta table the option `meta`
+-- @field request any what was asked, for [ms.to_curl](#command-lines-of-curl)
+-- @field response? response of `headers`, `redirect`, `retry`, `response` and `done`
+-- @field err? err of `error`, `retry` and `done`
+-- @field to? string of `redirect`: the URL
+-- @field delay? number of `retry` and `throttle`: seconds that it will wait at least
+-- @field reused? boolean of `connect`: the connection was there
+-- @field peer? string of `connect`: `"address:port"`
+-- @field timings? multisock.Timings of `connect` and `done`
+-- @field sizes? multisock.Sizes of `done`
 
---- Tells who listens. What a listener raises is no matter of the request: it goes to
--- ms.on_error.
--- @param made the request @param name string
--- @param response? @param err? @param to? string: where a redirect leads
--- @param delay? seconds until a retry
-local function tell(fn, made, name, response, err, to, delay)
-  local view = asked.new(made)
-  local event = {
-    name = name, method = view.method, url = view.url, meta = view.meta, attempt = view.attempt,
-    response = response, err = err, to = to, delay = delay,
-  }
+-- What a listener raises is no matter of the request: it goes to ms.on_error.
+local function call(fn, event)
   local ok, raised = unobserved.call_back(unobserved.outside, fn, event)
   if not ok then
     unobserved.add(unobserved.outside, { err = raised })
   end
 end
 
---- @param list what events.listeners gave
--- @return function(request, name, ...) for Request:event
-function events.of(list)
-  return function(made, name, ...)
-    local fn = list[name]
-    if fn then
-      tell(fn, made, name, ...)
-    end
-  end
+local function new_event(made, name, fields)
+  local event, count = fields or {}, made.attempt_count
+  event.name, event.time, event.request = name, now(), made
+  event.method, event.url, event.meta = made.method, made:url(), made.meta or {}
+  event.call, event.attempt = count and count.call or 0, count and count[1] or 0
+  return event
 end
 
---- In front of what performs: each attempt, and its answer.
-function events.attempts(next)
-  return function(made)
+--- What tells of the requests of a client.
+-- @param own what events.listeners gave, or nil @param tracers list of functions, not to be
+-- changed: each is told of everything
+-- @return function(request, name, fields) for Request:event, and a table of what is listened
+-- to; or nothing: nobody listens
+function events.of(own, tracers)
+  if own == nil and #tracers == 0 then
+    return nil
+  end
+  return function(made, name, fields)
+    local fn = own and own[name]
+    if fn or tracers[1] then
+      local event = new_event(made, name, fields)
+      if fn then
+        call(fn, event)
+      end
+      for i = 1, #tracers do
+        call(tracers[i], event)
+      end
+    end
+  end, #tracers > 0 and NAMES or own
+end
+
+-- PUC Lua 5.1 cannot wait in pcall: an attempt that is cancelled there before its answer
+-- has no `done`.
+local protected = compat.yields_in_pcall and pcall or function(fn, made)
+  return true, fn(made)
+end
+
+--- In front of what performs: each attempt from its start to its end.
+-- @param on what is listened to
+function events.attempts(on, next)
+  local wanted = false
+  for _, name in ipairs(OF_ATTEMPTS) do
+    wanted = wanted or on[name]
+  end
+  return not wanted and next or function(made)
+    -- Not in one call of C, which tells of nothing that is between.
+    made.simple, made.watched = false, {}
     made:event("queue")
-    local response, err = next(made)
-    if response then
-      made:event("headers", response)
+    local ok, response, err = protected(next, made)
+    if not ok then
+      watched.ended(made, nil, response)
+      error(response, 0)
+    elseif response == nil then
+      watched.ended(made, nil, err)
     end
     return response, err
   end
 end
 
+local calls = 0
+
 --- Outermost: what came of the call.
 function events.outcome(next)
   return function(made)
+    calls = calls + 1
+    made.attempt_count = { 0, call = calls }
     local response, err = next(made)
     if response then
-      made:event("response", response)
+      made:event("response", { response = response })
     else
-      made:event("error", nil, err)
+      made:event("error", { err = err })
     end
     return response, err
   end

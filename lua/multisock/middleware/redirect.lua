@@ -122,7 +122,9 @@ function redirect.continue(request, response, next)
     elseif hop == false then
       break
     end
-    request:event("redirect", response, nil, hop:url())
+    if request.client.tell then
+      request:event("redirect", { response = response, to = hop:url() })
+    end
     response:drain()
     history[#history + 1] = response
     request = hop

@@ -186,7 +186,9 @@ function retry.send(request, next)
       return response, err
     end
     local at = now() + delay
-    request:event("retry", response, err, nil, delay)
+    if client.tell then
+      request:event("retry", { response = response, err = err, delay = delay })
+    end
     if response then
       response:drain()
     end

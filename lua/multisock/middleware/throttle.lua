@@ -188,6 +188,9 @@ end
 local function wait(request, gates, number, closed, at)
   local client = request.client
   local deadline, name = limit_of(request, now())
+  if client.tell then
+    request:event("throttle", { delay = math.max(0, at - now()) })
+  end
   while closed do
     local who = waiting.waiter()
     local entry = { number = number, who = who }

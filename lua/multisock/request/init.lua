@@ -229,7 +229,7 @@ function Request:clone()
   end
   -- What it has waited for.
   copy.lookup_since, copy.was_denied, copy.looks_up = nil, nil, nil
-  copy.lacking_since, copy.lacking_pause = nil, nil
+  copy.lacking_since, copy.lacking_pause, copy.lookup_time = nil, nil, nil
   return setmetatable(copy, Request)
 end
 
@@ -292,12 +292,12 @@ function Request:replay()
   return ok, why
 end
 
---- Tells who listens to it; nobody does of most clients.
--- @param name string, and what events.lua says of it
-function Request:event(name, ...)
+--- Tells who listens to it; nobody does of most clients (`client.tell` is nil).
+-- @param name string @param fields? table of what events.lua says of it; is kept
+function Request:event(name, fields)
   local tell = self.client.tell
   if tell then
-    tell(self, name, ...)
+    tell(self, name, fields)
   end
 end
 

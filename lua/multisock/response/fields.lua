@@ -3,6 +3,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local milestones = require("multisock.connection.milestones")
 
 local computed = {}
 
@@ -52,6 +53,10 @@ end
 function computed:timings()
   local timings = known(self, "timings")
     or { dns = 0, connect = 0, tls = 0, first_byte = 0, total = 0 }
+  local running = self._transfer
+  if running and running.easy then
+    milestones.complete(running, timings)
+  end
   timings.queue = self._queue_time or 0
   return timings
 end

@@ -7,6 +7,7 @@ local lines = require("multisock.response.lines")
 local saving = require("multisock.response.saving")
 local tasks = require("multisock.tasks")
 local transfer = require("multisock.connection.transfer")
+local watched = require("multisock.response.watched")
 
 -- A piece of the body at most, unless asked for another size: HTTP/2 that cannot
 -- be paused comes in bursts of megabytes, which as strings would be as much
@@ -355,15 +356,16 @@ end
 -- A response of a transfer that still brings its body; or nil, err.
 local function of_stream(made_for, status, running)
   local self = setmetatable({
-    request = made_for,
-    status = status,
-    ok = status >= 200 and status < 300,
+    request = made_for, status = status, ok = status >= 200 and status < 300,
     _use = "new",
     _queue_time = running.queue_time,
     _transfer = running,
     -- Collected unread: the guard tells the transfer.
     _guard = core.guard(running.easy),
   }, Response)
+  if made_for.watched then
+    watched.arrived(made_for, self)
+  end
   if made_for.settings.buffer and not made_for.index then      -- of a list they all are
     return response.buffered(self)
   end

@@ -15,13 +15,23 @@ local function failure(err)
   return errors.is(err) and err or errors.new("io", "body: " .. tostring(err))
 end
 
+-- Nothing more will come: for who listens.
+local function finish(self)
+  self.released = true
+  if self.on_end then
+    self.on_end()
+  end
+end
+
 -- The next piece that has bytes; nil at the end; nil, err.
 local function pull(self)
   while not self.released do
     self.released = true              -- also when the iterator raises
     local piece, err = self.next()
     if piece == nil then
-      return nil, err ~= nil and failure(err) or nil
+      self.failure = err ~= nil and failure(err) or nil
+      finish(self)
+      return nil, self.failure
     elseif type(piece) ~= "string" then
       errors.misuse("body: the iterator returned " .. type(piece) .. ": string or nil expected")
     end
@@ -87,7 +97,9 @@ function Source:abort()
   if self.saving then
     self.saving:close()
   end
-  self.released, self.rest = true, nil
+  self.rest = nil
+  self.failure = self.failure or errors.new("closed", "the response was closed")
+  finish(self)
 end
 
 -- For what only a transfer has: a piece that waits already, and a coding.
