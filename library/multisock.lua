@@ -304,6 +304,25 @@ function multisock_Jar:each() end
 ---@return multisock.Error?
 function multisock_Jar:close() end
 
+---@class multisock.Mock
+local multisock_Mock = {}
+
+---Answers a request: what a client calls whose `agent` this is.
+---Raises when no route is for it.
+---@param request multisock.Request
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Mock:perform(request) end
+
+---What it was asked, in order.
+---@param url? string those alone that this is for, as the `url` of a route
+---@return multisock.Call[] # multisock.Call[] a list of its own
+function multisock_Mock:calls(url) end
+
+---Whether all that the routes have was asked for: each as often as its `times`, or, without, once for each of its answers.
+---Raises naming what was not.
+function multisock_Mock:assert_done() end
+
 ---@class multisock.Each
 local multisock_Each = {}
 
@@ -384,6 +403,46 @@ function multisock_Each:close() end
 ---@field secure boolean whether it goes over TLS alone
 ---@field http_only boolean
 ---@field expires? number seconds since 1970; nil: when the session ends
+
+---@class multisock.MockOptions
+---@field routes? multisock.Route[]|fun(request: multisock.Request): any, any a list of which the first answers that a request is for; or a function that answers all
+---@field faults? multisock.Fault[] what goes wrong: the first that comes upon a request
+---@field seed? integer of the chances of `faults` and ranges of `delay` (0)
+
+---@class multisock.Route
+---@field method? string without it any
+---@field url? string `"https://h/users/*"`: `*` is any characters; one that begins with `/` is for every host; without a `?` any query will do
+---@field query? table<string, any> parameters that it has: a value, a list of them, `true`: any, `false`: it is not there
+---@field match? fun(request: multisock.Request): boolean asked last
+---@field reply? multisock.Reply|multisock.Reply[]|fun(request: multisock.Request, count: integer): any, any an answer (an empty 200 without it); a list, whose last repeats; or a function that returns one, a response, or nil, err
+---@field times? integer it answers so often, then the routes behind it are looked at
+
+---@class multisock.Reply
+---@field status? integer 200
+---@field headers? table as of requests
+---@field body? string|table a list comes piece by piece, and a number in it is a wait of so many seconds
+---@field json? any the body, as the option `json`
+---@field delay? number|table seconds before it answers; `{least, most}`: by chance
+---@field fail? string there is no answer but an error of this kind: `resolve connect proxy tls timeout closed protocol too_large`
+---@field at? integer with `fail`: there is one, and its body breaks off after so many bytes
+
+---@class multisock.Fault
+---@field status? integer and `headers`, `body`, `json`, `delay`, `fail`, `at` as of an answer
+---@field ratio? number of so many of the requests it is for, by the seed (1: all)
+---@field times? integer so often at most
+---@field method? string as of a route
+---@field url? string as of a route
+---@field query? table<string, any> as of a route
+---@field match? fun(request: multisock.Request): boolean as of a route
+
+---@class multisock.Call
+---@field method string
+---@field url string
+---@field headers multisock.Headers as it was sent
+---@field body? string all of it
+---@field at number ms.now() when it came
+---@field route? string which route answered: `"routes[2]"`
+---@field fault? string what went wrong instead: `"faults[1]"`
 
 ---@class multisock.Stats
 ---@field requests integer sent so far, each redirect and each retry among them
@@ -664,6 +723,12 @@ function multisock.help(name) end
 ---@return table # table, table: results and errors, by the item's index; results.n is the count
 ---@return table
 function multisock.map(items, fn, options) end
+
+---Makes an agent for tests, which answers what it is told to: `ms.client({agent = mock})`, testing.md.
+---Raises on misuse.
+---@param options? multisock.MockOptions
+---@return multisock.Mock # mock
+function multisock.mock(options) end
 
 ---How long a host may wait, at most, before it calls ms.step.
 ---@return number? # seconds; nil when only its sockets (ms.fd) can make one ready

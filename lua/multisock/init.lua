@@ -132,6 +132,15 @@ end
 -- @return response
 ms.response = made.new
 
+--- Makes an agent for tests, which answers what it is told to: `ms.client({agent = mock})`,
+-- [testing.md](testing.md).
+-- @param options? multisock.MockOptions
+-- @return mock
+-- @raise on misuse
+function ms.mock(options)
+  return require("multisock.mock").new(options)
+end
+
 --- A request as a command line of `curl`, for sh.
 -- @param request string|table URL, or a request: response.request, err.request, or that of a
 -- middleware

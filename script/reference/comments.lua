@@ -17,6 +17,7 @@ local WORDS = {
   descriptor = "integer", list = "table", iterator = "fun(): any, any", err = "multisock.Error",
   response = "multisock.Response", client = "multisock.Client", task = "multisock.Task",
   group = "multisock.Group", queue = "multisock.Queue", jar = "multisock.Jar",
+  mock = "multisock.Mock",
   headers = "multisock.Headers",
   request = "multisock.Request", value = "any", easy = "multisock.core.Easy",
   multi = "multisock.core.Multi",

@@ -47,6 +47,7 @@ function objects.of(ms, core)
   add("group", "multisock.Group", of(group))
   add("queue", "multisock.Queue", of(ms.queue()))
   add("jar", "multisock.Jar", of(ms.cookies()))
+  add("mock", "multisock.Mock", of(ms.mock()))
   add("each", "multisock.Each", of(each))
   local mime = core.mime()
   add("easy", "multisock.core.Easy", of(core.easy()), "easy")
@@ -65,7 +66,9 @@ objects.records = {
   { "err", "multisock.Error" }, { "event", "multisock.Event" },
   { "progress", "multisock.Progress" }, { "timings", "multisock.Timings" },
   { "sizes", "multisock.Sizes" }, { "map", "multisock.MapOptions" }, { "json", "multisock.Json" },
-  { "cookie", "multisock.Cookie" },
+  { "cookie", "multisock.Cookie" }, { "mock_options", "multisock.MockOptions" },
+  { "route", "multisock.Route" }, { "reply", "multisock.Reply" }, { "fault", "multisock.Fault" },
+  { "call", "multisock.Call" },
   { "stats", "multisock.Stats" },
   { "oauth2", "multisock.OAuth2" }, { "multipart", "multisock.Part" },
 }

@@ -118,6 +118,12 @@ item's index; results.n is the count
     read
     options: multisock.MapOptions
   Raises what fn raised, after the rest was cancelled.]==] },
+  { "ms.mock", [==[
+ms.mock([options]) -> mock
+  Makes an agent for tests, which answers what it is told to:
+  `ms.client({agent = mock})`, testing.md.
+    options: multisock.MockOptions
+  Raises on misuse.]==] },
   { "ms.next_timeout", [==[
 ms.next_timeout() -> seconds; nil when only its sockets (ms.fd) can make one
 ready
@@ -536,6 +542,20 @@ jar:each() -> iterator
   { "jar:close", [==[
 jar:close() -> true; or nil, err (kind "io"), and it is still open
   Saves what has changed, where it has a path, and ends. May be called again.]==] },
+  { "mock:perform", [==[
+mock:perform(request) -> response; or nil, err
+  Answers a request: what a client calls whose `agent` this is.
+    request: multisock.Request
+  Raises when no route is for it.]==] },
+  { "mock:calls", [==[
+mock:calls([url]) -> multisock.Call[] a list of its own
+  What it was asked, in order.
+    url: string those alone that this is for, as the `url` of a route]==] },
+  { "mock:assert_done", [==[
+mock:assert_done()
+  Whether all that the routes have was asked for: each as often as its
+  `times`, or, without, once for each of its answers.
+  Raises naming what was not.]==] },
   { "each:close", [==[
 each:close()
   Cancels what still runs. May be called again.]==] },
@@ -719,6 +739,102 @@ cookie.http_only: boolean
   { "cookie.expires", [==[
 cookie.expires: number or nil
   Seconds since 1970; nil: when the session ends.]==] },
+  { "mock_options.routes", [==[
+mock_options.routes: list of tables or function or nil
+  A list of which the first answers that a request is for; or a function that
+  answers all.]==] },
+  { "mock_options.faults", [==[
+mock_options.faults: list of tables or nil
+  What goes wrong: the first that comes upon a request.]==] },
+  { "mock_options.seed", [==[
+mock_options.seed: integer or nil
+  Of the chances of `faults` and ranges of `delay` (0).]==] },
+  { "route.method", [==[
+route.method: string or nil
+  Without it any.]==] },
+  { "route.url", [==[
+route.url: string or nil
+  `"https://h/users/*"`: `*` is any characters; one that begins with `/` is
+  for every host; without a `?` any query will do.]==] },
+  { "route.query", [==[
+route.query: table or nil
+  Parameters that it has: a value, a list of them, `true`: any, `false`: it is
+  not there.]==] },
+  { "route.match", [==[
+route.match: function or nil
+  Asked last.]==] },
+  { "route.reply", [==[
+route.reply: table or list of tables or function or nil
+  An answer (an empty 200 without it); a list, whose last repeats; or a
+  function that returns one, a response, or nil, err.]==] },
+  { "route.times", [==[
+route.times: integer or nil
+  It answers so often, then the routes behind it are looked at.]==] },
+  { "reply.status", [==[
+reply.status: integer or nil
+  200.]==] },
+  { "reply.headers", [==[
+reply.headers: table or nil
+  As of requests.]==] },
+  { "reply.body", [==[
+reply.body: string or table or nil
+  A list comes piece by piece, and a number in it is a wait of so many
+  seconds.]==] },
+  { "reply.json", [==[
+reply.json: any
+  The body, as the option `json`.]==] },
+  { "reply.delay", [==[
+reply.delay: number or table or nil
+  Seconds before it answers; `{least, most}`: by chance.]==] },
+  { "reply.fail", [==[
+reply.fail: string or nil
+  There is no answer but an error of this kind: `resolve connect proxy tls
+  timeout closed protocol too_large`.]==] },
+  { "reply.at", [==[
+reply.at: integer or nil
+  With `fail`: there is one, and its body breaks off after so many bytes.]==] },
+  { "fault.status", [==[
+fault.status: integer or nil
+  And `headers`, `body`, `json`, `delay`, `fail`, `at` as of an answer.]==] },
+  { "fault.ratio", [==[
+fault.ratio: number or nil
+  Of so many of the requests it is for, by the seed (1: all).]==] },
+  { "fault.times", [==[
+fault.times: integer or nil
+  So often at most.]==] },
+  { "fault.method", [==[
+fault.method: string or nil
+  As of a route.]==] },
+  { "fault.url", [==[
+fault.url: string or nil
+  As of a route.]==] },
+  { "fault.query", [==[
+fault.query: table or nil
+  As of a route.]==] },
+  { "fault.match", [==[
+fault.match: function or nil
+  As of a route.]==] },
+  { "call.method", [==[
+call.method: string
+  Method.]==] },
+  { "call.url", [==[
+call.url: string
+  Url.]==] },
+  { "call.headers", [==[
+call.headers: headers
+  As it was sent.]==] },
+  { "call.body", [==[
+call.body: string or nil
+  All of it.]==] },
+  { "call.at", [==[
+call.at: number
+  Ms.now() when it came.]==] },
+  { "call.route", [==[
+call.route: string or nil
+  Which route answered: `"routes[2]"`.]==] },
+  { "call.fault", [==[
+call.fault: string or nil
+  What went wrong instead: `"faults[1]"`.]==] },
   { "stats.requests", [==[
 stats.requests: integer
   Sent so far, each redirect and each retry among them.]==] },

@@ -30,7 +30,7 @@ local function normal(name)
   return (name:lower():gsub("[%s_%-%.]", ""))
 end
 
--- How many letters are to be changed, left out, added, or swapped with the next
+--- How many letters are to be changed, left out, added, or swapped with the next
 -- (Damerau's distance).
 local function distance(a, b)
   local before, last, row = {}, {}, {}
@@ -50,6 +50,8 @@ local function distance(a, b)
   end
   return last[#b]
 end
+
+suggest.distance = distance
 
 -- Longer ones are no typing mistakes, and would cost time.
 local LONGEST = 40

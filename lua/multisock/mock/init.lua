@@ -1,0 +1,209 @@
+-- ms.mock: an agent that answers what a test has it answer.
+local asked = require("multisock.middleware.asked")
+local chance = require("multisock.base.chance")
+local checks = require("multisock.mock.checks")
+local errors = require("multisock.base.errors")
+local faults = require("multisock.mock.faults")
+local replies = require("multisock.mock.replies")
+local response_class = require("multisock.response")
+local routes = require("multisock.mock.routes")
+local scheduler = require("multisock.tasks.scheduler")
+local values = require("multisock.base.values")
+
+local mock = {}
+
+local Mock = { __name = "multisock.mock" }
+Mock.__index = Mock
+
+--- What ms.mock takes.
+-- @class multisock.MockOptions
+-- @field routes? multisock.Route[]|fun(request: multisock.Request): any, any a list of which the
+-- first answers that a request is for; or a function that answers all
+-- @field faults? multisock.Fault[] what goes wrong: the first that comes upon a request
+-- @field seed? integer of the chances of `faults` and ranges of `delay` (0)
+
+local function check(self, name)
+  if getmetatable(self) ~= Mock then
+    errors.called_with_dot("mock", name)
+  end
+end
+
+---- What comes in -------------------------------------------------------------
+
+--- A request that a mock was asked.
+-- @class multisock.Call
+-- @field method string
+-- @field url string
+-- @field headers headers as it was sent
+-- @field body? string all of it
+-- @field at number ms.now() when it came
+-- @field route? string which route answered: `"routes[2]"`
+-- @field fault? string what went wrong instead: `"faults[1]"`
+
+--- A server takes the whole body before it answers.
+-- @return true; or nil, err
+local function take_body(call, body)
+  if body == nil or body.bytes then
+    call.body = body and body.bytes
+    return true
+  end
+  local parts = {}
+  body.begun = true
+  repeat
+    local piece, err = body.read()
+    if err then
+      err.phase = err.phase or "send"
+      return nil, err
+    end
+    parts[#parts + 1] = piece
+  until piece == nil
+  call.body = table.concat(parts)
+  return true
+end
+
+local function note(self, view)
+  local call = {
+    method = view.method, url = view.url, headers = view.headers, at = scheduler.now(),
+  }
+  self.noted[#self.noted + 1] = call
+  return call
+end
+
+---- What goes out -------------------------------------------------------------
+
+--- What a function of the program returned. @return reply or response; or nil, err
+local function result_of(route, reply, err)
+  if response_class.is(reply) then
+    return reply
+  elseif type(reply) == "table" then
+    local where = route.where .. (route.where == "routes" and "" or ".reply") .. "()"
+    checks.fields(where, reply, replies.fields)
+    return replies.check_one(where, reply)
+  elseif reply ~= nil or err == nil then
+    errors.misuse(("mock: %s: the function returned %s: a table, a response, or nil, err expected")
+      :format(route.where, values.describe(reply)))
+  end
+  return nil, err
+end
+
+-- What a route says to its next request.
+local function reply_of(route, view)
+  route.count = route.count + 1
+  local reply = route.replies[math.min(route.count, #route.replies)]
+  if type(reply) == "function" then
+    return result_of(route, reply(view, route.count))
+  end
+  return reply
+end
+
+local function find_route(self, view, place)
+  local route = routes.find(self.routes, view, place)
+  if route == nil then
+    errors.misuse("mock: " .. routes.explain(self.routes, view, place))
+  end
+  return route
+end
+
+-- Answers as `reply` has it, and as the fault has it that came upon it.
+local function answer(self, made, reply, fault)
+  local is_made = response_class.is(reply)
+  local ok, err = replies.wait(made, (is_made and 0 or replies.seconds(reply.delay, self.number))
+    + (fault and replies.seconds(fault.reply.delay, self.number) or 0))
+  if not ok then
+    return nil, err
+  end
+  local response = reply
+  if not is_made then
+    response, err = replies.make(reply, made)
+  end
+  if response and fault and fault.reply.at then
+    return replies.cut(response, made, fault.reply.at, fault.reply.fail)
+  end
+  return response, err
+end
+
+--- Answers a request: what a client calls whose `agent` this is.
+-- @param request multisock.Request
+-- @return response; or nil, err
+-- @raise when no route is for it
+function Mock:perform(request)
+  check(self, "perform")
+  asked.check("perform", request)
+  local made, place, call = request._made, routes.place(request.url), note(self, request)
+  local ok, err = take_body(call, made.body)
+  if not ok then
+    return nil, err
+  end
+  local fault = faults.find(self.faults, request, place, self.number)
+  call.fault = fault and fault.where
+  if fault and fault.answers then
+    return answer(self, made, fault.reply)
+  end
+  local route = find_route(self, request, place)
+  local reply
+  call.route = route.where
+  reply, err = reply_of(route, request)
+  if reply == nil then
+    return nil, err
+  end
+  return answer(self, made, reply, fault)
+end
+
+---- What a test asks ----------------------------------------------------------
+
+--- What it was asked, in order.
+-- @param url? string those alone that this is for, as the `url` of a route
+-- @return multisock.Call[] a list of its own
+function Mock:calls(url)
+  check(self, "calls")
+  if url ~= nil and type(url) ~= "string" then
+    errors.misuse("calls: string expected, got " .. values.describe(url))
+  end
+  local list = {}
+  for _, call in ipairs(self.noted) do
+    if url == nil or routes.fits(url, routes.place(call.url)) then
+      list[#list + 1] = call
+    end
+  end
+  return list
+end
+
+--- Whether all that the routes have was asked for: each as often as its `times`, or, without,
+-- once for each of its answers.
+-- @raise naming what was not
+function Mock:assert_done()
+  check(self, "assert_done")
+  local missing = {}
+  for _, route in ipairs(self.routes) do
+    if route.count < route.least then
+      missing[#missing + 1] = ("%s: asked %d of %d times"):format(route.shown, route.count,
+        route.least)
+    end
+  end
+  if #missing > 0 then
+    errors.misuse("mock: not all was asked for: " .. table.concat(missing, "; "))
+  end
+end
+
+function Mock:__tostring()
+  return ("multisock.mock (%d calls)"):format(#self.noted)
+end
+
+---- Making one ----------------------------------------------------------------
+
+local OPTIONS = { routes = true, faults = true, seed = true }
+
+--- Makes a mock.
+-- @param options? table: routes, faults, seed @return mock @raise on misuse
+function mock.new(options)
+  options = options == nil and {} or options
+  checks.fields("options", options, OPTIONS)
+  checks.integer("seed", options.seed, -2 ^ 53, 2 ^ 53)
+  local bytes = chance.seeded(options.seed or 0)
+  return setmetatable({
+    routes = routes.check(options.routes), faults = faults.check(options.faults), noted = {},
+    number = function() return chance.number(bytes) end,
+  }, Mock)
+end
+
+return mock
