@@ -152,18 +152,6 @@ function multisock_Response:json() end
 ---@return multisock.Error?
 function multisock_Response:read(most) end
 
----Iterates over the body as it arrives.
----Raises the err table when the body does not end well.
----@param most? integer bytes of a chunk at most
----@return fun(): string? # iterator of strings
-function multisock_Response:chunks(most) end
-
----Iterates over lines, without their "\n" or "\r\n".
----Raises the err table when the body does not end well, or (kind "too_large") a line is longer.
----@param options? {max_size?: integer} bytes of a line at most (1 MiB)
----@return fun(): string? # iterator of strings
-function multisock_Response:lines(options) end
-
 ---Writes the body to a file. A file that is there is replaced when all has come, and keeps its mode; after an error nothing has changed. A device or a pipe is written to as it comes.
 ---@param path string
 ---@return integer? # bytes written; or nil, err (kind "io" when the file fails)
@@ -178,6 +166,30 @@ function multisock_Response:discard(most) end
 
 ---Reads what is left of a body that nobody wants, so that the connection can be used again, unless it is long (64 KiB) or slow (1 s): then the connection is dropped.
 function multisock_Response:drain() end
+
+---Iterates over the body as it arrives.
+---Raises the err table when the body does not end well.
+---@param most? integer bytes of a chunk at most
+---@return fun(): string? # iterator of strings
+function multisock_Response:chunks(most) end
+
+---Iterates over lines, without their "\n" or "\r\n".
+---Raises the err table when the body does not end well, or (kind "too_large") a line is longer.
+---@param options? {max_size?: integer} bytes of a line at most (1 MiB)
+---@return fun(): string? # iterator of strings
+function multisock_Response:lines(options) end
+
+---Iterates over server-sent events: streams.md. An event that the body ends in is dropped.
+---Raises the err table when the body does not end well, or (kind "closed") ends without what `done` says, or (kind "too_large") an event is larger, or (kind "protocol") is no JSON.
+---@param options? multisock.EventOptions
+---@return fun(): multisock.ServerEvent? # iterator of events
+function multisock_Response:events(options) end
+
+---Iterates over records of JSON, one a line (NDJSON): streams.md. Empty lines are passed over; null is ms.null.
+---Raises the err table when the body does not end well, or (kind "protocol") a line is no JSON, or (kind "too_large") longer.
+---@param options? {max_size?: integer} bytes of a record at most (1 MiB)
+---@return fun(): any # iterator of values
+function multisock_Response:records(options) end
 
 ---Ends the transfer when it still runs; what was not read is gone. May be called again.
 function multisock_Response:close() end
@@ -403,6 +415,14 @@ function multisock_Each:close() end
 ---@field secure boolean whether it goes over TLS alone
 ---@field http_only boolean
 ---@field expires? number seconds since 1970; nil: when the session ends
+---@field name string
+---@field value string
+---@field domain string
+---@field host_only boolean whether names below the domain do not get it
+---@field path string
+---@field secure boolean whether it goes over TLS alone
+---@field http_only boolean
+---@field expires? number seconds since 1970; nil: when the session ends
 
 ---@class multisock.MockOptions
 ---@field routes? multisock.Route[]|fun(request: multisock.Request): any, any a list of which the first answers that a request is for; or a function that answers all
@@ -443,6 +463,17 @@ function multisock_Each:close() end
 ---@field at number ms.now() when it came
 ---@field route? string which route answered: `"routes[2]"`
 ---@field fault? string what went wrong instead: `"faults[1]"`
+
+---@class multisock.EventOptions
+---@field max_size? integer bytes of an event's data, and of a line, at most (1 MiB)
+---@field done? string|fun(event: multisock.ServerEvent): boolean the data of the event that is the last one, such as `"[DONE]"`, or a function that knows it. It is not given; an end without it raises (kind "closed")
+---@field json? boolean decodes the data of each event; what is no JSON raises (kind "protocol")
+
+---@class multisock.ServerEvent
+---@field type string `"message"` where it has none
+---@field data any string, its lines joined by `"\n"`; with `json` what that decodes to
+---@field id string the last one that came; `""` before
+---@field retry? number seconds that the server wants between two connections, as it has said last
 
 ---@class multisock.Stats
 ---@field requests integer sent so far, each redirect and each retry among them

@@ -30,7 +30,8 @@ end
 local UNITS = { seconds = true, milliseconds = true, bytes = true, count = true }
 local SERIES = {
   ["list of strings"] = "string[]", ["iterator of strings"] = "fun(): string?",
-  ["list of functions"] = "function[]",
+  ["list of functions"] = "function[]", ["iterator of values"] = "fun(): any",
+  ["iterator of events"] = "fun(): multisock.ServerEvent?",
 }
 
 local take_type, take_list

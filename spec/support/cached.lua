@@ -3,19 +3,18 @@
 local clock = require("multisock.base.clock")
 local dates = require("multisock.cache.dates")
 local ms = require("multisock")
-local packaged = require("spec.support.packaged")
+local scripted = require("spec.support.scripted")
 
 local cached = { number = 0 }
 
 local real_time = clock.time
 
 function cached.start()
-  cached.server, cached.control = packaged.scripted(), ms.client()
+  cached.server = scripted.start()
   cached.folder = cached.server.dir .. "/cache"
 end
 
 function cached.stop()
-  cached.control:close()
   cached.server.stop()
 end
 
@@ -45,12 +44,6 @@ function cached.headers(text)
   return ms.array(list)
 end
 
-local function control(method, path, target, options)
-  options = options or {}
-  options.query = { target = target }
-  return ms.assert(cached.control[method](cached.control, cached.server.url(path), options))
-end
-
 --- Tells the origin what to answer. @param answers list: `headers` as for cached.headers
 function cached.script(target, answers)
   local list = {}
@@ -62,12 +55,12 @@ function cached.script(target, answers)
     copy.headers = cached.headers(answer.headers)
     list[i] = copy
   end
-  control("post", "/script", target, { json = ms.array(list) }):discard()
+  cached.server.script(target, list)
 end
 
 --- What the origin has got: a list of {method=, headers=}.
 function cached.seen(target)
-  return ms.assert(control("get", "/seen", target):json())
+  return cached.server.seen(target)
 end
 
 --- A target that no other spec has. @return target, url

@@ -394,7 +394,7 @@ function packaged.kept(tls)
   return server
 end
 
---- scripted.py, whose comment says what it does.
+--- scripted.py, whose comment says what it does. Started by scripted.lua.
 function packaged.scripted()
   local server = python("scripted.py")
   server.url = function(path) return "http://127.0.0.1:" .. server.port .. path end

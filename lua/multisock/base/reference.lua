@@ -406,17 +406,6 @@ response:read([most]) -> string; nil at the end; nil, err when it did not end
 well
   Some of the body, as soon as some is there: what came meanwhile.
     most: bytes at most]==] },
-  { "response:chunks", [==[
-response:chunks([most]) -> iterator of strings
-  Iterates over the body as it arrives.
-    most: bytes of a chunk at most
-  Raises the err table when the body does not end well.]==] },
-  { "response:lines", [==[
-response:lines([options]) -> iterator of strings
-  Iterates over lines, without their "\n" or "\r\n".
-    options: {max_size?: integer} bytes of a line at most (1 MiB)
-  Raises the err table when the body does not end well, or (kind "too_large")
-  a line is longer.]==] },
   { "response:save", [==[
 response:save(path) -> bytes written; or nil, err (kind "io" when the file
 fails)
@@ -434,6 +423,32 @@ response:drain()
   Reads what is left of a body that nobody wants, so that the connection can
   be used again, unless it is long (64 KiB) or slow (1 s): then the connection
   is dropped.]==] },
+  { "response:chunks", [==[
+response:chunks([most]) -> iterator of strings
+  Iterates over the body as it arrives.
+    most: bytes of a chunk at most
+  Raises the err table when the body does not end well.]==] },
+  { "response:lines", [==[
+response:lines([options]) -> iterator of strings
+  Iterates over lines, without their "\n" or "\r\n".
+    options: {max_size?: integer} bytes of a line at most (1 MiB)
+  Raises the err table when the body does not end well, or (kind "too_large")
+  a line is longer.]==] },
+  { "response:events", [==[
+response:events([options]) -> iterator of events
+  Iterates over server-sent events: streams.md. An event that the body ends in
+  is dropped.
+    options: multisock.EventOptions
+  Raises the err table when the body does not end well, or (kind "closed")
+  ends without what `done` says, or (kind "too_large") an event is larger, or
+  (kind "protocol") is no JSON.]==] },
+  { "response:records", [==[
+response:records([options]) -> iterator of values
+  Iterates over records of JSON, one a line (NDJSON): streams.md. Empty lines
+  are passed over; null is ms.null.
+    options: {max_size?: integer} bytes of a record at most (1 MiB)
+  Raises the err table when the body does not end well, or (kind "protocol") a
+  line is no JSON, or (kind "too_large") longer.]==] },
   { "response:close", [==[
 response:close()
   Ends the transfer when it still runs; what was not read is gone. May be
@@ -835,6 +850,53 @@ call.route: string or nil
   { "call.fault", [==[
 call.fault: string or nil
   What went wrong instead: `"faults[1]"`.]==] },
+  { "cookie.name", [==[
+cookie.name: string
+  Name.]==] },
+  { "cookie.value", [==[
+cookie.value: string
+  Value.]==] },
+  { "cookie.domain", [==[
+cookie.domain: string
+  Domain.]==] },
+  { "cookie.host_only", [==[
+cookie.host_only: boolean
+  Whether names below the domain do not get it.]==] },
+  { "cookie.path", [==[
+cookie.path: string
+  Path.]==] },
+  { "cookie.secure", [==[
+cookie.secure: boolean
+  Whether it goes over TLS alone.]==] },
+  { "cookie.http_only", [==[
+cookie.http_only: boolean
+  Http_only.]==] },
+  { "cookie.expires", [==[
+cookie.expires: number or nil
+  Seconds since 1970; nil: when the session ends.]==] },
+  { "events.max_size", [==[
+events.max_size: integer or nil
+  Bytes of an event's data, and of a line, at most (1 MiB).]==] },
+  { "events.done", [==[
+events.done: string or function or nil
+  The data of the event that is the last one, such as `"[DONE]"`, or a
+  function that knows it. It is not given; an end without it raises (kind
+  "closed").]==] },
+  { "events.json", [==[
+events.json: boolean or nil
+  Decodes the data of each event; what is no JSON raises (kind "protocol").]==] },
+  { "server_event.type", [==[
+server_event.type: string
+  `"message"` where it has none.]==] },
+  { "server_event.data", [==[
+server_event.data: any
+  String, its lines joined by `"\n"`; with `json` what that decodes to.]==] },
+  { "server_event.id", [==[
+server_event.id: string
+  The last one that came; `""` before.]==] },
+  { "server_event.retry", [==[
+server_event.retry: number or nil
+  Seconds that the server wants between two connections, as it has said last.]==] },
   { "stats.requests", [==[
 stats.requests: integer
   Sent so far, each redirect and each retry among them.]==] },

@@ -3,7 +3,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local fields = require("multisock.response.fields")
-local lines = require("multisock.response.lines")
+local iterators = require("multisock.response.iterators")
 local saving = require("multisock.response.saving")
 local tasks = require("multisock.tasks")
 local transfer = require("multisock.connection.transfer")
@@ -132,6 +132,16 @@ function methods:text()
   return body
 end
 
+--- JSON, as its request has it. @return value; or nil, err
+local function decode(self, text)
+  local asked = rawget(self, "request")
+  local codec = asked and asked.settings.json_codec
+  if codec then
+    return require("multisock.request.codec").decode(codec, text)
+  end
+  return core.json_decode(text)
+end
+
 --- The body, decoded as JSON; null is ms.null. (With `json_codec` it is what that has for
 -- them.)
 -- @return value; or nil, err (kind "protocol" when it is no JSON)
@@ -140,14 +150,8 @@ function methods:json()
   if body == nil then
     return nil, err
   end
-  local asked = rawget(self, "request")
-  local codec = asked and asked.settings.json_codec
   local value
-  if codec then
-    value, err = require("multisock.request.codec").decode(codec, body)
-  else
-    value, err = core.json_decode(body)
-  end
+  value, err = decode(self, body)
   if err then
     err.message, err.url = "the body is no JSON: " .. err.message, self.url
     return nil, body_error(self, err)
@@ -189,46 +193,6 @@ function methods:read(most)
     self._failure = body_error(self, err)
   end
   return chunk, err
-end
-
---- Iterates over the body as it arrives.
--- @param most? bytes of a chunk at most
--- @return iterator of strings
--- @raise the err table when the body does not end well
-function methods:chunks(most)
-  local running, begun = self._transfer, false
-  return function()
-    if begun and not self._reading and not running.released then
-      -- The usual case: the next piece is there.
-      local piece = running:take(most or MOST)
-      if piece then
-        return piece
-      end
-    end
-    begun = running ~= nil
-    local chunk, err = self:read(most)
-    if err then
-      error(err, 0)
-    end
-    return chunk
-  end, nil, nil, self._guard and self or nil
-end
-
---- Iterates over lines, without their "\n" or "\r\n".
--- @param options? {max_size?: integer} bytes of a line at most (1 MiB)
--- @return iterator of strings
--- @raise the err table when the body does not end well, or (kind "too_large") a line is longer
-function methods:lines(options)
-  local most = lines.longest(options)
-  local function read()
-    return self:read()
-  end
-  local function too_long(message)
-    local err = errors.new("too_large", message, { url = self.url })
-    self:close()
-    error(body_error(self, err), 0)
-  end
-  return lines.iterate(read, most, too_long), nil, nil, self._guard and self or nil
 end
 
 -- Its body, to an open file: see saving.lua.
@@ -322,6 +286,8 @@ function methods:close()
 end
 
 Response.__close = methods.close
+
+iterators.add_to(methods, { describe = body_error, decode = decode, MOST = MOST })
 
 function Response:__tostring()
   return ("multisock.response (%d, %s)"):format(self.status,
