@@ -16,8 +16,8 @@ end
 
 -- The loop may see what comes while it waits, or find it there.
 local WAITS = {
-  ["while the loop turns"] = function() ms.sleep(0.2) end,
-  ["while the loop stands still"] = function() os.execute("sleep 0.2") end,
+  ["while the loop turns"] = ms.sleep,
+  ["while the loop stands still"] = function(seconds) os.execute("sleep " .. seconds) end,
 }
 
 describe("a kept connection", function()
@@ -34,13 +34,16 @@ describe("a kept connection", function()
   describe("that says something unasked", function()
     -- For each path a client and a connection, and one wait for all.
     local function check(way, wait, paths, method)
-      local clients, url = {}, nil
+      local clients, url, server = {}, nil, nil
       for i, path in ipairs(paths) do
-        url = begin(way)
+        url, server = begin(way)
         clients[i] = client
         ms.assert(ms.assert(client[method or "get"](client, url(path))):text())
       end
-      wait()
+      for i = 1, #paths do
+        kept.await_said(server, kept.run - #paths + i, 1, wait)
+      end
+      wait(0.05)
       for i, path in ipairs(paths) do
         for attempt = 1, 3 do
           local response = ms.assert(clients[i]:get(url("/ok")))
@@ -94,7 +97,8 @@ describe("a kept connection", function()
         for _, wait in pairs(WAITS) do
           local url, server = begin()
           ms.assert(ms.assert(client:get(url("/idle?say=answer"))):text())
-          wait()
+          kept.await_said(server, kept.run, 1, wait)
+          wait(0.05)
           local response = ms.assert(client:post(url("/ok"), { body = body }))
           assert.equal("POST /ok", response:text())
           assert.equal(1, response.attempts)
@@ -269,7 +273,8 @@ describe("a kept connection", function()
               ms.map(items, function()
                 return ms.assert(client:get(url("/idle?after=0&say=" .. how))):text()
               end)
-              wait()
+              kept.await_said(server, kept.run, 14, wait)
+              wait(0.05)
               local response = ms.assert(client:fetch(url("/ok"), {
                 method = method, body = method ~= "GET" and "abc" or nil,
               }))

@@ -65,6 +65,26 @@ function kept.arrived(server)
   return ask(server, "/log")
 end
 
+--- Waits until the server has said all that it says while nothing is asked, on `count`
+-- connections of a run, and that has arrived; who turns the loop sees it after a moment more.
+-- @param run its number
+-- @param sleep what waits a moment: ms.sleep turns the loop meanwhile
+function kept.await_said(server, run, count, sleep)
+  local path = ("%s/said-%d"):format(server.dir, run)
+  for _ = 1, 1000 do
+    local file = io.open(path)
+    local size = file and file:seek("end") or 0
+    if file then
+      file:close()
+    end
+    if size >= count then
+      return
+    end
+    sleep(0.01)
+  end
+  error(("the server has not spoken %d times: %s"):format(count, path))
+end
+
 --- How many connections they came on.
 function kept.connections(server)
   return tonumber(ask(server, "/connections"))

@@ -16,14 +16,17 @@ It answers whole URLs, too, as a proxy does.
     /sleepy        an answer once all that wait are `n`
     /log?key=KEY   "METHOD path" for each request that had ?key=KEY, as lines
 
-All connections of one key are counted: /connections?key=KEY.
+All connections of one key are counted: /connections?key=KEY. Whenever all has been said
+on one of them, and has arrived, the file said-KEY in its folder grows by a byte.
 """
 import collections
+import fcntl
 import os
 import socket
 import ssl
 import struct
 import sys
+import termios
 import threading
 import time
 from urllib.parse import parse_qs, urlsplit
@@ -32,6 +35,8 @@ LOG = collections.defaultdict(list)
 CONNECTIONS = collections.defaultdict(set)
 WAITING = {}
 LOCK = threading.Lock()
+# Its output is a file in its folder.
+FOLDER = os.path.dirname(os.readlink("/proc/self/fd/1"))
 WORDS = {
     "answer": b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 4\r\n\r\nslow",
     "second": b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecond",
@@ -47,12 +52,14 @@ def answer(body, status=200):
 
 class Connection:
     def __init__(self, plain, context):
-        if plain.family == socket.AF_INET:
+        self.is_tcp = plain.family == socket.AF_INET
+        if self.is_tcp:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.plain = plain
         self.socket = context.wrap_socket(plain, server_side=True) if context else plain
         self.file = self.socket.makefile("rb")
         self.how = None
+        self.says_for = None
 
     def reset(self):
         # The file object would keep the descriptor.
@@ -122,8 +129,23 @@ class Connection:
         self.how = query.get("how")
         return path != "/idle" or self.idle(query)
 
+    def delivered(self):
+        """Waits until the other side's system has all that was sent: on a busy
+        machine bytes arrive after who sent them has gone on."""
+        left = bytearray(4)
+        while self.is_tcp and fcntl.ioctl(self.socket, termios.TIOCOUTQ, left) == 0 \
+                and any(left):
+            time.sleep(0.001)
+
+    def has_said(self):
+        if self.says_for:
+            with open("%s/said-%s" % (FOLDER, self.says_for), "ab") as file:
+                file.write(b".")
+        self.says_for = None
+
     def idle(self, query):
         say = query["say"]
+        self.says_for = query.get("key")
         time.sleep(float(query.get("after", "0.05")))
         if say == "rst":
             self.reset()
@@ -132,10 +154,15 @@ class Connection:
                 self.socket.sendall(WORDS["text"])
         elif say in WORDS:
             self.socket.sendall(WORDS[say])
-        return say in WORDS and "end" not in query
+            self.delivered()
+        if say in WORDS and "end" not in query:
+            self.has_said()
+            return True
+        return False
 
 
 def serve(plain, context):
+    connection = None
     try:
         connection = Connection(plain, context)
         connection.serve()
@@ -143,6 +170,8 @@ def serve(plain, context):
         connection.socket.close()
     except (OSError, ValueError, threading.BrokenBarrierError):
         plain.close()
+    if connection:
+        connection.has_said()
 
 
 def main():
@@ -155,9 +184,7 @@ def main():
     listener.bind(("127.0.0.1", 0))
     listener.listen(300)
     local = socket.socket(socket.AF_UNIX)
-    # Its output is a file in its folder.
-    folder = os.path.dirname(os.readlink("/proc/self/fd/1"))
-    local.bind(folder + "/kept.sock")
+    local.bind(FOLDER + "/kept.sock")
     local.listen(300)
     print("PORT %d" % listener.getsockname()[1], flush=True)
 

@@ -117,6 +117,7 @@ def serve_one(x):
     try:
         misbehave(x, name)
     finally:
+        x.wire.delivered()
         HUB.ended(x.id).set()
 
 

@@ -192,6 +192,7 @@ class Session:
             try:
                 handler(self, stream)
             finally:
+                self.wire.delivered()
                 HUB.ended(stream.id).set()
         elif stream.name in hub.ANSWERS:
             status, headers, body = hub.ANSWERS[stream.name](stream.query)

@@ -3,10 +3,13 @@ that both can be broken in the middle. Everything blocks; each connection has a
 thread of its own.
 """
 import ctypes
+import fcntl
 import os
 import socket
 import ssl
 import struct
+import sys
+import termios
 import time
 
 LIBC = ctypes.CDLL(None)
@@ -84,6 +87,20 @@ class Wire:
                 self.sock.settimeout(PATIENCE)
 
     # Writing and ending
+
+    def delivered(self, seconds=2):
+        """Waits until the other side's system has all that was sent: on a busy
+        machine bytes arrive after who sent them has gone on."""
+        deadline = time.monotonic() + seconds
+        left = bytearray(4)
+        try:
+            while time.monotonic() < deadline:
+                fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, left)
+                if not int.from_bytes(left, sys.byteorder):
+                    break
+                time.sleep(0.001)
+        except (OSError, ValueError):
+            pass                        # closed
 
     def send(self, *pieces):
         try:
