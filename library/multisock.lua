@@ -415,14 +415,6 @@ function multisock_Each:close() end
 ---@field secure boolean whether it goes over TLS alone
 ---@field http_only boolean
 ---@field expires? number seconds since 1970; nil: when the session ends
----@field name string
----@field value string
----@field domain string
----@field host_only boolean whether names below the domain do not get it
----@field path string
----@field secure boolean whether it goes over TLS alone
----@field http_only boolean
----@field expires? number seconds since 1970; nil: when the session ends
 
 ---@class multisock.MockOptions
 ---@field routes? multisock.Route[]|fun(request: multisock.Request): any, any a list of which the first answers that a request is for; or a function that answers all

@@ -69,7 +69,7 @@ objects.records = {
   { "cookie", "multisock.Cookie" }, { "mock_options", "multisock.MockOptions" },
   { "route", "multisock.Route" }, { "reply", "multisock.Reply" }, { "fault", "multisock.Fault" },
   { "call", "multisock.Call" },
-  { "cookie", "multisock.Cookie" }, { "events", "multisock.EventOptions" },
+  { "events", "multisock.EventOptions" },
   { "server_event", "multisock.ServerEvent" },
   { "stats", "multisock.Stats" },
   { "oauth2", "multisock.OAuth2" }, { "multipart", "multisock.Part" },

@@ -850,30 +850,6 @@ call.route: string or nil
   { "call.fault", [==[
 call.fault: string or nil
   What went wrong instead: `"faults[1]"`.]==] },
-  { "cookie.name", [==[
-cookie.name: string
-  Name.]==] },
-  { "cookie.value", [==[
-cookie.value: string
-  Value.]==] },
-  { "cookie.domain", [==[
-cookie.domain: string
-  Domain.]==] },
-  { "cookie.host_only", [==[
-cookie.host_only: boolean
-  Whether names below the domain do not get it.]==] },
-  { "cookie.path", [==[
-cookie.path: string
-  Path.]==] },
-  { "cookie.secure", [==[
-cookie.secure: boolean
-  Whether it goes over TLS alone.]==] },
-  { "cookie.http_only", [==[
-cookie.http_only: boolean
-  Http_only.]==] },
-  { "cookie.expires", [==[
-cookie.expires: number or nil
-  Seconds since 1970; nil: when the session ends.]==] },
   { "events.max_size", [==[
 events.max_size: integer or nil
   Bytes of an event's data, and of a line, at most (1 MiB).]==] },
