@@ -368,6 +368,9 @@ function multisock_Each:close() end
 ---@field response? multisock.Response of `headers`, `redirect`, `retry`, `response` and `done`
 ---@field err? multisock.Error of `error`, `retry` and `done`
 ---@field to? string of `redirect`: the URL
+---@field waits? string what it waits for from now on: `"throttle"`, `"queue"` (a free place under `limits`), `"connection"`, `"send"`, `"server"`, `"body"`, `"retry"`
+---@field waited_for? string what it has waited for until now
+---@field waited number how long: seconds since the event before, of this call
 ---@field delay? number of `retry` and `throttle`: seconds that it will wait at least
 ---@field reused? boolean of `connect`: the connection was there
 ---@field peer? string of `connect`: `"address:port"`
@@ -842,6 +845,11 @@ function multisock.step(timeout) end
 ---@return string? # string; or nil, err where the command cannot say it
 ---@return multisock.Error?
 function multisock.to_curl(request, options) end
+
+---Has a function told of every event of all clients, those that are made later included: seeing.md.
+---@param fn fun(event: multisock.Event)
+---@return function # function that ends it
+function multisock.trace(fn) end
 
 ---The other way: each `%XX` is the byte that it stands for, all else stays, also a `+`.
 ---@param text string

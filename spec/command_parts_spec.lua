@@ -6,7 +6,7 @@ local names = require("multisock.command.names")
 local progress = require("multisock.command.progress")
 local servers = require("spec.support.servers")
 local terminal = require("spec.support.terminal")
-local text = require("multisock.command.text")
+local text = require("multisock.base.text")
 
 describe("the command's", function()
   describe("names", function()

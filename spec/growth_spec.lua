@@ -8,7 +8,7 @@ local names = require("multisock.command.names")
 local report = require("multisock.command.report")
 local servers = require("spec.support.servers")
 local targets = require("multisock.request.targets")
-local text = require("multisock.command.text")
+local text = require("multisock.base.text")
 
 describe("growth itself", function()
   local function trim(value)

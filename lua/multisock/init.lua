@@ -159,6 +159,14 @@ function ms.from_curl(text)
   return require("multisock.curl.from_curl")(text)
 end
 
+--- Has a function told of every event of all clients, those that are made later included:
+-- [seeing.md](seeing.md).
+-- @param fn fun(event: multisock.Event)
+-- @return function that ends it
+function ms.trace(fn)
+  return require("multisock.trace").start(fn)
+end
+
 --- JSON's null, as response:json() gives it and the option `json` takes it.
 ms.null = core.null
 
@@ -213,5 +221,9 @@ end
 --- "multisock X.Y.Z".
 -- @return string
 ms._VERSION = core._VERSION
+
+if os.getenv("MULTISOCK_TRACE") then
+  require("multisock.trace").of_environment()
+end
 
 return ms

@@ -215,6 +215,11 @@ say it
     options: multisock.Options beside a URL, and `redact`: `false` shows
     secrets, which are `***` otherwise
   Raises on misuse.]==] },
+  { "ms.trace", [==[
+ms.trace(fn) -> function that ends it
+  Has a function told of every event of all clients, those that are made later
+  included: seeing.md.
+    fn: fun(event: multisock.Event)]==] },
   { "ms.unescape", [==[
 ms.unescape(text) -> string
   The other way: each `%XX` is the byte that it stands for, all else stays,
@@ -649,6 +654,16 @@ event.err: err or nil
   { "event.to", [==[
 event.to: string or nil
   Of `redirect`: the URL.]==] },
+  { "event.waits", [==[
+event.waits: string or nil
+  What it waits for from now on: `"throttle"`, `"queue"` (a free place under
+  `limits`), `"connection"`, `"send"`, `"server"`, `"body"`, `"retry"`.]==] },
+  { "event.waited_for", [==[
+event.waited_for: string or nil
+  What it has waited for until now.]==] },
+  { "event.waited", [==[
+event.waited: number
+  How long: seconds since the event before, of this call.]==] },
   { "event.delay", [==[
 event.delay: number or nil
   Of `retry` and `throttle`: seconds that it will wait at least.]==] },

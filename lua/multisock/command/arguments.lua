@@ -1,6 +1,6 @@
 -- Splits the words of a command line into options and operands.
 local suggest = require("multisock.base.suggest")
-local text = require("multisock.command.text")
+local text = require("multisock.base.text")
 
 local arguments = {}
 

@@ -7,7 +7,8 @@ local ms = require("multisock")
 local names = require("multisock.command.names")
 local progress = require("multisock.command.progress")
 local report = require("multisock.command.report")
-local text = require("multisock.command.text")
+local terminal = require("multisock.base.terminal")
+local text = require("multisock.base.text")
 
 local batch = {}
 
@@ -133,13 +134,13 @@ function Batch:report()
 end
 
 local function new_display(self)
-  if self.quiet or not core.is_terminal(2) or os.getenv("TERM") == "dumb" then
+  if self.quiet or not terminal.is_there() then
     return nil
   end
   return progress.new(self, function(frame)
     io.stderr:write(frame)
     io.stderr:flush()
-  end, progress.terminal_size)
+  end, terminal.size)
 end
 
 --- Makes a batch.

@@ -5,7 +5,7 @@ local checksums = require("multisock.command.checksums")
 local download = require("multisock.download")
 local errors = require("multisock.base.errors")
 local names = require("multisock.command.names")
-local text = require("multisock.command.text")
+local text = require("multisock.base.text")
 
 local command = {}
 

@@ -2,7 +2,7 @@
 -- calls main().
 local output = require("multisock.command.output")
 local suggest = require("multisock.base.suggest")
-local text = require("multisock.command.text")
+local text = require("multisock.base.text")
 local values = require("multisock.base.values")
 
 local command = {}

@@ -1,7 +1,7 @@
 -- The names that downloads get: from their URLs, always inside the folder, and
 -- never that of something else.
 local percent = require("multisock.base.percent")
-local text = require("multisock.command.text")
+local text = require("multisock.base.text")
 
 local names = {}
 

@@ -1,7 +1,7 @@
 -- What a terminal shows while files arrive: a line for each that is active and
 -- one for all of them, drawn over the ones before.
 local errors = require("multisock.base.errors")
-local text = require("multisock.command.text")
+local text = require("multisock.base.text")
 
 local progress = {}
 
@@ -170,30 +170,6 @@ function Display:lines(time, columns, rows)
 end
 
 ---- The terminal --------------------------------------------------------------
-
-local function ask_terminal()
-  -- stty asks the terminal that is its input: here the one that we write to.
-  local pipe = io.popen("stty size <&2 2>/dev/null")
-  local answer = pipe and pipe:read("*a") or ""
-  if pipe then
-    pipe:close()
-  end
-  local rows, columns = answer:match("^(%d+) (%d+)")
-  return tonumber(columns), tonumber(rows)
-end
-
---- Columns and rows of the terminal: COLUMNS and LINES where they are set.
-function progress.terminal_size()
-  local columns, rows = tonumber(os.getenv("COLUMNS")), tonumber(os.getenv("LINES"))
-  if not (columns and rows) then
-    local asked_columns, asked_rows = ask_terminal()
-    columns, rows = columns or asked_columns, rows or asked_rows
-  end
-  -- A terminal that does not know its size says 0.
-  columns = columns and columns >= 1 and columns or 80
-  rows = rows and rows >= 1 and rows or 24
-  return columns, rows
-end
 
 -- Lines are not wrapped while they are drawn: when the terminal has become
 -- narrower than we know, they are cut instead of spoiling the count of rows.

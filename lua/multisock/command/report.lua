@@ -2,7 +2,7 @@
 -- of each URL for --json.
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
-local text = require("multisock.command.text")
+local text = require("multisock.base.text")
 
 local report = {}
 

@@ -1,5 +1,5 @@
--- What is told of a transfer on its way to those who listen (`request.watched`): that it
--- starts, that its connection is there, that it is sent; and how long each took.
+-- What is told of a transfer on its way to those who listen (`request.watched`): that its
+-- connection is there, that it is sent; and how long each took.
 local core = require("multisock.core")
 
 local milestones = {}
@@ -18,7 +18,6 @@ end
 
 --- It is about to start.
 function milestones.begin(self)
-  self.request:event("start")
   self.easy:gather("tell_connected", true)
   if is_free(self.settings.curl) then
     self.easy:gather("tell_sent")

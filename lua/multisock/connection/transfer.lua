@@ -271,6 +271,9 @@ local function look_up(request, origin, probe)
       phase = "queue", attempts = 1 })
   end
   begin_attempt(request)
+  if request.watched then
+    request:event("start")
+  end
   local name = names.of(request, origin)
   request.name = name
   if probe and name and not lookups.is_fresh(name) then

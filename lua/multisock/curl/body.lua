@@ -1,7 +1,7 @@
 -- The body of a request as options of curl.
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
-local secrets = require("multisock.curl.secrets")
+local secrets = require("multisock.request.secrets")
 local shell = require("multisock.curl.shell")
 local values = require("multisock.base.values")
 

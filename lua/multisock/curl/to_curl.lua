@@ -5,7 +5,7 @@ local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local request = require("multisock.request")
 local DEFAULTS = require("multisock.request.options").defaults
-local secrets = require("multisock.curl.secrets")
+local secrets = require("multisock.request.secrets")
 local shell = require("multisock.curl.shell")
 local values = require("multisock.base.values")
 
@@ -35,13 +35,7 @@ end
 ---- Headers and credentials ---------------------------------------------------
 
 local function shown_value(self, made, name, value)
-  local lower = name:lower()
-  if not self.hides or not (made.settings.sensitive_headers[lower]
-    or DEFAULTS.sensitive_headers[lower] or secrets.is_name(name)) then
-    return value
-  end
-  local scheme = lower:find("authorization$") and value:match("^%S+ ")
-  return (scheme or "") .. HIDDEN
+  return self.hides and secrets.hide_header(name, value, made.settings.sensitive_headers) or value
 end
 
 local function add_headers(self, made)

@@ -10,7 +10,7 @@ local watched = require("multisock.response.watched")
 
 local events = {}
 
--- Of an attempt; and of the call that it belongs to.
+-- Of an attempt; and of the call that it belongs to, or what is between attempts.
 local OF_ATTEMPTS = { "queue", "start", "connect", "sent", "headers", "done" }
 local OF_CALLS = { "throttle", "redirect", "retry", "response", "error" }
 
@@ -56,11 +56,30 @@ end
 -- @field response? response of `headers`, `redirect`, `retry`, `response` and `done`
 -- @field err? err of `error`, `retry` and `done`
 -- @field to? string of `redirect`: the URL
+-- @field waits? string what it waits for from now on: `"throttle"`, `"queue"` (a free place
+-- under `limits`), `"connection"`, `"send"`, `"server"`, `"body"`, `"retry"`
+-- @field waited_for? string what it has waited for until now
+-- @field waited number how long: seconds since the event before, of this call
 -- @field delay? number of `retry` and `throttle`: seconds that it will wait at least
 -- @field reused? boolean of `connect`: the connection was there
 -- @field peer? string of `connect`: `"address:port"`
 -- @field timings? multisock.Timings of `connect` and `done`
 -- @field sizes? multisock.Sizes of `done`
+
+-- What a request waits for behind each.
+local WAITS = {
+  throttle = "throttle", retry = "retry", queue = "queue", start = "connection",
+  connect = "send", sent = "server", headers = "body",
+}
+
+-- The outcome of a call changes nothing, nor does the end of an attempt behind which another
+-- one waits.
+local function waits_behind(name, before)
+  if name == "response" or name == "done" and before == "retry" then
+    return before
+  end
+  return WAITS[name]
+end
 
 -- What a listener raises is no matter of the request: it goes to ms.on_error.
 local function call(fn, event)
@@ -70,11 +89,14 @@ local function call(fn, event)
   end
 end
 
-local function new_event(made, name, fields)
-  local event, count = fields or {}, made.attempt_count
-  event.name, event.time, event.request = name, now(), made
+-- `count` is what all attempts of the call share.
+local function new_event(made, name, fields, count, time)
+  local event = fields or {}
+  event.name, event.time, event.request = name, time, made
   event.method, event.url, event.meta = made.method, made:url(), made.meta or {}
-  event.call, event.attempt = count and count.call or 0, count and count[1] or 0
+  event.call, event.attempt = count.call, count[1]
+  event.waits, event.waited_for = waits_behind(name, count.waits), count.waits
+  event.waited = time - (count.at or time)
   return event
 end
 
@@ -88,15 +110,17 @@ function events.of(own, tracers)
     return nil
   end
   return function(made, name, fields)
-    local fn = own and own[name]
-    if fn or tracers[1] then
-      local event = new_event(made, name, fields)
-      if fn then
-        call(fn, event)
-      end
-      for i = 1, #tracers do
-        call(tracers[i], event)
-      end
+    local fn, count, time = own and own[name], made.attempt_count, now()
+    if count == nil then
+      return                          -- it began before anybody listened
+    end
+    local event = (fn or tracers[1]) and new_event(made, name, fields, count, time)
+    count.at, count.waits = time, waits_behind(name, count.waits)
+    if fn then
+      call(fn, event)
+    end
+    for i = 1, #tracers do
+      call(tracers[i], event)
     end
   end, #tracers > 0 and NAMES or own
 end

@@ -1,21 +1,52 @@
--- What a command line hides of a request: the values of fields whose names say that
--- they are secret, in URLs, forms and JSON.
+-- What is hidden of requests and answers that are shown or kept: command lines, traces,
+-- HAR files. The values of fields whose names say that they are secret, in headers, URLs,
+-- forms and JSON.
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
+local percent = require("multisock.base.percent")
+local SENSITIVE = require("multisock.request.options").defaults.sensitive_headers
 local values = require("multisock.base.values")
 
 local secrets = { HIDDEN = "***" }
 
 local HIDDEN = secrets.HIDDEN
 
---- Whether messages of ours hide the value of a field of this name.
+-- As the last word of a name: `user_password`, `botToken`; but a token may be a place in a
+-- list.
+local LAST = { password = true, passwd = true, passphrase = true, secret = true, token = true }
+local PLACES = { page = true, next = true, cursor = true, continuation = true, sync = true }
+
+-- Whether messages of ours hide it.
+local function is_hidden(name)
+  return core.redact("http://h/?" .. name .. "=value"):find("***", 1, true) ~= nil
+end
+
+--- Whether the value of a field of this name is hidden: what is secret in URLs, however it
+-- is written (`api_key`, `apiKey`, `X-Api-Key`), and what ends as a secret does.
 function secrets.is_name(name)
-  return core.redact("http://h/?" .. name:gsub("-", "_") .. "=value"):find("***", 1, true) ~= nil
+  name = percent.unescape(name):gsub("(%l)(%u)", "%1_%2"):gsub("[-.%s]", "_"):lower()
+  name = name:match("([^%[%]]+)%]*$") or name         -- user[password]
+  local before, last = name:match("^(.-)_?([^_]*)$")
+  return is_hidden(name) or is_hidden((name:gsub("^x_", "")))
+    or LAST[last] and not (last == "token" and PLACES[before:match("[^_]*$")]) or false
+end
+
+--- The value of a header field: of a secret its scheme alone, if it has one.
+-- @param sensitive? table of the option `sensitive_headers`
+function secrets.hide_header(name, value, sensitive)
+  local lower = name:lower()
+  if lower == "set-cookie" then
+    return (value:gsub("=[^;]*", "=" .. HIDDEN, 1))
+  elseif not (SENSITIVE[lower] or sensitive and sensitive[lower] or secrets.is_name(name)) then
+    return value
+  end
+  local scheme = lower:find("authorization$") and value:match("^%S+ ")
+  return (scheme or "") .. HIDDEN
 end
 
 -- "a=1&token=***".
 local function hide_fields(text)
-  return (text:gsub("([^&=]+)=([^&]*)", function(name, value)
+  return (text:gsub("([^&;=]+)=([^&;]*)", function(name, value)
     return name .. "=" .. (secrets.is_name(name) and HIDDEN or value)
   end))
 end
