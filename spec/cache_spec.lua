@@ -91,6 +91,43 @@ describe("cache", function()
     os.remove(path)
   end))
 
+  it("gives no more than max_body of a stored body at once, as of one that comes", task(function()
+    for _, path in ipairs({ false, cached.folder }) do
+      local client, get, target, url = begin({ FRESH }, { cache = { path = path or nil } })
+      local function ask(options)
+        return client:get(url, options)
+      end
+      assert.equal("first nil", get())
+      for _, read in ipairs({ "text", "json" }) do
+        local response = ms.assert(ask({ max_body = 4 }))
+        assert.equal("fresh", response.cached)
+        local body, why = response[read](response)
+        assert.is_nil(body)
+        assert.equal("too_large", why.kind)
+        assert.equal("the body is larger than max_body (4 bytes)", why.message)
+        assert.equal(url, why.url)
+        assert.equal("too_large", select(2, response:text()).kind)       -- again
+      end
+      local buffered, err = ask({ max_body = 4, buffer = true })
+      assert.is_nil(buffered)
+      assert.same({ "too_large", 200 }, { err.kind, err.response.status })
+      local _, errors = client:map({ { url, { max_body = 4 } }, { url, { max_body = 5 } } })
+      assert.equal("too_large", errors[1].kind)
+      assert.is_nil(errors[2])
+      -- A stream has no limit.
+      assert.equal(5, ms.assert(ask({ max_body = 4 })):save("/dev/null"))
+      local streamed = ms.assert(ask({ max_body = 4 }))
+      assert.equal("firs", streamed:read(4))
+      assert.equal("t", streamed:read(4))
+      assert.is_nil(streamed:read(4))
+      for _, most in ipairs({ 5, 0, math.huge }) do
+        assert.equal("first fresh", (get({ max_body = most })))
+      end
+      assert.equal(1, #cached.seen(target))
+      client:close()
+    end
+  end))
+
   it("does not keep what was not read, nor what was cut", task(function()
     local client, get, target, url = begin({ { headers = "Cache-Control: max-age=60", promised = 9,
       body = "half" }, FRESH })

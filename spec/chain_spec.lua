@@ -422,6 +422,25 @@ describe("ms.response", function()
     assert.equal(200, ms.response().status)
   end)
 
+  it("is given whole up to max_body, and streamed without end", helper.task(function()
+    for _, make in ipairs({ function() return "12345" end, function()
+      local pieces = { "123", "45" }
+      return function() return table.remove(pieces, 1) end
+    end }) do
+      local client = ms.client({ max_body = 4, agent = function() return ms.response(make()) end })
+      local response = ms.assert(client:get("http://h.example/"))
+      local body, err = response:text()
+      assert.is_nil(body)
+      assert.same({ "too_large", "http://h.example/" }, { err.kind, err.url })
+      assert.equal("too_large", select(2, client:get("http://h.example/", { buffer = true })).kind)
+      response = ms.assert(client:get("http://h.example/"))
+      assert.equal("12345", response:read(3) .. response:read(3))
+      response = ms.assert(client:get("http://h.example/", { max_body = 5 }))
+      assert.equal("12345", response:text())
+      client:close()
+    end
+  end))
+
   it("ends badly where its iterator does", function()
     local function broken()
       local begun = false

@@ -245,6 +245,7 @@ describe("multipart", function()
       ["multipart[1].value: string, number or boolean expected, got a list"] =
         { { name = "a", value = {} } },
       ["multipart[1].file: string expected, got 1"] = { { name = "a", file = 1 } },
+      ['multipart[1].file: path expected, got ""'] = { { name = "a", file = "" } },
       ["multipart[1].file: path expected, got an open file: that is a body"] =
         { { name = "a", file = io.stdin } },
       ["multipart[1].filename: string expected, got 2"] =

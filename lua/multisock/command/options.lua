@@ -141,10 +141,17 @@ local function file_name(value)
   return value
 end
 
+local function folder_name(value)
+  if value == "" then
+    return nil, "the name of a folder is wanted"
+  end
+  return value
+end
+
 local CHECKS = {
   concurrency = number(1, 1000000), segments = number(1, 1000), retry = number(0, 1000000),
   max_time = seconds, limit_rate = rate, headers = header_lines, user = user_and_password,
-  output = file_name, checksum = checksums.read,
+  output = file_name, folder = folder_name, checksum = checksums.read,
 }
 -- Not to be shown.
 local SECRET = { headers = true, user = true }
@@ -184,7 +191,7 @@ function options.of_client(given)
     timeout = TIMEOUT,
     headers = given.headers,
     auth = given.user and { basic = given.user },
-    proxy = given.proxy,
+    proxy = given.proxy ~= "" and given.proxy,  -- "": none, as curl has it
     tls = (given.cacert or given.insecure) and {
       ca = given.cacert, verify = not given.insecure,
     } or nil,

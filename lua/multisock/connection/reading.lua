@@ -108,10 +108,15 @@ local function read_rest(self)
   end
 end
 
---- The body has more bytes than the option `max_body` allows.
+--- The error of a body that has more bytes than the option `max_body` allows.
+function reading.too_large(limit)
+  return errors.new("too_large", ("the body is larger than max_body (%d bytes)"):format(limit))
+end
+
+--- Such a body is cut off.
 -- @return nil, err
 function methods:refuse_size(limit)
-  local err = errors.new("too_large", ("the body is larger than max_body (%d bytes)"):format(limit))
+  local err = reading.too_large(limit)
   self:abort(err)
   return nil, err
 end

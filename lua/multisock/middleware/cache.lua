@@ -5,6 +5,7 @@ local errors = require("multisock.base.errors")
 local exchange = require("multisock.middleware.cache_exchange")
 local keys = require("multisock.cache.keys")
 local made = require("multisock.response.made")
+local response_class = require("multisock.response")
 local rules = require("multisock.cache.rules")
 local targets = require("multisock.request.targets")
 local tasks = require("multisock.tasks")
@@ -166,7 +167,12 @@ function cache.send(request, next)
   if ask.key == nil then
     return given.mode == "only-if-cached" and no_answer(ask) or next(request)
   end
-  return answer(ask)
+  local response
+  response, err = answer(ask)
+  if request.settings.buffer and response and response.cached then
+    return response_class.buffered(response)
+  end
+  return response, err
 end
 
 return cache

@@ -7,6 +7,7 @@ local heads = require("multisock.cache.heads")
 local headers = require("multisock.request.headers")
 local keys = require("multisock.cache.keys")
 local made = require("multisock.response.made")
+local response_class = require("multisock.response")
 local recorder = require("multisock.cache.recorder")
 local rules = require("multisock.cache.rules")
 
@@ -34,7 +35,8 @@ function exchange.serve(ask, entry, how)
   local response = made.new(body, { status = status })
   response.headers = heads.shown(entry.head, rules.age(entry.facts, clock.time()))
   response.status_text = reason or reason_of(entry.head)
-  response.http_version, response.request = entry.http_version, ask.request
+  response.http_version = entry.http_version
+  response_class.belongs(response, ask.request)
   response.cached, response.attempts = how, 0
   return response
 end

@@ -6,6 +6,15 @@ local errors = require("multisock.base.errors")
 
 local credentials = {}
 
+--- Headers that say who you are, whatever option they come of.
+credentials.HEADERS = {
+  "Authorization", "Cookie", "Cookie2", "Proxy-Authorization", "X-Api-Key", "X-Auth-Token",
+  "X-Access-Token", "X-Api-Token", "X-Auth-Key", "X-Csrf-Token", "X-Xsrf-Token",
+  "X-Amz-Security-Token", "X-Consul-Token", "X-Functions-Key", "X-Gitlab-Token",
+  "X-Goog-Api-Key", "X-Shopify-Access-Token", "X-Vault-Token", "Api-Key", "Apikey",
+  "DD-Api-Key", "DD-Application-Key", "Ocp-Apim-Subscription-Key", "Private-Token",
+}
+
 -- CURLAUTH_...
 local DIGEST, NEGOTIATE, BEARER = 2, 4, 64
 
@@ -88,7 +97,7 @@ function credentials.rows(basic)
   end
 
   local NETRC = {
-    path = { check = basic.text, type = "string", shown = "`~/.netrc`", doc = "the file" },
+    path = { check = basic.path, type = "string", shown = "`~/.netrc`", doc = "the file" },
     cleartext = { check = basic.boolean, type = "boolean", default = false,
       doc = "`true`: also for what is not encrypted, as `http` and `ftp`" },
   }
@@ -100,7 +109,7 @@ function credentials.rows(basic)
     elseif type(value) ~= "boolean" and type(value) ~= "string" then
       basic.expected(name, "boolean, path or table", value)
     end
-    return type(value) == "string" and basic.text(name, value) or value
+    return type(value) == "string" and basic.path(name, value) or value
   end
 
   return {

@@ -81,7 +81,10 @@ local function content_of(what, part, kind, make_body)
     if io.type(given) then
       error(name .. ": path expected, got an open file: that is a body", 0)
     end
-    return files.of_path(check_text(name, given), name)
+    if check_text(name, given) == "" then
+      error(name .. ': path expected, got ""', 0)
+    end
+    return files.of_path(given, name)
   end
   local made = make_body(given, name)
   return made.bytes or made

@@ -43,6 +43,18 @@ local function text(name, value)
   return value
 end
 
+-- What is named by it cannot have no name: libcurl would take it as not given.
+local function named(what)
+  return function(name, value)
+    if text(name, value) == "" then
+      expected(name, what, value)
+    end
+    return value
+  end
+end
+
+local path, url = named("path"), named("URL")
+
 local function count(name, value)
   if not compat.is_integer(value) or value < 0 then
     expected(name, "integer of 0 or more", value)
@@ -143,8 +155,8 @@ local function token(name, value)
   return value
 end
 
-local function text_or_false(name, value)
-  return value ~= false and text(name, value)
+local function url_or_false(name, value)
+  return value ~= false and url(name, value)
 end
 
 -- A jar, or false. Not loaded for those who have none.
@@ -251,28 +263,20 @@ end
 local TLS = {
   verify = { check = boolean, type = "boolean", default = true,
     doc = "`false` accepts any certificate and any host name" },
-  ca = { check = text, type = "string",
+  ca = { check = path, type = "string",
     doc = "file with the authorities to trust, PEM: these and no others" },
-  ca_path = { check = text, type = "string",
+  ca_path = { check = path, type = "string",
     doc = "folder with them (`openssl rehash`), alone or beside `ca`" },
-  cert = { check = text, type = "string", cross_origin = "drop", sets = "sslcert",
+  cert = { check = path, type = "string", cross_origin = "drop", sets = "sslcert",
     doc = "file with the client certificate" },
-  key = { check = text, sets = "sslkey", type = "string", cross_origin = "drop",
+  key = { check = path, sets = "sslkey", type = "string", cross_origin = "drop",
     doc = "file with its key" },
   password = { check = text, sets = "keypasswd", type = "string", cross_origin = "drop",
     secret = true, doc = "the key's password" },
-  pinned_public_key = { check = text, sets = "pinnedpublickey", type = "string",
+  pinned_public_key = { check = named("path or hash"), sets = "pinnedpublickey", type = "string",
     doc = '`CURLOPT_PINNEDPUBLICKEY`: a file, or `"sha256//..."`' },
   min_version = { check = one_of("1.0", "1.1", "1.2", "1.3"), type = '"1.0"|"1.1"|"1.2"|"1.3"',
     doc = "the oldest version that is accepted" },
-}
-
-local SENSITIVE = {
-  "Authorization", "Cookie", "Cookie2", "Proxy-Authorization", "X-Api-Key", "X-Auth-Token",
-  "X-Access-Token", "X-Api-Token", "X-Auth-Key", "X-Csrf-Token", "X-Xsrf-Token",
-  "X-Amz-Security-Token", "X-Consul-Token", "X-Functions-Key", "X-Gitlab-Token",
-  "X-Goog-Api-Key", "X-Shopify-Access-Token", "X-Vault-Token", "Api-Key", "Apikey",
-  "DD-Api-Key", "DD-Application-Key", "Ocp-Apim-Subscription-Key", "Private-Token",
 }
 
 options.rows = {
@@ -327,7 +331,7 @@ options.rows = {
   fail_on_error = { check = boolean, scope = "chain", type = "boolean", default = false,
     doc = "a status of 400 or more is `nil, err`; `err.response` is the answer" },
   sensitive_headers = { check = name_set, scope = "chain", type = "string[]",
-    default = name_set("sensitive_headers", SENSITIVE), shown = "see [Redirects](#redirects)",
+    default = name_set("", credentials.HEADERS), shown = "see [Redirects](#redirects)",
     doc = "headers that a redirect to another origin loses, in place of the default list" },
   cookies = { check = jar, scope = "chain", type = "false|multisock.Jar", default = false,
     shown = "`false`", doc = "a jar that keeps them: [state.md](state.md#cookies)" },
@@ -344,7 +348,7 @@ options.rows = {
     doc = "URL schemes that are allowed, for redirects too: [protocols.md](protocols.md)" },
   tls = { check = fields(TLS), scope = "handle", connection = true, fields = TLS,
     type = "multisock.Tls", doc = "see [TLS](#tls)" },
-  proxy = { check = text_or_false, scope = "handle", connection = true, secret = true,
+  proxy = { check = url_or_false, scope = "handle", connection = true, secret = true,
     type = "string|false",
     doc = "URL of a [proxy](#proxies); `false`: none, whatever the environment says" },
   no_proxy = { check = list, scope = "handle", type = "string[]",
@@ -358,16 +362,16 @@ options.rows = {
   connect_to = { check = list, scope = "handle", connection = true, sets = "connect_to",
     type = "string[]",
     doc = '`"host:port:host2:port2"`: connects elsewhere, `CURLOPT_CONNECT_TO`' },
-  doh_url = { check = text, scope = "handle", sets = "doh_url", type = "string",
+  doh_url = { check = url, scope = "handle", sets = "doh_url", type = "string",
     doc = "name lookup over HTTPS at this URL" },
   allow_private = { check = boolean, scope = "handle", connection = true, type = "boolean",
     default = true,
     doc = "`false` connects to public addresses alone: [Private addresses](#private-addresses)" },
-  unix_socket = { check = text, scope = "handle", connection = true, sets = "unix_socket_path",
+  unix_socket = { check = path, scope = "handle", connection = true, sets = "unix_socket_path",
     type = "string",
     doc = "connects to the Unix socket with this path; the URL still gives `Host` and path" },
-  interface = { check = text, scope = "handle", connection = true, sets = "interface",
-    type = "string",
+  interface = { check = named("name or address"), scope = "handle", connection = true,
+    sets = "interface", type = "string",
     doc = "name or address of the local end" },
   curl = { check = raw_options, scope = "handle", lines = true, type = "table<string, any>",
     doc = "`option = value`: libcurl's own: [Options of libcurl](#options-of-libcurl)" },
@@ -377,8 +381,8 @@ local rows = options.rows
 
 -- For rows that stand elsewhere.
 local basic = {
-  boolean = boolean, list = list, text = text, token = token, fields = fields, count = count,
-  size = size, callable = callable, expected = expected,
+  boolean = boolean, list = list, text = text, path = path, token = token, fields = fields,
+  count = count, size = size, callable = callable, expected = expected,
 }
 options.checks = basic
 for _, more in ipairs({ policies(basic), credentials.rows(basic) }) do

@@ -3,7 +3,7 @@
 local compat = require("multisock.base.compat")
 
 --- @param basic table of the checks and makers of checks that options.lua has:
--- boolean, text, list, token, fields, size, expected
+-- boolean, path, list, token, fields, size, expected
 -- @return table of rows by option
 return function(basic)
   local expected = basic.expected
@@ -226,7 +226,7 @@ return function(basic)
   }
 
   local CACHE = {
-    path = { check = basic.text, type = "string",
+    path = { check = basic.path, type = "string",
       doc = "a folder, in place of memory; other processes may have the same" },
     max_size = { check = basic.size, type = "integer", shown = "32 MiB, of a folder 256 MiB",
       doc = "bytes of all answers; what was not used for the longest time goes. A body may have an "

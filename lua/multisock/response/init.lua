@@ -5,6 +5,7 @@ local errors = require("multisock.base.errors")
 local fields = require("multisock.response.fields")
 local iterators = require("multisock.response.iterators")
 local saving = require("multisock.response.saving")
+local source = require("multisock.response.source")
 local tasks = require("multisock.tasks")
 local transfer = require("multisock.connection.transfer")
 local watched = require("multisock.response.watched")
@@ -360,6 +361,7 @@ function response.belongs(self, made_for)
   if rawget(self, "request") == nil then
     rawset(self, "request", made_for)
   end
+  source.limit(self, made_for.settings.max_body)
 end
 
 return response

@@ -3,6 +3,8 @@
 -- `released`, that nothing more will come; a transfer (stream.lua) is one, too.
 local errors = require("multisock.base.errors")
 
+local reading = require("multisock.connection.reading")
+
 local source = {}
 
 local Source = {}
@@ -63,11 +65,17 @@ function Source:read(most)
   return piece:sub(at)
 end
 
---- @return string; or nil, err
+--- All of it, up to `max_body` bytes where that is set.
+-- @return string; or nil, err
 function Source:read_all()
-  local pieces = {}
+  local pieces, size, most = {}, 0, self.max_body or math.huge
   repeat
     local piece, err = self:read(math.huge)
+    size = size + #(piece or "")
+    if size > most then
+      self:abort()
+      err = reading.too_large(most)
+    end
     if err then
       return nil, err
     end
@@ -109,6 +117,25 @@ function Source.stop_decoding() end
 --- Of a function that gives strings, and nil, or nil, err, at the end.
 function source.of_iterator(next)
   return setmetatable({ next = next, released = false }, Source)
+end
+
+local function nothing()
+end
+
+--- Of a body that is there already no more than the option `max_body` is given at once, as of
+-- one that comes.
+-- @param response that no transfer brings
+function source.limit(response, max_body)
+  local body, running = response._body, response._transfer
+  if max_body == 0 then
+    return
+  elseif body and #body > max_body and response._use == "new" and running == nil then
+    running = setmetatable({ next = nothing, released = false, rest = body, at = 1 }, Source)
+    response._transfer, response._body = running, nil
+  end
+  if getmetatable(running) == Source then
+    running.max_body = max_body
+  end
 end
 
 --- Of an open file, from where it is. It stays the caller's to close.
