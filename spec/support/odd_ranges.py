@@ -13,8 +13,8 @@ import json
 import re
 import threading
 
-import hostile
-from hostile_http import Connection, Stats
+from hostile_http import Connection, Stats, end_with_stdin
+from hostile_routes import filler
 
 ROUTES = {}
 SEEN = collections.defaultdict(list)
@@ -84,7 +84,7 @@ async def send(x, file, first, behind, chunked=False):
     cut, times = x.number("cut", 0), x.number("cuts", 1000000)
     end = min(behind, first + cut) if cut and file.number <= times else behind
     for offset in range(first, end, 65536):
-        piece = hostile.filler(offset, min(65536, end - offset), file.seed)
+        piece = filler(offset, min(65536, end - offset), file.seed)
         await (x.send_chunk(piece) if chunked else x.send(piece))
         await asyncio.sleep(x.number("delay", 0.0))
     if end < behind:
@@ -169,7 +169,7 @@ async def serve_part(x, file, first, behind):
 async def main():
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(ROUTES, Stats()), "127.0.0.1", 0, backlog=4096)
-    threading.Thread(target=hostile.end_with_stdin, daemon=True).start()
+    threading.Thread(target=end_with_stdin, daemon=True).start()
     print("PORT", server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 
