@@ -335,6 +335,17 @@ function multisock_Mock:calls(url) end
 ---Raises naming what was not.
 function multisock_Mock:assert_done() end
 
+---Runs `fn` and all that it spawned, as ms.run, with a clock of its own: nothing waits in earnest, and what is sent without an agent raises.
+---Raises as ms.run; when every task waits for a manual clock.
+---@param fn function
+---@param ... any what it is called with
+---@return any ... # ... fn's results
+function multisock_Mock:run(fn, ...) end
+
+---Moves a manual clock, in a task of `mock:run`: what is due meanwhile happens in its order. It returns when that has run and waits again.
+---@param seconds number
+function multisock_Mock:advance(seconds) end
+
 ---@class multisock.Each
 local multisock_Each = {}
 
@@ -422,7 +433,8 @@ function multisock_Each:close() end
 ---@class multisock.MockOptions
 ---@field routes? multisock.Route[]|fun(request: multisock.Request): any, any a list of which the first answers that a request is for; or a function that answers all
 ---@field faults? multisock.Fault[] what goes wrong: the first that comes upon a request
----@field seed? integer of the chances of `faults` and ranges of `delay` (0)
+---@field seed? integer of all chance: `faults`, ranges of `delay`, and in `mock:run` also that of retries (0)
+---@field clock? "virtual"|"manual" how time passes in `mock:run`: by itself, when every task waits for it (the default), or by `mock:advance`
 
 ---@class multisock.Route
 ---@field method? string without it any

@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "bulk.h"
 #include "callbacks.h"
+#include "clock.h"
 #include "decoder_lua.h"
 #include "error.h"
 #include "fields.h"
@@ -165,15 +166,6 @@ static int core_quirks(lua_State *L)
   return 1;
 }
 
-/*** The monotonic clock of all loops.
-@return seconds, with fractions
-@local */
-static int core_now(lua_State *L)
-{
-  lua_pushnumber(L, (lua_Number)uv_hrtime() / 1e9);
-  return 1;
-}
-
 /*** A date as HTTP writes it, in any of its three forms.
 @param text string
 @return seconds since 1970; nil when it is none
@@ -304,7 +296,6 @@ static const luaL_Reg functions[] = {
   { "check_place", part_file_check_place },
   { "sync_folder", part_file_sync_folder },
   { "replacement", replacement_lua_new },
-  { "now", core_now },
   { "getdate", core_getdate },
   { "random", core_random },
   { "keyed_hash", core_keyed_hash },
@@ -372,6 +363,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   replacement_lua_open(L);
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
+  clock_open(L);
   easy_transfer_open(L);
   limiter_open(L);
   json_open(L);

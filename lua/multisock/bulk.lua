@@ -325,6 +325,9 @@ end
 -- may wait), concurrency, stops (boolean: at an error), progress (function or nil)
 -- @return iterator
 function bulk.new(client, given)
+  if scheduler.refuse and not client.agent then
+    scheduler.refuse(given.what)
+  end
   local slot, bare, usual = {}, chain.is_bare(client.uses), client.settings
   local self = setmetatable({
     client = client, what = given.what, place = given.place,

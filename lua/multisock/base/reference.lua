@@ -576,6 +576,18 @@ mock:assert_done()
   Whether all that the routes have was asked for: each as often as its
   `times`, or, without, once for each of its answers.
   Raises naming what was not.]==] },
+  { "mock:run", [==[
+mock:run(fn, ...) -> ... fn's results
+  Runs `fn` and all that it spawned, as ms.run, with a clock of its own:
+  nothing waits in earnest, and what is sent without an agent raises.
+    fn: function
+    ...: any what it is called with
+  Raises as ms.run; when every task waits for a manual clock.]==] },
+  { "mock:advance", [==[
+mock:advance(seconds)
+  Moves a manual clock, in a task of `mock:run`: what is due meanwhile happens
+  in its order. It returns when that has run and waits again.
+    seconds: number]==] },
   { "each:close", [==[
 each:close()
   Cancels what still runs. May be called again.]==] },
@@ -778,7 +790,12 @@ mock_options.faults: list of tables or nil
   What goes wrong: the first that comes upon a request.]==] },
   { "mock_options.seed", [==[
 mock_options.seed: integer or nil
-  Of the chances of `faults` and ranges of `delay` (0).]==] },
+  Of all chance: `faults`, ranges of `delay`, and in `mock:run` also that of
+  retries (0).]==] },
+  { "mock_options.clock", [==[
+mock_options.clock: "virtual" "manual" or nil
+  How time passes in `mock:run`: by itself, when every task waits for it (the
+  default), or by `mock:advance`.]==] },
   { "route.method", [==[
 route.method: string or nil
   Without it any.]==] },

@@ -25,6 +25,16 @@ function values.sorted_keys(set)
   return names
 end
 
+--- The keys of a table in the order of their numbers. @param set table of numbers
+function values.in_order(set)
+  local keys = {}
+  for key in pairs(set) do
+    keys[#keys + 1] = key
+  end
+  table.sort(keys, function(a, b) return set[a] < set[b] end)
+  return keys
+end
+
 --- What stands where something else was expected.
 function values.describe(value)
   if type(value) == "table" then

@@ -333,6 +333,8 @@ function transfer.perform(request)
   local client = request.client
   if client.closed then
     error("the client is closed", 0)
+  elseif scheduler.refuse then
+    scheduler.refuse(request.method .. " " .. errors.redact_url(request:url()))
   end
   local given = request.settings
   local origin = client.is_usual and given == client.settings

@@ -7,6 +7,7 @@ local exchange = require("multisock.middleware.cache_exchange")
 local pause = require("multisock.middleware.pause")
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
+local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
 
 local now = scheduler.now
@@ -14,7 +15,7 @@ local now = scheduler.now
 -- Sends it, in a task that outlives who wanted it as long as others wait. Of an answer that
 -- will be stored the body is read here: who leads may be slow.
 local function start(ask, entry, flights, name)
-  local flight = { waiting = {}, count = 0 }
+  local flight = { waiting = {}, count = 0, last = 0 }
   flights[name] = flight
   flight.task = tasks.spawn_outside(function()
     local response, err = exchange.ask(ask, entry)
@@ -26,7 +27,7 @@ local function start(ask, entry, flights, name)
   tasks.when_done(flight.task, function(...)
     flight.outcome = compat.pack(...)
     flights[name] = nil
-    for who in pairs(flight.waiting) do
+    for _, who in ipairs(values.in_order(flight.waiting)) do
       scheduler.wake(who)
     end
     if flight.left and flight.outcome[1] and flight.outcome[2] then
@@ -41,7 +42,8 @@ end
 local function wait(client, flight, leads, deadline)
   local who = waiting.waiter()
   local err
-  flight.waiting[who], flight.count = true, flight.count + 1
+  flight.last, flight.count = flight.last + 1, flight.count + 1
+  flight.waiting[who] = flight.last
   repeat
     err = pause.park(client, who, deadline)
   until err or flight.outcome

@@ -1,6 +1,7 @@
 -- Waiting that belongs to a client: it ends when that is closed.
 local errors = require("multisock.base.errors")
 local scheduler = require("multisock.tasks.scheduler")
+local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
 
 local pause = {}
@@ -11,8 +12,8 @@ local pause = {}
 -- @return nothing; or the error with which it was cancelled: clean up, then raise
 function pause.park(client, who, deadline)
   local pauses = client.pauses or {}
-  client.pauses = pauses
-  pauses[who] = true
+  client.pauses, client.pause_count = pauses, (client.pause_count or 0) + 1
+  pauses[who] = client.pause_count
   local err = waiting.park_until(who, deadline ~= math.huge and deadline)
   pauses[who] = nil
   return err
@@ -34,7 +35,7 @@ end
 
 --- The client was closed: nobody waits any longer.
 function pause.wake(client)
-  for who in pairs(client.pauses) do
+  for _, who in ipairs(values.in_order(client.pauses)) do
     scheduler.wake(who)
   end
 end

@@ -1,5 +1,5 @@
 -- The option `retry`: sends again what failed, when that may help and may be done.
-local core = require("multisock.core")
+local chance = require("multisock.base.chance")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local hex = require("multisock.base.hex")
@@ -12,18 +12,11 @@ local values = require("multisock.base.values")
 
 local now = scheduler.now
 
----- Chance --------------------------------------------------------------------
-
--- 0 to 1. Not Lua's generator: that may say the same in every process, which then all
--- come back at once.
-local function chance()
-  local a, b, c = core.random(3):byte(1, 3)
-  return (a * 65536 + b * 256 + c) / 2 ^ 24
-end
+---- The key -------------------------------------------------------------------
 
 -- A UUID of version 4.
 local function new_key()
-  local digits = hex.encode(core.random(16))
+  local digits = hex.encode(chance.bytes(16))
   local variant = ("%x"):format(8 + tonumber(digits:sub(17, 17), 16) % 4)
   return ("%s-%s-4%s-%s%s-%s"):format(digits:sub(1, 8), digits:sub(9, 12), digits:sub(14, 16),
     variant, digits:sub(18, 20), digits:sub(21, 32))
@@ -64,7 +57,7 @@ local function own_delay(given, try, response, err)
   if type(backoff) == "number" then
     local most = math.min(backoff * 2 ^ (try - 1), math.max(backoff, LONGEST_BACKOFF),
       given.max_delay)
-    return most * chance()
+    return most * chance.number()
   end
   local seconds = backoff(try, response, err)
   if seconds ~= nil and (type(seconds) ~= "number" or seconds ~= seconds or seconds < 0) then
@@ -90,7 +83,7 @@ local function delay_of(given, request, try, response, err)
     return nil
   end
   if by_server then
-    local later = seconds * (1 + 0.1 * chance())
+    local later = seconds * (1 + 0.1 * chance.number())
     return later < left and later or seconds, true
   end
   return seconds, false

@@ -1,4 +1,5 @@
 -- How long a server wants to be left alone: `retry-after-ms`, `Retry-After`.
+local clock = require("multisock.base.clock")
 local core = require("multisock.core")
 
 -- A number as these headers have them, also an absurd one; nil when it is none.
@@ -9,7 +10,7 @@ end
 -- Seconds from now, by the server's own clock where it tells: clocks differ.
 local function until_date(text, response)
   local date = core.getdate(text)
-  return date and date - (core.getdate(response.headers:get("date") or "") or os.time())
+  return date and date - (core.getdate(response.headers:get("date") or "") or clock.time())
 end
 
 local function seconds_or_date(text, response)

@@ -8,6 +8,7 @@ local replies = require("multisock.mock.replies")
 local response_class = require("multisock.response")
 local routes = require("multisock.mock.routes")
 local scheduler = require("multisock.tasks.scheduler")
+local tasks = require("multisock.tasks")
 local values = require("multisock.base.values")
 
 local mock = {}
@@ -20,7 +21,10 @@ Mock.__index = Mock
 -- @field routes? multisock.Route[]|fun(request: multisock.Request): any, any a list of which the
 -- first answers that a request is for; or a function that answers all
 -- @field faults? multisock.Fault[] what goes wrong: the first that comes upon a request
--- @field seed? integer of the chances of `faults` and ranges of `delay` (0)
+-- @field seed? integer of all chance: `faults`, ranges of `delay`, and in `mock:run` also that of
+-- retries (0)
+-- @field clock? "virtual"|"manual" how time passes in `mock:run`: by itself, when every task waits
+-- for it (the default), or by `mock:advance`
 
 local function check(self, name)
   if getmetatable(self) ~= Mock then
@@ -185,24 +189,63 @@ function Mock:assert_done()
   end
 end
 
+---- Time ----------------------------------------------------------------------
+
+-- Its clock goes on in the next run.
+local function world_of(self)
+  self.world = self.world or require("multisock.tasks.simulated").new(self.manual,
+    chance.seeded(self.seed + 1))
+  return self.world
+end
+
+--- Runs `fn` and all that it spawned, as ms.run, with a clock of its own: nothing waits in
+-- earnest, and what is sent without an agent raises.
+-- @param fn function @param ... any what it is called with
+-- @return ... fn's results @raise as ms.run; when every task waits for a manual clock
+function Mock:run(fn, ...)
+  check(self, "run")
+  if type(fn) ~= "function" then
+    errors.misuse("mock:run: function expected, got " .. values.describe(fn))
+  elseif tasks.is_running() then
+    errors.misuse("mock:run: the loop is running already; call it outside of ms.run")
+  end
+  return require("multisock.tasks.simulated").run(world_of(self), fn, ...)
+end
+
+--- Moves a manual clock, in a task of `mock:run`: what is due meanwhile happens in its order. It
+-- returns when that has run and waits again.
+-- @param seconds number
+function Mock:advance(seconds)
+  check(self, "advance")
+  if not checks.is_seconds(seconds) then
+    errors.misuse("advance: seconds of 0 or more expected, got " .. values.describe(seconds))
+  end
+  require("multisock.tasks.simulated").advance(world_of(self), seconds)
+end
+
 function Mock:__tostring()
   return ("multisock.mock (%d calls)"):format(#self.noted)
 end
 
 ---- Making one ----------------------------------------------------------------
 
-local OPTIONS = { routes = true, faults = true, seed = true }
+local OPTIONS = { routes = true, faults = true, seed = true, clock = true }
 
 --- Makes a mock.
--- @param options? table: routes, faults, seed @return mock @raise on misuse
+-- @param options? table: routes, faults, seed, clock @return mock @raise on misuse
 function mock.new(options)
   options = options == nil and {} or options
   checks.fields("options", options, OPTIONS)
   checks.integer("seed", options.seed, -2 ^ 53, 2 ^ 53)
-  local bytes = chance.seeded(options.seed or 0)
+  local kind, seed = options.clock, options.seed or 0
+  if kind ~= nil and kind ~= "virtual" and kind ~= "manual" then
+    checks.expected("clock", '"virtual" or "manual"', kind)
+  end
+  -- Faults by themselves: what else takes a chance does not move them.
+  local bytes = chance.seeded(seed)
   return setmetatable({
     routes = routes.check(options.routes), faults = faults.check(options.faults), noted = {},
-    number = function() return chance.number(bytes) end,
+    number = function() return chance.number(bytes) end, seed = seed, manual = kind == "manual",
   }, Mock)
 end
 

@@ -1,6 +1,6 @@
 -- The option `multipart`: a form of parts (multipart/form-data, RFC 7578), as browsers
 -- send it. Loaded by the first request that has one.
-local core = require("multisock.core")
+local chance = require("multisock.base.chance")
 local errors = require("multisock.base.errors")
 local files = require("multisock.request.files")
 local headers = require("multisock.request.headers")
@@ -145,7 +145,7 @@ end
 
 -- Nobody who writes a part can know it: it need not be looked for in there.
 local function new_boundary()
-  return "multisock-" .. hex.encode(core.random(16))
+  return "multisock-" .. hex.encode(chance.bytes(16))
 end
 
 -- Strings, and bodies between them: neighbours that are strings become one, all at once,

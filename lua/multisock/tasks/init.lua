@@ -32,12 +32,17 @@ local function body_results(body)
   return unpack(body.results, 1, body.results.n)
 end
 
+--- Whether the loop runs here, so that it cannot be run.
+function tasks.is_running()
+  return scheduler.is_driving() or scheduler.task ~= nil or embedded.is_hosted()
+end
+
 --- Runs the loop until `fn` and all that it spawned have ended.
 -- @param fn function @param ... any what it is called with
 -- @return ... fn's results @raise what fn raised; or else what a task raised that
 -- nobody awaited, unless there is an on_error
 function tasks.run(fn, ...)
-  if scheduler.is_driving() or scheduler.task or embedded.is_hosted() then
+  if tasks.is_running() then
     error("run: the loop is running already; call the function, or ms.spawn it", 2)
   end
   check_function("run", fn)

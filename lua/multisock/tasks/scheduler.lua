@@ -3,8 +3,8 @@
 -- a host's `arm` alone. Tasks are resumed from here only, never from inside another
 -- task's resume but to be cancelled. How they wait is waiting.lua's, who owns them
 -- scopes.lua's, and what a user does with one tasks/init.lua's.
+local clock = require("multisock.base.clock")
 local compat = require("multisock.base.compat")
-local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local loops = require("multisock.loop")
 local timers = require("multisock.base.timers")
@@ -14,14 +14,15 @@ local unobserved = require("multisock.tasks.unobserved")
 local pack, unpack = compat.pack, compat.unpack
 local create, resume = compat.create, compat.resume
 local running_coroutine = compat.running_coroutine
-local resume_woken, now = compat.resume_woken, core.now
+local resume_woken, now = compat.resume_woken, clock.now
 
 local scheduler = { now = now }
 
 -- The loop, nil before the first use.
 local loop
 
--- `scheduler.task` is the task whose coroutine runs, or nil.
+-- `scheduler.task` is the task whose coroutine runs, or nil. `scheduler.refuse` is
+-- function(what), which raises, while nothing may go to the network: simulated.lua.
 
 -- Woken tasks, first in first out.
 local ready, ready_first, ready_last = {}, 1, 0
@@ -70,6 +71,14 @@ local function get_loop()
   return loop
 end
 scheduler.loop = get_loop
+
+--- Has another loop and other woken tasks in the place of these: see simulated.lua.
+-- @param other {loop, ready, first, last} @return those of before
+function scheduler.exchange(other)
+  local before = { loop = get_loop(), ready = ready, first = ready_first, last = ready_last }
+  loop, ready, ready_first, ready_last = other.loop, other.ready, other.first, other.last
+  return before
+end
 
 --- How long a host may wait, at most, before it calls ms.step.
 -- @return seconds; nil when only its sockets (ms.fd) can make one ready

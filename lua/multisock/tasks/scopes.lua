@@ -4,6 +4,7 @@ local compat = require("multisock.base.compat")
 local scheduler = require("multisock.tasks.scheduler")
 local uncaught = require("multisock.base.uncaught")
 local unobserved = require("multisock.tasks.unobserved")
+local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
 
 local pack = compat.pack
@@ -17,7 +18,7 @@ scopes.task_type = { __name = "multisock.task" }
 
 --- Makes one. @param policy "run", "group" or "timeout"
 function scopes.new(policy)
-  return { children = {}, count = 0, policy = policy }
+  return { children = {}, count = 0, last = 0, policy = policy }
 end
 
 --- Starts a task in it.
@@ -26,7 +27,8 @@ function scopes.spawn(scope, fn, ...)
   if select("#", ...) > 0 then
     task.args = pack(...)
   end
-  scope.children[task] = true
+  scope.last = scope.last + 1
+  scope.children[task] = scope.last
   scope.count = scope.count + 1
   scheduler.enqueue(task)
   if scope.cancelled then
@@ -35,14 +37,12 @@ function scopes.spawn(scope, fn, ...)
   return task
 end
 
---- Cancels its tasks, and those that are spawned in it later.
+--- Cancels its tasks, in the order in which they were spawned, and those that are spawned in
+-- it later.
 function scopes.cancel(scope, reason, except)
   scope.cancelled = reason or "cancelled"      -- whatever was raised: nil, too
   -- Cancelling changes the set, so take a copy.
-  local list = {}
-  for task in pairs(scope.children) do
-    list[#list + 1] = task
-  end
+  local list = values.in_order(scope.children)
   for i = 1, #list do
     if list[i] ~= except then
       list[i]:cancel(reason)

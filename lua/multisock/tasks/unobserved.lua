@@ -10,7 +10,7 @@ local uncaught = require("multisock.base.uncaught")
 local unobserved = {}
 
 -- The scope of tasks of a host loop or the main chunk, outside any run.
-local outside = { children = {}, count = 0 }
+local outside = { children = {}, count = 0, last = 0 }
 unobserved.outside = outside
 
 local on_error
