@@ -107,6 +107,13 @@ function multisock_Client:download(source, path, options) end
 ---@return fun(): any, any # iterator of responses
 function multisock_Client:pages(url, options) end
 
+---As ms.eventsource, with this client.
+---Raises on misuse.
+---@param url string
+---@param options? multisock.EventSourceOptions
+---@return multisock.EventSource # multisock.EventSource, an iterator of events
+function multisock_Client:eventsource(url, options) end
+
 ---What it is doing now, and has done: a table of counts, made in a moment. Of a client with an agent only `requests` and `retries` are known.
 ---@return multisock.Stats # multisock.Stats
 function multisock_Client:stats() end
@@ -351,6 +358,17 @@ local multisock_Each = {}
 
 ---Cancels what still runs. May be called again.
 function multisock_Each:close() end
+
+---@class multisock.EventSource
+local multisock_EventSource = {}
+
+---Waits for the next event; meanwhile it connects as often as that takes.
+---@return multisock.ServerEvent? # multisock.ServerEvent; nil when the source was closed, or `done` has come; nil, err when no connection is tried any more
+---@return multisock.Error?
+function multisock_EventSource:read() end
+
+---Ends its connection, and whoever waits for an event: `read` returns nil. May be called again.
+function multisock_EventSource:close() end
 
 ---@class multisock.Error
 ---@field kind string what to decide by; the list is in errors.md
@@ -639,6 +657,14 @@ function multisock_Each:close() end
 ---@field segments? integer so many connections at once, for a large file whose size and version the server tells; from others one
 ---@field tries? integer how often in a row it goes on after a cut without anything gained; 0: never
 
+---@class multisock.EventSourceOptions: multisock.Options
+---@field done? string|fun(event: multisock.ServerEvent): boolean the data of the last event, or a function that knows it: then the source ends
+---@field json? boolean decodes the data of each event
+---@field last_event_id? string the id of the last event that an earlier run has seen: the server goes on behind it
+---@field max_size? integer bytes of an event at most
+---@field reconnect? number seconds between two connections, until the server says another time (`retry:`)
+---@field tries? integer so many connections in a row that bring no event are tried again; 0: none is
+
 ---@class multisock
 ---@field _VERSION string "multisock X.Y.Z".
 ---@field json multisock.Json The JSON that is in use. Read-only.
@@ -699,6 +725,13 @@ function multisock.each(items, fn, options) end
 ---@param text string|number
 ---@return string # string
 function multisock.escape(text) end
+
+---Server-sent events of a URL: `for event in ms.eventsource(url) do`. When its connection ends it connects again, and the server goes on behind the last event: streams.md.
+---Raises on misuse.
+---@param url string
+---@param options? multisock.EventSourceOptions
+---@return multisock.EventSource # multisock.EventSource, an iterator of events
+function multisock.eventsource(url, options) end
 
 ---A descriptor that is readable when ms.step has something to do.
 ---@return integer? # descriptor; nil where the system has none

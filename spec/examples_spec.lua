@@ -1,25 +1,33 @@
 -- Every example runs as its header says, and does what it promises.
 local fixtures = require("spec.support.fixtures")
 local packaged = require("spec.support.packaged")
+local scripted = require("spec.support.scripted")
 local servers = require("spec.support.servers")
+local ms = require("multisock")
 local support = require("spec.support.core_support")
 
 describe("the examples", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local server = fixtures.server(scripted.start)
 
   local function example(name, ...)
     return support.run_script("examples/" .. name .. ".lua", ...)
   end
 
-  -- With variables of the environment; returns what it said.
-  local function with(variables, name, ...)
+  -- As a line for sh, with variables of the environment.
+  local function line(variables, name, ...)
     local words = { variables, "LUA_PATH=" .. servers.quote(package.path),
       "LUA_CPATH=" .. servers.quote(package.cpath), os.getenv("LUA") or "lua5.4",
       "examples/" .. name .. ".lua" }
     for _, word in ipairs { ... } do
       words[#words + 1] = servers.quote(word)
     end
-    return servers.output(table.concat(words, " ") .. " 2>&1")
+    return table.concat(words, " ") .. " 2>&1"
+  end
+
+  -- The same; returns what it said.
+  local function with(...)
+    return servers.output(line(...))
   end
 
   local function requested(pattern, count)
@@ -91,7 +99,6 @@ describe("the examples", function()
     assert.truthy(output:find("status: HTTP status 404", 1, true), output)
     -- As a run leaves it that was killed.
     servers.output(("rm %s/1m"):format(servers.quote(dir)))
-    local ms = require("multisock")
     assert.is_false((pcall(ms.download, nginx.url("/1m"), dir .. "/1m", { progress = error })))
     output, status = example("downloads", dir, nginx.url("/1m"))
     assert.equal(0, status, output)
@@ -173,8 +180,8 @@ describe("the examples", function()
 
   it("say how they are used", function()
     for _, name in ipairs {
-      "agnostic", "api", "attached", "downloads", "login", "mirrors", "oauth2",
-      "upload",
+      "agnostic", "api", "attached", "downloads", "event_source", "login", "mirrors",
+      "model_stream", "oauth2", "upload",
     } do
       local output, status = example(name)
       assert.equal(2, status)
@@ -205,6 +212,61 @@ describe("the examples", function()
     table.sort(urls)
     assert.same({ site.url("/"), site.url("/a.html"), site.url("/b.html"),
       site.url("/index.html") }, urls)
+  end)
+
+  it("model_stream: text and calls as they come, after a busy answer", function()
+    local function chunk(delta, reason)
+      return "data: " .. ms.json.encode({ choices = { { index = 0, delta = delta,
+        finish_reason = reason or ms.null } } }) .. "\n\n"
+    end
+    local stream = { headers = { { "Content-Type", "text/event-stream" } }, pieces = {
+      chunk({ role = "assistant", content = "" }), chunk({ content = "K\195\182ln: " }), 0.01,
+      chunk({ content = "22 C" }),
+      chunk({ tool_calls = { { index = 0, ["function"] = { name = "weather",
+        arguments = '{"city": ' } } } }), ": ping\n\n",
+      chunk({ tool_calls = { { index = 0, ["function"] = { arguments = '"K\195\182ln"}' } } } }),
+      chunk({}, "length"), "data: [DONE]\n\n" } }
+    local busy = { status = 429, headers = { { "retry-after-ms", "10" } } }
+    local path = "/v1/chat/completions"
+    server.script(path, { busy, stream })
+    local output = with("API_KEY=k", "model_stream", server.url("/v1"), "small", "How", "warm?")
+    assert.equal('K\195\182ln: 22 C\nwants weather({"city": "K\195\182ln"})\n'
+      .. "(the answer was too long)", output)
+    assert.equal("Bearer k", server.seen(path)[2].headers.authorization)
+    server.script(path, { { status = 401, body = '{"error": {"message": "wrong key"}}' } })
+    output = with("", "model_stream", server.url("/v1"), "small", "Hello")
+    assert.truthy(output:find("status: HTTP status 401", 1, true), output)
+    assert.truthy(output:find(": wrong key$"), output)
+    server.script(path, { { pieces = { chunk({ content = "Hel" }) }, cut = true } })
+    output = with("", "model_stream", server.url("/v1"), "small", "Hello")
+    assert.truthy(output:find("^Helclosed: "), output)
+    server.script(path, { { pieces = { chunk({ content = "a" }),
+      'event: error\ndata: {"error": {"message": "overloaded"}}\n\n' } } })
+    output = with("", "model_stream", server.url("/v1"), "small", "Hello")
+    assert.equal("a\noverloaded", output)
+  end)
+
+  it("event_source: goes on over a restart of its server, and its own", function()
+    local sse = { { "Content-Type", "text/event-stream" } }
+    local file, path = os.tmpname(), "/events"
+    server.script(path, {
+      { headers = sse, pieces = { "retry: 10\nid: 1\ndata: a\ndata: b\n\n" }, hold = true },
+      { headers = sse, pieces = { "event: news\nid: 2\ndata: c\n\n" } }, { status = 204 } })
+    local pipe = io.popen(line("", "event_source", server.url(path), file))
+    assert.equal("message\ta b", pipe:read("*l"))
+    server.restart(0.2)
+    assert.equal("news\tc", pipe:read("*l"))
+    local rest = pipe:read("*a")
+    pipe:close()
+    assert.truthy(rest:find("^status: HTTP status 204"), rest)
+    local output = with("", "event_source", server.url(path), file)
+    assert.truthy(output:find("^status: HTTP status 204"), output)
+    os.remove(file)
+    local ids = {}
+    for i, seen in ipairs(server.seen(path)) do
+      ids[i] = seen.headers["last-event-id"] or "-"
+    end
+    assert.same({ "-", "1", "2", "2" }, ids)
   end)
 
   it("long_poll: prints messages as they come, and goes on after failures", function()

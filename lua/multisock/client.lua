@@ -121,6 +121,19 @@ function Client:pages(url, options)
   return list, nil, nil, list
 end
 
+--- As ms.eventsource, with this client.
+-- @param url string
+-- @param options? multisock.EventSourceOptions
+-- @return multisock.EventSource, an iterator of events
+-- @raise on misuse
+function Client:eventsource(url, options)
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", "eventsource")
+  end
+  local source = require("multisock.eventsource").new(self, url, options)
+  return source, nil, nil, source
+end
+
 --- What it is doing now, and has done: a table of counts, made in a moment. Of a client with
 -- an agent only `requests` and `retries` are known.
 -- @return multisock.Stats

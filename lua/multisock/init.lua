@@ -110,6 +110,17 @@ function ms.download(source, path, options)
   return get_default():download(source, path, options)
 end
 
+--- Server-sent events of a URL: `for event in ms.eventsource(url) do`. When its connection ends
+-- it connects again, and the server goes on behind the last event:
+-- [streams.md](streams.md#event-sources).
+-- @param url string
+-- @param options? multisock.EventSourceOptions
+-- @return multisock.EventSource, an iterator of events
+-- @raise on misuse
+function ms.eventsource(url, options)
+  return get_default():eventsource(url, options)
+end
+
 --- Makes a cookie jar, for the option `cookies`: [state.md](state.md#cookies).
 -- @param path? string: a file in the format of Netscape's and curl's; loaded when it is
 -- there, and saved by `:save()` and `:close()`

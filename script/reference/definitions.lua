@@ -71,6 +71,7 @@ end
 local EXTENDED = {
   ["multisock.ClientOptions"] = "multisock.Options",
   ["multisock.DownloadOptions"] = "multisock.Options",
+  ["multisock.EventSourceOptions"] = "multisock.Options",
 }
 
 --- The definitions of one module, for editors.

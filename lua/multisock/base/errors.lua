@@ -29,16 +29,19 @@ errors.kinds = {
   { "url", "the URL cannot be parsed, or has no host" },
   { "timeout", "a limit of `timeout` passed; `phase` says where" },
   { "cancelled", "the task was cancelled, or the handle was closed" },
-  { "closed", "the response was closed, or its body was read already" },
-  { "too_large", "`max_body` or `max_headers` was passed" },
+  { "closed", "the response was closed, or its body was read already; a stream of events ended "
+    .. "before its last one" },
+  { "too_large", "`max_body`, `max_headers` or `max_size` was passed" },
   { "redirect",
     "more than `max_redirects`, `redirect = \"error\"`, or a body that cannot be sent twice" },
   { "policy", "a protocol that `protocols` does not allow, `resolve` beside `proxy`, "
     .. "`cache = \"only-if-cached\"` and nothing stored; of `jar:set`, a cookie that may not be "
     .. "set there" },
   { "breaker", "`retry.breaker`: its origin has failed too often, and is not asked for a while" },
-  { "status", "`fail_on_error` and a status of 400 or more" },
-  { "protocol", "a body that is not what its headers say" },
+  { "status", "`fail_on_error` and a status of 400 or more; of `ms.eventsource`, any but 200 "
+    .. "that ends it" },
+  { "protocol", "a body that is not what its headers say, or no JSON, or of `ms.eventsource` no "
+    .. "stream of events" },
   { "checksum", "a download that is not what its `checksum` says" },
   { "io", "a local file cannot be read or written" },
 }

@@ -54,6 +54,14 @@ ms.each(items[, fn[, options]]) -> multisock.Each, an iterator
 ms.escape(text) -> string
   The text as it stands in a URL: all but letters, digits and `-._~` as `%XX`.
     text: string|number]==] },
+  { "ms.eventsource", [==[
+ms.eventsource(url[, options]) -> multisock.EventSource, an iterator of events
+  Server-sent events of a URL: `for event in ms.eventsource(url) do`. When its
+  connection ends it connects again, and the server goes on behind the last
+  event: streams.md.
+    url: string
+    options: multisock.EventSourceOptions
+  Raises on misuse.]==] },
   { "ms.fd", [==[
 ms.fd() -> descriptor; nil where the system has none
   A descriptor that is readable when ms.step has something to do.]==] },
@@ -336,6 +344,13 @@ client:pages(url[, options]) -> iterator of responses
     page is what `Link` says with `rel="next"`, or a function(response) that
     returns its URL, nil after the last; and `max`: so many pages at most
   Raises the err table of what failed.]==] },
+  { "client:eventsource", [==[
+client:eventsource(url[, options]) -> multisock.EventSource, an iterator of
+events
+  As ms.eventsource, with this client.
+    url: string
+    options: multisock.EventSourceOptions
+  Raises on misuse.]==] },
   { "client:stats", [==[
 client:stats() -> multisock.Stats
   What it is doing now, and has done: a table of counts, made in a moment. Of
@@ -591,6 +606,14 @@ mock:advance(seconds)
   { "each:close", [==[
 each:close()
   Cancels what still runs. May be called again.]==] },
+  { "source:read", [==[
+source:read() -> multisock.ServerEvent; nil when the source was closed, or
+`done` has come; nil, err when no connection is tried any more
+  Waits for the next event; meanwhile it connects as often as that takes.]==] },
+  { "source:close", [==[
+source:close()
+  Ends its connection, and whoever waits for an event: `read` returns nil. May
+  be called again.]==] },
   { "err.kind", [==[
 err.kind: string
   What to decide by; the list is in errors.md.]==] },
@@ -1318,6 +1341,28 @@ option download.segments: integer, default 1
   { "download.tries", [==[
 option download.tries: integer, default 5
   How often in a row it goes on after a cut without anything gained; 0: never.]==], option = true },
+  { "eventsource.done", [==[
+option eventsource.done: string or function
+  The data of the last event, or a function that knows it: then the source
+  ends.]==], option = true },
+  { "eventsource.json", [==[
+option eventsource.json: boolean, default false
+  Decodes the data of each event.]==], option = true },
+  { "eventsource.last_event_id", [==[
+option eventsource.last_event_id: string
+  The id of the last event that an earlier run has seen: the server goes on
+  behind it.]==], option = true },
+  { "eventsource.max_size", [==[
+option eventsource.max_size: integer, default 1 MiB
+  Bytes of an event at most.]==], option = true },
+  { "eventsource.reconnect", [==[
+option eventsource.reconnect: number, default 3
+  Seconds between two connections, until the server says another time
+  (retry:).]==], option = true },
+  { "eventsource.tries", [==[
+option eventsource.tries: integer, default math.huge
+  So many connections in a row that bring no event are tried again; 0: none
+  is.]==], option = true },
   { "core.decoder", [==[
 core.decoder(codings) -> core.Decoder; or nil, string: a message when one of
 them is not known, or when they are more than 5

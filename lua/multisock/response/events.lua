@@ -41,9 +41,10 @@ function events.check(what, options)
 end
 
 --- Events of lines. @param most bytes of an event's data @param too_large function() -> err
+-- @param told table: `id` and `retry`, what the stream has said of them last
 -- @return function() -> event; nil at the end; nil, err
-local function parser(next_line, most, too_large)
-  local id, retry, first = "", nil, true
+local function parser(next_line, most, too_large, told)
+  local id, first = told.id, true
   local kind, data, more, size = "", nil, nil, 0
 
   local function add(value)
@@ -61,7 +62,7 @@ local function parser(next_line, most, too_large)
 
   local function take()
     local event = { type = kind ~= "" and kind or "message", data = more and more:whole() or data,
-      id = id, retry = retry }
+      id = id, retry = told.retry }
     data, more, size = nil, nil, 0
     return event
   end
@@ -78,7 +79,7 @@ local function parser(next_line, most, too_large)
       local colon = find(line, ":", 1, true)
       if line == "" then
         local event = data and take()
-        kind = ""
+        kind, told.id = "", id
         if event then
           return event
         end
@@ -98,7 +99,7 @@ local function parser(next_line, most, too_large)
         elseif name == "id" and not find(value, "\0", 1, true) then
           id = value
         elseif name == "retry" and find(value, "^%d+$") then
-          retry = tonumber(value) / 1000
+          told.retry = tonumber(value) / 1000
         end
       end
     end
@@ -108,8 +109,9 @@ end
 --- Events of a response.
 -- @param options? table: as response:events() has them
 -- @param decode function(text) -> value; or nil, err @param fail function(kind, message) -> err
+-- @param told? table as the parser has it: what streams before this one have said
 -- @return function() -> event; nil at the end; nil, err
-function events.reader(response, options, decode, fail)
+function events.reader(response, options, decode, fail, told)
   local most = lines.longest("events", options, OPTIONS)
   options = options or {}
   events.check("events", options)
@@ -119,7 +121,7 @@ function events.reader(response, options, decode, fail)
   end
   local next_event = parser(lines.reader(function()
     return response:read()
-  end, most, too_large, true), most, too_large)
+  end, most, too_large, true), most, too_large, told or { id = "" })
   local is_last = type(done) == "function" and done or done and function(event)
     return event.data == done
   end

@@ -46,6 +46,14 @@ local function lines_of(self, most, what)
   end, false)
 end
 
+--- Events of a response, for who does not want them raised.
+-- @param options? as response:events() has them @param told? as events.lua has it
+-- @return function() -> event; nil at the end; nil, err
+function iterators.events(self, options, told)
+  local events = require("multisock.response.events")
+  return events.reader(self, options, decoding(self), failing(self), told)
+end
+
 --- Iterates over the body as it arrives.
 -- @param most? bytes of a chunk at most
 -- @return iterator of strings
@@ -85,8 +93,7 @@ end
 -- @raise the err table when the body does not end well, or (kind "closed") ends without what
 -- `done` says, or (kind "too_large") an event is larger, or (kind "protocol") is no JSON
 function methods:events(options)
-  local events = require("multisock.response.events")
-  return iterate(self, events.reader(self, options, decoding(self), failing(self)))
+  return iterate(self, iterators.events(self, options))
 end
 
 --- Iterates over records of JSON, one a line (NDJSON): [streams.md](streams.md#records). Empty
