@@ -765,6 +765,14 @@ function multisock.get(url, options) end
 ---@return any ... # ... fn's results
 function multisock.group(fn) end
 
+---Makes an agent that records what passes as HAR 1.2, secrets removed, or one that answers what was recorded: seeing.md.
+---@param path string of the file; the user alone may read it
+---@param mode "record"|"replay"
+---@param agent? function|table who performs what is recorded; else the network
+---@return nil # agent for `ms.client{agent = }`; or nil, err (kind "io" or "protocol")
+---@return multisock.Error
+function multisock.har(path, mode, agent) end
+
 ---Sends a request with the method in its name (`fetch`: that of the option `method`) and waits for the headers of the answer; the body streams.
 ---Raises on misuse, and when the task is cancelled.
 ---@param url string

@@ -6,14 +6,40 @@ local response_class = require("multisock.response")
 local is_once = require("multisock.request").is_once
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
+local unobserved = require("multisock.tasks.unobserved")
 local values = require("multisock.base.values")
 local watched = require("multisock.response.watched")
 
 local agent = {}
 
+---- Who only listens ------------------------------------------------------------
+
+-- What stands in the place of an agent, and leaves performing to another one or to the
+-- network.
+local listeners = setmetatable({}, { __mode = "k" })
+
+--- Makes one. @param object with `listen`, function(event), and `close`, which returns true;
+-- or nil, err @param inner? the agent that performs
+-- @return object
+function agent.listening(object, inner)
+  listeners[object] = { inner = inner }
+  return object
+end
+
+--- @return what performs, nil: the network; and function(event), or nil
+function agent.parts(given)
+  local known = given ~= nil and listeners[given]
+  if known then
+    return known.inner, given.listen
+  end
+  return given
+end
+
+---- Who performs ----------------------------------------------------------------
+
 --- @raise when it cannot be one
 function agent.check(given)
-  if type(given) == "function" then
+  if type(given) == "function" or listeners[given] then
     return
   end
   local ok, perform = pcall(function() return given.perform end)
@@ -114,7 +140,15 @@ end
 
 --- The client that it belonged to is closed.
 function agent.close(given)
-  if type(given) ~= "function" and given.close then
+  local known = listeners[given]
+  if known then
+    local ok, err = given:close()
+    if not ok then                    -- nobody else can be told
+      unobserved.add(unobserved.outside, { err = err })
+    end
+    given = known.inner
+  end
+  if given ~= nil and type(given) ~= "function" and given.close then
     given:close()
   end
 end

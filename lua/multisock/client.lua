@@ -3,6 +3,7 @@ local admission = require("multisock.connection.admission")
 local agent = require("multisock.agent")
 local bulk = require("multisock.bulk")
 local chain = require("multisock.chain")
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local events = require("multisock.middleware.events")
@@ -159,6 +160,18 @@ local function new_pool(limits)
   end, limits.idle, admission.process_limit())
 end
 
+local function close_network(self)
+  for _, origin in pairs(self.origins) do
+    origin:close()
+  end
+  stream.close_client(self)
+  bulk.close_client(self)
+  for _, origin in pairs(self.origins) do
+    handles.forget(self, origin)
+  end
+  self.settings.profiles:close()
+end
+
 --- Ends its transfers and closes its connections. May be called again.
 function Client:close()
   if getmetatable(self) ~= Client then
@@ -171,19 +184,12 @@ function Client:close()
   if self.pauses then
     require("multisock.middleware.pause").wake(self)
   end
-  if self.agent then
-    agent.close(self.agent)
-    return
+  if self.agent == nil then
+    close_network(self)
   end
-  for _, origin in pairs(self.origins) do
-    origin:close()
+  if self.given_agent then
+    agent.close(self.given_agent)
   end
-  stream.close_client(self)
-  bulk.close_client(self)
-  for _, origin in pairs(self.origins) do
-    handles.forget(self, origin)
-  end
-  self.settings.profiles:close()
 end
 
 Client.__close = Client.close
@@ -264,7 +270,11 @@ local clients, tracers = setmetatable({}, { __mode = "k" }), {}
 
 -- Its chain, with what tells who listens now.
 local function arrange(self)
-  self.tell, self.uses.on = events.of(self.on, tracers)
+  local all = tracers
+  if self.listen then
+    all = { self.listen, compat.unpack(tracers) }
+  end
+  self.tell, self.uses.on = events.of(self.on, all)
   self.handler = chain.compose(self.uses, self.perform)
   self.bulk_handler = nil             -- made when it is used
 end
@@ -284,15 +294,14 @@ function client.tracers()
 end
 
 -- What its chain is made of, and what performs at the end of it.
-local function parts(own)
+local function parts(own, performs)
   local uses = {
     middleware = chain.list("middleware", own.middleware),
     each_attempt = chain.list("each_attempt", own.each_attempt),
-    foreign = own.agent ~= nil,
+    foreign = performs ~= nil,
   }
   if uses.foreign then
-    agent.check(own.agent)
-    return uses, agent.wrap(own.agent)
+    return uses, agent.wrap(performs)
   end
   return uses, transfer.perform
 end
@@ -324,7 +333,11 @@ function client.new(options)
       errors.misuse("base_url: " .. err.message)
     end
   end
-  local uses, perform = parts(own)
+  if own.agent ~= nil then
+    agent.check(own.agent)
+  end
+  local performs, listen = agent.parts(own.agent)
+  local uses, perform = parts(own, performs)
   local limits = make_limits(own.limits or {})
   local ok, given = pcall(settings.of_client, request_options)
   if not ok then
@@ -339,7 +352,7 @@ function client.new(options)
     limits = limits,
     pool = not uses.foreign and new_pool(limits) or nil,
     known = known, origins = known.by_key,
-    agent = own.agent,
+    agent = performs, given_agent = own.agent, listen = listen,
     on = events.listeners(own.on),
     uses = uses, perform = perform, bulks = {},
     is_usual = is_usual,

@@ -178,6 +178,16 @@ function ms.trace(fn)
   return require("multisock.trace").start(fn)
 end
 
+--- Makes an agent that records what passes as HAR 1.2, secrets removed, or one that answers
+-- what was recorded: [seeing.md](seeing.md#har-files).
+-- @param path string of the file; the user alone may read it
+-- @param mode "record"|"replay"
+-- @param agent? function|table who performs what is recorded; else the network
+-- @return agent for `ms.client{agent = }`; or nil, err (kind "io" or "protocol")
+function ms.har(path, mode, agent)
+  return require("multisock.har")(path, mode, agent)
+end
+
 --- JSON's null, as response:json() gives it and the option `json` takes it.
 ms.null = core.null
 

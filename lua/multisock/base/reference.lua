@@ -90,6 +90,14 @@ ms.group(fn) -> ... fn's results
   failure cancels the others and is raised.
     fn: fun(group: multisock.Group): any which starts them with group:spawn
   Raises what fn or a child raised first.]==] },
+  { "ms.har", [==[
+ms.har(path, mode[, agent]) -> agent for `ms.client{agent = }`; or nil, err
+(kind "io" or "protocol")
+  Makes an agent that records what passes as HAR 1.2, secrets removed, or one
+  that answers what was recorded: seeing.md.
+    path: string of the file; the user alone may read it
+    mode: "record"|"replay"
+    agent: function|table who performs what is recorded; else the network]==] },
   { "ms.head", [==[
 ms.head(url[, options]) -> response; or nil, err
   Sends a request with the method in its name (`fetch`: that of the option

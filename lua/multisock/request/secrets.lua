@@ -96,14 +96,30 @@ local function hide_json(text)
   end
 end
 
-local HIDES = { form = hide_fields, json = hide_json }
+-- The same of forms of multipart/form-data.
+local function hide_form(text, boundary)
+  local pieces, at = {}, 1
+  repeat
+    local first, last = text:find("--" .. boundary, at, true)
+    local part = text:sub(at, (first or 0) - 1)
+    local head = part:match("^.-\r\n\r\n")
+    local name = head and head:match('[;%s]name="([^"]*)"')
+    pieces[#pieces + 1] = name and secrets.is_name(name) and head .. HIDDEN .. "\r\n" or part
+    pieces[#pieces + 1] = first and "--" .. boundary
+    at = last and last + 1
+  until first == nil
+  return table.concat(pieces)
+end
 
---- @param content_type? string
+--- Of other text what looks as JSON does.
+-- @param content_type? string
 function secrets.hide_body(text, content_type)
-  local kind = content_type and content_type:lower()
-  kind = kind and (kind:find("^application/x%-www%-form%-urlencoded") and "form"
-    or kind:find("json", 1, true) and "json")
-  return kind and HIDES[kind](text) or text
+  local kind = content_type and content_type:lower() or ""
+  if kind:find("^application/x%-www%-form%-urlencoded") then
+    return hide_fields(text)
+  end
+  local boundary = kind:find("^multipart/") and content_type:match('[bB]oundary="?([^";%s]+)')
+  return boundary and hide_form(text, boundary) or hide_json(text)
 end
 
 local function replace(text, old, new)

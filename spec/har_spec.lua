@@ -1,0 +1,291 @@
+-- ms.har: what is recorded, what a file of it has, and replaying it.
+local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
+local ms = require("multisock")
+local base64 = require("multisock.base.base64")
+local contents = require("multisock.base.contents")
+local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
+
+local task = helper.task
+
+describe("ms.har", function()
+  local nginx, hostile = fixtures.nginx(), fixtures.hostile()
+  local path
+
+  before_each(function()
+    path = os.tmpname()
+    os.remove(path)
+  end)
+
+  after_each(function()
+    os.remove(path)
+    helper.check_leaks()
+  end)
+
+  local function recorded(fn, options, agent)
+    options = options or {}
+    options.agent = ms.har(path, "record", agent)
+    local client = ms.client(options)
+    fn(client)
+    client:close()
+    local text = contents(path)
+    return ms.json.decode(text).log, text
+  end
+
+  ---- The rules of HAR 1.2 ----
+
+  local STRING, NUMBER, LIST = "string", "number", "table"
+  local MESSAGE = { httpVersion = STRING, cookies = LIST, headers = LIST, headersSize = NUMBER,
+    bodySize = NUMBER }
+  local ENTRY = { startedDateTime = STRING, time = NUMBER, request = LIST, response = LIST,
+    cache = LIST, timings = LIST }
+
+  local function has(object, fields, where)
+    for name, kind in pairs(fields) do
+      assert.equal(kind, type(object[name]), where .. "." .. name)
+    end
+  end
+
+  local function check_pairs(list, where)
+    for _, field in ipairs(list) do
+      has(field, { name = STRING, value = STRING }, where)
+    end
+  end
+
+  local function check_times(entry)
+    local sum = 0
+    has(entry.timings, { send = NUMBER, wait = NUMBER, receive = NUMBER }, "timings")
+    for name, ms_spent in pairs(entry.timings) do
+      assert.truthy(ms_spent >= 0 or ms_spent == -1 and not MESSAGE[name], name)
+      sum = sum + (name ~= "ssl" and math.max(0, ms_spent) or 0)
+    end
+    for _, name in ipairs({ "send", "wait", "receive" }) do
+      assert.truthy(entry.timings[name] >= 0, name)
+    end
+    assert.truthy(entry.timings.ssl <= math.max(-1, entry.timings.connect))
+    assert.truthy(math.abs(sum - entry.time) < 0.01)
+  end
+
+  local function check_rules(log)
+    assert.equal("1.2", log.version)
+    has(log.creator, { name = STRING, version = STRING }, "creator")
+    local last = ""
+    for _, entry in ipairs(log.entries) do
+      has(entry, ENTRY, "entry")
+      assert.truthy(entry.startedDateTime:find(
+        "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$"), entry.startedDateTime)
+      assert.truthy(entry.startedDateTime >= last)
+      last = entry.startedDateTime
+      local request, response = entry.request, entry.response
+      has(request, MESSAGE, "request")
+      has(request, { method = STRING, url = STRING, queryString = LIST }, "request")
+      has(response, MESSAGE, "response")
+      has(response, { status = NUMBER, statusText = STRING, content = LIST, redirectURL = STRING },
+        "response")
+      has(response.content, { size = NUMBER, mimeType = STRING }, "content")
+      check_pairs(request.headers, "headers")
+      check_pairs(request.queryString, "queryString")
+      check_pairs(response.headers, "headers")
+      check_pairs(response.cookies, "cookies")
+      if request.postData then
+        has(request.postData, { mimeType = STRING, text = STRING, params = LIST }, "postData")
+      end
+      check_times(entry)
+    end
+  end
+
+  it("records attempts by the rules, in a file for the user alone", task(function()
+    local refused = ("http://127.0.0.1:%d/"):format(support.refusing_port())
+    local log, text = recorded(function(client)
+      client:get(hostile.url("/redirect-chain?n=1")):text()
+      client:get(hostile.url("/script?key=har&words=503,200")):text()
+      client:post(hostile.url("/echo"), { form = { a = "1 2" } }):text()
+      client:get(hostile.url("/bytes?n=300")):text()
+      client:get(hostile.url("/bytes?n=300000")):close()
+      assert.is_nil(client:get(refused, { retry = false }))
+      client:map({ nginx.url("/1k"), nginx.url("/1k") })
+    end, { retry = { backoff = 0.001 } })
+    check_rules(log)
+    local statuses = {}
+    for i, entry in ipairs(log.entries) do
+      statuses[i] = entry.response.status
+    end
+    assert.same({ 302, 200, 503, 200, 200, 200, 200, 0, 200, 200 }, statuses)
+    assert.equal("/redirect-chain?n=0", log.entries[1].response.redirectURL)
+    assert.equal("end of the chain\n", log.entries[2].response.content.text)
+    local post = log.entries[5].request
+    assert.same({ "a=1%202", { { name = "a", value = "1 2" } }, 7 },
+      { post.postData.text, post.postData.params, post.bodySize })
+    assert.equal(300, #base64.decode(log.entries[6].response.content.text))
+    assert.is_nil(log.entries[7].response.content.text)
+    assert.truthy(log.entries[8]._error:find("^connect: "))
+    assert.truthy(log.entries[1].timings.connect >= 0)
+    assert.equal(-1, log.entries[2].timings.connect)
+    assert.equal("-rw-------", servers.output("ls -l " .. path):sub(1, 10))
+    assert.equal(text, contents(path))
+  end))
+
+  it("tells of TLS", task(function()
+    local log = recorded(function(client)
+      client:get(nginx.tls_url("/1k"), { tls = { ca = nginx.ca } }):text()
+    end)
+    check_rules(log)
+    assert.truthy(log.entries[1].timings.ssl > 0)
+  end))
+
+  it("answers what was recorded, secrets aside", task(function()
+    local function ask(client)
+      local got = {}
+      local function note(response, err)
+        got[#got + 1] = response and { response.status, response.url, response:text(),
+          #response.history } or err.kind
+      end
+      note(client:get(hostile.url("/redirect-chain?n=1")))
+      note(client:get(hostile.url("/script?key=har2&words=503,200&token=abcdef")))
+      note(client:get(hostile.url("/bytes?n=99")))
+      note(client:post(hostile.url("/echo"), { json = { password = "abcdef", a = 1 } }))
+      note(client:post(hostile.url("/echo"), { json = { password = "abcdef", a = 2 } }))
+      note(client:post(hostile.url("/form"), { multipart = { { name = "x", value = "y" } } }))
+      note(client:get(hostile.url("/truncate"), { buffer = true }))
+      return got
+    end
+    local first
+    recorded(function(client) first = ask(client) end, { retry = { backoff = 0.001 } })
+    local player = ms.client({ retry = { backoff = 0.001 }, agent = ms.har(path, "replay") })
+    local second = ask(player)
+    for i = 1, #first do
+      if type(first[i]) == "table" then
+        first[i][3] = nil
+        second[i][3] = nil
+        first[i][2] = first[i][2]:gsub("=[^&]*", "")
+        second[i][2] = second[i][2]:gsub("=[^&]*", "")
+      end
+    end
+    assert.same(first, second)
+    assert.equal("closed", second[7])
+    local other = { json = { password = "other", a = 1 } }
+    assert.equal(200, player:post(hostile.url("/echo"), other).status)
+    player:close()
+  end))
+
+  it("names the nearest when nothing is recorded", task(function()
+    recorded(function(client)
+      client:get(nginx.url("/1k")):text()
+      client:get(hostile.url("/bytes?n=1")):text()
+    end)
+    local player = ms.client({ agent = ms.har(path, "replay") })
+    local function refusal(...)
+      local ok, err = ms.spawn(player.fetch, player, ...):join()
+      assert.is_false(ok)
+      return tostring(err)
+    end
+    local said = refusal(hostile.url("/bytes?n=2"))
+    assert.truthy(said:find("is not recorded in " .. path, 1, true), said)
+    assert.truthy(said:find("nearest is GET " .. hostile.url("/bytes?n=1"), 1, true), said)
+    assert.truthy(refusal(nginx.url("/1k"), { method = "POST" }):find("nearest is GET", 1, true))
+    said = refusal(nginx.url("/1k"), { method = "GET", body = "x" })
+    assert.truthy(said:find("recorded with another body", 1, true), said)
+    player:close()
+  end))
+
+  it("has no secrets", task(function()
+    local SECRET = "S3CRET-9876"
+    local _, text = recorded(function(client)
+      local url = hostile.url("/echo"):gsub("//", "//user:" .. SECRET .. "@")
+      local options = {
+        headers = { Authorization = "Bearer " .. SECRET, Cookie = "sid=" .. SECRET,
+          ["X-Api-Key"] = SECRET, ["X-Auth-Token"] = SECRET },
+        query = { token = SECRET, apiKey = SECRET, ["X-Amz-Signature"] = SECRET },
+      }
+      local bodies = { { json = { a = { client_secret = SECRET, list = { { pwd = SECRET } } } } },
+        { form = { password = SECRET, ["user[password]"] = SECRET } },
+        { multipart = { { name = "password", value = SECRET }, { name = "a", value = "b" } } } }
+      for _, own in ipairs(bodies) do
+        for name, value in pairs(options) do
+          own[name] = value
+        end
+        client:post(url, own):text()
+      end
+      client:post(hostile.url("/echo"), { auth = { basic = { "u", SECRET } }, body = "1" }):text()
+      client:post(hostile.url("/echo"), { auth = { bearer = SECRET }, body = "1" }):text()
+      client:get("http://127.0.0.1:1/?sig=" .. SECRET)
+    end)
+    assert.is_nil(text:find(SECRET, 1, true), text:match(".?.?.?.?.?.?.?.?.?.?.?.?" .. "S3CRET"))
+    assert.is_nil(text:find(base64.encode("u:" .. SECRET), 1, true))
+    assert.truthy(text:find("***", 1, true))
+  end))
+
+  it("records what an agent answers", function()
+    local log = recorded(function(client)
+      client:get("http://h.example/a"):text()
+      assert.is_nil(client:get("http://h.example/b"))
+      client:get("http://h.example/c"):text()
+    end, nil, function(request)
+      if request.url:find("/b$") then
+        return nil, "no"
+      elseif request.url:find("/c$") then
+        local left = 3
+        return ms.response(function()
+          left = left - 1
+          return left >= 0 and "\195\164" or nil
+        end, { headers = { ["Content-Type"] = "text/plain", ["Set-Cookie"] = "a=b; Path=/" } })
+      end
+      return ms.response("\0bytes\255")
+    end)
+    check_rules(log)
+    assert.same({ "AGJ5dGVz/w==", "base64" }, { log.entries[1].response.content.text,
+      log.entries[1].response.content.encoding })
+    assert.equal("io: no", log.entries[2]._error)
+    assert.equal(("\195\164"):rep(3), log.entries[3].response.content.text)
+    assert.same({ { name = "a", value = "***" } }, log.entries[3].response.cookies)
+  end)
+
+  it("says what is wrong with its arguments, and with files", function()
+    local function failing(...)
+      local ok, err = pcall(ms.har, ...)
+      assert.is_false(ok)
+      return tostring(err)
+    end
+    assert.truthy(failing(1, "record"):find("har: path of a file expected, got 1", 1, true))
+    assert.truthy(failing(path, "rekord"):find('"record" or "replay" expected, got "rekord"', 1,
+      true))
+    assert.truthy(failing(path, "replay", print):find("a replay asks nobody", 1, true))
+    local function refusal(content)
+      helper.write_file(path, content)
+      local player, err = ms.har(path, "replay")
+      assert.is_nil(player)
+      return err.kind .. " " .. err.message
+    end
+    assert.truthy(refusal("{"):find("^protocol har: .* is no HAR file: "))
+    assert.truthy(refusal("[]"):find("it has no log.entries", 1, true))
+    assert.truthy(refusal('{"log":{"entries":[1]}}'):find("entry 1 is without method", 1, true))
+    os.remove(path)
+    local _, err = ms.har(path, "replay")
+    assert.equal("io", err.kind)
+    local har = ms.har("/nowhere/x.har", "record")
+    local ok
+    ok, err = har:save()
+    assert.is_nil(ok)
+    assert.equal("io", err.kind)
+    local told
+    ms.on_error(function(raised) told = raised end)
+    ms.client({ agent = har }):close()
+    ms.run(function() end)
+    ms.on_error(nil)
+    assert.equal("io", told.kind)
+  end)
+
+  it("keeps what was there until all is written", task(function()
+    helper.write_file(path, "before")
+    local har = ms.har(path, "record")
+    local client = ms.client({ agent = har })
+    client:get(nginx.url("/1k")):text()
+    assert.equal("before", contents(path))
+    assert.is_true(har:save())
+    assert.equal(1, #ms.json.decode(contents(path)).log.entries)
+    client:get(nginx.url("/1k")):text()
+    client:close()
+    assert.equal(2, #ms.json.decode(contents(path)).log.entries)
+  end))
+end)
