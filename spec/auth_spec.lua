@@ -94,6 +94,16 @@ describe("auth", function()
     end
   end))
 
+  it("in a URL wins over that of its client, also after other requests", helper.task(function()
+    local own = ms.client({ trust_env = false, auth = { basic = { "other", "wrong" } } })
+    local url = httpbin.url("/basic-auth/user/secret")
+    for _ = 1, 2 do
+      assert.equal(401, ms.assert(own:get(url)).status)
+      assert.equal(200, ms.assert(own:get((url:gsub("//", "//user:secret@")))).status)
+    end
+    own:close()
+  end))
+
   it("is dropped by a redirect to another origin, and kept by one within", helper.task(function()
     local other = servers.httpbin()
     for scheme, path in pairs({ digest = DIGEST, basic = "/basic-auth/user/secret" }) do

@@ -213,9 +213,9 @@ describe("misuse", function()
     end
     assert.equal(200, results[1])
     assert.equal(servers.bytes(1024), results[2])
-    assert.is_userdata(results[4])           -- one too many: to be closed
+    assert.is_userdata(results[5])           -- one too many: to be closed
     assert.is_nil(door:pop())
-    results[4]:close()
+    results[5]:close()
     loop:close()
   end)
 

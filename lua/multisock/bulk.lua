@@ -7,7 +7,6 @@
 local chain = require("multisock.chain")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
-local handles = require("multisock.connection.handles")
 local DEFAULTS = require("multisock.request.options").defaults
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
@@ -133,7 +132,7 @@ end
 -- Takes one that has ended. @return i, response; nothing when there is none, or there is
 -- something else to do for it: then also whether there was one
 local function collect_one(self)
-  local id, status, body, snapshot, easy, awaited = collect(self.batch, self.requests)
+  local id, status, body, snapshot, awaited, easy = collect(self.batch, self.requests)
   if id == nil then
     return nil, false
   end
@@ -145,11 +144,8 @@ local function collect_one(self)
   else
     made, origin = which, which.origin
   end
-  if easy then
-    handles.close(self.client, origin, easy, easy:home())
-  end
-  if awaited then
-    origin:pass_on()
+  if awaited ~= nil then
+    transfer.left(made, origin, awaited, easy)
   end
   if status and (status < 300 or is_final(made.settings, status)) then
     self.running = self.running - 1

@@ -47,7 +47,9 @@ local function sender(name, method)
     end
     local response
     response, err = handler(made)
-    if response == nil and errors.is(err) then
+    if response then
+      return response
+    elseif errors.is(err) then
       err.request = made
     end
     return response, err
@@ -356,6 +358,7 @@ function client.new(options)
     on = events.listeners(own.on),
     uses = uses, perform = perform, bulks = {},
     is_usual = is_usual,
+    usual_profile = given.resolve == nil and given.profile,    -- URLs alone tell its origins
     is_bare = is_usual and not given.own,      -- a URL alone needs no look
   }, Client)
   arrange(self)

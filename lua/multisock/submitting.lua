@@ -9,6 +9,7 @@ local header_lines = require("multisock.request.header_lines")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
 local origins = require("multisock.connection.origins")
+local settings = require("multisock.request.settings")
 local transfer = require("multisock.connection.transfer")
 local waiting = require("multisock.tasks.waiting")
 
@@ -118,7 +119,7 @@ local function is_plain(self, made, origin)
   local given, target = made.settings, made.target
   if not (self.plainly and made.simple and given == self.client.settings and target.web
     and made.method == "GET" and made.body == nil and not target.has_user)
-    or given.retry or given.attempt or given.cache or not given.lines then
+    or given.retry or given.attempt or given.cache or given.lines == settings.NO_LINES then
     return false
   end
   origin.plain = origin.plain or {
@@ -138,7 +139,7 @@ function submitting.start_plain(self, i, target)
   end
   local total = plain.total
   local id, err = start_in_c(origin.limiter, target, self.batch, plain.number, nil, plain.limits,
-    plain.lines, "GET", nil, nil, plain.once, total and now() + total)
+    plain.lines, "GET", total and now() + total, nil, plain.once)
   if id then
     self.index[id], self.targets[id], self.requests[id] = i, target, origin
     self.running = self.running + 1
@@ -158,8 +159,8 @@ local function start_at_once(self, made, origin, taken)
   local given, body = made.settings, made.body
   local due = transfer.admitted_until(made)
   local id, err = start_in_c(origin.limiter, made.target, self.batch, given.profile.number, taken,
-    given.limits, header_lines.of(made), made.method, body and body.bytes, nil,
-    request.is_once(made), due)
+    given.limits, header_lines.of(made), made.method, due, body and body.bytes,
+    request.is_once(made))
   if id then
     local plain = is_plain(self, made, origin)
     self.index[id], self.requests[id] = made.index, plain and origin or made

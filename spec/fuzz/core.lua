@@ -228,8 +228,8 @@ local function message()
     return values.any(), values.any(), values.any(), values.any()
   end
   local bodies = { "a body", true, "" }
-  return limits, lines, methods[random(#methods)], bodies[random(6)], nil, chance(50),
-    chance(20) and core.now() + 0.01 or nil
+  return limits, lines, methods[random(#methods)], chance(20) and core.now() + 0.01 or nil,
+    bodies[random(6)], chance(50)
 end
 
 function act.start()

@@ -11,8 +11,8 @@
 #define BATCH 3
 
 /*** Starts a request for which a place and a handle are free.
-@param limiter, target, batch, profile, taken, limits, lines, method, body, size, once,
-deadline as for `perform`, but with a batch that waits
+@param limiter, target, batch, profile, taken, limits, lines, method, deadline, body,
+once, size as for `perform`, but with a batch that waits
 @return number of its handle; nothing when no handle is free, or no place; or nil,
 err when it did not start, and then its place is given back */
 static int submit(lua_State *L)

@@ -13,10 +13,10 @@ enum {
   MESSAGE_LIMITS, /* core.limits */
   MESSAGE_LINES,  /* core.lines */
   MESSAGE_METHOD,
-  MESSAGE_BODY,     /* string; nil: none; true: it is fed */
-  MESSAGE_SIZE,     /* of a body that is fed; nil: not known */
-  MESSAGE_ONCE,     /* boolean: it may not be sent twice unasked */
   MESSAGE_DEADLINE, /* seconds of the loop's clock; nil: none */
+  MESSAGE_BODY,     /* string; nil: none; true: it is fed */
+  MESSAGE_ONCE,     /* boolean: it may not be sent twice unasked */
+  MESSAGE_SIZE,     /* of a body that is fed; nil: not known */
   MESSAGE_COUNT
 };
 

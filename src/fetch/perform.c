@@ -109,6 +109,7 @@ int perform_conclude(lua_State *L, int limiter_at, int easy_at)
   Limiter *limiter = lua_touserdata(L, limiter_at);
   Multi *home = *easy->home;
   int profile = easy->profile;
+  bool goes, awaited;
   if (home == NULL || home->depth > 0 || !is_whole(easy))
     return leave(L, easy, home);
   multi_remove(home, easy);
@@ -118,12 +119,15 @@ int perform_conclude(lua_State *L, int limiter_at, int easy_at)
   lua_pushinteger(L, easy->receiver->status);
   easy_push_rest(L, easy);
   limiter_leave(limiter, false);
-  if (message_is_last(easy) || !limiter_has(L, limiter_at, easy_at) ||
-      !limiter_keep(limiter, box, easy->needs_reset ? 0 : profile))
-    lua_pushvalue(L, easy_at); /* one too many: to be closed */
-  else
-    lua_pushnil(L);
-  lua_pushboolean(L, limiter_is_awaited(limiter));
+  goes = message_is_last(easy) || !limiter_has(L, limiter_at, easy_at) ||
+         !limiter_keep(limiter, box, easy->needs_reset ? 0 : profile);
+  awaited = limiter_is_awaited(limiter);
+  if (!goes && !awaited)
+    return 3;
+  lua_pushboolean(L, awaited);
+  if (!goes)
+    return 4;
+  lua_pushvalue(L, easy_at);
   return 5;
 }
 
@@ -270,10 +274,10 @@ task, and takes what has come. Where C cannot go on after that, there are
 @param task who asks
 @param profile number that its handle was kept with
 @param taken boolean: it has its slot already
-@param limits, lines, method, body, size, once, deadline the message: see message.h
+@param limits, lines, method, deadline, body, once, size the message: see message.h
 @return nothing when no handle is free, or no slot; status, body, snapshot
-(see core.snapshot), easy (when it is to be closed, or nil), awaited (boolean: a
-slot was given back that somebody may wait for); or, when something is left to
+(see core.snapshot), and where something is left: awaited (boolean: somebody may wait
+for the slot that was given back), easy (when it is to be closed, or nil); or, when something is left to
 be done, false, easy, multi (nil when it is closed); or nil, err when it did not
 start, and then its slot is given back */
 static int perform_all(lua_State *L)

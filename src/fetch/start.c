@@ -106,7 +106,7 @@ until it is out again.
 @param multi core.Multi
 @param easy core.Easy that is collected, and has all other options
 @param target table with `url`, a core.Url, and `web`: whether it is HTTP
-@param limits, lines, method, body, size, once, deadline the message: see message.h
+@param limits, lines, method, deadline, body, once, size the message: see message.h
 @return true; or nil, err */
 static int start_in_lua(lua_State *L)
 {

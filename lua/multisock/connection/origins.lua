@@ -74,10 +74,8 @@ end
 --- The origin of a request, as admission knows it.
 function origins.of(request)
   local client, given = request.client, request.settings
-  if given.profile == client.settings.profile and not given.resolve then
-    return client.origins[request.target.origin] or find_origin(request)
-  end
-  return find_origin(request)
+  return given.profile == client.usual_profile and client.origins[request.target.origin]
+    or find_origin(request)
 end
 
 return origins

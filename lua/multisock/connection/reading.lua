@@ -84,7 +84,7 @@ local function read_rest(self)
   if waiters[id] then
     error("another task waits for this response already", 0)
   end
-  local status, body, snapshot, extra, awaited = take_rest(origin.limiter, easy, task,
+  local status, body, snapshot, awaited, extra = take_rest(origin.limiter, easy, task,
     self.settings.profile.number, self.settings.timeout.idle or nil)
   if status then
     owners[easy] = nil

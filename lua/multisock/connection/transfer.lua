@@ -142,8 +142,8 @@ local function start_in_lua(request, origin, probe, started)
     milestones.begin(self)
   end
   local ok, err = start(origin.limiter, multi, easy, request.target, request.settings.limits,
-    lines_of(request), request.method, body and (body.bytes or true), body and body.size,
-    is_once(request), answer_due(request))
+    lines_of(request), request.method, answer_due(request), body and (body.bytes or true),
+    is_once(request), body and body.size)
   if not ok then
     return self:fail(err)
   end
@@ -191,38 +191,52 @@ function transfer.conclude_late(request, origin, easy, multi)
   return response, err
 end
 
+--- C has what an ended transfer has left: others may have waited for its slot, and its
+-- handle may be one too many.
+function transfer.left(request, origin, awaited, easy)
+  if easy then
+    handles.close(request.client, origin, easy, easy:home())
+  end
+  if awaited then
+    origin:pass_on()
+  end
+end
+
 --- All of it came in one call. @return response
-function transfer.whole_response(request, status, body, snapshot)
+local function whole_response(request, status, body, snapshot)
   return setmetatable({
     request = request, status = status, ok = status >= 200 and status < 300,
     text = read_text,               -- asked for first: found without __index
     _body = body, _snapshot = snapshot, _use = "new",
   }, response_metatable)
 end
+transfer.whole_response = whole_response
 
 -- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has
 -- its slot already.
-local function perform_at_once(request, origin, task, taken)
-  local given, method, body = request.settings, request.method, request.body
-  local usual, due = body == nil and method == "GET", request.deadline
+local function perform_at_once(request, given, origin, task, due, taken)
+  local method, body = request.method, request.body
   if given.attempt then
     if not taken then
       begin_attempt(request)
     end
     due = answer_due(request)
   end
-  local lines = usual and given.lines and request.headers == given.headers and given.lines[0]
-  local status, text, snapshot, easy, awaited = perform_in_c(origin.limiter, request.target, task,
-    given.profile.number, taken, given.limits, lines or lines_of(request), method,
-    body and body.bytes, nil, not usual and is_once(request), due)
+  local status, text, snapshot, awaited, easy
+  if body == nil and method == "GET" then
+    local lines = request.headers == given.headers and given.lines[0] or lines_of(request)
+    status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, request.target, task,
+      given.profile.number, taken, given.limits, lines, method, due)
+  else
+    status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, request.target, task,
+      given.profile.number, taken, given.limits, lines_of(request), method, due,
+      body and body.bytes, is_once(request))
+  end
   if status then
-    if easy then
-      handles.close(request.client, origin, easy, easy:home())
+    if awaited ~= nil then
+      transfer.left(request, origin, awaited, easy)
     end
-    if awaited then
-      origin:pass_on()
-    end
-    return transfer.whole_response(request, status, text, snapshot)
+    return whole_response(request, status, text, snapshot)
   elseif status == false then
     return transfer.conclude(request, origin, task, text, snapshot)
   elseif text then
@@ -250,7 +264,8 @@ local function start_prepared(request, origin, task, started)
     return nil, refused
   end
   local queue_time = now() - started
-  local response, err = perform_at_once(request, origin, task, true)
+  local response, err = perform_at_once(request, request.settings, origin, task,
+    request.deadline, true)
   if response then
     response._queue_time = queue_time
   elseif err == nil then
@@ -327,28 +342,8 @@ function transfer.admitted_until(request)
   return answer_due(request)
 end
 
---- Sends a request.
--- @return response; or nil, err
-function transfer.perform(request)
-  local client = request.client
-  if client.closed then
-    error("the client is closed", 0)
-  elseif scheduler.refuse then
-    scheduler.refuse(request.method .. " " .. errors.redact_url(request:url()))
-  end
-  local given = request.settings
-  local origin = client.is_usual and given == client.settings
-    and client.origins[request.target.origin] or origins.of(request)
-  local task, simple, total = scheduler.task, request.simple, given.total
-  if total and request.deadline == nil then
-    request.deadline = now() + total
-  end
-  if task and simple then
-    local response, err = perform_at_once(request, origin, task)
-    if response or err then
-      return response, err
-    end
-  end
+-- Whatever it takes, at `origin`.
+local function perform_at_length(request, given, origin)
   local who = waiter()              -- raises where nobody can wait
   if origin.http2_alone and given.http_version == nil then
     return transfer.perform(recovery.in_http2(request))
@@ -359,10 +354,35 @@ function transfer.perform(request)
     return again(recovery.without_name(request, probe))
   elseif not admitted then
     return nil, probe
-  elseif simple and not probe and who ~= scheduler.main then
+  elseif request.simple and not probe and who ~= scheduler.main then
     return start_prepared(request, origin, who, started)
   end
   return start_in_lua(request, origin, probe, started)
+end
+
+--- Sends a request.
+-- @return response; or nil, err
+function transfer.perform(request)
+  local client, given = request.client, request.settings
+  if client.closed then
+    error("the client is closed", 0)
+  elseif scheduler.refuse then
+    scheduler.refuse(request.method .. " " .. errors.redact_url(request:url()))
+  end
+  local origin = given.profile == client.usual_profile
+    and client.origins[request.target.origin] or origins.of(request)
+  local task, due = scheduler.task, request.deadline
+  if due == nil and given.total then
+    due = now() + given.total
+    request.deadline = due
+  end
+  if task and request.simple then
+    local response, err = perform_at_once(request, given, origin, task, due)
+    if response or err then
+      return response, err
+    end
+  end
+  return perform_at_length(request, given, origin)
 end
 
 return transfer

@@ -18,7 +18,7 @@ local BREATH = 0.5
 local function add_step(loop, engine, adapter)
   --- Waits for events, `timeout` seconds at most (nil: until there are some).
   -- @return whether the loop has anything left that it could wait for
-  function loop.step(timeout)
+  function loop.step(_, timeout)
     if timeout == nil and not loop.is_alive() then
       return false
     elseif not adapter.hears_signals and (timeout == nil or timeout > BREATH) then

@@ -68,7 +68,7 @@ function backend.new(adapter, on_event)
     return loop:is_alive() or loop:timeout() == 0
   end
 
-  function self.ready(ready, last, strays)
+  function self.ready(_, ready, last, strays)
     return loop:ready(ready, last, strays)
   end
 

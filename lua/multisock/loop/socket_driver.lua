@@ -337,7 +337,7 @@ function driver.new(adapter, tell, wish)
     return self.watched > 0 or self:is_behind()
   end
 
-  function engine.ready(ready, last, strays)
+  function engine.ready(_, ready, last, strays)
     return self.ready:take(ready, last, strays)
   end
 

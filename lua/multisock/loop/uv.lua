@@ -7,13 +7,19 @@ local uv = { name = "uv" }
 
 local loop, on_turn
 
+-- From now on each turn calls C alone, with the handle first.
+local function set_loop(made)
+  loop = made
+  uv.handle, uv.step, uv.ready = loop, loop.step, loop.ready
+end
+
 local function get_loop()
   if loop == nil then
-    local err
-    loop, err = core.loop()
-    if loop == nil then
+    local made, err = core.loop()
+    if made == nil then
       error(err, 0)
     end
+    set_loop(made)
   end
   return loop
 end
@@ -23,7 +29,7 @@ uv.now = core.now
 
 --- Waits for events, `timeout` seconds at most (nil: until there are some).
 -- @return whether the loop has anything left that it could wait for
-function uv.step(timeout)
+function uv.step(_, timeout)
   return get_loop():step(timeout)
 end
 
@@ -38,7 +44,7 @@ function uv.fd()
 end
 
 --- Hands over transfers that are ready, see loop:ready of the core.
-function uv.ready(ready, last, strays)
+function uv.ready(_, ready, last, strays)
   return get_loop():ready(ready, last, strays)
 end
 
@@ -113,7 +119,7 @@ function uv.adopt(pointer)
   elseif loop then
     error("the Lua state has a loop already; give it the host's before its first use", 0)
   else
-    loop = core.loop(pointer)
+    set_loop(core.loop(pointer))
     uv.adopted = pointer
     add_host()
     if on_turn then

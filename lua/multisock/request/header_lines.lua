@@ -1,6 +1,7 @@
 -- The header lines that a request is sent with: its own, and those that multisock adds.
 local base64 = require("multisock.base.base64")
 local core = require("multisock.core")
+local settings = require("multisock.request.settings")
 local setup = require("multisock.request.setup")
 
 local header_lines = {}
@@ -63,12 +64,13 @@ end
 function header_lines.of(self)
   local given, content_type = self.settings, self.content_type
   local known = given.lines
+  local keeps = known ~= settings.NO_LINES
   if self.body == nil then
     content_type = HAS_LENGTH[self.method] and "" or nil
   elseif self.body.is_form then
-    known = false                   -- its type is like no other
+    keeps = false                   -- its type is like no other
   end
-  if not known or self.headers ~= given.headers or self.unexpected or self.target.has_user
+  if not keeps or self.headers ~= given.headers or self.unexpected or self.target.has_user
     or not self.target.web then
     local lines
     lines, self.expects = make_lines(self, content_type)

@@ -121,18 +121,14 @@ local function leaves_marks(self, given)
     or given.curl and (self.body or self.method ~= "GET") and is_replaced(given.curl) or nil
 end
 
---- A request that is nothing but a URL and a method, of a client whose URLs need no
--- look.
--- @param method? string; nil: GET
-function request.plain(client, target, method)
+--- A request that is nothing but a URL, of a client whose URLs need no look.
+function request.plain(client, target)
   local given = client.settings
   return setmetatable({
-    client = client, method = method or "GET", settings = given, headers = given.headers,
+    client = client, method = "GET", settings = given, headers = given.headers,
     target = target, simple = given.simple,
   }, Request)
 end
-
-local new_plain = request.plain
 
 --- Makes a request.
 -- @param client @param method? string; nil: the option `method`, or POST when
@@ -142,19 +138,21 @@ local new_plain = request.plain
 -- @return request; or nil, err (kind "url" or "policy", or "io" of a file)
 -- @raise on misuse
 function request.new(client, method, url, options, base)
+  base = base or client.settings
+  if options == nil and client.is_bare then
+    -- The usual case: nothing has to be looked at.
+    local target = targets.young[url]
+    if target then
+      return setmetatable({
+        client = client, method = method or "GET", settings = base, headers = base.headers,
+        target = target, simple = base.simple,
+      }, Request)
+    end
+  end
   if type(url) ~= "string" then
     errors.misuse("url: string expected, got " .. type(url)
       .. (type(options) == "string" and ", and then the URL: call ms.get(url) with a dot" or ""))
   end
-  if options == nil and client.is_bare then
-    local target, err = find_target(url)
-    if target == nil then
-      return nil, err
-    elseif target.web then
-      return new_plain(client, target, method)
-    end
-  end
-  base = base or client.settings
   local asked = url
   local self = setmetatable({
     client = client, method = method or "GET", settings = base, headers = base.headers,
@@ -191,7 +189,9 @@ function request.new(client, method, url, options, base)
     end
     given = self.settings
   end
+  -- With a user's name in its URL its header lines are like no other's.
   self.simple = target.web and given.simple and not (body and body.bytes == nil)
+    and not target.has_user
   if target.web and client.is_usual and given.profile == base.profile then
     return self
   end

@@ -4,6 +4,7 @@
 local contents = require("multisock.base.contents")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local settings = require("multisock.request.settings")
 
 local netrc = {}
 
@@ -125,7 +126,7 @@ function netrc.apply(request, stranger)
   if entry and entry.login or auth then
     auth = entry and entry.login
       and { basic = { entry.login, entry.password or "" }, from_netrc = true } or false
-    request.settings = setmetatable({ auth = auth, lines = false }, { __index = given })
+    request.settings = setmetatable({ auth = auth, lines = settings.NO_LINES }, { __index = given })
   end
   return true
 end

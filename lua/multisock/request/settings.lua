@@ -8,7 +8,10 @@ local suggest = require("multisock.base.suggest")
 
 local rows, defaults = option_list.rows, option_list.defaults
 
-local settings = {}
+-- Where header lines of requests are kept; and where none are.
+local NO_LINES = {}
+
+local settings = { NO_LINES = NO_LINES }
 
 -- Whether nothing has to be done in Lua while a request runs, nor before its handle
 -- serves another one.
@@ -101,7 +104,7 @@ function settings.derive(base, options)
         or row.part and (row.part(value) or row.part(base[name]))
       limits_change = limits_change or scope == "limit"
       if row.lines then
-        changes.lines = false       -- what is kept of the base's is not for these
+        changes.lines = NO_LINES    -- what is kept of the base's is not for these
       end
     end
   end
@@ -142,7 +145,7 @@ function settings.of_client(options)
   flat.inherited = { __index = flat }
   flat.totals = { known = {}, count = 0 }
   -- Header lines of its requests, see header_lines.lua. A signature is for one request.
-  flat.lines = not (flat.auth and flat.auth.aws_sigv4) and {}
+  flat.lines = flat.auth and flat.auth.aws_sigv4 and NO_LINES or {}
   flat.profiles = profiles.new(flat, rows)
   flat.profile = flat.profiles:find(flat)
   flat.simple, flat.detours = is_simple(flat), has_detours(flat)
@@ -154,7 +157,7 @@ end
 -- @param changes table by name, false for what goes
 function settings.with(given, changes)
   local derived = setmetatable(changes, { __index = given })
-  derived.lines = false
+  derived.lines = NO_LINES
   derived.profile = given.profiles:find(derived)
   derived.simple, derived.detours = is_simple(derived), has_detours(derived)
   return derived

@@ -10,7 +10,11 @@ local targets = {}
 -- The last URLs in two generations: when the young one is full it becomes the
 -- old one. Bounded, and a hit costs one table access.
 local GENERATION = 512
-local young, old, count = {}, {}, 0
+local old, count = {}, 0
+
+--- The young ones, by their text. They are HTTP's, without a user's name.
+targets.young = {}
+
 -- Longer ones are not kept: a server may redirect to URLs as long as a header.
 local LONGEST = 2048
 local ANY_SCHEME = { "non_support_scheme", "uri" }
@@ -126,16 +130,16 @@ end
 
 local function remember(text, target)
   if count >= GENERATION then
-    old, young, count = young, {}, 0
+    old, targets.young, count = targets.young, {}, 0
   end
-  young[text] = target
+  targets.young[text] = target
   count = count + 1
 end
 
 --- Parses an absolute URL.
 -- @return target; or nil, err of kind "url"
 function targets.get(text)
-  local target = young[text]
+  local target = targets.young[text]
   if target then
     return target
   end
@@ -147,7 +151,7 @@ function targets.get(text)
       return nil, url_error(err, text)
     end
   end
-  if not target.has_user and #text <= LONGEST then
+  if target.web and not target.has_user and #text <= LONGEST then
     remember(text, target)
   end
   return target

@@ -59,7 +59,7 @@ function tasks.run(fn, ...)
     pcall(scheduler.drive, finished)
   end
   scopes.close(scope, not ok)
-  if unobserved.has_handler() or ok and body.ok or err == scheduler.DEADLOCK then
+  if unobserved.on_error or ok and body.ok or err == scheduler.DEADLOCK then
     unobserved.tell()
   end
   if not ok then
@@ -205,7 +205,7 @@ function tasks.on_error(fn)
   if fn ~= nil and type(fn) ~= "function" then
     error("on_error: function expected, got " .. type(fn), 2)
   end
-  unobserved.set_handler(fn)
+  unobserved.on_error = fn
 end
 
 -- Who awaits was cancelled: it gets nothing.

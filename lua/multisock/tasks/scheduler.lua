@@ -273,11 +273,11 @@ local function handle_strays(count)
   end
 end
 
--- Returns how many have got something.
+-- Returns whether any has got something.
 local function take_ready()
   -- Who waits for a transfer that is ready goes straight to the end of `ready`.
-  local last, stray_count = loop.ready(ready, ready_last, strays)
-  local count = last - ready_last + stray_count
+  local last, stray_count = loop.ready(loop.handle, ready, ready_last, strays)
+  local some = last > ready_last or stray_count > 0
   if ready[last] == main then
     -- Needs no other turn, and may not be left there: its wait may end with this.
     ready[last], last = nil, last - 1
@@ -287,12 +287,14 @@ local function take_ready()
   if stray_count > 0 then
     handle_strays(stray_count)
   end
-  return count
+  return some
 end
 
 -- One turn. False when nothing is left that could ever happen.
 local function turn(timeout, finished)
-  run_ready()
+  if ready_first <= ready_last then
+    run_ready()
+  end
   if finished and finished() then
     return true                     -- others may have much to wait for
   end
@@ -305,12 +307,16 @@ local function turn(timeout, finished)
       timeout = left > 0 and left or 0
     end
   end
-  local alive = loop.step(timeout)
-  local count = take_ready()
-  run_timers()
-  unobserved.tell_collected()
-  return alive or count > 0 or ready_first <= ready_last or timers.next_deadline() ~= nil
-    or take_ready() > 0               -- a timer of libcurl's has ended the last transfer
+  local alive = loop.step(loop.handle, timeout)
+  local some = take_ready()
+  if deadline then
+    run_timers()
+  end
+  if unobserved.on_error then
+    unobserved.tell_collected()
+  end
+  return alive or some or ready_first <= ready_last or timers.next_deadline() ~= nil
+    or take_ready()                   -- a timer of libcurl's has ended the last transfer
 end
 
 scheduler.DEADLOCK = "deadlock: every task waits for another, and no transfer or timer is left"

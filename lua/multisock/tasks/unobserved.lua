@@ -13,7 +13,7 @@ local unobserved = {}
 local outside = { children = {}, count = 0, last = 0 }
 unobserved.outside = outside
 
-local on_error
+-- `unobserved.on_error` is the function that gets them: `fn(err, traceback)`, or nil.
 local collected, collected_count = {}, 0
 
 local function note_collected(record)
@@ -72,10 +72,10 @@ end
 
 local function tell(record)
   record.observed = true
-  if on_error == nil then
+  if unobserved.on_error == nil then
     uncaught.raise(record.err, record.traceback)
   end
-  local ok, err = unobserved.call_back(outside, on_error, record.err, record.traceback)
+  local ok, err = unobserved.call_back(outside, unobserved.on_error, record.err, record.traceback)
   if not ok then
     error(err, 0)
   end
@@ -83,7 +83,7 @@ end
 
 --- Tells on_error of tasks that were collected.
 function unobserved.tell_collected()
-  while on_error and collected_count > 0 do
+  while unobserved.on_error and collected_count > 0 do
     local record = collected[collected_count]
     collected[collected_count] = nil
     collected_count = collected_count - 1
@@ -143,10 +143,11 @@ function unobserved.tell_host(err)
     local record = list[i]
     if not record.observed then
       record.observed = true
-      if on_error == nil then
+      if unobserved.on_error == nil then
         print_error(NOBODY, record.err, record.traceback)
       else
-        local ok, raised = unobserved.call_back(outside, on_error, record.err, record.traceback)
+        local ok, raised = unobserved.call_back(outside, unobserved.on_error, record.err,
+          record.traceback)
         if not ok then
           print_error("on_error failed", raised)
         end
@@ -181,15 +182,5 @@ unobserved.at_exit = compat.finalizer(function()
     end
   end
 end)
-
---- Sets the function that gets them: `fn(err, traceback)`, or nil.
-function unobserved.set_handler(fn)
-  on_error = fn
-end
-
---- Whether there is such a function.
-function unobserved.has_handler()
-  return on_error ~= nil
-end
 
 return unobserved
