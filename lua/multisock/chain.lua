@@ -83,16 +83,6 @@ local function in_time(next)
   end
 end
 
--- Throttles; what few use is loaded by the first request that does.
-local function throttled(next)
-  return function(made)
-    if made.settings.throttle then
-      return require("multisock.middleware.throttle").send(made, next)
-    end
-    return next(made)
-  end
-end
-
 -- The time for all hops. (The network sets it itself where nothing lies between.)
 local function total(next)
   return function(made)
@@ -116,35 +106,42 @@ function chain.is_bare(uses)
   return true
 end
 
--- Redirects, of requests with cookies whose answers may be stored and that are tried again
--- (what few use is loaded by the first that does), and then fail_on_error. Of most requests
--- only the status is looked at.
+-- What requests with these settings pass before they are performed, each loaded by the first
+-- that does: cookies, cache, retries, throttles. What an attempt sets as a cookie is kept from
+-- each.
+local function layers(given, perform)
+  local next = perform
+  local cookies = given.cookies and require("multisock.middleware.cookies")
+  if given.throttle then
+    next = require("multisock.middleware.throttle").around(next)
+  end
+  local keeps = not (given.retry or given.cache)
+  if cookies and not keeps then
+    next = cookies.keeping(next)
+  end
+  if given.retry then
+    next = require("multisock.middleware.retry").around(next)
+  end
+  if given.cache then
+    next = require("multisock.middleware.cache").around(next)
+  end
+  return cookies and cookies.around(next, keeps) or next
+end
+
+-- Redirects of what has passed the layers, and then fail_on_error. Of most requests only the
+-- status is looked at.
 local function answered(perform)
-  local next, cookies = throttled(perform), nil
-  local function kept(made)
-    return cookies.keep(made, next)
-  end
-  local function retried(made)
-    return require("multisock.middleware.retry").send(made, made.settings.cookies and kept or next)
-  end
-  -- What stands behind the cache: tries, each of which may set cookies.
-  local function behind(given)
-    return given.retry and retried or given.cookies and kept or next
-  end
-  local function cached(made)
-    return require("multisock.middleware.cache").send(made, behind(made.settings))
-  end
-  local function with_cookies(made)
-    local given = made.settings
-    cookies = cookies or require("multisock.middleware.cookies")
-    return cookies.send(made, next, given.cache and cached or given.retry and retried)
-  end
-  local function way(given)
-    return given.cookies and with_cookies or given.cache and cached or behind(given)
-  end
+  local ways = {}                   -- by `detours`, see settings.lua
   return function(made)
-    local given = made.settings
-    local try = given.detours and way(given) or perform
+    local given, try = made.settings, perform
+    local detours = given.detours
+    if detours then
+      try = ways[detours]
+      if try == nil then
+        try = layers(given, perform)
+        ways[detours] = try
+      end
+    end
     local response, err = try(made)
     if response == nil or response.status < 300 then
       return response, err

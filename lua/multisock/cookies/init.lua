@@ -9,6 +9,8 @@ local store = require("multisock.cookies.store")
 local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
 
+local HUGE = math.huge
+
 local cookies = {}
 
 local Jar = { __name = "multisock.jar" }
@@ -96,7 +98,7 @@ function Jar:field(target)
     self.origins, self.origin_count, self.version = {}, 0, self.store.version
   end
   local found = self.origins[target.origin]
-  if found == nil or found.expires < math.huge and found.expires <= clock.time() then
+  if found == nil or found.expires < HUGE and found.expires <= clock.time() then
     found = gather(self, target, clock.time())
     if self.origin_count >= MOST_ORIGINS then
       self.origins, self.origin_count = {}, 0

@@ -135,12 +135,9 @@ local function conditions_of(request)
   return own, request.body ~= nil
 end
 
-local cache = {}
-
---- Answers from what is stored where that is right, sends it otherwise.
--- @param next function(request) -> response; or nil, err
--- @return response; or nil, err
-function cache.send(request, next)
+-- Answers from what is stored where that is right, sends it otherwise. Returns a response;
+-- or nil, err.
+local function send(request, next)
   local given, raw = request.settings.cache, request.settings.curl
   if given.mode == "no-store" or not request.target.web or request.client.closed then
     return next(request)
@@ -173,6 +170,16 @@ function cache.send(request, next)
     return response_class.buffered(response)
   end
   return response, err
+end
+
+local cache = {}
+
+--- @param next function(request) -> response; or nil, err
+-- @return the same kind of function
+function cache.around(next)
+  return function(request)
+    return send(request, next)
+  end
 end
 
 return cache

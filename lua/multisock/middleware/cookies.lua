@@ -65,68 +65,81 @@ end
 
 -- Cookies are those of a host, whatever the port. With a base_url they are for its origin:
 -- other servers of the same host neither get nor set them.
-local function is_beside(request)
-  local base, target = request.client.base, request.target
-  return base and target.host == base.host and target.origin ~= base.origin
+local function is_beside(request, base)
+  local target = request.target
+  return target.host == base.host and target.origin ~= base.origin
     and request.settings.cookies == request.client.settings.cookies
     and not (has_usual_port(target) and has_usual_port(base))
 end
 
+-- Whether there was something to be kept.
 local function note(jar, request, response, err)
   local answer = response or type(err) == "table" and err.response
   local lines = answer and response_class.cookies(answer)
   if lines then
     -- Middleware of a program may have sent it elsewhere.
     jar:keep((answer.request or request).target, lines)
-    request.has_new_cookies = true
+    return true
   end
 end
 
 --- Each hop of a redirect is asked with what its URL gets.
--- @param next function(request) -> response; or nil, err: one attempt
--- @param behind? the same: what stands between, such as retries; it calls `keep`
-function cookies.send(request, next, behind)
-  if is_beside(request) then
-    return (behind or next)(request)
-  end
-  local jar, list, own = request.settings.cookies, request.headers, nil
-  local field = jar:field(request.target)
-  for i = 1, #list do
-    if #list[i][1] == 6 then
-      own = own_of(list)
+-- @param next function(request) -> response; or nil, err
+-- @param keeps boolean: what answers set is kept here; false: by `keeping`, nearer to them
+-- @return the same kind of function
+function cookies.around(next, keeps)
+  return function(request)
+    local base = request.client.base
+    if base and is_beside(request, base) then
+      return next(request)
     end
+    local jar, list, own = request.settings.cookies, request.headers, nil
+    local field = jar:field(request.target)
+    for i = 1, #list do
+      if #list[i][1] == 6 then
+        own = own_of(list)
+      end
+    end
+    local sent = field and (own and replace(list, own, field) or add(list, field)) or list
+    request.headers = sent
+    if own then
+      request.own_cookie = own
+    end
+    local response, err = next(request)
+    -- The next hop is made of this request, and has its own.
+    if own then
+      request.own_cookie = nil
+    end
+    if keeps then
+      note(jar, request, response, err)
+    elseif request.has_new_cookies then
+      request.has_new_cookies = nil
+    end
+    request.headers = request.headers == sent and list or replace(request.headers, own)
+    return response, err
   end
-  local sent = field and (own and replace(list, own, field) or add(list, field)) or list
-  local response, err
-  request.headers = sent
-  if own then
-    request.own_cookie = own
-  end
-  if behind then
-    response, err = behind(request)
-  else
-    response, err = next(request)
-    note(jar, request, response, err)
-  end
-  -- The next hop is made of this request, and has its own.
-  request.own_cookie, request.has_new_cookies = nil, nil
-  request.headers = request.headers == sent and list or replace(request.headers, own)
-  return response, err
 end
 
 --- Around each attempt: keeps what its answer sets, also of one that is repeated then, with
 -- what was set.
-function cookies.keep(request, next)
-  if is_beside(request) then
-    return next(request)
+-- @param next function(request) -> response; or nil, err
+-- @return the same kind of function
+function cookies.keeping(next)
+  return function(request)
+    local base = request.client.base
+    if base and is_beside(request, base) then
+      return next(request)
+    end
+    local jar = request.settings.cookies
+    if request.has_new_cookies then
+      request.headers = replace(request.headers, request.own_cookie, jar:field(request.target))
+    end
+    local response, err = next(request)
+    if note(jar, request, response, err) then
+      request.has_new_cookies = true
+    end
+    return response, err
   end
-  local jar = request.settings.cookies
-  if request.has_new_cookies then
-    request.headers = replace(request.headers, request.own_cookie, jar:field(request.target))
-  end
-  local response, err = next(request)
-  note(jar, request, response, err)
-  return response, err
 end
 
 return cookies

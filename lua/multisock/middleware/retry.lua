@@ -10,7 +10,7 @@ local scheduler = require("multisock.tasks.scheduler")
 local tally = require("multisock.middleware.tally")
 local values = require("multisock.base.values")
 
-local now = scheduler.now
+local now, count = scheduler.now, tally.add
 
 ---- The key -------------------------------------------------------------------
 
@@ -128,50 +128,33 @@ local function count_sent(request, before, response, err)
   return sent
 end
 
--- Loaded when it is used.
-local function breaker_of(given)
-  return given.breaker and require("multisock.middleware.breaker") or nil
-end
-
 local function set_key(request, name)
   if not headers.find(request.headers, name) then
     request.headers = headers.merge(request.headers, { { name, new_key() } })
   end
 end
 
-local retry = {}
-
---- One more request is sent: the budget is a part of these.
-function retry.count(client)
-  budget_of(client):add(1, 0)
+-- One try.
+local function perform(given, request, next)
+  if given.breaker then
+    return require("multisock.middleware.breaker").perform(request, next)
+  end
+  return next(request)
 end
 
---- Sends it until the outcome is good, or no other try may be made.
--- @param next function(request) -> response; or nil, err
--- @return the last response; or nil, err
-function retry.send(request, next)
-  local given, client = request.settings.retry, request.client
-  local breaker, sent, try = breaker_of(given), 0, 0
-  if not request.is_counted then    -- as those of a list are, see submitting.lua
-    retry.count(client)
-  end
-  if given.idempotency_key then
-    set_key(request, given.idempotency_key)
-  end
+local function is_closed(given, request)
+  return given.breaker and require("multisock.middleware.breaker").is_open(request)
+end
+
+-- Sends it again until the outcome is good, or no other try may be made. Returns the last
+-- response; or nil, err.
+local function send_again(given, request, next, response, err)
+  local client, sent, try = request.client, 0, 0
   while true do
-    local response, err
-    if breaker then
-      response, err = breaker.perform(request, next)
-    else
-      response, err = next(request)
-    end
-    if response and response.status < 400 and sent == 0 then
-      return response               -- the usual case; it knows its attempts by itself
-    end
     sent = count_sent(request, sent, response, err)
     try = try + 1
     if try > given.limit or not is_transient(given, request, response, err)
-      or not request:can_replay() or breaker and breaker.is_open(request) then
+      or not request:can_replay() or is_closed(given, request) then
       return response, err
     end
     local delay, by_server = delay_of(given, request, try, response, err)
@@ -192,6 +175,42 @@ function retry.send(request, next)
     request:replay()
     request = request:again(sent > 0 and sent or nil)
     request.repeated = nil          -- this is a try of its own
+    response, err = perform(given, request, next)
+    if response and response.status < 400 and sent == 0 then
+      return response               -- nothing was sent before
+    end
+  end
+end
+
+local retry = {}
+
+--- One more request is sent: the budget is a part of these.
+function retry.count(client)
+  budget_of(client):add(1, 0)
+end
+
+--- Sends requests again when that may help and may be done.
+-- @param next function(request) -> response; or nil, err: one try
+-- @return the same kind of function
+function retry.around(next)
+  return function(request)
+    local given, client = request.settings.retry, request.client
+    if not request.is_counted then  -- as those of a list are, see submitting.lua
+      count(client.retry_budget or budget_of(client), 1, 0)
+    end
+    if given.idempotency_key then
+      set_key(request, given.idempotency_key)
+    end
+    local response, err
+    if given.breaker then
+      response, err = perform(given, request, next)
+    else
+      response, err = next(request)
+    end
+    if response and response.status < 400 then
+      return response               -- the usual case; it knows its attempts by itself
+    end
+    return send_again(given, request, next, response, err)
   end
 end
 

@@ -1,6 +1,8 @@
 -- Two counts over the last seconds: of requests, and of those among them that matter.
 local scheduler = require("multisock.tasks.scheduler")
 
+local now = scheduler.now
+
 local Tally = {}
 Tally.__index = Tally
 
@@ -11,24 +13,34 @@ local PARTS = 10
 
 --- @param seconds number how long they count
 function tally.new(seconds)
-  return setmetatable({ length = seconds / PARTS }, Tally)
+  return setmetatable({ length = seconds / PARTS, until_then = 0 }, Tally)
+end
+
+local function begin_part(self, time)
+  local number = math.floor(time / self.length)
+  local part = self[number % PARTS + 1]
+  if part == nil or part.number ~= number then
+    part = { number = number, all = 0, some = 0 }
+    self[number % PARTS + 1] = part
+  end
+  self.part, self.until_then = part, (number + 1) * self.length
+  return part
 end
 
 --- Counts so many of each.
-function Tally:add(all, some)
-  local number = math.floor(scheduler.now() / self.length)
-  local part = self[number % PARTS + 1]
-  if part == nil or part.number ~= number then
-    part = part or {}
-    part.number, part.all, part.some = number, 0, 0
-    self[number % PARTS + 1] = part
+function tally.add(self, all, some)
+  local time, part = now(), self.part
+  if time >= self.until_then then
+    part = begin_part(self, time)
   end
   part.all, part.some = part.all + all, part.some + some
 end
 
+Tally.add = tally.add
+
 --- @return how many in all, how many that matter
 function Tally:sums()
-  local oldest = math.floor(scheduler.now() / self.length) - PARTS
+  local oldest = math.floor(now() / self.length) - PARTS
   local all, some = 0, 0
   for i = 1, PARTS do
     local part = self[i]

@@ -211,11 +211,13 @@ return function(basic)
     elseif type(value) ~= "table" or next(value) == nil then
       expected(name, "false, table or list of tables", value)
     elseif value[1] == nil then
-      return { rule(name, value) }
+      local only = rule(name, value)
+      return { only, adapts = only.adaptive ~= nil }
     end
-    local rules = {}
+    local rules = { adapts = false }
     for i = 1, #value do
       rules[i] = rule(("%s[%d]"):format(name, i), value[i])
+      rules.adapts = rules.adapts or rules[i].adaptive ~= nil
     end
     return rules
   end

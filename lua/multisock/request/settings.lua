@@ -19,9 +19,11 @@ local function is_simple(given)
   return not (given.progress or given.profile.once or given.doh_url)
 end
 
--- Whether something of multisock's own stands in its way: see chain.lua.
-local function has_detours(given)
-  return (given.cookies or given.cache or given.retry or given.throttle) and true or false
+-- What of multisock's own stands in its way, as a number; false: nothing. See chain.lua.
+local function detours_of(given)
+  local sum = (given.cookies and 1 or 0) + (given.cache and 2 or 0) + (given.retry and 4 or 0)
+    + (given.throttle and 8 or 0)
+  return sum > 0 and sum
 end
 
 -- The limits as C takes them.
@@ -56,7 +58,7 @@ end
 -- The settings with these changes, which are checked.
 local function lay_over(base, changes, handle_changes, limits_change)
   setmetatable(changes, base.inherited)
-  changes.detours = has_detours(changes)
+  changes.detours = detours_of(changes)
   if changes.progress or handle_changes then
     if handle_changes then
       changes.profile = base.profiles:find(changes)
@@ -148,7 +150,7 @@ function settings.of_client(options)
   flat.lines = flat.auth and flat.auth.aws_sigv4 and NO_LINES or {}
   flat.profiles = profiles.new(flat, rows)
   flat.profile = flat.profiles:find(flat)
-  flat.simple, flat.detours = is_simple(flat), has_detours(flat)
+  flat.simple, flat.detours = is_simple(flat), detours_of(flat)
   add_limits(flat)
   return flat
 end
@@ -159,7 +161,7 @@ function settings.with(given, changes)
   local derived = setmetatable(changes, { __index = given })
   derived.lines = NO_LINES
   derived.profile = given.profiles:find(derived)
-  derived.simple, derived.detours = is_simple(derived), has_detours(derived)
+  derived.simple, derived.detours = is_simple(derived), detours_of(derived)
   return derived
 end
 

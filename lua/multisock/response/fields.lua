@@ -11,11 +11,12 @@ local fields = { computed = computed }
 
 --- What its transfer knows, for core.snapshot; nil of one that a program has made.
 function fields.snapshot(self)
-  local running = self._transfer
-  if self._snapshot == nil and running then
+  local shot = self._snapshot
+  local running = shot == nil and self._transfer
+  if running then
     return running.snapshot or running.easy and running.easy:snapshot()
   end
-  return self._snapshot
+  return shot
 end
 
 -- Of a response that a program has made nothing is known but what it says.
