@@ -129,6 +129,30 @@ describe("the command", function()
       assert.equal("x", record.path)
     end)
 
+    it("keeps what was sent and received, and when, without secrets", function()
+      local status, _, err = get("-q", "--har", "../x.har", "--waterfall", "../x.svg", "-H",
+        "X-Api-Key: S3CRET", nginx.url("/file/a?token=S3CRET"), nginx.url("/1k"),
+        nginx.url("/nowhere"))
+      assert.equal(1, status, err)
+      assert.equal("1k a", files())
+      local har, svg = content("../x.har"), content("../x.svg")
+      assert.is_nil(har:find("S3CRET", 1, true) or svg:find("S3CRET", 1, true))
+      assert.equal("-rw-------", shell("ls -l " .. quote(dir .. "/../x.har")):sub(1, 10))
+      local statuses = {}
+      for i, entry in ipairs(cjson.decode(har).log.entries) do
+        statuses[i] = entry.response.status
+        if entry.request.url:find("/file/a") then
+          assert.equal("body-a", entry.response.content.text)
+        end
+      end
+      table.sort(statuses)
+      assert.same({ 200, 200, 404 }, statuses)
+      assert.truthy(svg:find(">3 requests to ", 1, true), svg)
+      status, _, err = get("--waterfall", "/nowhere/x.svg", nginx.url("/1k"))
+      assert.equal(2, status)
+      assert.truthy(err:find("--waterfall /nowhere/x.svg: No such file", 1, true), err)
+    end)
+
     it("checks files against a list of checksums", function()
       shell(("cd %s/.. && printf body-a | sha256sum | sed 's/-$/a/' >sums; "
         .. "printf other | sha256sum | sed 's/-$/folder\\/b/' >>sums; "

@@ -189,6 +189,45 @@ describe("the examples", function()
     end
   end)
 
+  it("waterfall: a page and its parts", function()
+    local site = packaged.http_server("index.html", "<link rel=x href='/a.css'>"
+      .. "<img alt='' SRC=\"pictures/b.png\"><script src='c.js?v=1'></script>"
+      .. "<a href='d.html'>d</a>")
+    local path = os.tmpname()
+    local output, status = example("waterfall", site.url("/"), path)
+    site.stop()
+    local file = assert(io.open(path))
+    local picture = file:read("*a")
+    file:close()
+    os.remove(path)
+    assert.equal(0, status, output)
+    assert.truthy(output:find("3 parts", 1, true), output)
+    assert.truthy(picture:find(">4 requests to http://", 1, true), picture)
+    for _, name in ipairs({ "/a.css", "/pictures/b.png", "/c.js?v=1" }) do
+      assert.truthy(picture:find(name, 1, true), name)
+    end
+  end)
+
+  it("traceparent: one trace for each call, a span for each attempt", function()
+    local output, status = example("traceparent", hostile.url("/redirect-chain?n=1"),
+      hostile.url("/script?key=traceparent&words=503,200"), hostile.url("/echo"))
+    assert.equal(0, status, output)
+    local traces, spans, count = {}, {}, 0
+    for trace, span in output:gmatch("trace (%x+) span (%x+) attempt %d+: %d+ in") do
+      assert.same({ 32, 16 }, { #trace, #span })
+      traces[trace] = (traces[trace] or 0) + 1
+      count = count + (spans[span] and 0 or 1)
+      spans[span] = true
+    end
+    local sent = {}
+    for _, times in pairs(traces) do
+      sent[#sent + 1] = times
+    end
+    table.sort(sent)
+    assert.same({ 1, 2, 2 }, sent)
+    assert.equal(5, count)
+  end)
+
   it("crawler: follows links, as robots.txt allows", function()
     local site = packaged.http_server("index.html", "<a href='a.html'>a</a> "
       .. "<a HREF=\"/b.html\">b</a> "

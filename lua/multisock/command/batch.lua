@@ -128,6 +128,9 @@ function Batch:report()
   if self.output_failed then
     write("multisock get: cannot write to standard output: ", self.output_failed, "\n")
   end
+  for _, message in ipairs(self.unsaved) do
+    write("multisock get: ", message, "\n")
+  end
   if not self.quiet then
     write(report.summary(self, ms.now() - self.started))
   end
@@ -146,11 +149,11 @@ end
 --- Makes a batch.
 -- @param options table: jobs (list of {url, size = 0}, and err for one that
 -- fails without being tried), concurrency, each (what each is done with: see
--- download.lua), quiet, json (boolean: records are wanted)
+-- download.lua), quiet, json (boolean: records are wanted), pictures (of pictures.lua)
 function batch.new(options)
   local self = setmetatable({
     jobs = options.jobs, count = #options.jobs, concurrency = options.concurrency,
-    each = options.each, quiet = options.quiet, json = options.json,
+    each = options.each, pictures = options.pictures, quiet = options.quiet, json = options.json,
     active = {}, notes = {}, failures = {},
     done = 0, failed = 0, done_bytes = 0, lost_bytes = 0,
   }, Batch)
@@ -174,10 +177,11 @@ function Batch:run(is_interrupt)
     end
     self:abandon_active()
   end
+  self.unsaved = self.pictures:finish()
   self:report()
   self.each.client:close()
   if not self.interrupted then
-    return self.failed == 0 and not self.output_failed
+    return self.failed == 0 and not self.output_failed and #self.unsaved == 0
   end
 end
 

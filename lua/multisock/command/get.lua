@@ -6,6 +6,7 @@ local ms = require("multisock")
 local names = require("multisock.command.names")
 local options = require("multisock.command.options")
 local output = require("multisock.command.output")
+local pictures = require("multisock.command.pictures")
 local targets = require("multisock.request.targets")
 
 local get = {}
@@ -118,7 +119,14 @@ local function prepare(given, urls)
       io.stderr:write(NAME, ": ", complaint, "\n")
     end
   end)
-  local ok, client = pcall(ms.client, options.of_client(given))
+  local kept
+  kept, message = pictures.begin(given)
+  if not kept then
+    return nil, message
+  end
+  local defaults = options.of_client(given)
+  defaults.agent = kept.agent
+  local ok, client = pcall(ms.client, defaults)
   if not ok then
     return nil, (tostring(client):gsub("^[^\n]-:%d+: ", ""))
   end
@@ -132,6 +140,7 @@ local function prepare(given, urls)
       client = client, folder = folder, options = options.of_download(given), name = given.output,
       checksums = given.checksum, skip_existing = given.skip_existing,
     },
+    pictures = kept,
   })
 end
 

@@ -45,6 +45,11 @@ local ROWS = {
   { nil, "--cacert", name = "cacert", value = "FILE",
     "the authorities to trust, in place of the system's" },
   { "-k", "--insecure", name = "insecure", "do not check certificates" },
+  { nil, "--har", name = "har", value = "FILE",
+    "write what was sent and received to FILE, for a browser's network panel; secrets are left "
+    .. "out" },
+  { nil, "--waterfall", name = "waterfall", value = "FILE.svg",
+    "draw what each request spent its time with: queue, dns, connect, tls, wait, receive" },
   { nil, "--json", name = "json",
     "print a JSON record for each URL on standard output as it ends: url, ok, size, status, "
     .. "seconds, path, resumed_from, sha256, skipped, part, error {kind, message}" },
