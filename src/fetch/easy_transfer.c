@@ -130,7 +130,7 @@ static int easy_forget(lua_State *L)
   easy_drop_error(L, easy);
   receiver_unask_version(easy);
   receiver_untell_sent(easy);
-  message_end(L, easy);
+  message_end(L, easy, 1);
   receiver_reset(receiver);
   return 0;
 }

@@ -3,12 +3,27 @@
 #include "multi.h"
 #include "receiver.h"
 
-#define GUARD_TYPE "multisock.guard"
+static const char guard_type[] = "multisock.guard";
+
+/* Of the values of an easy. */
+#define SELF "self"
 
 typedef struct Guard {
   Easy *easy;
   unsigned serial; /* of the transfer: handles are used again */
 } Guard;
+
+/* A table that keeps the easy at 1 alive: its values, which then have itself. */
+static void push_anchor(lua_State *L)
+{
+  compat_getuservalue(L, 1);
+  if (!lua_istable(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+  }
+  lua_pushvalue(L, 1);
+  lua_setfield(L, -2, SELF);
+}
 
 /*** Makes a guard of the transfer that a handle runs now.
 @param easy core.Easy
@@ -20,10 +35,8 @@ static int guard_new(lua_State *L)
   Guard *guard = compat_newuserdata(L, sizeof *guard);
   guard->easy = easy;
   guard->serial = receiver->serial;
-  luaL_setmetatable(L, GUARD_TYPE);
-  lua_newtable(L);
-  lua_pushvalue(L, 1);
-  lua_rawseti(L, -2, 1);
+  luaL_setmetatable(L, guard_type);
+  push_anchor(L);
   compat_setuservalue(L, -2);
   return 1;
 }
@@ -32,7 +45,7 @@ static int guard_new(lua_State *L)
    that drives it ends the transfer when it hands over what is ready. */
 static int guard_gc(lua_State *L)
 {
-  const Guard *guard = luaL_testudata(L, 1, GUARD_TYPE);
+  const Guard *guard = luaL_testudata(L, 1, guard_type);
   Easy *easy;
   Easy **box;
   if (guard == NULL)
@@ -40,7 +53,7 @@ static int guard_gc(lua_State *L)
   compat_getuservalue(L, 1);
   if (!lua_istable(L, -1))
     return 0; /* a copy, of another Lua state */
-  lua_rawgeti(L, -1, 1);
+  lua_getfield(L, -1, SELF);
   box = luaL_testudata(L, -1, easy_type);
   easy = box != NULL ? *box : NULL;
   if (easy != NULL && easy->multi != NULL && easy->receiver != NULL &&
@@ -54,7 +67,7 @@ static int guard_gc(lua_State *L)
 /* Adds its function to the table on top: core. */
 void guard_open(lua_State *L)
 {
-  if (luaL_newmetatable(L, GUARD_TYPE)) {
+  if (luaL_newmetatable(L, guard_type)) {
     lua_pushcfunction(L, guard_gc);
     lua_setfield(L, -2, "__gc");
   }

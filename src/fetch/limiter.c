@@ -26,7 +26,7 @@ static Counter *counter_check(lua_State *L, int idx)
 
 Limiter *limiter_check(lua_State *L, int idx)
 {
-  Limiter *limiter = compat_checkudata(L, idx, limiter_type);
+  Limiter *limiter = compat_checkmarked(L, idx, limiter_type);
   if (limiter->self != limiter)
     luaL_argerror(L, idx, "the limiter is of another Lua state");
   return limiter;
@@ -273,6 +273,7 @@ static int limiter_new(lua_State *L)
   luaL_argcheck(L, streams > 0 && streams <= MOST_COUNT, 4, "out of range");
   limiter = compat_newuserdata(L, sizeof *limiter);
   memset(limiter, 0, sizeof *limiter);
+  limiter->type = limiter_type;
   limiter->self = limiter;
   limiter->client = client;
   limiter->process = process;

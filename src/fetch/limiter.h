@@ -21,6 +21,7 @@ typedef enum HttpVersion {
 } HttpVersion;
 
 typedef struct Limiter {
+  const char *type; /* limiter_type: see compat_checkmarked */
   const void *self; /* see Owner in owner.h; it is memory alone */
   Counter *client, *process;
   HttpVersion version;
@@ -62,6 +63,9 @@ Easy **limiter_take_idle(Limiter *limiter, int at);
 
 /* Whether the limiter at stack index `limiter` keeps the easy at `easy` alive. */
 bool limiter_has(lua_State *L, int limiter, int easy);
+
+/* Pushes an easy that it keeps alive. */
+void limiter_push(lua_State *L, int limiter, const Easy *easy);
 
 /* The methods of limiter_idle.c. */
 extern const luaL_Reg limiter_idle_methods[];

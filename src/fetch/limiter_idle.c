@@ -35,24 +35,51 @@ bool limiter_keep(Limiter *limiter, Easy **handle, int profile)
   return true;
 }
 
-/* The limiter's values: the easies that it keeps alive, as keys. */
-static void anchor(lua_State *L, int easy)
+/* Where among the limiter's values an easy stands that it keeps alive: behind the two
+   counters, by its number. */
+static int place_of(const Easy *easy)
 {
+  return easy->id + 2;
+}
+
+/* Lets go of the handle that waits in this memory. */
+static void forget(Limiter *limiter, const void *handle)
+{
+  int i, left = 0;
+  for (i = 0; i < limiter->idle_count; i++)
+    if (limiter->idle[i] != handle)
+      limiter->idle[left++] = limiter->idle[i];
+  limiter->idle_count = left;
+}
+
+/* A closed one that is there still may have had the same number. */
+static void anchor(lua_State *L, Limiter *limiter, int easy)
+{
+  Easy **box = lua_touserdata(L, easy);
   compat_getuservalue(L, 1);
-  lua_pushvalue(L, easy);
-  lua_pushboolean(L, 1);
-  lua_rawset(L, -3);
+  lua_rawgeti(L, -1, place_of(*box));
+  if (lua_touserdata(L, -1) != box)
+    forget(limiter, lua_touserdata(L, -1));
   lua_pop(L, 1);
+  lua_pushvalue(L, easy);
+  lua_rawseti(L, -2, place_of(*box));
+  lua_pop(L, 1);
+}
+
+void limiter_push(lua_State *L, int limiter, const Easy *easy)
+{
+  compat_getuservalue(L, limiter);
+  lua_rawgeti(L, -1, place_of(easy));
+  lua_replace(L, -2);
 }
 
 bool limiter_has(lua_State *L, int limiter, int easy)
 {
+  Easy **box = lua_touserdata(L, easy);
   bool has;
-  compat_getuservalue(L, limiter);
-  lua_pushvalue(L, easy);
-  lua_rawget(L, -2);
-  has = lua_toboolean(L, -1);
-  lua_pop(L, 2);
+  limiter_push(L, limiter, *box);
+  has = lua_touserdata(L, -1) == box;
+  lua_pop(L, 1);
   return has;
 }
 
@@ -64,10 +91,10 @@ bool limiter_has(lua_State *L, int limiter, int easy)
 static int limiter_keep_handle(lua_State *L)
 {
   Limiter *limiter = limiter_check(L, 1);
-  (void)easy_check(L, 2);
+  luaL_argcheck(L, easy_check(L, 2)->id != 0, 2, "is not collected");
   (void)multi_check(L, 3);
   easy_set_home(L, 2, 3);
-  anchor(L, 2);
+  anchor(L, limiter, 2);
   lua_pushboolean(L, limiter_keep(limiter, lua_touserdata(L, 2),
                                   (int)luaL_checkinteger(L, 4)));
   return 1;
@@ -138,23 +165,18 @@ static int limiter_pop(lua_State *L)
   return 3;
 }
 
-/*** Lets go of a handle that is closed, or goes elsewhere.
+/*** Lets go of a handle that will be closed, or goes elsewhere.
 @param easy core.Easy */
 static int limiter_drop(lua_State *L)
 {
   Limiter *limiter = limiter_check(L, 1);
-  const void *handle = lua_touserdata(L, 2);
-  int i, left = 0;
-  luaL_checkany(L, 2);
-  lua_settop(L, 2);
-  for (i = 0; i < limiter->idle_count; i++)
-    if (limiter->idle[i] != handle)
-      limiter->idle[left++] = limiter->idle[i];
-  limiter->idle_count = left;
-  compat_getuservalue(L, 1);
-  lua_insert(L, 2);
-  lua_pushnil(L);
-  lua_rawset(L, 2);
+  Easy **box = compat_checkudata(L, 2, easy_type);
+  forget(limiter, box);
+  if (*box != NULL && limiter_has(L, 1, 2)) {
+    compat_getuservalue(L, 1);
+    lua_pushnil(L);
+    lua_rawseti(L, -2, place_of(*box));
+  }
   return 0;
 }
 

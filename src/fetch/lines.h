@@ -10,7 +10,7 @@
 /* A list for libcurl in one piece of memory, which Lua collects: handles keep it
    among their values. */
 typedef struct Lines {
-  const char *type; /* lines_type: see message_check */
+  const char *type; /* lines_type: see compat_checkmarked */
   const void *self; /* see Owner in owner.h; it is memory alone */
   bool expects, upgrades, closes;
   int count;

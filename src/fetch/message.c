@@ -14,7 +14,7 @@ static const char limits_type[] = "multisock.limits";
 #define MOST_SECONDS 1e9
 
 typedef struct Limits {
-  const char *type; /* limits_type: a check that costs less, see check */
+  const char *type; /* limits_type: see compat_checkmarked */
   uint64_t total_ms, first_byte_ms, idle_ms; /* 0: none */
   long connect_ms;
   size_t high_water, max_headers;
@@ -76,19 +76,25 @@ uint64_t message_deadline(lua_State *L, int first, uint64_t *duration)
   return at > 0 ? (uint64_t)(at * 1000) + 1 : 0;
 }
 
+/* The easy at `at` keeps what libcurl points into alive. */
+static void keep_value(lua_State *L, int at, int option, int idx)
+{
+  compat_getuservalue(L, at);
+  lua_pushvalue(L, idx);
+  lua_rawseti(L, -2, option);
+  lua_pop(L, 1);
+}
+
 /* ---- Header lines ---- */
 
-static CURLcode set_lines(lua_State *L, Easy *easy, int idx)
+static CURLcode set_lines(lua_State *L, Easy *easy, int at, int idx)
 {
   const Lines *lines = lua_touserdata(L, idx);
   Receiver *receiver = easy->receiver;
   CURLcode code = CURLE_OK;
   if (receiver->message.lines == lines)
     return CURLE_OK; /* what it had last time, and keeps alive */
-  easy_push_values(L, easy);
-  lua_pushvalue(L, idx);
-  lua_rawseti(L, -2, CURLOPT_HTTPHEADER);
-  lua_pop(L, 1);
+  keep_value(L, at, CURLOPT_HTTPHEADER, idx);
   code = curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER,
                           lines->count > 0 ? (void *)lines->nodes : NULL);
   receiver->message.lines = lines;
@@ -102,22 +108,14 @@ static CURLcode set_lines(lua_State *L, Easy *easy, int idx)
 
 /* ---- Method and body ---- */
 
-static void anchor_body(lua_State *L, Easy *easy, int idx)
-{
-  easy_push_values(L, easy);
-  lua_pushvalue(L, idx);
-  lua_rawseti(L, -2, CURLOPT_POSTFIELDS);
-  lua_pop(L, 1);
-}
-
-static CURLcode set_bytes(lua_State *L, Easy *easy, int idx)
+static CURLcode set_bytes(lua_State *L, Easy *easy, int at, int idx)
 {
   size_t size = 0;
   const char *bytes = "";
   CURLcode code;
   if (idx != 0) {
     bytes = lua_tolstring(L, idx, &size);
-    anchor_body(L, easy, idx);
+    keep_value(L, at, CURLOPT_POSTFIELDS, idx);
   }
   easy->receiver->message.body = true;
   code = curl_easy_setopt(easy->handle, CURLOPT_POSTFIELDSIZE_LARGE,
@@ -181,7 +179,7 @@ static bool has_length(const char *method)
          strcmp(method, "PATCH") == 0;
 }
 
-static CURLcode set_shape(lua_State *L, Easy *easy, const char *method,
+static CURLcode set_shape(lua_State *L, Easy *easy, int at, const char *method,
                           int body, int target)
 {
   Message *message = &easy->receiver->message;
@@ -194,7 +192,7 @@ static CURLcode set_shape(lua_State *L, Easy *easy, const char *method,
   if (!lua_isnil(L, body)) {
     easy->receiver->uploads = true;
     code = fed ? set_fed(L, easy, body + MESSAGE_SIZE - MESSAGE_BODY, web)
-               : set_bytes(L, easy, body);
+               : set_bytes(L, easy, at, body);
     return code != CURLE_OK ? code
                             : set_custom(easy, web && !posts ? method : NULL);
   }
@@ -203,26 +201,15 @@ static CURLcode set_shape(lua_State *L, Easy *easy, const char *method,
     return code != CURLE_OK ? code : set_custom(easy, NULL);
   }
   if (posts || (web && has_length(method)))
-    code = set_bytes(L, easy, 0);
+    code = set_bytes(L, easy, at, 0);
   return code != CURLE_OK ? code : set_custom(easy, posts ? NULL : method);
-}
-
-/* Every request passes here: its type is told by the first word of the memory, where
-   Lua can write nothing. */
-static void *check(lua_State *L, int idx, const char *type)
-{
-  const char **memory = lua_touserdata(L, idx);
-  if (memory == NULL || lua_islightuserdata(L, idx) ||
-      lua_rawlen(L, idx) < sizeof(Lines) || *memory != type)
-    (void)luaL_checkudata(L, idx, type); /* raises */
-  return memory;
 }
 
 void message_check(lua_State *L, int first)
 {
   int body = first + MESSAGE_BODY;
-  const Lines *lines = check(L, first + MESSAGE_LINES, lines_type);
-  (void)check(L, first + MESSAGE_LIMITS, limits_type);
+  const Lines *lines = compat_checkmarked(L, first + MESSAGE_LINES, lines_type);
+  (void)compat_checkmarked(L, first + MESSAGE_LIMITS, limits_type);
   luaL_argcheck(L, lines->self == lines, first + MESSAGE_LINES,
                 "the lines are of another Lua state");
   luaL_checktype(L, first + MESSAGE_METHOD, LUA_TSTRING);
@@ -230,23 +217,23 @@ void message_check(lua_State *L, int first)
     luaL_checktype(L, body, LUA_TSTRING);
 }
 
-CURLcode message_set(lua_State *L, Easy *easy, int first, int target)
+CURLcode message_set(lua_State *L, Easy *easy, int at, int first, int target)
 {
   const char *method = lua_tostring(L, first + MESSAGE_METHOD);
   CURLcode code = set_limits(easy, lua_touserdata(L, first + MESSAGE_LIMITS));
   easy->receiver->once = lua_toboolean(L, first + MESSAGE_ONCE);
   if (code == CURLE_OK)
-    code = set_lines(L, easy, first + MESSAGE_LINES);
+    code = set_lines(L, easy, at, first + MESSAGE_LINES);
   if (code != CURLE_OK)
     return code;
   if (strcmp(method, "GET") != 0 || !lua_isnil(L, first + MESSAGE_BODY))
-    return set_shape(L, easy, method, first + MESSAGE_BODY, target);
+    return set_shape(L, easy, at, method, first + MESSAGE_BODY, target);
   code = unset_shape(easy);
   return code != CURLE_OK ? code : set_custom(easy, NULL);
 }
 
 /* Setting these cannot fail. */
-void message_end(lua_State *L, Easy *easy)
+void message_end(lua_State *L, Easy *easy, int at)
 {
   CURL *handle = easy->handle;
   if (!easy->receiver->message.body)
@@ -255,7 +242,7 @@ void message_end(lua_State *L, Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_POSTFIELDS, NULL);
   (void)curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)-1);
   (void)curl_easy_setopt(handle, CURLOPT_INFILESIZE_LARGE, (curl_off_t)-1);
-  easy_push_values(L, easy);
+  compat_getuservalue(L, at);
   if (lua_istable(L, -1)) {
     lua_pushnil(L);
     lua_rawseti(L, -2, CURLOPT_POSTFIELDS);

@@ -23,15 +23,15 @@ enum {
 /* Raises unless these are arguments of that kind. */
 void message_check(lua_State *L, int first);
 
-/* Puts it on the handle, whose target is at this index. */
-CURLcode message_set(lua_State *L, Easy *easy, int first, int target);
+/* Puts it on the handle at `at`, whose target is at this index. */
+CURLcode message_set(lua_State *L, Easy *easy, int at, int first, int target);
 
 /* When all has to be done at the latest, ms of uv_hrtime, and how long it may take
    in all; 0: there is no such limit. */
 uint64_t message_deadline(lua_State *L, int first, uint64_t *duration);
 
-/* Takes the body back: libcurl and the handle's values forget it. */
-void message_end(lua_State *L, Easy *easy);
+/* Takes the body of the handle at `at` back: libcurl and the handle's values forget it. */
+void message_end(lua_State *L, Easy *easy, int at);
 
 /* Whether the connection is not to be used again, nor then the handle. */
 bool message_is_last(const Easy *easy);

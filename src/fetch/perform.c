@@ -115,7 +115,7 @@ int perform_conclude(lua_State *L, int limiter_at, int easy_at)
   multi_remove(home, easy);
   if (*box == NULL)
     return luaL_error(L, "the handle of a running transfer was closed");
-  message_end(L, easy);
+  message_end(L, easy, easy_at);
   lua_pushinteger(L, easy->receiver->status);
   easy_push_rest(L, easy);
   limiter_leave(limiter, false);
@@ -161,7 +161,7 @@ static int give_up(lua_State *L, Limiter *limiter, Easy **box)
 {
   limiter_leave(limiter, false);
   if (*box != NULL) {
-    message_end(L, *box);
+    message_end(L, *box, EASY);
     if (limiter_has(L, LIMITER, EASY))
       (void)limiter_keep(limiter, box, 0); /* there is room: it was there */
   }
@@ -185,8 +185,8 @@ Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results)
       (may != NULL && !may(L)) || (!taken && !limiter_take_free(limiter)))
     return NULL;
   box = limiter_take_idle(limiter, at);
-  easy_push(L, *box);
-  if (!start_transfer(L, *(*box)->home, *box, limiter, TARGET, MESSAGE)) {
+  limiter_push(L, LIMITER, *box);
+  if (!start_transfer(L, *(*box)->home, EASY, limiter, TARGET, MESSAGE)) {
     *results = give_up(L, limiter, box);
     return NULL;
   }

@@ -48,7 +48,7 @@ static void choose_buffer(Easy *easy, const Limiter *limiter)
 
 /* Gives the handle the URL of the target at `target`, and keeps that alive: its
    address tells whether it is the same. */
-static CURLcode set_target(lua_State *L, Easy *easy, int target)
+static CURLcode set_target(lua_State *L, Easy *easy, int at, int target)
 {
   CURLcode code;
   if (easy->target == lua_topointer(L, target))
@@ -56,7 +56,7 @@ static CURLcode set_target(lua_State *L, Easy *easy, int target)
   lua_getfield(L, target, "url");
   code = options_set_url(easy, url_check(L, -1));
   lua_pop(L, 1);
-  easy_push_values(L, easy);
+  compat_getuservalue(L, at);
   if (code == CURLE_OK && lua_istable(L, -1)) {
     lua_pushvalue(L, target);
     lua_rawseti(L, -2, CURLOPT_CURLU);
@@ -74,13 +74,14 @@ static void limit(lua_State *L, Multi *multi, Easy *easy, int message)
     multi_limit(multi, easy, duration, at);
 }
 
-bool start_transfer(lua_State *L, Multi *multi, Easy *easy,
-                    const Limiter *limiter, int target, int message)
+bool start_transfer(lua_State *L, Multi *multi, int at, const Limiter *limiter,
+                    int target, int message)
 {
-  CURLcode code = message_set(L, easy, message, target);
+  Easy *easy = *(Easy **)lua_touserdata(L, at);
+  CURLcode code = message_set(L, easy, at, message, target);
   CURLMcode added = multi->broken;
   if (code == CURLE_OK)
-    code = set_target(L, easy, target);
+    code = set_target(L, easy, at, target);
   if (code != CURLE_OK) {
     error_push_easy(L, easy, code);
     return false;
@@ -124,7 +125,7 @@ static int start_in_lua(lua_State *L)
   easy_set_driver(easy, multi->driven.driver);
   if (easy->own_sockets || easy->wildcard)
     callbacks_prepare(L, easy, 3, 2);
-  if (start_transfer(L, multi, easy, limiter, 4, 5)) {
+  if (start_transfer(L, multi, 3, limiter, 4, 5)) {
     lua_pushboolean(L, 1);
     return 1;
   }

@@ -221,6 +221,17 @@ static inline void *compat_checkudata(lua_State *L, int idx, const char *type)
   return luaL_checkudata(L, idx, type); /* raises */
 }
 
+/* The same where the first word of the memory is `type`, which Lua cannot write: for
+   what every request passes. */
+static inline void *compat_checkmarked(lua_State *L, int idx, const char *type)
+{
+  const char **memory = lua_touserdata(L, idx);
+  if (memory == NULL || lua_islightuserdata(L, idx) ||
+      lua_rawlen(L, idx) < sizeof *memory || *memory != type)
+    return luaL_checkudata(L, idx, type); /* raises */
+  return memory;
+}
+
 /* Each userdata of ours has one user value: a table that holds the Lua
    values it needs, so that cycles through it stay collectable; nil at first. */
 #if LUA_VERSION_NUM >= 504
