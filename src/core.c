@@ -14,6 +14,7 @@
 #include "folder.h"
 #include "limiter.h"
 #include "form.h"
+#include "frames.h"
 #include "headers.h"
 #include "info.h"
 #include "json.h"
@@ -292,6 +293,9 @@ static const luaL_Reg functions[] = {
   { "ready_box", ready_box_new },
   { "decoder", decoder_lua_new },
   { "sha256", sha256_lua_new },
+  { "websocket_frames", frames_new },
+  { "websocket_accept", frames_accept },
+  { "is_utf8", frames_is_utf8 },
   { "part_file", part_file_new },
   { "check_place", part_file_check_place },
   { "sync_folder", part_file_sync_folder },
@@ -359,6 +363,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   ready_box_open(L);
   decoder_lua_open(L);
   sha256_lua_open(L);
+  frames_open(L);
   part_file_open(L);
   replacement_lua_open(L);
   lua_newtable(L);

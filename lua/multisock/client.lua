@@ -137,6 +137,17 @@ function Client:eventsource(url, options)
   return source, nil, nil, source
 end
 
+--- As ms.websocket, with this client.
+-- @param url string as for ms.websocket
+-- @param options? multisock.WebSocketOptions
+-- @return multisock.WebSocket; or nil, err
+function Client:websocket(url, options)
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", "websocket")
+  end
+  return require("multisock.websocket").open(self, url, options)
+end
+
 --- What it is doing now, and has done: a table of counts, made in a moment. Of a client with
 -- an agent only `requests` and `retries` are known.
 -- @return multisock.Stats

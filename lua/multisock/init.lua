@@ -121,6 +121,16 @@ function ms.eventsource(url, options)
   return get_default():eventsource(url, options)
 end
 
+--- Opens a WebSocket: [websocket.md](websocket.md).
+-- @param url string `ws://` or `wss://`, or a path below `base_url`
+-- @param options? multisock.WebSocketOptions
+-- @return multisock.WebSocket; or nil, err: of kind "status" when the server answered something
+-- else, which is `err.response`
+-- @raise on misuse, and when the task is cancelled
+function ms.websocket(url, options)
+  return get_default():websocket(url, options)
+end
+
 --- Makes a cookie jar, for the option `cookies`: [state.md](state.md#cookies).
 -- @param path? string: a file in the format of Netscape's and curl's; loaded when it is
 -- there, and saved by `:save()` and `:close()`

@@ -521,6 +521,17 @@ function packaged.websocket(tls)
   return server
 end
 
+--- raw_websocket.py, whose comment says what its paths do.
+-- @param tls? boolean
+-- @return table server with `url`, `ca`
+function packaged.raw_websocket(tls)
+  local server = python("raw_websocket.py", tls)
+  server.url = function(path)
+    return ("%s:%d%s"):format(tls and "wss://localhost" or "ws://127.0.0.1", server.port, path)
+  end
+  return server
+end
+
 local NGINX = [[
 daemon off;
 worker_processes 1;

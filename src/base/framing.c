@@ -124,6 +124,8 @@ const char *framing_fault(const Framing *framing, int status)
   if (framing->garbled)
     return "not all would read the Content-Length or Transfer-Encoding of the "
            "answer alike";
+  if (status == 101 && framing->coded)
+    return "an answer that switches protocols cannot be chunked";
   return framing->wrong && !framing->coded
              ? "the answer has no valid Content-Length"
              : NULL;

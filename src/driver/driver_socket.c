@@ -13,8 +13,11 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
   (void)assigned; /* our table by descriptor is surer */
   if (multi->driver == NULL)
     return 0;
-  if (what == CURL_POLL_REMOVE)
+  if (what == CURL_POLL_REMOVE) {
+    if (multi->tells_removed)
+      multi->removed(easy, multi->data);
     watch_remove(multi->driver, fd);
+  }
   else {
     watch_want(multi, easy, fd,
                (what & CURL_POLL_IN ? UV_READABLE : 0) |

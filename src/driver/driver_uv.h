@@ -39,14 +39,18 @@ typedef struct UvMulti {
   /* Or NULL. Called inside libcurl, once a connection: TCP is through, and the
      handle (which may be one of libcurl's own) waits for the other end. */
   void (*connected)(CURL *easy, void *data);
+  /* Called inside libcurl, while `tells_removed`: it wants nothing of this
+     handle's socket any more. */
+  void (*removed)(CURL *easy, void *data);
   /* Called before and after every entry into libcurl. */
   void (*enter)(void *data);
   void (*leave)(void *data);
   void *data;
-  uint64_t deadline; /* ms of uv_hrtime when its timer is due; 0: none */
-  bool kicked;       /* its timer is due at once */
-  bool swept;        /* all its transfers are to be looked after at once */
-  bool cold;         /* set by the owner: its next handshake of TLS parses
+  uint64_t deadline;  /* ms of uv_hrtime when its timer is due; 0: none */
+  bool kicked;        /* its timer is due at once */
+  bool swept;         /* all its transfers are to be looked after at once */
+  bool tells_removed; /* set by the owner */
+  bool cold;          /* set by the owner: its next handshake of TLS parses
                             a file of certificates, which takes long */
   struct UvMulti *next;
 } UvMulti;

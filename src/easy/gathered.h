@@ -87,6 +87,8 @@ typedef struct Receiver {
   bool expects;          /* the request asks with Expect: 100-continue */
   bool tunnels;          /* the proxy is one of HTTP: it may be asked CONNECT */
   bool upgrades;         /* 101 is an answer: the request asks for it */
+  bool switched;         /* it was 101: see fetch/switched.h */
+  bool hung_up;          /* since then: the other end sends no more */
   bool lied;             /* it named a version that was not spoken */
   bool tell_connected;   /* connecting is ready */
   bool tell_sent;        /* so is the end of sending: for who listens */

@@ -145,6 +145,16 @@ static int easy_ended(lua_State *L)
   return 2;
 }
 
+/*** After 101: whether the other end sends no more. libcurl waits for the end of the
+upload then.
+@return boolean */
+static int easy_hung_up(lua_State *L)
+{
+  Easy *easy;
+  lua_pushboolean(L, receiver_check(L, &easy)->hung_up);
+  return 1;
+}
+
 /*** Whether its bytes came too early.
 @return seconds until it has to be resumed; nil when they did not */
 static int easy_early(lua_State *L)
@@ -245,10 +255,17 @@ static int easy_phase(lua_State *L)
 }
 
 const luaL_Reg easy_answer_methods[] = {
-  { "answer", easy_answer },   { "ended", easy_ended },
-  { "early", easy_early },     { "demanded_http1", easy_demanded_http1 },
-  { "lied", easy_lied },       { "repeat_due", easy_repeat_due },
-  { "denied", easy_denied },   { "lacks_files", easy_lacks_files },
-  { "version", easy_version }, { "sent", easy_sent },
-  { "phase", easy_phase },     { NULL, NULL },
+  { "answer", easy_answer },
+  { "ended", easy_ended },
+  { "early", easy_early },
+  { "demanded_http1", easy_demanded_http1 },
+  { "lied", easy_lied },
+  { "repeat_due", easy_repeat_due },
+  { "denied", easy_denied },
+  { "lacks_files", easy_lacks_files },
+  { "version", easy_version },
+  { "sent", easy_sent },
+  { "phase", easy_phase },
+  { "hung_up", easy_hung_up },
+  { NULL, NULL },
 };

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "newer.h"
+#include "switched.h"
 #include "tls_end.h"
 #include "quirks.h"
 
@@ -100,6 +101,8 @@ static const char *judge_status(Easy *easy, const char *line, size_t size)
     return OTHER_VERSION;
   if (receiver->status == 101 && !may_switch(easy))
     return NO_UPGRADE;
+  if (receiver->status == 101 && !easy->cleartext_http2)
+    switched_begin(easy);
   return NULL;
 }
 

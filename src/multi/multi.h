@@ -109,6 +109,10 @@ void multi_shutdown(Multi *multi);
 void multi_done(CURL *handle, CURLcode result, void *data);
 void multi_failed(CURLMcode code, void *data);
 
+/* Inside libcurl: it wants nothing of a transfer's socket any more. After 101 that
+   means that the other end has hung up, see fetch/switched.h. */
+void multi_removed(CURL *handle, void *data);
+
 /* Pushes the userdata of a Multi, or nil when it was collected. */
 void multi_push(lua_State *L, const Multi *multi);
 

@@ -109,6 +109,8 @@ int multi_on_socket(CURL *handle, curl_socket_t fd, int what, void *data,
   Multi *multi = data;
   lua_State *L = multi_callback_begin(multi, "socketfunction");
   int values;
+  if (what == CURL_POLL_REMOVE && multi->driven.tells_removed)
+    multi_removed(handle, multi);
   if (what != CURL_POLL_REMOVE)
     ports_note(&multi->ports, fd, what != CURL_POLL_IN);
   if (L == NULL)

@@ -116,6 +116,18 @@ static void connected(CURL *handle, void *data)
     easy->connected = true;
 }
 
+void multi_removed(CURL *handle, void *data)
+{
+  Easy *easy = NULL;
+  (void)data;
+  (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
+  if (easy == NULL || easy->multi == NULL || easy->receiver == NULL ||
+      !easy->receiver->switched || easy->receiver->paused)
+    return;
+  easy->receiver->hung_up = true;
+  easy_join_ready(easy, easy->multi->ready);
+}
+
 /* Lua's side of it: what held the easy lets go of it, and with the last one
    the loop lets go of the multi. Finds nothing when a collector is about to
    take the multi itself. */
@@ -289,6 +301,7 @@ CURLMcode multi_drive(Multi *multi, UvDriver *driver)
   multi->driven.done = multi_done;
   multi->driven.failed = multi_failed;
   multi->driven.connected = connected;
+  multi->driven.removed = multi_removed;
   multi->driven.enter = enter_driven;
   multi->driven.leave = leave_driven;
   multi->driven.data = multi;

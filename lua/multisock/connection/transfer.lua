@@ -137,6 +137,8 @@ local function start_in_lua(request, origin, probe, started)
   end
   if body and body.read then
     easy:gather("rewinds", body.rewind ~= nil)
+  elseif body and body.unframed then
+    setup.apply_unframed(easy)
   end
   if request.watched then
     milestones.begin(self)

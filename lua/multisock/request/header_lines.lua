@@ -42,6 +42,20 @@ local function default_lines(given)
   return lines
 end
 
+-- Lines of the raw option, and for what is not framed the one with which libcurl leaves
+-- out its own.
+local function extra_lines(self, raw)
+  local given = raw and raw.httpheader
+  if not (self.body and self.body.unframed) then
+    return given
+  end
+  local lines = { "Transfer-Encoding:" }
+  for _, line in ipairs(given or {}) do
+    lines[#lines + 1] = line
+  end
+  return lines
+end
+
 local function make_lines(self, content_type)
   local given = self.settings
   local raw, profile = given.curl, given.profile
@@ -54,7 +68,7 @@ local function make_lines(self, content_type)
   if given.auth and given.auth.aws_sigv4 and self.target.web then
     fields = require("multisock.request.sigv4").sign(self, content_type)
   end
-  return core.lines(fields, raw and raw.httpheader, defaults, content_type,
+  return core.lines(fields, extra_lines(self, raw), defaults, content_type,
     self.body ~= nil, self.unexpected, given.auth and self.target.web and authorization(self))
 end
 
@@ -69,6 +83,8 @@ function header_lines.of(self)
     content_type = HAS_LENGTH[self.method] and "" or nil
   elseif self.body.is_form then
     keeps = false                   -- its type is like no other
+  elseif self.body.unframed then
+    keeps, content_type = false, ""
   end
   if not keeps or self.headers ~= given.headers or self.unexpected or self.target.has_user
     or not self.target.web then

@@ -231,6 +231,14 @@ function setup.apply_pin(easy, pin, given)
   return ok and true, err
 end
 
+--- For what is sent as it is, both ways, once the server has switched protocols
+-- (websocket/): a proxy that reads it would not pass it on, and nothing is sent twice, so
+-- that nothing is kept for it. The handle has to be set up again for another request.
+function setup.apply_unframed(easy)
+  easy:setopt("httpproxytunnel", 1)
+  easy:gather("rewinds", true)
+end
+
 --- Puts settings on a handle that is fresh from core.easy or reset.
 -- @param base table the settings of its client
 -- @param scheme? string of its URL, where that is known

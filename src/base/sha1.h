@@ -1,0 +1,18 @@
+/* SHA-1, of the cryptographic library that libcurl is linked to: a WebSocket's
+   handshake has it (RFC 6455, 4.2.2), as proof of nothing. */
+#ifndef MULTISOCK_SHA1_H
+#define MULTISOCK_SHA1_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#pragma GCC visibility push(hidden)
+
+#define SHA1_SIZE 20
+
+/* False: no library for it, or it has failed. */
+bool sha1(const void *bytes, size_t size, unsigned char result[SHA1_SIZE]);
+
+#pragma GCC visibility pop
+
+#endif
