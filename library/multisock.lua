@@ -114,6 +114,13 @@ function multisock_Client:pages(url, options) end
 ---@return multisock.EventSource # multisock.EventSource, an iterator of events
 function multisock_Client:eventsource(url, options) end
 
+---As ms.websocket, with this client.
+---@param url string as for ms.websocket
+---@param options? multisock.WebSocketOptions
+---@return multisock.WebSocket? # multisock.WebSocket; or nil, err
+---@return multisock.Error?
+function multisock_Client:websocket(url, options) end
+
 ---What it is doing now, and has done: a table of counts, made in a moment. Of a client with an agent only `requests` and `retries` are known.
 ---@return multisock.Stats # multisock.Stats
 function multisock_Client:stats() end
@@ -370,6 +377,42 @@ function multisock_EventSource:read() end
 ---Ends its connection, and whoever waits for an event: `read` returns nil. May be called again.
 function multisock_EventSource:close() end
 
+---@class multisock.WebSocket
+---@field url string user name and password removed
+---@field subprotocol? string which of the option `subprotocols` the server speaks
+---@field response multisock.Response of the handshake, for its headers; it has no body
+local multisock_WebSocket = {}
+
+---Sends a message. Returns when it is on its way: while more than `high_water` bytes wait to be sent, this waits, too.
+---Raises on misuse, and when the task is cancelled.
+---@param data string|fun(): string? a function gives its pieces, and nil at the end: they are sent as they come
+---@param kind? "text"|"binary" the default is "text", which has to be UTF-8
+---@return true? # true; or nil, err once it is closed
+---@return multisock.Error?
+function multisock_WebSocket:send(data, kind) end
+
+---Waits for the next message.
+---Raises when the task is cancelled.
+---@return string? # string, string: the message, and "text" or "binary"; or nil, err: of kind "closed" when it was closed, with `close_code` and `reason`
+---@return string|multisock.Error
+function multisock_WebSocket:receive() end
+
+---Iterates over the messages: `for data, kind in ws:messages() do ... end`. Ends when the WebSocket is closed with 1000 or 1001.
+---Raises the err table when it ends otherwise.
+---@return fun(): any, any # iterator of string, string
+function multisock_WebSocket:messages() end
+
+---Asks whether the other end is there, and waits for its answer (which is read when the messages before it are received, if there are many).
+---Raises when the task is cancelled.
+---@return number? # number: seconds that it took; or nil, err once it is closed
+---@return multisock.Error?
+function multisock_WebSocket:ping() end
+
+---Closes it: says so to the other end, which has 5 seconds to say so, too. Returns at once; a task of who calls waits for that, so that `ms.run` does not end before. (On the main chunk, outside of `ms.run`, this waits by itself.) May be called again.
+---@param code? integer the default is 1000
+---@param reason? string of 123 bytes at most
+function multisock_WebSocket:close(code, reason) end
+
 ---@class multisock.Error
 ---@field kind string what to decide by; the list is in errors.md
 ---@field message string libcurl's own words where it has some
@@ -382,7 +425,8 @@ function multisock_EventSource:close() end
 ---@field timings? multisock.Timings as in a response
 ---@field response? multisock.Response when headers had arrived
 ---@field request? any the request that failed, for ms.to_curl
----@field reason? any of kind `"cancelled"`: what was given to `cancel`
+---@field reason? any of kind `"cancelled"`: what was given to `cancel`; of a WebSocket that was closed, what was said with `close_code`
+---@field close_code? integer with which a WebSocket was closed
 ---@field traceback? string where the task was that met it, when it was raised
 
 ---@class multisock.Event
@@ -665,6 +709,10 @@ function multisock_EventSource:close() end
 ---@field reconnect? number seconds between two connections, until the server says another time (`retry:`)
 ---@field tries? integer so many connections in a row that bring no event are tried again; 0: none is
 
+---@class multisock.WebSocketOptions: multisock.Options
+---@field max_size? integer largest message that is received; `math.huge`: no limit
+---@field subprotocols? string[] what to speak over it, the best first: the server has to choose one
+
 ---@class multisock
 ---@field _VERSION string "multisock X.Y.Z".
 ---@field json multisock.Json The JSON that is in use. Read-only.
@@ -918,6 +966,14 @@ function multisock.use_loop(loop) end
 ---The versions that run.
 ---@return table # table: multisock, lua, curl, ssl, uv, protocols, features, and warnings: a list of strings, what is known to be dangerous of them and what is done about it
 function multisock.version() end
+
+---Opens a WebSocket: websocket.md.
+---Raises on misuse, and when the task is cancelled.
+---@param url string `ws://` or `wss://`, or a path below `base_url`
+---@param options? multisock.WebSocketOptions
+---@return multisock.WebSocket? # multisock.WebSocket; or nil, err: of kind "status" when the server answered something else, which is `err.response`
+---@return multisock.Error?
+function multisock.websocket(url, options) end
 
 ---Limits the time of `fn` and everything spawned inside.
 ---Raises what fn raised.

@@ -308,6 +308,15 @@ describe("the examples", function()
     assert.same({ "-", "1", "2", "2" }, ids)
   end)
 
+  it("websocket_chat: sends what is typed, prints what comes, says how it ended", function()
+    local chat = packaged.websocket()
+    local output = servers.output(("(echo one; echo two; sleep 0.3) | LUA_PATH=%s LUA_CPATH=%s %s "
+      .. "examples/websocket_chat.lua %s bob 2>&1"):format(servers.quote(package.path),
+      servers.quote(package.cpath), os.getenv("LUA") or "lua5.4", chat.url("/echo")))
+    assert.equal("bob: one\nbob: two\n-- closed: 1000 bye", output)
+    chat.stop()
+  end)
+
   it("long_poll: prints messages as they come, and goes on after failures", function()
     local output, status = example("long_poll",
       hostile.url("/script?key=poll&words=503,200,reset,200"), "2")

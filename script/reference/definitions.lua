@@ -72,6 +72,7 @@ local EXTENDED = {
   ["multisock.ClientOptions"] = "multisock.Options",
   ["multisock.DownloadOptions"] = "multisock.Options",
   ["multisock.EventSourceOptions"] = "multisock.Options",
+  ["multisock.WebSocketOptions"] = "multisock.Options",
 }
 
 --- The definitions of one module, for editors.

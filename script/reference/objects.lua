@@ -50,6 +50,8 @@ function objects.of(ms, core)
   add("mock", "multisock.Mock", of(ms.mock()))
   add("each", "multisock.Each", of(each))
   add("source", "multisock.EventSource", of((client:eventsource("http://localhost/"))))
+  add("websocket", "multisock.WebSocket",
+    upvalue(require("multisock.websocket").open, "WebSocket"))
   local mime = core.mime()
   add("easy", "multisock.core.Easy", of(core.easy()), "easy")
   add("multi", "multisock.core.Multi", of(core.multi()), "multi")

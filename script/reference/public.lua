@@ -257,6 +257,8 @@ function public.read(root)
   self:add_rows("download.", require("multisock.download").rows, "multisock.DownloadOptions")
   self:add_rows("eventsource.", require("multisock.eventsource").rows,
     "multisock.EventSourceOptions")
+  self:add_rows("websocket.", require("multisock.websocket.handshake").rows,
+    "multisock.WebSocketOptions")
   self:add_module("core", core, "multisock.core", function(name, value)
     return self.registered["core." .. name] or self.c[name], type(value) ~= "function"
   end)

@@ -68,6 +68,12 @@ def refuse(first, second):
     return first.respond(403, "refused\n") if second.path == "/refuse" else None
 
 
+def choose(first, second):
+    # Likewise (connection, offered) or (offered, ours).
+    offered = first if isinstance(first, (list, tuple)) else second
+    return "chat.v1" if "chat.v1" in offered else None
+
+
 def end_with_stdin():
     while os.read(0, 4096):
         pass
@@ -81,7 +87,7 @@ async def main(certificate=None, key=None):
         context.load_cert_chain(certificate, key)
     async with websockets.serve(serve, "127.0.0.1", 0, ssl=context,
                                 max_size=None, close_timeout=1, max_queue=4,
-                                subprotocols=["chat.v2", "chat.v1"],
+                                subprotocols=["chat.v1"], select_subprotocol=choose,
                                 process_request=refuse) as server:
         threading.Thread(target=end_with_stdin, daemon=True).start()
         print("PORT", next(iter(server.sockets)).getsockname()[1], flush=True)

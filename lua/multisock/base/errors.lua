@@ -20,7 +20,9 @@ local errors = {}
 -- @field timings? multisock.Timings as in a response
 -- @field response? response when headers had arrived
 -- @field request? any the request that failed, for [ms.to_curl](#command-lines-of-curl)
--- @field reason? any of kind `"cancelled"`: what was given to `cancel`
+-- @field reason? any of kind `"cancelled"`: what was given to `cancel`; of a WebSocket that
+-- was closed, what was said with `close_code`
+-- @field close_code? integer with which a [WebSocket](websocket.md#closing) was closed
 -- @field traceback? string where the task was that met it, when it was raised
 
 -- The kinds that multisock gives beside the table of libcurl's codes

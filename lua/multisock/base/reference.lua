@@ -252,6 +252,13 @@ ms.version() -> table: multisock, lua, curl, ssl, uv, protocols, features, and
 warnings: a list of strings, what is known to be dangerous of them and what is
 done about it
   The versions that run.]==] },
+  { "ms.websocket", [==[
+ms.websocket(url[, options]) -> multisock.WebSocket; or nil, err: of kind
+"status" when the server answered something else, which is `err.response`
+  Opens a WebSocket: websocket.md.
+    url: string `ws://` or `wss://`, or a path below `base_url`
+    options: multisock.WebSocketOptions
+  Raises on misuse, and when the task is cancelled.]==] },
   { "ms.with_timeout", [==[
 ms.with_timeout(seconds, fn, ...) -> ... fn's results; or nil, err with kind
 "timeout"
@@ -359,6 +366,11 @@ events
     url: string
     options: multisock.EventSourceOptions
   Raises on misuse.]==] },
+  { "client:websocket", [==[
+client:websocket(url[, options]) -> multisock.WebSocket; or nil, err
+  As ms.websocket, with this client.
+    url: string as for ms.websocket
+    options: multisock.WebSocketOptions]==] },
   { "client:stats", [==[
 client:stats() -> multisock.Stats
   What it is doing now, and has done: a table of counts, made in a moment. Of
@@ -622,6 +634,47 @@ source:read() -> multisock.ServerEvent; nil when the source was closed, or
 source:close()
   Ends its connection, and whoever waits for an event: `read` returns nil. May
   be called again.]==] },
+  { "websocket.url", [==[
+websocket.url: string
+  User name and password removed.]==] },
+  { "websocket.subprotocol", [==[
+websocket.subprotocol: string or nil
+  Which of the option `subprotocols` the server speaks.]==] },
+  { "websocket.response", [==[
+websocket.response: response
+  Of the handshake, for its headers; it has no body.]==] },
+  { "websocket:send", [==[
+websocket:send(data[, kind]) -> true; or nil, err once it is closed
+  Sends a message. Returns when it is on its way: while more than `high_water`
+  bytes wait to be sent, this waits, too.
+    data: string|fun(): string? a function gives its pieces, and nil at the
+    end: they are sent as they come
+    kind: "text"|"binary" the default is "text", which has to be UTF-8
+  Raises on misuse, and when the task is cancelled.]==] },
+  { "websocket:receive", [==[
+websocket:receive() -> string, string: the message, and "text" or "binary"; or
+nil, err: of kind "closed" when it was closed, with `close_code` and `reason`
+  Waits for the next message.
+  Raises when the task is cancelled.]==] },
+  { "websocket:messages", [==[
+websocket:messages() -> iterator of string, string
+  Iterates over the messages: `for data, kind in ws:messages() do ... end`.
+  Ends when the WebSocket is closed with 1000 or 1001.
+  Raises the err table when it ends otherwise.]==] },
+  { "websocket:ping", [==[
+websocket:ping() -> number: seconds that it took; or nil, err once it is
+closed
+  Asks whether the other end is there, and waits for its answer (which is read
+  when the messages before it are received, if there are many).
+  Raises when the task is cancelled.]==] },
+  { "websocket:close", [==[
+websocket:close([code[, reason]])
+  Closes it: says so to the other end, which has 5 seconds to say so, too.
+  Returns at once; a task of who calls waits for that, so that `ms.run` does
+  not end before. (On the main chunk, outside of `ms.run`, this waits by
+  itself.) May be called again.
+    code: integer the default is 1000
+    reason: string of 123 bytes at most]==] },
   { "err.kind", [==[
 err.kind: string
   What to decide by; the list is in errors.md.]==] },
@@ -660,7 +713,11 @@ err.request: any
   The request that failed, for ms.to_curl.]==] },
   { "err.reason", [==[
 err.reason: any
-  Of kind `"cancelled"`: what was given to `cancel`.]==] },
+  Of kind `"cancelled"`: what was given to `cancel`; of a WebSocket that was
+  closed, what was said with `close_code`.]==] },
+  { "err.close_code", [==[
+err.close_code: integer or nil
+  With which a WebSocket was closed.]==] },
   { "err.traceback", [==[
 err.traceback: string or nil
   Where the task was that met it, when it was raised.]==] },
@@ -1371,6 +1428,12 @@ option eventsource.reconnect: number, default 3
 option eventsource.tries: integer, default math.huge
   So many connections in a row that bring no event are tried again; 0: none
   is.]==], option = true },
+  { "websocket.max_size", [==[
+option websocket.max_size: integer, default 16 MiB
+  Largest message that is received; math.huge: no limit.]==], option = true },
+  { "websocket.subprotocols", [==[
+option websocket.subprotocols: list of strings, default none
+  What to speak over it, the best first: the server has to choose one.]==], option = true },
   { "core.decoder", [==[
 core.decoder(codings) -> core.Decoder; or nil, string: a message when one of
 them is not known, or when they are more than 5

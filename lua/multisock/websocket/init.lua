@@ -59,7 +59,7 @@ end
 
 -- A message of pieces that a function gives: each is a fragment. What has been begun has
 -- to be ended.
--- @return nothing; or what to raise, whether that is misuse, and what failed otherwise
+-- Returns nothing; or what to raise, whether that is misuse, and what failed otherwise.
 local function send_pieces(running, next_piece, kind)
   while true do
     local ok, piece, failure = pcall(next_piece)
@@ -105,9 +105,9 @@ end
 
 --- Sends a message. Returns when it is on its way: while more than `high_water` bytes wait to
 -- be sent, this waits, too.
--- @param data string|fun(): string? a function gives pieces, and nil at the end: they are sent
--- as they come, as one message
--- @param kind? "text"|"binary" text (the default) has to be UTF-8
+-- @param data string|fun(): string? a function gives its pieces, and nil at the end: they are
+-- sent as they come
+-- @param kind? "text"|"binary" the default is "text", which has to be UTF-8
 -- @return true; or nil, err once it is closed
 -- @raise on misuse, and when the task is cancelled
 function WebSocket:send(data, kind)
@@ -225,8 +225,8 @@ end
 --- Closes it: says so to the other end, which has 5 seconds to say so, too. Returns at once;
 -- a task of who calls waits for that, so that `ms.run` does not end before. (On the main
 -- chunk, outside of `ms.run`, this waits by itself.) May be called again.
--- @param code? integer 1000
--- @param reason? string
+-- @param code? integer the default is 1000
+-- @param reason? string of 123 bytes at most
 function WebSocket:close(code, reason)
   local running = check(self, "close")
   code, reason = code == nil and 1000 or code, reason == nil and "" or reason
