@@ -160,11 +160,11 @@ function multisock_Response:text() end
 ---@return multisock.Error?
 function multisock_Response:json() end
 
----Some of the body, as soon as some is there: what came meanwhile.
----@param most? integer bytes at most
+---Some of the body: without a number what has come, as soon as something has; else so many bytes, fewer only at its end.
+---@param count? integer
 ---@return string? # string; nil at the end; nil, err when it did not end well
 ---@return multisock.Error?
-function multisock_Response:read(most) end
+function multisock_Response:read(count) end
 
 ---Writes the body to a file. A file that is there is replaced when all has come, and keeps its mode; after an error nothing has changed. A device or a pipe is written to as it comes.
 ---@param path string

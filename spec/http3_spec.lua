@@ -60,6 +60,20 @@ describe("HTTP/3", function()
     assert.equal(tostring(MIB), response.headers["Content-Length"])
   end))
 
+  it("sends no datagram to an address that is not public", helper.task(function()
+    for _ = 1, 2 do
+      local response, err = client:get(nginx.url("/file/guarded"), { allow_private = false })
+      assert.is_nil(response)
+      assert.equal("policy", err.kind)
+      assert.matches("is not public", err.message, 1, true)
+    end
+    assert.equal("body-open", ms.assert(client:get(nginx.url("/file/open"))):text())
+    local _, err = client:get(nginx.url("/file/guarded"), { allow_private = false })
+    assert.equal("policy", err.kind)         -- nor on a connection that is there
+    assert.equal(1, #nginx.log("/file/open", 1))
+    assert.equal(0, #nginx.log("/file/guarded"))
+  end))
+
   it("runs many at once over one connection, each with its own body", helper.task(function()
     local count = 0
     for round = 1, 2 do

@@ -252,6 +252,19 @@ describe("DNS over HTTPS", function()
     end
   end, 20))
 
+  it("is asked wherever it is, but its addresses are looked at", helper.task(function()
+    local client <close> = ms.client(given({ allow_private = false }))
+    for _ = 1, 2 do
+      local response, err = client:get(url("four", "guarded"))
+      assert.is_nil(response)
+      assert.equal("policy", err.kind)       -- so it was found: else it is "resolve"
+      assert.matches("127.0.0.1 is not public", err.message, 1, true)
+    end
+    assert.equal("body-guarded", ms.assert(client:get(url("four", "guarded"),
+      { allow_private = true })):text())
+    assert.equal(1, #nginx.log("guarded", 1))
+  end))
+
   it("is asked in silence", function()
     local output = support.child([[
       local ms = require("multisock")

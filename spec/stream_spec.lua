@@ -181,6 +181,86 @@ describe("streaming", function()
     end
   end))
 
+  it("ends with the task that has opened it, when that fails", helper.task(function()
+    local kept
+    local function open()
+      kept = ms.assert(client:get(hostile.url("/stall-body?bytes=100")))
+      return kept
+    end
+    local function closes(task)
+      assert.is_false((task:join()))
+      assert.equal("multisock.response (200, read)", tostring(kept))
+      local body, err = kept:read()
+      assert.is_nil(body)
+      assert.equal("closed", err.kind)
+      assert.equal("the task that has opened the response has failed", err.message)
+      probe.open_becomes(hostile, 0)
+    end
+    closes(ms.spawn(function()
+      open()
+      error("enough", 0)
+    end))
+    local opened = ms.queue()
+    local task = ms.spawn(function()
+      open()
+      opened:put(true)
+      ms.sleep(60)
+    end)
+    opened:get()
+    task:cancel()
+    closes(task)
+    closes(ms.spawn(function()
+      open():read(10)
+      error("enough", 0)
+    end))
+  end))
+
+  it("goes on for who else reads it, or gets it of a task that ends well", helper.task(function()
+    local response = ms.spawn(function()
+      return ms.assert(client:get(hostile.url("/stall-body?bytes=100")))
+    end):await()
+    assert.equal(100, #response:read(100))
+    response:close()
+    local given = ms.queue()
+    local task = ms.spawn(function()
+      given:put(ms.assert(client:get(hostile.url("/stall-body?bytes=100"))))
+      ms.sleep(60)
+    end)
+    response = given:get()
+    assert.equal(50, #response:read(50))
+    task:cancel()
+    assert.is_false((task:join()))
+    assert.equal(50, #response:read(50))
+    response:close()
+    -- An error shows its response.
+    task = ms.spawn(function()
+      ms.assert(client:get(hostile.url("/coded?hex=61&times=5000&piece=500&delay=0.01&status=500"),
+        { fail_on_error = true, decompress = false }))
+    end)
+    local _, err = task:join()
+    assert.equal("status", err.kind)
+    assert.equal(5000, #err.response:text())
+  end))
+
+  it("is read in pieces of a size, but for the last", helper.task(function()
+    for _, what in ipairs({ "/bytes?n=1000", "/stream?n=1000&chunk=7&delay=0.0005" }) do
+      local response = ms.assert(client:get(hostile.url(what)))
+      local at = 0
+      for _, size in ipairs({ 1, 64, 300, 400 }) do
+        assert.equal(servers.bytes(size, 0, at), response:read(size))
+        at = at + size
+      end
+      assert.equal(servers.bytes(235, 0, at), response:read(1000))
+      assert.is_nil(response:read(1))
+      assert.is_nil(response:read())
+    end
+    local response = ms.assert(client:get(hostile.url("/truncate?claim=900&bytes=500")))
+    assert.equal(400, #response:read(400))
+    local piece, err = response:read(400)
+    assert.is_nil(piece)
+    assert.equal("closed", err.kind)
+  end))
+
   it("raises what a task raises in mid-body, and ends the transfer", helper.task(function()
     local task = ms.spawn(function()
       local response = ms.assert(client:get(hostile.url("/stall-body?bytes=100")))

@@ -36,6 +36,8 @@ local function launch(name, files, command)
   return server
 end
 
+packaged.launch = launch
+
 -- Files that a server shows: /1k, /1m, /text.txt, and a folder to write to.
 local CONTENT = "mkdir -p %s/upload && cd %s && dd if=/dev/zero of=1m bs=1048576 count=1"
   .. " 2>/dev/null && dd if=/dev/zero of=big bs=1048576 count=0 seek=50 2>/dev/null"

@@ -442,10 +442,11 @@ response:json() -> value; or nil, err (kind "protocol" when it is no JSON)
   The body, decoded as JSON; null is ms.null. (With `json_codec` it is what
   that has for them.).]==] },
   { "response:read", [==[
-response:read([most]) -> string; nil at the end; nil, err when it did not end
+response:read([count]) -> string; nil at the end; nil, err when it did not end
 well
-  Some of the body, as soon as some is there: what came meanwhile.
-    most: bytes at most]==] },
+  Some of the body: without a number what has come, as soon as something has;
+  else so many bytes, fewer only at its end.
+    count: integer]==] },
   { "response:save", [==[
 response:save(path) -> bytes written; or nil, err (kind "io" when the file
 fails)

@@ -55,6 +55,7 @@ function methods:take(most)
 end
 
 function methods:read(most)
+  self.source.reader = self.reader
   local piece, err = self.source:read(most)
   if piece then
     keep(self, piece)
@@ -67,6 +68,7 @@ function methods:read(most)
 end
 
 function methods:read_all()
+  self.source.reader = self.reader
   local body, err = self.source:read_all()
   if body then
     keep(self, body)

@@ -74,7 +74,7 @@ function stream.write(job, response, seen, piece)
       response:close()              -- the rest is somebody else's
       return true
     end
-    local bytes, err = response:read(MOST)
+    local bytes, err = response:read_some(MOST)
     if err then
       return nil, err
     elseif bytes == nil then

@@ -4,7 +4,9 @@ local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local fields = require("multisock.response.fields")
 local iterators = require("multisock.response.iterators")
+local opened = require("multisock.connection.opened")
 local saving = require("multisock.response.saving")
+local scheduler = require("multisock.tasks.scheduler")
 local source = require("multisock.response.source")
 local tasks = require("multisock.tasks")
 local transfer = require("multisock.connection.transfer")
@@ -105,7 +107,7 @@ local function begin_read(self)
   if self._reading and not self._transfer.released then
     errors.misuse("another task reads this response already")
   end
-  self._reading = true
+  self._reading, self._transfer.reader = true, scheduler.task
 end
 
 --- The whole body; it is kept, so this may be called again.
@@ -171,10 +173,10 @@ local function read_kept(self, most)
   return body:sub(at, stop)
 end
 
---- Some of the body, as soon as some is there: what came meanwhile.
--- @param most? bytes at most
+--- Some of the body, as soon as some is there, `most` bytes at most.
 -- @return string; nil at the end; nil, err when it did not end well
-function methods:read(most)
+-- @local
+function methods:read_some(most)
   if most ~= nil and (type(most) ~= "number" or most < 1 or most % 1 ~= 0) then
     errors.misuse("read: integer of 1 or more expected, got " .. tostring(most))
   end
@@ -194,6 +196,26 @@ function methods:read(most)
     self._failure = body_error(self, err)
   end
   return chunk, err
+end
+
+--- Some of the body: without a number what has come, as soon as something has; else so many
+-- bytes, fewer only at its end.
+-- @param count? integer
+-- @return string; nil at the end; nil, err when it did not end well
+function methods:read(count)
+  local piece, err = self:read_some(count)
+  if count == nil or piece == nil or #piece == count then
+    return piece, err
+  end
+  local pieces, size = { piece }, #piece
+  repeat
+    piece, err = self:read_some(count - size)
+    if err then
+      return nil, err
+    end
+    pieces[#pieces + 1], size = piece, size + #(piece or "")
+  until piece == nil or size == count
+  return table.concat(pieces)
 end
 
 -- Its body, to an open file: see saving.lua.
@@ -336,6 +358,7 @@ local function of_stream(made_for, status, running)
   if made_for.settings.buffer and not made_for.index then      -- of a list they all are
     return response.buffered(self)
   end
+  opened.add(running)
   return self
 end
 

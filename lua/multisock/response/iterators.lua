@@ -69,7 +69,7 @@ function methods:chunks(most)
       end
     end
     begun = running ~= nil
-    local chunk, err = self:read(most)
+    local chunk, err = self:read_some(most)
     if err then
       error(err, 0)
     end

@@ -56,6 +56,9 @@ function scopes.is_failure(task)
 end
 
 function scheduler.child_ended(scope, task)
+  if task.opened and not task.ok then
+    task.opened:close(task, task.results[1])
+  end
   scope.children[task] = nil
   scope.count = scope.count - 1
   if scopes.is_failure(task) then
