@@ -547,6 +547,8 @@ function multisock_WebSocket:close(code, reason) end
 ---@class multisock.Stats
 ---@field requests integer sent so far, each redirect and each retry among them
 ---@field retries integer of these, what `retry` has sent again
+---@field sent integer bytes of requests, heads and bodies, as HTTP/1.1 has them, of transfers that have ended
+---@field received integer bytes of answers likewise, before decoding
 ---@field active integer on their way now; also answers whose body is not read yet
 ---@field waiting integer for a free place under `limits`
 ---@field connections integer in use now

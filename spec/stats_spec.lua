@@ -12,16 +12,16 @@ describe("client:stats", function()
 
   it("counts what runs, what waits, and what is kept", task(function()
     local client = ms.client({ limits = { host_connections = 3 } })
-    assert.same({ requests = 0, retries = 0, active = 0, waiting = 0, connections = 0, idle = 0,
-      origins = 0 }, client:stats())
+    assert.same({ requests = 0, retries = 0, sent = 0, received = 0, active = 0, waiting = 0,
+      connections = 0, idle = 0, origins = 0 }, client:stats())
     local answers = {}
     for i = 1, 3 do
       answers[i] = ms.assert(client:get(nginx.url("/slow?rate=1000000")))
     end
     local late = ms.spawn(client.get, client, nginx.url("/1k"))
     ms.sleep(0.02)
-    assert.same({ requests = 3, retries = 0, active = 3, waiting = 1, connections = 3, idle = 0,
-      origins = 1 }, client:stats())
+    assert.same({ requests = 3, retries = 0, sent = 0, received = 0, active = 3, waiting = 1,
+      connections = 3, idle = 0, origins = 1 }, client:stats())
     for i = 1, 3 do
       answers[i]:close()
     end
@@ -34,6 +34,38 @@ describe("client:stats", function()
     assert.equal(0, client:stats().idle)
     client:close()
     assert.equal(5, client:stats().requests)
+  end))
+
+  it("counts the bytes of what has ended, however it was sent", task(function()
+    local client = ms.client()
+    local sent, received = 0, 0
+    local function check(response, body)
+      response:text()
+      local sizes, stats = response.sizes, client:stats()
+      -- A head is shorter than 400 bytes, and chunks have frames.
+      local more_sent, more_received = stats.sent - sent, stats.received - received
+      assert.truthy(more_sent > body and more_sent < 1.01 * body + 400, more_sent)
+      assert.equal(sizes.headers + sizes.body, more_received)
+      sent, received = stats.sent, stats.received
+    end
+    check(client:get(hostile.url("/bytes?n=1000")), 0)
+    check(client:get(hostile.url("/bytes?n=300000")), 0)
+    check(client:get(hostile.url("/gzip")), 0)
+    for _, size in ipairs({ 1, 1000, 100000, 3000000 }) do
+      check(client:post(hostile.url("/echo"), { body = ("x"):rep(size) }), size)
+      local left, piece = 10, math.floor(size / 10) + 1
+      check(client:post(hostile.url("/echo"), { body = function()
+        left = left - 1
+        return left >= 0 and ("x"):rep(piece) or nil
+      end }), 10 * piece)
+    end
+    client:map({ hostile.url("/bytes?n=5000"), hostile.url("/bytes?n=5000") })
+    local stats = client:stats()
+    assert.truthy(stats.received - received > 10000 and stats.received - received < 11000)
+    client:get(hostile.url("/bytes?n=300000")):close()
+    assert.truthy(client:stats().sent > stats.sent)
+    client:close()
+    assert.truthy(client:stats().sent > stats.sent)
   end))
 
   it("counts lists, redirects and retries", task(function()

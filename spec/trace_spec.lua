@@ -166,7 +166,12 @@ describe("what is secret", function()
     assert.equal("Bearer ***", secrets.hide_header("Authorization", "Bearer abc"))
     assert.equal("***", secrets.hide_header("cookie", "a=b"))
     assert.equal("a=***; Path=/", secrets.hide_header("Set-Cookie", "a=b=c; Path=/"))
-    assert.equal("text/html", secrets.hide_header("Content-Type", "text/html"))
+    assert.equal("text/html; charset=x", secrets.hide_header("Content-Type",
+      "text/html; charset=x"))
+    assert.equal("http://h/?a=1&token=***#id_token=***", secrets.hide_header("Location",
+      "http://u:p@h/?a=1&token=x#id_token=y"))
+    assert.equal('<http://h/?sig=***>; rel="next", </b?key=***>; rel="prev"',
+      secrets.hide_header("Link", '<http://h/?sig=x>; rel="next", </b?key=y>; rel="prev"'))
     assert.equal("***", secrets.hide_header("X-Mine", "1", { ["x-mine"] = true }))
     assert.equal("http://h/p?a=1;token=***&b=2#id_token=***",
       secrets.hide_url("http://u:p@h/p?a=1;token=x&b=2#id_token=y"))

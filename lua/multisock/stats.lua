@@ -5,6 +5,9 @@
 -- @class multisock.Stats
 -- @field requests integer sent so far, each redirect and each retry among them
 -- @field retries integer of these, what `retry` has sent again
+-- @field sent integer bytes of requests, heads and bodies, as HTTP/1.1 has them, of transfers
+-- that have ended
+-- @field received integer bytes of answers likewise, before decoding
 -- @field active integer on their way now; also answers whose body is not read yet
 -- @field waiting integer for a free place under `limits`
 -- @field connections integer in use now
@@ -14,9 +17,10 @@
 
 --- @return multisock.Stats
 return function(client)
-  local connections, _, started = client.limits.counter.count:counts()
+  local connections, _, started, sent, received = client.limits.counter.count:counts()
   local stats = {
     requests = (client.agent_requests or 0) + started, retries = client.retry_count or 0,
+    sent = sent, received = received,
     active = 0, waiting = 0, connections = connections, idle = 0, origins = 0,
   }
   for _, origin in pairs(client.origins) do

@@ -274,13 +274,13 @@ static int easy_marks(lua_State *L)
   return 6;
 }
 
-void easy_push_rest(lua_State *L, Easy *easy)
+void easy_push_rest(lua_State *L, Easy *easy, struct Traffic *traffic)
 {
   Receiver *receiver = easy->receiver;
   const Buffer *body = body_of(receiver);
   size_t size = buffer_size(body);
   lua_pushlstring(L, size > 0 ? buffer_head(body) : "", size);
-  snapshot_push(L, easy);
+  snapshot_push(L, easy, traffic);
   easy_leave_ready(easy);
   easy->finished = false;
   receiver_reset(receiver);
@@ -331,7 +331,7 @@ static int easy_snapshot(lua_State *L)
 {
   Easy *easy;
   (void)receiver_check(L, &easy);
-  snapshot_push(L, easy);
+  snapshot_push(L, easy, NULL);
   return 1;
 }
 

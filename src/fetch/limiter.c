@@ -234,20 +234,35 @@ static int counter_new(lua_State *L)
   lua_Integer limit = luaL_optinteger(L, 1, LUA_MAXINTEGER);
   Counter *counter = compat_newuserdata(L, sizeof *counter);
   counter->total = counter->started = 0;
+  memset(&counter->traffic, 0, sizeof counter->traffic);
   counter->limit = limit;
   counter->awaited = false;
   luaL_setmetatable(L, counter_type);
   return 1;
 }
 
-/*** @return connections counted now, the limit, and how many transfers were started */
+/*** Counts the bytes of a transfer that has ended, which C has not ended itself.
+@param easy core.Easy */
+static int limiter_count(lua_State *L)
+{
+  Limiter *limiter = limiter_check(L, 1);
+  const Easy *easy = easy_check(L, 2);
+  if (easy->receiver != NULL)
+    snapshot_count(easy, &limiter->client->traffic);
+  return 0;
+}
+
+/*** @return connections counted now, the limit, how many transfers were started, and bytes
+sent and received by those that have ended */
 static int counter_counts(lua_State *L)
 {
   const Counter *counter = counter_check(L, 1);
   lua_pushinteger(L, counter->total);
   lua_pushinteger(L, counter->limit);
   lua_pushinteger(L, counter->started);
-  return 3;
+  lua_pushinteger(L, (lua_Integer)counter->traffic.sent);
+  lua_pushinteger(L, (lua_Integer)counter->traffic.received);
+  return 5;
 }
 
 static int counter_is_full(lua_State *L)
@@ -306,6 +321,7 @@ static int counter_set_awaited(lua_State *L)
 }
 
 static const luaL_Reg limiter_methods[] = {
+  { "count", limiter_count },
   { "take", limiter_take },
   { "leave", limiter_give_back },
   { "connected", limiter_connected },

@@ -4,6 +4,7 @@
 #define MULTISOCK_LIMITER_H
 
 #include "multi.h"
+#include "snapshot.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -11,7 +12,8 @@
 typedef struct Counter {
   lua_Integer total, limit;
   lua_Integer started; /* transfers */
-  bool awaited;        /* hosts wait for a connection of it */
+  Traffic traffic;
+  bool awaited; /* hosts wait for a connection of it */
 } Counter;
 
 typedef enum HttpVersion {

@@ -117,7 +117,7 @@ int perform_conclude(lua_State *L, int limiter_at, int easy_at)
     return luaL_error(L, "the handle of a running transfer was closed");
   message_end(L, easy, easy_at);
   lua_pushinteger(L, easy->receiver->status);
-  easy_push_rest(L, easy);
+  easy_push_rest(L, easy, &limiter->client->traffic);
   limiter_leave(limiter, false);
   goes = message_is_last(easy) || !limiter_has(L, limiter_at, easy_at) ||
          !limiter_keep(limiter, box, easy->needs_reset ? 0 : profile);

@@ -7,6 +7,8 @@
 #include "coded.h"
 #include "gathered.h"
 
+struct Traffic; /* see snapshot.h */
+
 #pragma GCC visibility push(hidden)
 
 /* Makes this handle collect into a receiver; false: out of memory. */
@@ -96,8 +98,8 @@ Receiver *receiver_check(lua_State *L, Easy **easy);
    that ends too early; false, and nothing is pushed, when there is none. */
 bool easy_push_coded_failure(lua_State *L, Easy *easy, bool all_came);
 
-/* Pushes body and snapshot, and forgets the transfer. */
-void easy_push_rest(lua_State *L, Easy *easy);
+/* Pushes body and snapshot, and forgets the transfer, whose bytes are counted. */
+void easy_push_rest(lua_State *L, Easy *easy, struct Traffic *traffic);
 
 #pragma GCC visibility pop
 

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "curl_version.h"
 #include "headers.h"
 #include "receiver.h"
 
@@ -47,6 +48,26 @@ static const char *snapshot_fill(Snapshot *shot, CURL *handle)
   return ip != NULL ? ip : "";
 }
 
+/* libcurl counts a body as a part of the request as well: before 8.7 one that it
+   sends with the head, later any. */
+static curl_off_t bytes_sent(const Easy *easy, curl_off_t request,
+                             curl_off_t up)
+{
+  bool apart = request < up ||
+               (easy->receiver->sending && compat_curl_version() < 0x080700);
+  return apart ? request + up : request;
+}
+
+void snapshot_count(const Easy *easy, Traffic *traffic)
+{
+  curl_off_t up = 0, down = 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SIZE_UPLOAD_T, &up);
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SIZE_DOWNLOAD_T, &down);
+  traffic->sent +=
+      bytes_sent(easy, info_int(easy->handle, CURLINFO_REQUEST_SIZE), up);
+  traffic->received += down + info_int(easy->handle, CURLINFO_HEADER_SIZE);
+}
+
 static char *put(char *to, const Buffer *buffer)
 {
   size_t size = buffer_size(buffer);
@@ -55,7 +76,7 @@ static char *put(char *to, const Buffer *buffer)
   return to + size;
 }
 
-void snapshot_push(lua_State *L, const Easy *easy)
+void snapshot_push(lua_State *L, const Easy *easy, Traffic *traffic)
 {
   const Receiver *receiver = easy->receiver;
   Snapshot shot;
@@ -63,6 +84,10 @@ void snapshot_push(lua_State *L, const Easy *easy)
   const char *ip = snapshot_fill(&shot, easy->handle);
   char *to;
   size_t size;
+  if (traffic != NULL) {
+    traffic->sent += bytes_sent(easy, shot.request_size, shot.up);
+    traffic->received += shot.down + shot.head_size;
+  }
   shot.attempts = receiver->tries + 1;
   shot.ip = strlen(ip);
   shot.head = buffer_size(&receiver->head);

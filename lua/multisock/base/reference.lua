@@ -1000,6 +1000,13 @@ stats.requests: integer
   { "stats.retries", [==[
 stats.retries: integer
   Of these, what `retry` has sent again.]==] },
+  { "stats.sent", [==[
+stats.sent: integer
+  Bytes of requests, heads and bodies, as HTTP/1.1 has them, of transfers that
+  have ended.]==] },
+  { "stats.received", [==[
+stats.received: integer
+  Bytes of answers likewise, before decoding.]==] },
   { "stats.active", [==[
 stats.active: integer
   On their way now; also answers whose body is not read yet.]==] },

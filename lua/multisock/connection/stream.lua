@@ -97,6 +97,7 @@ function Stream:release()
   if not self.client.closed then
     self.multi:remove_handle(easy)
   end
+  self.origin.limiter:count(easy)
   easy:forget()
   handles.give_back(self.client, self.origin, self.request, easy, self.multi)
   self:leave()

@@ -55,17 +55,8 @@ function Recording:save()
   return true
 end
 
---- Writes it a last time. May be called again.
--- @return true; or nil, err
-function Recording:close()
-  if self.closed then
-    return true
-  end
-  self.closed = true
-  return self:save()
-end
-
-Recording.__close = Recording.close
+--- Likewise: of every client that has it, at its end.
+Recording.close, Recording.__close = Recording.save, Recording.save
 
 function Recording:__tostring()
   return ("multisock.har (%d recorded)"):format(#self.attempts)

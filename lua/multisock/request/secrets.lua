@@ -38,7 +38,11 @@ function secrets.hide_header(name, value, sensitive)
   if lower == "set-cookie" then
     return (value:gsub("=[^;]*", "=" .. HIDDEN, 1))
   elseif not (SENSITIVE[lower] or sensitive and sensitive[lower] or secrets.is_name(name)) then
-    return value
+    -- URLs: of Location, Link, Referer.
+    return (value:gsub("(%a://)[^/?#%s]*@", "%1"):gsub("([?&;#])([^=?&;#%s]+)=([^?&;#%s\"'<>,]*)",
+      function(before, field)
+        return secrets.is_name(field) and before .. field .. "=" .. HIDDEN or nil
+      end))
   end
   local scheme = lower:find("authorization$") and value:match("^%S+ ")
   return (scheme or "") .. HIDDEN
