@@ -47,7 +47,7 @@ function says.throttle(event)
   return ("held up for %s or longer"):format(milliseconds(event.delay))
 end
 
-function says.connect(event)
+function says.connect(event, room)
   local peer = event.peer or ""
   if event.reused then
     return "kept, " .. peer
@@ -55,7 +55,9 @@ function says.connect(event)
   local t = event.timings
   local connected = t.connect > 0 and ", tcp " .. milliseconds(t.connect - t.dns) or ""
   local tls = t.tls > 0 and ", tls " .. milliseconds(t.tls - t.connect) or ""
-  return ("new, dns %s%s%s, %s"):format(milliseconds(t.dns), connected, tls, peer)
+  local steps = ("dns %s%s%s"):format(milliseconds(t.dns), connected, tls)
+  local whole = ("new, %s, %s"):format(steps, peer)
+  return #whole <= room and whole or steps
 end
 
 function says.headers(event)
@@ -115,7 +117,7 @@ end
 function printer.line(event, since, width, coloured)
   local say = says[event.name]
   local room, rest = columns_of(width)
-  local detail = say and say(event) or ""
+  local detail = say and say(event, room) or ""
   detail = text.fit(text.clean((detail:gsub("%s+", " ")), "?"), room)
   local url = text.clean(event.method .. " " .. secrets.hide_url(event.url), "?")
   local waited = event.waited_for and ("%-10s %10s"):format(event.waited_for,
