@@ -216,9 +216,10 @@ transfer.whole_response = whole_response
 
 -- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has
 -- its slot already.
-local function perform_at_once(request, given, origin, task, due, taken)
-  local method, body = request.method, request.body
+local function perform_at_once(request, given, origin, task, deadline, taken)
+  local method, body, due = request.method, request.body, deadline
   if given.attempt then
+    request.deadline = deadline
     if not taken then
       begin_attempt(request)
     end
@@ -238,8 +239,13 @@ local function perform_at_once(request, given, origin, task, due, taken)
     if awaited ~= nil then
       transfer.left(request, origin, awaited, easy)
     end
+    if deadline and status >= 300 then
+      request.deadline = deadline   -- for who goes on with it
+    end
     return whole_response(request, status, text, snapshot)
-  elseif status == false then
+  end
+  request.deadline = deadline
+  if status == false then
     return transfer.conclude(request, origin, task, text, snapshot)
   elseif text then
     return transfer.conclude_refused(request, origin, text)
@@ -373,17 +379,17 @@ function transfer.perform(request)
   end
   local origin = given.profile == client.usual_profile
     and client.origins[request.target.origin] or origins.of(request)
-  local task, due = scheduler.task, request.deadline
-  if due == nil and given.total then
-    due = now() + given.total
-    request.deadline = due
+  local task, deadline = scheduler.task, request.deadline
+  if deadline == nil and given.total then
+    deadline = now() + given.total
   end
   if task and request.simple then
-    local response, err = perform_at_once(request, given, origin, task, due)
+    local response, err = perform_at_once(request, given, origin, task, deadline)
     if response or err then
       return response, err
     end
   end
+  request.deadline = deadline
   return perform_at_length(request, given, origin)
 end
 

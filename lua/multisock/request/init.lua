@@ -142,6 +142,13 @@ function request.new(client, method, url, options, base)
   if options == nil and client.is_bare then
     -- The usual case: nothing has to be looked at.
     local target = targets.young[url]
+    if target == nil and type(url) == "string" then
+      local found, err = find_target(url)
+      if found == nil then
+        return nil, err
+      end
+      target = found.kept and found
+    end
     if target then
       return setmetatable({
         client = client, method = method or "GET", settings = base, headers = base.headers,

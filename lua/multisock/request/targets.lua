@@ -12,7 +12,7 @@ local targets = {}
 local GENERATION = 512
 local old, count = {}, 0
 
---- The young ones, by their text. They are HTTP's, without a user's name.
+--- The young ones, by their text. They are HTTP's, without a user's name: `kept`.
 targets.young = {}
 
 -- Longer ones are not kept: a server may redirect to URLs as long as a header.
@@ -52,12 +52,14 @@ end
 -- What all URLs of a place have.
 local function describe_place(url, scheme, host)
   local port = url:get("port", { "default_port", "non_support_scheme" }) or "0"
+  local web = scheme == "http" or scheme == "https"
   return {
     scheme = scheme,
     host = host,
     origin = scheme .. "://" .. host .. ":" .. port,
     numeric = host == "" or host == "localhost" or is_numeric(host),
-    web = scheme == "http" or scheme == "https",
+    web = web,
+    kept = web,
   }
 end
 
@@ -88,9 +90,9 @@ local function describe(url, text, written)
     place.__index.sample = url
     remember_place(written, place)
   end
+  local has_user = not written and (url:get("user") or url:get("password")) and true or nil
   return setmetatable({
-    url = url, text = text,
-    has_user = not written and (url:get("user") or url:get("password")) and true or nil,
+    url = url, text = text, has_user = has_user, kept = has_user and false,
   }, place)
 end
 
@@ -151,7 +153,7 @@ function targets.get(text)
       return nil, url_error(err, text)
     end
   end
-  if target.web and not target.has_user and #text <= LONGEST then
+  if target.kept and #text <= LONGEST then
     remember(text, target)
   end
   return target
