@@ -7,6 +7,7 @@ include_files = {
 -- What is in library/ is generated, for editors.
 exclude_files = { "build*/", "library/" }
 files["spec"] = { std = "+busted" }
+files["examples/user_suite"] = { std = "+busted" }
 files["examples/neovim"] = { read_globals = { "vim" } }
 files["rockspec/*.rockspec"] = { std = "+rockspec" }
 files["lcurl/*.rockspec"] = { std = "+rockspec" }

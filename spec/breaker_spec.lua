@@ -4,7 +4,7 @@ local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
-local task, failure = helper.task, helper.failure
+local task, failure, simulated = helper.task, helper.failure, helper.simulated
 
 describe("breaker", function()
   local hostile
@@ -55,23 +55,31 @@ describe("breaker", function()
     client:close()
   end))
 
-  it("lets one find out, and closes or stays open", task(function()
-    local client = client_of(QUICK)
-    local url, count = script("503,503,503,503,503,200")
+  local URL = "https://h.example/"
+
+  -- The same over a mock.
+  local function over(mock, breaker)
+    return ms.client({ agent = mock, retry = { limit = 0, breaker = breaker } })
+  end
+
+  it("lets one find out, and closes or stays open", simulated({ routes = {
+    { url = URL, times = 5, reply = { status = 503, delay = 1 } }, { url = URL },
+  } }, function(mock)
+    local client = over(mock, { ratio = 0.5, min = 4, window = 10, open = 20 })
     for _ = 1, 4 do
-      assert.equal(503, outcome(client, url))
+      assert.equal(503, outcome(client, URL))
     end
-    assert.equal("breaker", outcome(client, url))
-    ms.sleep(0.11)
-    local both = ms.map({ url, url }, function(each) return outcome(client, each) end)
-    table.sort(both, function(a, b) return tostring(a) < tostring(b) end)
+    assert.equal("breaker", outcome(client, URL))
+    ms.sleep(19)
+    assert.equal("breaker", outcome(client, URL))
+    ms.sleep(1)
+    local both = ms.map({ URL, URL }, function(each) return outcome(client, each) end)
     assert.same({ 503, "breaker" }, { both[1], both[2] })
-    assert.equal("breaker", outcome(client, url))
-    assert.equal(5, count())
-    ms.sleep(0.11)
-    assert.same({ 200, 200, 200 }, { outcome(client, url), outcome(client, url),
-      outcome(client, url) })
-    client:close()
+    assert.equal("breaker", outcome(client, URL))
+    assert.equal(5, #mock:calls())
+    ms.sleep(20)
+    assert.same({ 200, 200, 200 }, { outcome(client, URL), outcome(client, URL),
+      outcome(client, URL) })
   end))
 
   it("counts each origin, and each client, by itself", task(function()
@@ -109,32 +117,37 @@ describe("breaker", function()
     client:close()
   end))
 
-  it("does not mind what is the request's own fault, or cancelled", task(function()
-    local client = client_of({ ratio = 0.1, min = 1, window = 10, open = 0.05 })
-    assert.equal(404, outcome(client, hostile.url("/nowhere")))
-    local cancelled = ms.spawn(client.get, client, hostile.url("/stall"))
-    ms.sleep(0.02)
-    cancelled:cancel()
-    assert.equal(200, outcome(client, hostile.url("/bytes")))
+  it("does not mind what is the request's own fault, or cancelled", simulated({ routes = {
+    { url = "/nowhere", reply = { status = 404 } }, { url = "/stall", reply = { delay = 100 } },
+    { url = "/down", reply = { status = 503 } }, {},
+  } }, function(mock)
+    local client = over(mock, { ratio = 0.1, min = 1, window = 10, open = 5 })
+    local function cancel_one()
+      local cancelled = ms.spawn(client.get, client, URL .. "stall")
+      ms.sleep(1)
+      cancelled:cancel()
+    end
+    assert.equal(404, outcome(client, URL .. "nowhere"))
+    cancel_one()
+    assert.equal(200, outcome(client, URL))
     -- Also when that one was to find out.
-    assert.equal(503, outcome(client, (script("503"))))
-    ms.sleep(0.06)
-    cancelled = ms.spawn(client.get, client, hostile.url("/stall"))
-    ms.sleep(0.02)
-    cancelled:cancel()
-    ms.sleep(0.06)
-    assert.equal(200, outcome(client, hostile.url("/bytes")))
-    client:close()
+    assert.equal(503, outcome(client, URL .. "down"))
+    ms.sleep(5)
+    cancel_one()
+    assert.equal("breaker", outcome(client, URL))
+    ms.sleep(4)
+    assert.equal(200, outcome(client, URL))
   end))
 
-  it("forgets what is long ago", task(function()
-    local client = client_of({ ratio = 0.5, min = 4, window = 0.1, open = 60 })
+  it("forgets what is long ago", simulated({ routes = { { reply = { status = 503 } } } },
+    function(mock)
+    local client = over(mock, { ratio = 0.5, min = 4, window = 10, open = 60 })
     for _ = 1, 3 do
-      assert.equal(503, outcome(client, (script("503"))))
-      assert.equal(503, outcome(client, (script("503"))))
-      ms.sleep(0.12)
+      assert.same({ 503, 503, 503 }, { outcome(client, URL), outcome(client, URL),
+        outcome(client, URL) })
+      ms.sleep(11)
     end
-    client:close()
+    assert.equal(9, #mock:calls())
   end))
 
   it("has its mistakes named", function()

@@ -178,6 +178,13 @@ describe("the examples", function()
     servers.output("rm -rf " .. servers.quote(dir))
   end)
 
+  it("user_suite: a user's tests on ms.mock", function()
+    local busted = servers.output("command -v busted"):match("%S+")
+    local output = servers.output(("%s %s -o plainTerminal examples/user_suite 2>&1"):format(
+      os.getenv("LUA") or "lua5.4", busted))
+    assert.truthy(output:find("26 successes / 0 failures / 0 errors", 1, true), output)
+  end)
+
   it("say how they are used", function()
     for _, name in ipairs {
       "agnostic", "api", "attached", "downloads", "event_source", "login", "mirrors",

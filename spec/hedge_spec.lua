@@ -4,7 +4,7 @@ local servers = require("spec.support.servers")
 local ms = require("multisock")
 local core_support = require("spec.support.core_support")
 
-local task, failure = helper.task, helper.failure
+local task, failure, simulated = helper.task, helper.failure, helper.simulated
 
 describe("hedge", function()
   local hostile
@@ -81,16 +81,28 @@ describe("hedge", function()
     assert.equal("cancelled", other.kind)
   end)))
 
-  it("starts all at once without `after`, and no more than max", task(function()
+  it("starts all at once without `after`, and no more than max", simulated(nil, function()
     local most, running = 0, 0
     local value, err = ms.hedge({ after = 0, max = 4 }, function()
       running = running + 1
       most = math.max(most, running)
-      ms.sleep(0.02)
+      ms.sleep(20)
       running = running - 1
       return nil, "no"
     end)
     assert.same({ nil, "no", 4 }, { value, err, most })
+  end))
+
+  it("starts another one each `after`, at once after a failure, until one is good", simulated(nil,
+    function()
+    local began, started = ms.now(), {}
+    assert.equal("good 4", ms.hedge({ after = 3, max = 9 }, function(try)
+      started[try] = ms.now() - began
+      ms.sleep(({ 100, 1, 100, 2, 100 })[try])
+      return try == 4 and "good 4" or nil, "bad"
+    end))
+    -- The second fails after one second; the fourth is good before the fifth is due.
+    assert.same({ { 0, 3, 4, 7 }, 9 }, { started, ms.now() - began })
   end))
 
   it("lets an answer go that comes with a better one", task(function()
@@ -108,14 +120,15 @@ describe("hedge", function()
     won:close()
   end))
 
-  it("ends its tries when it is cancelled", task(function()
-    local tries = {}
-    local hedging = ms.spawn(ms.hedge, { after = 0.01, max = 2 }, function(try)
+  it("ends its tries when it is cancelled", simulated({ routes = { { reply = { delay = 60 } } } },
+    function(mock)
+    local client, tries = ms.client({ agent = mock }), {}
+    local hedging = ms.spawn(ms.hedge, { after = 10, max = 3 }, function(try)
       tries[try] = "running"
-      ms.get(hostile.url("/stall"))
+      client:get("https://h.example/")
       tries[try] = "went on"
     end)
-    ms.sleep(0.05)
+    ms.sleep(15)
     hedging:cancel("enough")
     local ok, err = hedging:join()
     assert.same({ false, "cancelled", "enough" }, { ok, err.kind, err.message })

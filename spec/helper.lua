@@ -118,6 +118,16 @@ function helper.task(fn, seconds)
   end
 end
 
+--- A spec body on the clock of a mock, where time passes at once: `fn(mock)`.
+-- @param options? as for ms.mock
+function helper.simulated(options, fn)
+  return function()
+    local mock = ms.mock(options)
+    mock:run(fn, mock)
+    close_all()
+  end
+end
+
 --- Collects all that can be collected, and lets the loop end what that ended.
 function helper.collect()
   for _ = 1, 3 do

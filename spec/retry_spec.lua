@@ -1,10 +1,12 @@
 -- The option `retry`: what is sent again, when, and what never is.
+local clock = require("multisock.base.clock")
 local core_support = require("spec.support.core_support")
+local dates = require("multisock.cache.dates")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
-local task, failure = helper.task, helper.failure
+local task, failure, simulated = helper.task, helper.failure, helper.simulated
 
 describe("retry", function()
   local hostile
@@ -200,78 +202,95 @@ describe("retry", function()
     client:close()
   end))
 
+  -- On a mock's clock, so that it is known how long.
   describe("waits", function()
-    -- Seconds between the first two tries, or the status when there was one alone.
-    local function gap(client, head, options)
-      local url, log = script("503,200", head)
-      local response = ms.assert(client:get(url, options))
-      if response.status ~= 200 then
-        response:close()
-        assert.equal(1, #log())
-        return response.status
+    local URL = "https://h.example/"
+
+    -- "Name: value" in lines.
+    local function fields(head)
+      local list = {}
+      for name, value in (head or ""):gmatch("([^:\n]+): ?([^\n]*)") do
+        list[name] = list[name] or {}
+        table.insert(list[name], value)
       end
-      local seen = response:json()
-      return seen[2].time - seen[1].time
+      return list
     end
 
-    it("as the server says, 0 to 10 % longer, never shorter", task(function()
-      local client = client_of({ backoff = 0.001 })
-      for _, head in ipairs({ "Retry-After: 0.1", "retry-after-ms: 100",
-        "Retry-After: 0.05\nRetry-After: 0.1", "Retry-After: 60\nretry-after-ms: 100.0",
-        "Retry-After: 0.1\nretry-after-ms: soon", }) do
-        local seconds = gap(client, head)
-        assert.truthy(seconds >= 0.1, head)
-        assert.truthy(seconds < 1.5 or not helper.timing_is_real, head .. ": " .. seconds)
-      end
+    -- Seconds between the first two tries, or the status when there was one alone.
+    local function gap(retry, head, options)
+      local mock = ms.mock({ routes = { { reply = { { status = 503, headers = fields(head) },
+        {} } } } })
+      local client = client_of(retry, { agent = mock })
+      local began = ms.now()
+      local response = ms.assert(client:get(URL, options))
+      local calls = mock:calls()
       client:close()
+      if response.status ~= 200 then
+        assert.equal(1, #calls)
+        assert.equal(began, ms.now())
+        return response.status
+      end
+      return calls[2].at - calls[1].at
+    end
+
+    it("as the server says, 0 to 10 % longer, never shorter", simulated(nil, function()
+      for _, head in ipairs({ "Retry-After: 100", "retry-after-ms: 100000",
+        "Retry-After: 50\nRetry-After: 100", "Retry-After: 60\nretry-after-ms: 100000.0",
+        "Retry-After: 100\nretry-after-ms: soon", }) do
+        local seconds = gap({ backoff = 0.001 }, head)
+        assert.truthy(seconds >= 99.999 and seconds <= 110.001, head .. ": " .. seconds)
+      end
     end))
 
-    it("until the date that the server says, by its own clock", task(function()
-      local client = client_of({ backoff = 0.001 })
-      local heads = { "" }
-      for i, date in ipairs({ "Sun, 06 Nov 1994 08:49:38 GMT", "Sunday, 06-Nov-94 08:49:38 GMT",
-        "Sun Nov  6 08:49:38 1994" }) do
+    it("until the date that the server says, by its own clock", simulated(nil, function()
+      local heads = {}
+      for i, date in ipairs({ "Sun, 06 Nov 1994 08:51:17 GMT", "Sunday, 06-Nov-94 08:51:17 GMT",
+        "Sun Nov  6 08:51:17 1994" }) do
         heads[i] = "Date: Sun, 06 Nov 1994 08:49:37 GMT\nRetry-After: " .. date
       end
-      -- Without a Date our own clock counts.
-      local at = os.time() + 1
-      heads[4] = "Retry-After: " .. os.date("!%a, %d %b %Y %H:%M:%S GMT", at)
-      local gaps = ms.map(heads, function(head) return gap(client, head) end)
-      assert.truthy(os.time() >= at)
-      for i = 1, 3 do
-        assert.truthy(gaps[i] >= 1, heads[i])
+      for _ = 1, 2 do
+        -- Without a Date our own clock counts.
+        heads[4] = "Retry-After: " .. dates.format(clock.time() + 100)
+        for i = 1, 4 do
+          local seconds = gap({ backoff = 0.001 }, heads[i])
+          assert.truthy(seconds >= 98.999 and seconds <= 110.001, heads[i] .. ": " .. seconds)
+          heads[4] = "Retry-After: " .. dates.format(clock.time() + 100)
+        end
+        ms.sleep(86400)
       end
-      client:close()
     end))
 
-    it("a time of its own when what the server says is over, or means nothing", task(function()
-      local client = client_of({ backoff = 0.001 })
+    it("a time of its own when what the server says is over, or means nothing", simulated(nil,
+      function()
       for _, value in ipairs({ "-1", "0", "soon", "", "5, 7", "0x10", "inf", "nan", "1e", "1.2.3",
         "Sun, 06 Nov 1994 08:49:37 GMT", "Retry-After: 60", ("9"):rep(300) .. "x" }) do
-        local seconds = gap(client, "Retry-After: " .. value)
-        assert.truthy(seconds < 1 or not helper.timing_is_real, value .. ": " .. seconds)
+        local seconds = gap({ backoff = 0.001 }, "Retry-After: " .. value)
+        assert.truthy(seconds < 0.002, value .. ": " .. seconds)
       end
-      client:close()
     end))
 
-    it("not at all when the server says longer than max_delay", task(function()
-      local client = client_of({ backoff = 0.001, max_delay = 10 })
+    it("not at all when the server says longer than max_delay", simulated(nil, function()
+      local most = { backoff = 0.001, max_delay = 10 }
       for _, value in ipairs({ "11", "10.01", "1e308", "1e999", ("9"):rep(400),
         "Fri, 31 Dec 9999 23:59:59 GMT", "1\nRetry-After: 1000" }) do
-        assert.equal(503, gap(client, "Retry-After: " .. value), value)
+        assert.equal(503, gap(most, "Retry-After: " .. value), value)
       end
-      assert.equal(503, gap(client, "Retry-After: 1e300", { retry = { max_delay = math.huge } }))
-      client:close()
+      assert.equal(503, gap({ max_delay = math.huge }, "Retry-After: 1e300"))
     end))
 
-    it("not longer than what is left of the total", task(function()
-      local client = client_of({ backoff = 0.001 })
-      local before = ms.now()
-      assert.equal(503, gap(client, "Retry-After: 5", { timeout = 4 }))
-      assert.truthy(ms.now() - before < 2 or not helper.timing_is_real)
-      assert.equal(503, gap(client, nil, { timeout = 4, retry = {
+    it("not longer than what is left of the total", simulated(nil, function()
+      local quick = { backoff = 0.001 }
+      assert.equal(503, gap(quick, "Retry-After: 5", { timeout = 4 }))
+      assert.equal(503, gap(quick, nil, { timeout = 4, retry = {
         backoff = function() return 4 end } }))
-      assert.truthy(gap(client, "Retry-After: 0.1", { timeout = 4 }) >= 0.1)
+      local seconds = gap(quick, "Retry-After: 3.5", { timeout = 4 })
+      assert.truthy(seconds >= 3.499 and seconds < 4, seconds)
+    end))
+
+    it("0 to 10 % longer over the network, too", task(function()
+      local client = client_of({ backoff = 0.001 })
+      local log = ms.assert(client:get((script("503,200", "Retry-After: 0.1")))):json()
+      assert.truthy(log[2].time - log[1].time >= 0.1)
       client:close()
     end))
 
@@ -298,11 +317,23 @@ describe("retry", function()
       client:close()
     end))
 
-    it("not for the server with respect_retry_after = false", task(function()
-      local client = client_of({ backoff = 0.001, respect_retry_after = false })
-      assert.truthy(gap(client, "Retry-After: 1000\nx-should-retry: false") < 1
-        or not helper.timing_is_real)
-      client:close()
+    it("not for the server with respect_retry_after = false", simulated(nil, function()
+      assert.truthy(gap({ backoff = 0.001, respect_retry_after = false },
+        "Retry-After: 1000\nx-should-retry: false") < 0.002)
+    end))
+
+    it("twice as long each time at most, 30 s and max_delay in the end", simulated(nil, function()
+      local mock = ms.mock({ routes = { { reply = { status = 503 } } } })
+      local client = client_of({ limit = 40, backoff = 1, budget = math.huge }, { agent = mock })
+      client:get(URL)
+      local calls, longest = mock:calls(), 0
+      assert.equal(41, #calls)
+      for try = 1, 40 do
+        local seconds = calls[try + 1].at - calls[try].at
+        assert.truthy(seconds <= math.min(2 ^ (try - 1), 30) + 0.001, try .. ": " .. seconds)
+        longest = math.max(longest, seconds)
+      end
+      assert.truthy(longest > 15)
     end))
   end)
 
@@ -387,35 +418,28 @@ describe("retry", function()
     client:close()
   end))
 
-  it("is cancelled while it waits", task(function()
-    local client = client_of(true)
-    local url, log = script("503,200", "Retry-After: 30")
-    local getting = ms.spawn(client.get, client, url)
-    while #log() == 0 do
-      ms.sleep(0.01)
-    end
-    ms.sleep(0.05)
+  -- A client whose first request waits for its second try, which is 30 s away.
+  local WAITING = { routes = { { reply = { { status = 503, headers = { ["Retry-After"] = 30 } },
+    {} } } } }
+
+  it("is cancelled while it waits", simulated(WAITING, function(mock)
+    local client = client_of(true, { agent = mock })
+    local getting = ms.spawn(client.get, client, "https://h.example/")
+    ms.sleep(10)
     getting:cancel("enough")
     local ok, err = getting:join()
-    assert.same({ false, "cancelled", "enough", 1 }, { ok, err.kind, err.message, #log() })
-    client:close()
+    assert.same({ false, "cancelled", "enough", 1 }, { ok, err.kind, err.message, #mock:calls() })
   end))
 
-  it("ends with its client while it waits", task(function()
-    local client = client_of(true)
-    local url, log = script("503,200", "Retry-After: 30")
-    local before = ms.now()
-    local getting = ms.spawn(client.get, client, url)
-    while #log() == 0 do
-      ms.sleep(0.01)
-    end
-    ms.sleep(0.05)
+  it("ends with its client while it waits", simulated(WAITING, function(mock)
+    local client, began = client_of(true, { agent = mock }), ms.now()
+    local getting = ms.spawn(client.get, client, "https://h.example/")
+    ms.sleep(10)
     client:close()
     local response, err = getting:await()
     assert.is_nil(response)
-    assert.same({ "cancelled", "the client was closed", 1 }, { err.kind, err.message,
-      err.attempts })
-    assert.truthy(ms.now() - before < 5)
+    assert.same({ "cancelled", "the client was closed", 1, 10 }, { err.kind, err.message,
+      err.attempts, ms.now() - began })
   end))
 
   it("waits on the main chunk, too", function()

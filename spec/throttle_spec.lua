@@ -3,7 +3,11 @@ local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
-local task, failure = helper.task, helper.failure
+local task, failure, simulated = helper.task, helper.failure, helper.simulated
+
+-- Two hosts that answer everything.
+local HERE, THERE = "https://here.example/", "https://there.example/"
+local ANSWERS = { routes = { {} } }
 
 describe("throttle", function()
   local hostile
@@ -12,176 +16,155 @@ describe("throttle", function()
   teardown(function() servers.stop_all() end)
   after_each(helper.check_leaks)
 
-  -- Seconds that this thread could have run, but others did.
-  local function held_up()
-    return ms.now() - helper.own_time()
-  end
-
-  -- A client, and when each of its requests started, by URL: `late` is how long after
-  -- it this may have been noted.
-  local function client_of(throttle, options)
-    local starts, before = {}, held_up()
+  local function over(mock, throttle, options)
     options = options or {}
-    options.throttle = throttle
-    options.each_attempt = { function(request, next)
-      local now = held_up()
-      starts[#starts + 1] = { at = ms.now(), url = request.url, late = now - before }
-      before = now
-      return next(request)
-    end }
-    return ms.client(options), starts
+    options.throttle, options.agent = throttle, options.agent or mock
+    return ms.client(options)
   end
 
-  local function other(path)
-    return (hostile.url(path):gsub("127%.0%.0%.1", "localhost"))
+  -- When requests started, by the URL that routes know, in milliseconds.
+  local function starts(mock, url)
+    local list, began = {}, mock:calls()[1].at
+    for i, call in ipairs(mock:calls(url)) do
+      list[i] = math.floor((call.at - began) * 1000 + 0.5)
+    end
+    return list
   end
 
   local function get_all(client, count, url)
     local urls = {}
     for i = 1, count do
-      urls[i] = url or hostile.url("/bytes?n=1")
+      urls[i] = url or HERE
     end
     local _, errs = ms.map(urls, function(each) return client:get(each) end)
     local _, err = next(errs)
     assert.is_nil(err, tostring(err))
   end
 
-  -- Between a start and the note of it.
-  local SLACK = 0.005
-
-  -- At most `limit` of them in any window of `per` seconds.
-  local function check_windows(starts, limit, per)
-    table.sort(starts, function(a, b) return a.at < b.at end)
-    for i = limit + 1, #starts do
-      assert.truthy(starts[i].at - starts[i - limit].at >= per - SLACK - starts[i - limit].late,
-        ("%d: %g"):format(i, starts[i].at - starts[i - limit].at))
-    end
-  end
-
-  it("starts at most so many in any window", task(function()
-    local client, starts = client_of({ limit = 5, per = 0.1 })
+  it("starts at most so many in any window", simulated(ANSWERS, function(mock)
+    local client = over(mock, { limit = 5, per = 0.1 })
     get_all(client, 12)
     ms.sleep(0.07)                    -- not at the edges of any raster
     get_all(client, 8)
-    assert.equal(20, #starts)
-    check_windows(starts, 5, 0.1)
-    assert.truthy(starts[4].at - starts[1].at < 0.05 or not helper.timing_is_real)
-    client:close()
+    assert.same({ 0, 0, 0, 0, 0, 100, 100, 100, 100, 100, 200, 200, 270, 270, 270, 300, 300,
+      370, 370, 370 }, starts(mock))
   end))
 
-  it("spreads them when fewer may follow each other at once", task(function()
-    local client, starts = client_of({ limit = 10, per = 0.2, burst = 2 })
+  it("spreads them when fewer may follow each other at once", simulated(ANSWERS, function(mock)
+    local client = over(mock, { limit = 10, per = 0.2, burst = 2 })
     get_all(client, 9)
-    check_windows(starts, 2, 0.04)
-    check_windows(starts, 10, 0.2)
-    client:close()
+    assert.same({ 0, 0, 40, 40, 80, 80, 120, 120, 160 }, starts(mock))
   end))
 
-  it("counts each host by itself: a throttled one holds up no other", task(function()
-    local client, starts = client_of({ limit = 1, per = 0.3 })
-    local before = ms.now()
+  it("counts each host by itself: a throttled one holds up no other", simulated(ANSWERS,
+    function(mock)
+    local client = over(mock, { limit = 1, per = 60 })
     local slow = ms.spawn(get_all, client, 3)
     ms.sleep(0)
-    get_all(client, 1, other("/bytes?n=1"))
-    assert.truthy(ms.now() - before < 0.25 or not helper.timing_is_real)
+    get_all(client, 1, THERE)
     slow:await()
-    assert.equal(4, #starts)
-    client:close()
+    assert.same({ { 0, 60000, 120000 }, { 0 } },
+      { starts(mock, HERE), starts(mock, THERE) })
   end))
 
-  it("keeps several rules at once, and a host in one holds nobody up in another", task(function()
-    local client, starts = client_of({
-      { limit = 3, per = 0.1, key = "all" }, { limit = 1, per = 0.15 },
-    })
-    local before = ms.now()
+  it("keeps several rules at once, and a host in one holds nobody up in another", simulated(
+    ANSWERS, function(mock)
+    local client = over(mock, { { limit = 3, per = 0.1, key = "all" }, { limit = 1, per = 0.15 } })
     local slow = ms.spawn(get_all, client, 3)
     ms.sleep(0)
-    client:get(other("/bytes?n=1")):close()
-    assert.truthy(ms.now() - before < 0.14 or not helper.timing_is_real)
+    get_all(client, 1, THERE)
     slow:await()
-    local here = {}
-    for _, start in ipairs(starts) do
-      here[#here + 1] = not start.url:find("localhost") and start or nil
-    end
-    check_windows(here, 1, 0.15)
-    check_windows(starts, 3, 0.1)
-    client:close()
+    assert.same({ { 0, 150, 300 }, { 0 } }, { starts(mock, HERE), starts(mock, THERE) })
   end))
 
-  it("counts what a function says, with limits of its own, or not", task(function()
-    local client, starts = client_of({ limit = 1, per = 60, key = function(request)
+  it("counts what a function says, with limits of its own, or not", simulated(ANSWERS,
+    function(mock)
+    local client = over(mock, { limit = 1, per = 60, key = function(request)
       local user = request.headers["x-user"]
       return user, user == "gold" and { limit = 5, per = 60 } or nil
     end })
     for _ = 1, 5 do
-      client:get(hostile.url("/bytes")):close()                  -- nobody's
-      client:get(hostile.url("/bytes"), { headers = { ["x-user"] = "gold" } }):close()
+      client:get(HERE)                -- nobody's
+      client:get(HERE, { headers = { ["x-user"] = "gold" } })
     end
-    client:get(hostile.url("/bytes"), { headers = { ["x-user"] = "tin" } }):close()
-    local _, err = client:get(hostile.url("/bytes"), { headers = { ["x-user"] = "tin" },
-      timeout = { queue = 0.02 } })
+    client:get(HERE, { headers = { ["x-user"] = "tin" } })
+    local _, err = client:get(HERE, { headers = { ["x-user"] = "tin" }, timeout = { queue = 2 } })
     assert.same({ "timeout", "queue", true }, { err.kind, err.phase, err.retryable })
-    assert.equal(11, #starts)
-    client:close()
+    assert.equal(11, #mock:calls())
+    client:get(HERE, { headers = { ["x-user"] = "gold" } })
+    assert.equal(60000, starts(mock)[12])
   end))
 
-  it("lets them start in order", task(function()
-    local order = {}
-    local client = client_of({ limit = 1, per = 0.01 })
-    ms.map({ 1, 2, 3, 4, 5, 6 }, function(i)
-      client:get(hostile.url("/bytes?i=" .. i), { progress = function() end }):close()
-      order[#order + 1] = i
-      return true
-    end)
-    assert.equal(6, #order)
-    client:close()
-    local starts
-    client, starts = client_of({ limit = 1, per = 0.02 })
-    ms.map({ 1, 2, 3, 4, 5 }, function(i) return client:get(hostile.url("/bytes?i=" .. i)) end)
-    for i = 1, 5 do
-      assert.truthy(starts[i].url:find("i=" .. i, 1, true))
+  it("lets them start in order", simulated(ANSWERS, function(mock)
+    local client = over(mock, { limit = 1, per = 0.02 })
+    ms.map({ 1, 2, 3, 4, 5 }, function(i) return client:get(HERE .. i) end)
+    for i, call in ipairs(mock:calls()) do
+      assert.equal(HERE .. i, call.url)
     end
+    assert.same({ 0, 20, 40, 60, 80 }, starts(mock))
+  end))
+
+  it("lets them start in order over the network, too", task(function()
+    local urls = {}
+    local client = ms.client({ throttle = { limit = 1, per = 0.01 },
+      each_attempt = { function(request, next)
+        urls[#urls + 1] = request.url:match("%d$")
+        return next(request)
+      end } })
+    ms.map({ 1, 2, 3, 4, 5, 6 }, function(i)
+      return client:get(hostile.url("/bytes?i=" .. i), { progress = function() end })
+    end)
+    assert.same({ "1", "2", "3", "4", "5", "6" }, urls)
     client:close()
   end))
 
+  -- Over the network: none starts too early, by its own clock.
   it("takes a token for each hop and each try", task(function()
-    local client, starts = client_of({ limit = 1, per = 0.05 }, { retry = { backoff = 0.001 } })
+    local moments = {}
+    local client = ms.client({ throttle = { limit = 1, per = 0.05 }, retry = { backoff = 0.001 },
+      each_attempt = { function(request, next)
+        moments[#moments + 1] = ms.now()
+        return next(request)
+      end } })
     client:get(hostile.url("/redirect?to=%2Fbytes")):close()
     client:get(hostile.url("/status?code=500")):close()
-    assert.equal(5, #starts)
-    check_windows(starts, 1, 0.05)
+    assert.equal(5, #moments)
+    assert.truthy(moments[5] - moments[1] >= 0.15)      -- the first may have been noted late
     client:close()
   end))
 
-  it("closes a host that says Retry-After, and nobody else", task(function()
-    local client, starts = client_of({ { limit = 100, per = 1 },
-      { limit = 100, per = 1, key = "all" } })
-    local closing = hostile.url("/script?key=closing&words=429&head=retry-after-ms%3A%20150")
-    client:get(closing):close()
-    client:get(other("/bytes")):close()
-    client:get(hostile.url("/bytes")):close()
-    assert.truthy(starts[3].at - starts[1].at >= 0.15 - SLACK - starts[1].late)
-    assert.truthy(starts[2].at - starts[1].at < 0.14 or not helper.timing_is_real)
-    client:get(hostile.url("/script?key=ever&words=503&head=Retry-After%3A%201e308")):close()
-    local _, err = client:get(hostile.url("/bytes"), { timeout = 0.05 })
+  it("closes a host that says Retry-After, and nobody else", simulated({ routes = {
+    { url = HERE .. "closing", reply = { status = 429, headers = { ["retry-after-ms"] = 150 } } },
+    { url = HERE .. "ever", reply = { status = 503, headers = { ["Retry-After"] = "1e308" } } },
+    {},
+  } }, function(mock)
+    local client = over(mock, { { limit = 100, per = 1 }, { limit = 100, per = 1, key = "all" } })
+    client:get(HERE .. "closing")
+    client:get(THERE)
+    client:get(HERE)
+    assert.same({ 0, 0, 150 }, starts(mock))
+    client:get(HERE .. "ever")
+    local _, err = client:get(HERE, { timeout = 3599 })
     assert.same({ "timeout", "queue" }, { err.kind, err.phase })
     assert.truthy(err.message:find("timeout.total", 1, true), err.message)
-    client:close()
+    client:get(HERE)                  -- nothing is closed for ever
+    assert.equal(150 + 3600000, starts(mock)[5])
   end))
 
-  it("is steered by the answers", task(function()
-    local client, starts = client_of({ adaptive = { min = 10, max = 200 } })
+  it("is steered by the answers", simulated({ routes = {
+    { url = "/429", reply = { status = 429 } }, {},
+  } }, function(mock)
+    local client = over(mock, { adaptive = { min = 10, max = 200 } })
     get_all(client, 8)
-    assert.truthy(starts[8].at - starts[1].at >= 7 / 200 - SLACK - starts[1].late)
+    local all = starts(mock)
+    assert.truthy(all[8] - all[1] >= 7 * 1000 / 200)
     for _ = 1, 3 do
-      client:get(hostile.url("/status?code=429")):close()
+      client:get(HERE .. "429")
     end
-    client:get(hostile.url("/bytes")):close()
-    client:get(hostile.url("/bytes")):close()
-    -- Half as fast at least.
-    assert.truthy(starts[13].at - starts[12].at >= 1 / 120 - SLACK - starts[12].late,
-      starts[13].at - starts[12].at)
-    client:close()
+    client:get(HERE)
+    client:get(HERE)
+    all = starts(mock)
+    assert.truthy(all[13] - all[12] >= 1000 / 120, all[13] - all[12])       -- half as fast at least
   end))
 
   it("holds for lists of URLs, too", task(function()
@@ -194,12 +177,12 @@ describe("throttle", function()
     for i = 1, 5 do
       assert.equal(200, responses[i].status)
     end
-    assert.truthy(ms.now() - before >= 0.2 - SLACK)
+    assert.truthy(ms.now() - before >= 0.1)      -- the first may have started late
     client:close()
   end))
 
   it("says how long it took in timings.queue", task(function()
-    local client = client_of({ limit = 1, per = 0.1 })
+    local client = ms.client({ throttle = { limit = 1, per = 0.1 } })
     client:get(hostile.url("/bytes")):close()
     local response = client:get(hostile.url("/bytes"))
     assert.truthy(response.timings.queue > 0.05)
@@ -207,25 +190,24 @@ describe("throttle", function()
     client:close()
   end))
 
-  it("is left when cancelled, and lets the next one on", task(function()
-    local client, starts = client_of({ limit = 1, per = 0.1 })
-    client:get(hostile.url("/bytes")):close()
-    local first = ms.spawn(client.get, client, hostile.url("/bytes?i=1"))
-    local second = ms.spawn(client.get, client, hostile.url("/bytes?i=2"))
-    ms.sleep(0.02)
+  it("is left when cancelled, and lets the next one on", simulated(ANSWERS, function(mock)
+    local client = over(mock, { limit = 1, per = 60 })
+    client:get(HERE)
+    local first = ms.spawn(client.get, client, HERE .. "?i=1")
+    local second = ms.spawn(client.get, client, HERE .. "?i=2")
+    ms.sleep(20)
     first:cancel("enough")
-    second:await():close()
+    second:await()
     assert.equal("cancelled", first:status())
-    assert.same({ 2, true }, { #starts, starts[2].url:find("i=2", 1, true) ~= nil })
-    client:close()
+    assert.same({ { 0, 60000 }, { 60000 } }, { starts(mock), starts(mock, HERE .. "?i=2") })
   end))
 
-  it("ends with its client", task(function()
-    local client = client_of({ limit = 1, per = 60 })
-    client:get(hostile.url("/bytes")):close()
-    local waiting = ms.spawn(client.get, client, hostile.url("/bytes"))
-    local other_one = ms.spawn(client.get, client, hostile.url("/bytes"))
-    ms.sleep(0.02)
+  it("ends with its client", simulated(ANSWERS, function(mock)
+    local client = over(mock, { limit = 1, per = 60 })
+    client:get(HERE)
+    local waiting = ms.spawn(client.get, client, HERE)
+    local other_one = ms.spawn(client.get, client, HERE)
+    ms.sleep(20)
     client:close()
     for _, each in ipairs({ waiting, other_one }) do
       local response, err = each:await()
@@ -233,24 +215,22 @@ describe("throttle", function()
     end
   end))
 
-  it("of a request takes the place of the client's, and keeps what it has counted", task(function()
-    local client, starts = client_of({ limit = 1, per = 60 })
+  it("of a request takes the place of the client's, and keeps what it has counted", simulated(
+    ANSWERS, function(mock)
+    local client = over(mock, { limit = 1, per = 60 })
     for _ = 1, 3 do
-      client:get(hostile.url("/bytes"), { throttle = false }):close()
+      client:get(HERE, { throttle = false })
     end
     for _ = 1, 4 do
-      client:get(hostile.url("/bytes"), { throttle = { limit = 2, per = 0.05 } }):close()
+      client:get(HERE, { throttle = { limit = 2, per = 5 } })
     end
-    local ruled = {}
-    for i = 4, 7 do
-      ruled[#ruled + 1] = starts[i]
-    end
-    check_windows(ruled, 2, 0.05)
-    client:close()
+    client:get(HERE)
+    client:get(HERE)
+    assert.same({ 0, 0, 0, 0, 0, 5000, 5000, 5000, 65000 }, starts(mock))
   end))
 
   it("forgets keys that keep nobody back", task(function()
-    local client = client_of({ limit = 1, per = 0.0001, key = function(request)
+    local client = over(nil, { limit = 1, per = 0.0001, key = function(request)
       return request.url
     end }, { agent = function() return ms.response("") end })
     for i = 1, 5000 do

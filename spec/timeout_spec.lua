@@ -130,19 +130,25 @@ describe("timeouts", function()
     probe.open_becomes(hostile, 0)
   end))
 
-  it("attempt: over an agent, and a POST is not sent again for it", helper.task(function()
-    local asked = 0
-    local made = ms.client({ timeout = { attempt = 0.05, total = 5 }, retry = { backoff = 0.001 },
+  it("attempt, total: over an agent, and a POST is not sent again for it", helper.simulated(nil,
+    function()
+    local asked, began = 0, ms.now()
+    local made = ms.client({ timeout = { attempt = 5, total = 60 },
+      retry = { backoff = function() return 20 end },
       agent = function()
         asked = asked + 1
-        ms.sleep(60)
+        ms.sleep(600)
       end })
     local _, err = made:get("http://h.example/")
-    assert.same({ "timeout", true, 3, 3 }, { err.kind, err.retryable, asked, err.attempts })
+    assert.same({ "timeout", true, 3, 3, 55 },
+      { err.kind, err.retryable, asked, err.attempts, ms.now() - began })
     _, err = made:post("http://h.example/", { body = "x" })
-    assert.same({ "timeout", false, 4 }, { err.kind, err.retryable, asked })
+    assert.same({ "timeout", false, 4, 60 },
+      { err.kind, err.retryable, asked, ms.now() - began })
     assert.is_truthy(err.message:find("timeout.attempt", 1, true), err.message)
-    made:close()
+    _, err = made:get("http://h.example/", { timeout = { total = 27 } })
+    assert.same({ "timeout", 6, 87 }, { err.kind, asked, ms.now() - began })
+    assert.is_truthy(err.message:find("timeout.total", 1, true), err.message)
   end))
 
   it("total: in the body, also while it flows", helper.task(function()
