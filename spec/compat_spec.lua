@@ -279,4 +279,16 @@ describe("a task that waits", function()
       return statuses[1], statuses[2]
     end))
   end)
+
+  it("goes through all of a table, as pairs does", function()
+    local list = { "a", "b", n = 1, [print] = true, [1.5] = false }
+    local seen = {}
+    for key, value in compat.pairs(list) do
+      seen[key] = value
+    end
+    assert.same(list, seen)
+    for _ in compat.pairs({}) do
+      error("there is nothing")
+    end
+  end)
 end)

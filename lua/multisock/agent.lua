@@ -2,6 +2,7 @@
 -- or an object with `perform` and `close`.
 local errors = require("multisock.base.errors")
 local asked = require("multisock.middleware.asked")
+local pairs = require("multisock.base.compat").pairs
 local response_class = require("multisock.response")
 local is_once = require("multisock.request").is_once
 local scheduler = require("multisock.tasks.scheduler")

@@ -8,6 +8,7 @@ local chain = require("multisock.chain")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local DEFAULTS = require("multisock.request.options").defaults
+local pairs = require("multisock.base.compat").pairs
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
 local stream = require("multisock.connection.stream")

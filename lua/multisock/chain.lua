@@ -4,6 +4,7 @@
 local asked = require("multisock.middleware.asked")
 local errors = require("multisock.base.errors")
 local events = require("multisock.middleware.events")
+local pairs = require("multisock.base.compat").pairs
 local pause = require("multisock.middleware.pause")
 local redirect = require("multisock.middleware.redirect")
 local scheduler = require("multisock.tasks.scheduler")

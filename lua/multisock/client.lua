@@ -11,6 +11,7 @@ local handles = require("multisock.connection.handles")
 local map = require("multisock.map")
 local DEFAULTS = require("multisock.request.options").defaults
 local origins = require("multisock.connection.origins")
+local pairs = require("multisock.base.compat").pairs
 local pool = require("multisock.connection.pool")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")

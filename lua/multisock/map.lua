@@ -2,6 +2,7 @@
 local bulk = require("multisock.bulk")
 local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
+local pairs = require("multisock.base.compat").pairs
 local suggest = require("multisock.base.suggest")
 local tasks = require("multisock.tasks")
 local new_queue = require("multisock.tasks.queue")

@@ -6,6 +6,7 @@ local clock = require("multisock.base.clock")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local pairs = require("multisock.base.compat").pairs
 local pause = require("multisock.middleware.pause")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")

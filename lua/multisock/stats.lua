@@ -1,5 +1,6 @@
 -- client:stats: what a client is doing now, and has done. Counted when it is asked for, but
 -- for what a counter has anyway.
+local pairs = require("multisock.base.compat").pairs
 
 --- What a client is doing now, and has done.
 -- @class multisock.Stats

@@ -6,6 +6,7 @@ local buffered = require("multisock.response").buffered
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local header_lines = require("multisock.request.header_lines")
+local pairs = require("multisock.base.compat").pairs
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
 local origins = require("multisock.connection.origins")

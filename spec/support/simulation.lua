@@ -90,7 +90,7 @@ function Program:options_of_request()
     options.retry = false
   end
   self.requests[id] = { method = options.method, began = ms.now(), ends = 0,
-    total = options.timeout and options.timeout.total }
+    timeout = options.timeout, total = options.timeout and options.timeout.total }
   return options, id
 end
 
@@ -327,8 +327,12 @@ end
 
 ---- The other side ------------------------------------------------------------
 
-function Program:answer()
-  local way = self:number()
+function Program:answer(request)
+  local id, way = tonumber(request.headers["x-id"]), self:number()
+  for name, seconds in pairs(self.requests[id].timeout or {}) do
+    self:check(request._made.settings.timeout[name] == seconds, "request %d has lost timeout.%s",
+      id, name)
+  end
   if way < 0.15 then
     return { status = self:pick({ 500, 503, 429 }), delay = { 0, 1 },
       headers = self:chance(0.5) and { ["Retry-After"] = self:integer(0, 4) } or nil }
@@ -355,7 +359,8 @@ function Program:make_client()
     rules.cache = { coalesce = self:chance(0.5) }
   end
   self.rules = rules
-  self.mock = ms.mock({ seed = self.seed, routes = function() return self:answer() end,
+  self.mock = ms.mock({ seed = self.seed,
+    routes = function(request) return self:answer(request) end,
     faults = {
       { ratio = 0.05, fail = "connect" }, { ratio = 0.05, fail = "closed" },
       { ratio = 0.05, fail = "closed", at = 2 }, { ratio = 0.05, delay = { 0, 20 } },

@@ -138,6 +138,17 @@ end
 
 ---- Values -------------------------------------------------------------------
 
+-- As pairs. LuaJIT compiles loops over what that returns, and its builds of 2022 (Debian
+-- 12's) leave entries out now and then: options of requests were lost. What is no `next` of
+-- Lua's own it compiles well.
+local function step(map, key)
+  return next(map, key)
+end
+
+compat.pairs = rawget(_G, "jit") and function(map)
+  return step, map, nil
+end or pairs
+
 --- Something that calls `fn(argument)` when it is collected, at the latest when
 -- the state is closed. `fn` may not fail, wait, or call what may.
 function compat.finalizer(fn, argument)

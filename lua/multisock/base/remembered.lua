@@ -1,6 +1,8 @@
 -- What is remembered of many, by a key, and need not be kept for ever: origins, throttles,
 -- breakers. A crawler meets hosts without end; from time to time those go that nobody needs,
 -- and are made anew when they come again.
+local pairs = require("multisock.base.compat").pairs
+
 local remembered = {}
 
 --- @param least integer so many are kept before any is forgotten

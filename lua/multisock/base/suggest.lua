@@ -1,4 +1,6 @@
 -- The name that was meant, for who mistyped one.
+local pairs = require("multisock.base.compat").pairs
+
 local suggest = {}
 
 --- How other libraries call an option of a request, or where else it is: in small

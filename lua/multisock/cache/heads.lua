@@ -3,6 +3,7 @@
 local dates = require("multisock.cache.dates")
 local directives = require("multisock.cache.directives")
 local headers = require("multisock.request.headers")
+local pairs = require("multisock.base.compat").pairs
 
 local heads = {}
 

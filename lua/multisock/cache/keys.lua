@@ -4,6 +4,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local options = require("multisock.request.options")
+local pairs = require("multisock.base.compat").pairs
 
 local keys = {}
 

@@ -6,6 +6,7 @@
 -- of its own that ends before it connects; so many at a time, each of which counts
 -- until it has ended, however long that takes.
 local core = require("multisock.core")
+local pairs = require("multisock.base.compat").pairs
 local scheduler = require("multisock.tasks.scheduler")
 local waiting = require("multisock.tasks.waiting")
 

@@ -1,6 +1,7 @@
 -- What is told of a transfer on its way to those who listen (`request.watched`): that its
 -- connection is there, that it is sent; and how long each took.
 local core = require("multisock.core")
+local pairs = require("multisock.base.compat").pairs
 
 local milestones = {}
 

@@ -11,6 +11,7 @@
 -- An easy handle belongs to one multi, where its connection is, for as long as
 -- it waits with its host (handles.lua): so the next transfer finds it.
 local core = require("multisock.core")
+local pairs = require("multisock.base.compat").pairs
 
 local pool = {}
 

@@ -3,6 +3,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local handles = require("multisock.connection.handles")
+local pairs = require("multisock.base.compat").pairs
 local scheduler = require("multisock.tasks.scheduler")
 local uncaught = require("multisock.base.uncaught")
 

@@ -8,6 +8,7 @@ local handles = require("multisock.connection.handles")
 local lookups = require("multisock.connection.lookups")
 local milestones = require("multisock.connection.milestones")
 local pacing = require("multisock.connection.pacing")
+local pairs = require("multisock.base.compat").pairs
 local pins = require("multisock.request.pins")
 local progress = require("multisock.connection.progress")
 local reading = require("multisock.connection.reading")

@@ -11,6 +11,7 @@ local lookups = require("multisock.connection.lookups")
 local milestones = require("multisock.connection.milestones")
 local names = require("multisock.connection.names")
 local origins = require("multisock.connection.origins")
+local pairs = require("multisock.base.compat").pairs
 local recovery = require("multisock.connection.recovery")
 local request_module = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")

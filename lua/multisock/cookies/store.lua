@@ -1,6 +1,7 @@
 -- What a jar keeps: by domain, and there by what makes two cookies the same one.
 local clock = require("multisock.base.clock")
 local lines = require("multisock.cookies.line")
+local pairs = require("multisock.base.compat").pairs
 
 local store = {}
 

@@ -2,6 +2,7 @@
 -- by name: nothing is left out but what is about curl's output. Loaded at first use.
 local errors = require("multisock.base.errors")
 local meanings = require("multisock.curl.meanings")
+local pairs = require("multisock.base.compat").pairs
 local percent = require("multisock.base.percent")
 local ROWS = require("multisock.request.options").rows
 local shell = require("multisock.curl.shell")

@@ -3,6 +3,7 @@ local add_body = require("multisock.curl.body")
 local asked = require("multisock.middleware.asked")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local pairs = require("multisock.base.compat").pairs
 local request = require("multisock.request")
 local DEFAULTS = require("multisock.request.options").defaults
 local secrets = require("multisock.request.secrets")

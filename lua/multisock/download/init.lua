@@ -4,6 +4,7 @@ local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local job = require("multisock.download.job")
 local option_module = require("multisock.request.options")
+local pairs = require("multisock.base.compat").pairs
 local settings = require("multisock.request.settings")
 local suggest = require("multisock.base.suggest")
 local tasks = require("multisock.tasks")

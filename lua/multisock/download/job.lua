@@ -2,6 +2,7 @@
 -- checks what has come.
 local errors = require("multisock.base.errors")
 local mirrors = require("multisock.download.mirrors")
+local pairs = require("multisock.base.compat").pairs
 local pause = require("multisock.middleware.pause")
 local progress = require("multisock.connection.progress")
 local ranges = require("multisock.download.ranges")

@@ -2,6 +2,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local option_rows = require("multisock.request.options").rows
+local pairs = require("multisock.base.compat").pairs
 local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
 

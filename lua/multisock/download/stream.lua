@@ -3,6 +3,7 @@
 local answers = require("multisock.download.answers")
 local errors = require("multisock.base.errors")
 local mirrors = require("multisock.download.mirrors")
+local pairs = require("multisock.base.compat").pairs
 
 local stream = {}
 

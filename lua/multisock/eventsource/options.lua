@@ -1,6 +1,7 @@
 -- What ms.eventsource takes: options of its own, and those of requests.
 local errors = require("multisock.base.errors")
 local option_module = require("multisock.request.options")
+local pairs = require("multisock.base.compat").pairs
 local suggest = require("multisock.base.suggest")
 local values = require("multisock.base.values")
 

@@ -6,6 +6,7 @@ local core = require("multisock.core")
 local echoes = require("multisock.har.echoes")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local pairs = require("multisock.base.compat").pairs
 local percent = require("multisock.base.percent")
 local secrets = require("multisock.request.secrets")
 local text = require("multisock.base.text")

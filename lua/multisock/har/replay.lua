@@ -5,6 +5,7 @@ local core = require("multisock.core")
 local entries = require("multisock.har.entries")
 local errors = require("multisock.base.errors")
 local made = require("multisock.response.made")
+local pairs = require("multisock.base.compat").pairs
 local suggest = require("multisock.base.suggest")
 
 local Player = { __name = "multisock.har" }

@@ -8,6 +8,7 @@ local timers = require("multisock.base.timers")
 local driver = {}
 
 local now = core.now
+local pairs = require("multisock.base.compat").pairs
 
 -- A descriptor that the loop cannot watch is tried from a clock instead.
 local UNWATCHABLE = 0.01

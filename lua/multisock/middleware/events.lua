@@ -3,6 +3,7 @@
 local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
 local now = require("multisock.tasks.scheduler").now
+local pairs = require("multisock.base.compat").pairs
 local suggest = require("multisock.base.suggest")
 local unobserved = require("multisock.tasks.unobserved")
 local values = require("multisock.base.values")

@@ -1,5 +1,6 @@
 -- What a program gives ms.mock, looked at: each complaint names its place.
 local errors = require("multisock.base.errors")
+local pairs = require("multisock.base.compat").pairs
 local suggest = require("multisock.base.suggest")
 local values = require("multisock.base.values")
 

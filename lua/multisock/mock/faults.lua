@@ -1,6 +1,7 @@
 -- The faults of a mock: what goes wrong now and then, by its seed.
 local checks = require("multisock.mock.checks")
 local errors = require("multisock.base.errors")
+local pairs = require("multisock.base.compat").pairs
 local replies = require("multisock.mock.replies")
 local routes = require("multisock.mock.routes")
 

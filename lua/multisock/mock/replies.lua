@@ -5,6 +5,7 @@ local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local is_once = require("multisock.request").is_once
 local made = require("multisock.response.made")
+local pairs = require("multisock.base.compat").pairs
 local pause = require("multisock.middleware.pause")
 local scheduler = require("multisock.tasks.scheduler")
 local values = require("multisock.base.values")

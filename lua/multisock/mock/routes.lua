@@ -1,6 +1,7 @@
 -- The routes of a mock: which requests each is for, and which one is for a request.
 local checks = require("multisock.mock.checks")
 local errors = require("multisock.base.errors")
+local pairs = require("multisock.base.compat").pairs
 local percent = require("multisock.base.percent")
 local replies = require("multisock.mock.replies")
 local suggest = require("multisock.base.suggest")

@@ -2,6 +2,7 @@
 -- are objects of src/lua/headers.c.
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
+local pairs = require("multisock.base.compat").pairs
 local values = require("multisock.base.values")
 
 local headers = {}

@@ -7,6 +7,7 @@ local headers = require("multisock.request.headers")
 local DEFAULTS = require("multisock.request.options").defaults
 local ROWS = require("multisock.request.options").rows
 local netrc = require("multisock.request.netrc")
+local pairs = require("multisock.base.compat").pairs
 local permission = require("multisock.request.permission")
 local settings = require("multisock.request.settings")
 local strangers = require("multisock.request.strangers")

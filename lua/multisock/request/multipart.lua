@@ -5,6 +5,7 @@ local errors = require("multisock.base.errors")
 local files = require("multisock.request.files")
 local headers = require("multisock.request.headers")
 local hex = require("multisock.base.hex")
+local pairs = require("multisock.base.compat").pairs
 local suggest = require("multisock.base.suggest")
 local values = require("multisock.base.values")
 

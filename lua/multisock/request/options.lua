@@ -4,6 +4,7 @@ local compat = require("multisock.base.compat")
 local credentials = require("multisock.request.credentials")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local pairs = require("multisock.base.compat").pairs
 local pins = require("multisock.request.pins")
 local policies = require("multisock.request.policies")
 local suggest = require("multisock.base.suggest")

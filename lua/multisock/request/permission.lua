@@ -1,6 +1,7 @@
 -- Whether a request may go where its URL leads: protocols, and what a proxy would not
 -- keep to. Asked for the first URL, and for each that follows.
 local errors = require("multisock.base.errors")
+local pairs = require("multisock.base.compat").pairs
 local pins = require("multisock.request.pins")
 
 local permission = {}

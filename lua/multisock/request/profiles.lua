@@ -1,6 +1,8 @@
 -- Profiles: what handles are set up from, each once for all requests of a client that
 -- ask for the same. A handle serves one profile, and needs for the next request of it
 -- nothing but the message.
+local pairs = require("multisock.base.compat").pairs
+
 local profiles = {}
 
 -- More than a client has at once, as a rule. Of those that are forgotten the handles

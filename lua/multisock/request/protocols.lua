@@ -1,6 +1,7 @@
 -- What protocols a request may speak, and whom it trusts where these are not
 -- HTTP: setup.lua calls it.
 local core = require("multisock.core")
+local pairs = require("multisock.base.compat").pairs
 
 local protocols = {}
 

@@ -3,6 +3,7 @@
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local option_list = require("multisock.request.options")
+local pairs = require("multisock.base.compat").pairs
 local profiles = require("multisock.request.profiles")
 local suggest = require("multisock.base.suggest")
 

@@ -3,6 +3,7 @@ local core = require("multisock.core")
 local credentials = require("multisock.request.credentials")
 local errors = require("multisock.base.errors")
 local ROWS = require("multisock.request.options").rows
+local pairs = require("multisock.base.compat").pairs
 local protocols = require("multisock.request.protocols")
 local suggest = require("multisock.base.suggest")
 

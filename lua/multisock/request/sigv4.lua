@@ -5,6 +5,7 @@
 local clock = require("multisock.base.clock")
 local core = require("multisock.core")
 local hex = require("multisock.base.hex")
+local pairs = require("multisock.base.compat").pairs
 local percent = require("multisock.base.percent")
 local values = require("multisock.base.values")
 

@@ -2,6 +2,7 @@
 -- what it does not get.
 local errors = require("multisock.base.errors")
 local ROWS = require("multisock.request.options").rows
+local pairs = require("multisock.base.compat").pairs
 local settings = require("multisock.request.settings")
 
 local strangers = {}

@@ -3,6 +3,7 @@
 local core = require("multisock.core")
 local encode = require("multisock.base.percent").escape
 local errors = require("multisock.base.errors")
+local pairs = require("multisock.base.compat").pairs
 local values = require("multisock.base.values")
 
 local targets = {}

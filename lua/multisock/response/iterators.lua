@@ -2,6 +2,7 @@
 -- raises where that returns an error, so that what was cut off never looks complete.
 local errors = require("multisock.base.errors")
 local lines = require("multisock.response.lines")
+local pairs = require("multisock.base.compat").pairs
 
 local iterators, methods = {}, {}
 

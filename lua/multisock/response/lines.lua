@@ -1,5 +1,6 @@
 -- Lines of a body that comes in pieces, for response:lines(), records() and events().
 local errors = require("multisock.base.errors")
+local pairs = require("multisock.base.compat").pairs
 local pieces = require("multisock.response.pieces")
 local suggest = require("multisock.base.suggest")
 local values = require("multisock.base.values")

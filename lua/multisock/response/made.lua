@@ -2,6 +2,7 @@
 -- itself.
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
+local pairs = require("multisock.base.compat").pairs
 local response = require("multisock.response")
 local source = require("multisock.response.source")
 local values = require("multisock.base.values")

@@ -5,6 +5,7 @@ local chance = require("multisock.base.chance")
 local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
 local loops = require("multisock.loop.simulated")
+local pairs = require("multisock.base.compat").pairs
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
 local timers = require("multisock.base.timers")
