@@ -5,6 +5,7 @@ local checksums = require("multisock.command.checksums")
 local download = require("multisock.download")
 local errors = require("multisock.base.errors")
 local names = require("multisock.command.names")
+local pairs = require("multisock.base.compat").pairs
 local text = require("multisock.base.text")
 
 local command = {}

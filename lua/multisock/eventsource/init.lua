@@ -1,5 +1,5 @@
 -- ms.eventsource: the events of a URL, over as many connections as it takes (WHATWG HTML 9.2).
-local core = require("multisock.core")
+local chance = require("multisock.base.chance")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local iterators = require("multisock.response.iterators")
@@ -107,7 +107,7 @@ local function set_due(self, response)
   end
   seconds = math.max(seconds, response and retry_after(response) or 0)
   -- Not all clients of a server that has ended shall come back at once.
-  self.due = now() + math.min(seconds, FOREVER) * (1 + 0.1 * core.random(1):byte() / 256)
+  self.due = now() + math.min(seconds, FOREVER) * (1 + 0.1 * chance.number())
 end
 
 --- It has ended without an event since the one before.

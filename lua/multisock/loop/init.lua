@@ -3,6 +3,7 @@
 -- adapter.lua makes a loop of, or, for uv, the loop itself.
 local editor = require("multisock.base.editor")
 local host = require("multisock.loop.adapter")
+local pairs = require("multisock.base.compat").pairs
 local suggest = require("multisock.base.suggest")
 local values = require("multisock.base.values")
 

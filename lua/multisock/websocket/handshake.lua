@@ -5,6 +5,7 @@ local base64 = require("multisock.base.base64")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local checks = require("multisock.request.options").checks
+local pairs = require("multisock.base.compat").pairs
 local request = require("multisock.request")
 local tasks = require("multisock.tasks")
 local values = require("multisock.base.values")
