@@ -87,6 +87,14 @@ describe("the clock of a mock", function()
 
   it("is that of sleep, limits, queues, hedges and the waits of a mock", function()
     assert.same({
+      "cut one 0.000", "cut tw 4.000", "cut closed 4.000",
+    }, logged(function(mock, log)
+      local response = ms.client({ agent = mock }):get("https://h.example/")
+      log("cut " .. response:read())
+      log("cut " .. response:read())
+      log("cut " .. select(2, response:read()).kind)
+    end, { routes = { { reply = { body = { "one", 4, "two" }, fail = "closed", at = 5 } } } }))
+    assert.same({
       "timeout 10.000", "total 13.000", "attempt 15.000", "queue 16.000", "hedge 2 17.300",
       "piece a 18.300", "piece b 20.300", "slow 50.300",
     }, logged(function(mock, log)

@@ -264,10 +264,11 @@ function replies.cut(response, request, at, kind)
     if left == 0 then
       return nil, err
     end
-    local piece, earlier = response:read(math.min(left, 65536))
+    local piece, earlier = response:read()       -- as it comes
     if piece == nil then
       return nil, earlier or err
     end
+    piece = piece:sub(1, left)
     left = left - #piece
     return piece
   end, { status = response.status, headers = response.headers, url = response.url })
