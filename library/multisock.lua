@@ -121,6 +121,14 @@ function multisock_Client:eventsource(url, options) end
 ---@return multisock.Error?
 function multisock_Client:websocket(url, options) end
 
+---Sends a request whose body is written while its answer is read: streams.md.
+---Raises on misuse.
+---@param method string
+---@param url string
+---@param options? multisock.Options but for a body, and `max_size`: bytes that are read up to a mark, at most (1 MiB)
+---@return multisock.Duplex # multisock.Duplex
+function multisock_Client:duplex(method, url, options) end
+
 ---What it is doing now, and has done: a table of counts, made in a moment. Of a client with an agent only `requests` and `retries` are known.
 ---@return multisock.Stats # multisock.Stats
 function multisock_Client:stats() end
@@ -365,6 +373,32 @@ local multisock_Each = {}
 
 ---Cancels what still runs. May be called again.
 function multisock_Each:close() end
+
+---@class multisock.Duplex
+local multisock_Duplex = {}
+
+---Sends some of the body. Waits while what was written before has not been taken.
+---@param data string
+---@return true? # true; or nil, err when the server takes no more, or there is no connection
+---@return multisock.Error?
+function multisock_Duplex:write(data) end
+
+---The body ends here. What was written is sent. May be called again.
+function multisock_Duplex:finish() end
+
+---Waits for the headers of the answer, which may come while the body is sent.
+---@return multisock.Response? # response; or nil, err
+---@return multisock.Error?
+function multisock_Duplex:response() end
+
+---Reads some of the answer's body, whose headers it waits for. The last piece may be shorter, or lack the mark.
+---@param what? integer|string so many bytes; or a mark such as `"\n"`, up to which it is read and which is left out; without it what is there
+---@return string? # string; nil at the end; nil, err
+---@return multisock.Error?
+function multisock_Duplex:read(what) end
+
+---Ends it, whatever is still to be sent or read. May be called again.
+function multisock_Duplex:close() end
 
 ---@class multisock.EventSource
 local multisock_EventSource = {}

@@ -149,6 +149,20 @@ function Client:websocket(url, options)
   return require("multisock.websocket").open(self, url, options)
 end
 
+--- Sends a request whose body is written while its answer is read: [streams.md](streams.md#duplex).
+-- @param method string
+-- @param url string
+-- @param options? multisock.Options but for a body, and `max_size`: bytes that are read up to a
+-- mark, at most (1 MiB)
+-- @return multisock.Duplex
+-- @raise on misuse
+function Client:duplex(method, url, options)
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", "duplex")
+  end
+  return require("multisock.duplex").new(self, method, url, options)
+end
+
 --- What it is doing now, and has done: a table of counts, made in a moment. Of a client with
 -- an agent only `requests` and `retries` are known.
 -- @return multisock.Stats

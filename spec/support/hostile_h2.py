@@ -27,6 +27,8 @@ asks for HTTP/1.1 gets "over 1.1" for every answer.
     /early?status=S  S (200) at once, "early" (`bytes` bytes of it) without a
                    Content-Length unless `length` is 1; then the body is read
                    on, or, with `reset` 1, ended by RST_STREAM with NO_ERROR
+    /echo-live?status=S  S (200) at once, then each piece of the body as it comes, in
+                   capitals
     /count         how often each path was asked for, as lines "path count"
 """
 import asyncio
@@ -93,7 +95,7 @@ class Upload:
 class Connection(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
-        self.uploads = {}
+        self.uploads, self.live = {}, {}
         tls = transport.get_extra_info("ssl_object")
         self.h2 = None
         if tls.selected_alpn_protocol() != "h2":
@@ -130,6 +132,7 @@ class Connection(asyncio.Protocol):
                 self.upload_end(event.stream_id)
             elif isinstance(event, h2.events.StreamReset):
                 self.uploads.pop(event.stream_id, None)
+                self.live.pop(event.stream_id, None)
             if self.transport.is_closing():
                 return
         if not self.transport.is_closing():
@@ -173,6 +176,10 @@ class Connection(asyncio.Protocol):
             self.uploads[stream] = Upload(url.path, parse_qs(url.query), first)
         elif url.path == "/early":
             self.early(stream, Upload(url.path, parse_qs(url.query), False))
+        elif url.path == "/echo-live":
+            self.live[stream] = True
+            self.h2.send_headers(stream, [
+                (":status", parse_qs(url.query).get("status", ["200"])[0])])
         elif url.path == "/count":
             self.answer(stream, "".join(
                 "%s %d\n" % pair for pair in COUNT.items()))
@@ -204,6 +211,9 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def upload_data(self, stream, data):
+        if stream in self.live and data:
+            self.h2.send_data(stream, data.upper())
+            return
         upload = self.uploads.get(stream)
         if upload is None:
             return
@@ -217,6 +227,8 @@ class Connection(asyncio.Protocol):
             self.go_away(stream - 2)
 
     def upload_end(self, stream):
+        if self.live.pop(stream, None):
+            self.h2.end_stream(stream)
         upload = self.uploads.pop(stream, None)
         if upload is not None and not upload.answered:
             body = upload.body.decode("latin-1")

@@ -6,7 +6,7 @@ import hashlib
 import socket
 
 from hostile_http import PIECE
-from hostile_routes import answer_json, digest, route
+from hostile_routes import CHUNKED, answer_json, digest, route
 
 # Uploads.
 
@@ -113,3 +113,42 @@ async def upload_slow(x):
     x.writer.get_extra_info("socket").setsockopt(
         socket.SOL_SOCKET, socket.SO_RCVBUF, PIECE)
     await answer_json(x, await digest(x, x.number("rate", 65536)))
+
+
+# Both ways at once.
+
+@route("/echo-live", reads_body=True)
+async def echo_live(x):
+    """`status` (200) at once, then each piece of the body as it comes, in capitals.
+    With `until` (a text) the piece that has it is the last one that is read."""
+    until = x.text("until").encode()
+    await x.head(x.number("status", 200), CHUNKED)
+    async for piece in x.body():
+        await x.send_chunk(piece.upper())
+        if until and until in piece:
+            x.keep = False
+            break
+    await x.send(b"0\r\n\r\n")
+
+
+@route("/moved", reads_body=True)
+async def moved(x):
+    """Sends the client `to` with `status`, before its body, and closes."""
+    x.keep = False
+    await x.answer(x.number("status", 307), "", [("Location", x.text("to"))])
+
+
+ANSWERED = {}
+
+
+@route("/answer-first", reads_body=True)
+async def answer_first(x):
+    """All of an answer of 200 before the body, whose length is kept for /answered."""
+    await x.answer(200, "first")
+    ANSWERED[x.text("key")] = sum([len(piece) async for piece in x.body()])
+
+
+@route("/answered")
+async def answered(x):
+    """How long the body for `key` was at /answer-first; nothing while it comes."""
+    await x.answer(200, str(ANSWERED.get(x.text("key"), "")))

@@ -371,6 +371,14 @@ client:websocket(url[, options]) -> multisock.WebSocket; or nil, err
   As ms.websocket, with this client.
     url: string as for ms.websocket
     options: multisock.WebSocketOptions]==] },
+  { "client:duplex", [==[
+client:duplex(method, url[, options]) -> multisock.Duplex
+  Sends a request whose body is written while its answer is read: streams.md.
+    method: string
+    url: string
+    options: multisock.Options but for a body, and `max_size`: bytes that are
+    read up to a mark, at most (1 MiB)
+  Raises on misuse.]==] },
   { "client:stats", [==[
 client:stats() -> multisock.Stats
   What it is doing now, and has done: a table of counts, made in a moment. Of
@@ -627,6 +635,27 @@ mock:advance(seconds)
   { "each:close", [==[
 each:close()
   Cancels what still runs. May be called again.]==] },
+  { "duplex:write", [==[
+duplex:write(data) -> true; or nil, err when the server takes no more, or
+there is no connection
+  Sends some of the body. Waits while what was written before has not been
+  taken.
+    data: string]==] },
+  { "duplex:finish", [==[
+duplex:finish()
+  The body ends here. What was written is sent. May be called again.]==] },
+  { "duplex:response", [==[
+duplex:response() -> response; or nil, err
+  Waits for the headers of the answer, which may come while the body is sent.]==] },
+  { "duplex:read", [==[
+duplex:read([what]) -> string; nil at the end; nil, err
+  Reads some of the answer's body, whose headers it waits for. The last piece
+  may be shorter, or lack the mark.
+    what: integer|string so many bytes; or a mark such as `"\n"`, up to which
+    it is read and which is left out; without it what is there]==] },
+  { "duplex:close", [==[
+duplex:close()
+  Ends it, whatever is still to be sent or read. May be called again.]==] },
   { "source:read", [==[
 source:read() -> multisock.ServerEvent; nil when the source was closed, or
 `done` has come; nil, err when no connection is tried any more

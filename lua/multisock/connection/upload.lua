@@ -74,7 +74,15 @@ local function run_upload(self)
     end
     -- When all is given that was promised, libcurl does not ask whether it was all.
     if more and (easy:marks() or self.given == body.size) then
-      more = upload_piece(self, body)
+      if body.is_ready and not body.is_ready(who) then
+        local cancelled = waiting.park(who)
+        if cancelled and not self.stopped then
+          self.uploader = nil
+          self:abort(cancelled)
+        end
+      else
+        more = upload_piece(self, body)
+      end
       self.all_given = not more
     elseif more or body.rewind and not self.answered then
       waiting.park(who)

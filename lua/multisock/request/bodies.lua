@@ -11,7 +11,9 @@ local bodies = {}
 
 -- A body is {bytes = string}, or {read = function() -> string; nil at the end; nil, err,
 -- size = integer or nil, rewind = function or nil, close = function or nil: of what is
--- open for it, begun = true once it was read from}. is_form = true: its content type is its own.
+-- open for it, is_ready = function(task) or nil: whether `read` has something to give; if not,
+-- the task is woken when it has, begun = true once it was read from}. is_form = true: its
+-- content type is its own.
 
 -- What the user's function says went wrong, as an error of this request.
 local function failure(what, err)
