@@ -179,7 +179,9 @@ local throttle = {}
 function throttle.around(next)
   return function(request)
     local rules, came = request.settings.throttle, now()
-    local gate = gate_of(request.client, rules[1], request)
+    local client, rule = request.client, rules[1]
+    local known = rule.key == "host" and client.throttles and client.throttles[rule.name]
+    local gate = known and known.by_key[request.target.host] or gate_of(client, rule, request)
     local gates, time = gate and gate.alone, came
     if gate and rules[2] == nil and gate.open_at <= came and gate.first > gate.last then
       note_start(gate, came)        -- the usual case

@@ -372,7 +372,7 @@ end
 --- What its Set-Cookie lines say.
 -- @return list of strings; nil when there are none
 function response.cookies(self)
-  local shot = snapshot(self)
+  local shot = self._snapshot or snapshot(self)
   if shot then
     return core.snapshot(shot, "cookies")
   end
