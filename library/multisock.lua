@@ -639,7 +639,7 @@ function multisock_WebSocket:close(code, reason) end
 ---@field progress? fun(progress: multisock.Progress) see Progress
 ---@field protocols? string[] URL schemes that are allowed, for redirects too: protocols.md
 ---@field proxy? string|false URL of a proxy; `false`: none, whatever the environment says
----@field query? table<string, any> added to the URL, encoded: strings, numbers, booleans, or lists of them
+---@field query? false|table<string, any> added to the URL, encoded: strings, numbers, booleans, lists; `false`: nothing
 ---@field redirect? "follow"|"error"|"manual" `"error"`: a redirect is `nil, err`; `"manual"`: it is the response
 ---@field resolve? string[] `"host:port:address"`: addresses for names, see below
 ---@field retry? boolean|integer|multisock.Retry sends again what failed: `true`, how often, or a table: resilience.md

@@ -2,6 +2,7 @@
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
+local settings = require("multisock.request.settings")
 local targets = require("multisock.request.targets")
 local request = require("multisock.request")
 local servers = require("spec.support.servers")
@@ -206,6 +207,30 @@ describe("a request", function()
       assert.equal("PUT", seen.method)
       assert.equal(sha256("a=1"), seen.sha256)
     end
+    client:close()
+  end))
+
+  it("has query, meta, tls and curl laid over those of its client", task(function()
+    local seen
+    local client = ms.client({ query = { a = 1, b = 2 }, meta = { one = 1 },
+      tls = { min_version = "1.2", verify = false }, curl = { tcp_nodelay = 1 },
+      middleware = { function(asked, next)
+        seen = asked.meta
+        return next(asked)
+      end } })
+    local got = assert(client:get(hostile.url("/echo"), { query = { b = 3, c = 4 } })):json()
+    assert.equal("/echo?a=1&b=3&c=4", got.path)
+    assert.same({ one = 1 }, seen)
+    got = assert(client:get(hostile.url("/echo"), { query = false })):json()
+    assert.equal("/echo", got.path)
+    local options = { meta = { two = 2 }, tls = { verify = true }, curl = { tcp_keepalive = 1 } }
+    got = assert(client:get(hostile.url("/echo"), options)):json()
+    assert.equal("/echo?a=1&b=2", got.path)
+    assert.same({ one = 1, two = 2 }, seen)
+    assert.same({ two = 2 }, options.meta)
+    local given = settings.derive(client.settings, options)
+    assert.same({ min_version = "1.2", verify = true }, given.tls)
+    assert.same({ tcp_nodelay = 1, tcp_keepalive = 1 }, given.curl)
     client:close()
   end))
 

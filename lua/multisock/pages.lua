@@ -97,8 +97,8 @@ local function next_url(self)
     refuse(self, "protocol", "the pages go round: the next one was there before")
   end
   self.seen[target.text] = true
-  self.options.query = own_query(self, target)
-  return target.text
+  self.options.query = false        -- it is in the URL
+  return targets.add_query(target.text, own_query(self, target))
 end
 
 -- What the first page was asked with goes to its origin alone.

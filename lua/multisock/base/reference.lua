@@ -1248,8 +1248,9 @@ option protocols: list of strings, default {"http", "https"}
 option proxy: string or false
   URL of a proxy; false: none, whatever the environment says.]==], option = true },
   { "query", [==[
-option query: table
-  Added to the URL, encoded: strings, numbers, booleans, or lists of them.]==], option = true },
+option query: false or table
+  Added to the URL, encoded: strings, numbers, booleans, lists; false:
+  nothing.]==], option = true },
   { "redirect", [==[
 option redirect: "follow" "error" "manual", default "follow"
   "error": a redirect is nil, err; "manual": it is the response.]==], option = true },

@@ -62,4 +62,20 @@ function values.text(value)
   end
 end
 
+--- One table over another, one level deep; what is no table takes the other's place.
+-- @return a new table; or `over`
+function values.merged(base, over)
+  if type(base) ~= "table" or type(over) ~= "table" then
+    return over
+  end
+  local merged = {}
+  for name, value in pairs(base) do
+    merged[name] = value
+  end
+  for name, value in pairs(over) do
+    merged[name] = value
+  end
+  return merged
+end
+
 return values

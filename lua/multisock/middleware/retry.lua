@@ -39,7 +39,7 @@ end
 local function spend(client, ratio)
   local budget = budget_of(client)
   local requests, retries = budget:sums()
-  if retries >= FREE + ratio * requests then
+  if retries + 1 > FREE + ratio * requests then
     return false
   end
   budget:add(0, 1)

@@ -56,12 +56,11 @@ end
 
 -- What is a request's own, where the client has defaults for it.
 local function with_defaults(own, options)
-  local all = {}
+  local all = values.merged(own, options or {})
   for name, value in pairs(own) do
-    all[name] = value
-  end
-  for name, value in pairs(options or {}) do
-    all[name] = value
+    if ROWS[name].merge and all[name] ~= value then
+      all[name] = ROWS[name].merge(value, all[name])
+    end
   end
   return all
 end
@@ -101,7 +100,7 @@ local function fill(self, method, url, options)
   self.method = method or body and "POST" or "GET"
   self.meta = options.meta
   local query = options.query
-  return query == nil and url or targets.add_query(url, query)
+  return query and targets.add_query(url, query) or url
 end
 
 -- Raw options that a method or a body of our own replaces: the handle has to be set
