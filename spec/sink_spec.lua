@@ -207,7 +207,8 @@ describe("saving", function()
 
   it("writes to the program's own output, after what it has written", helper.task(function()
     local text = [[
-      io.stdout:write("first "):flush()
+      io.stdout:write("first ")
+      io.stdout:flush()
       assert(get():save("/dev/stdout") == 100)
       io.stdout:write(" last")
     ]]
