@@ -157,6 +157,27 @@ describe("events", function()
     client:close()
   end))
 
+  it("may be taken to close the client, or to cancel who asks", task(function()
+    for _, name in ipairs({ "queue", "start", "connect", "sent", "headers", "response" }) do
+      local client, asking
+      client = ms.client({ on = { [name] = function() client:close() end } })
+      local response, err = client:get(hostile.url("/bytes?n=300000"))
+      if response then
+        local _
+        _, err = response:text()
+      end
+      assert.equal("cancelled", err.kind, name)
+      client = ms.client({ on = { [name] = function() asking:cancel("no more") end } })
+      asking = ms.spawn(function()
+        return client:get(hostile.url("/bytes?n=300000")):text()
+      end)
+      local ok
+      ok, err = asking:join()
+      assert.same({ false, "cancelled" }, { ok, err.kind }, name)
+      client:close()
+    end
+  end))
+
   it("tell of throttles that hold one up", task(function()
     local client, log = listening({ throttle = { limit = 1, per = 3600 } })
     client:get(nginx.url("/1k")):text()

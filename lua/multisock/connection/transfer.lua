@@ -289,15 +289,15 @@ end
 -- @return true, probe; or nil, err
 local function look_up(request, origin, probe)
   local client = request.client
+  if request.watched then
+    request:event("start")
+  end
   if client.closed then
     origin:leave(probe)
     return nil, errors.new("cancelled", stream.CLIENT_CLOSED, { url = request:url(),
       phase = "queue", attempts = 1 })
   end
   begin_attempt(request)
-  if request.watched then
-    request:event("start")
-  end
   local name = names.of(request, origin)
   request.name = name
   if probe and name and not lookups.is_fresh(name) then

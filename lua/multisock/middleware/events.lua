@@ -4,6 +4,7 @@ local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
 local now = require("multisock.tasks.scheduler").now
 local pairs = require("multisock.base.compat").pairs
+local pause = require("multisock.middleware.pause")
 local suggest = require("multisock.base.suggest")
 local unobserved = require("multisock.tasks.unobserved")
 local values = require("multisock.base.values")
@@ -143,6 +144,11 @@ function events.attempts(on, next)
     -- Not in one call of C, which tells of nothing that is between.
     made.simple, made.watched = false, {}
     made:event("queue")
+    if made.client.closed then        -- by who listens
+      local closed = pause.closed_error(made, 1)
+      watched.ended(made, nil, closed)
+      return nil, closed
+    end
     local ok, response, err = protected(next, made)
     if not ok then
       watched.ended(made, nil, response)
