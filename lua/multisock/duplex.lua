@@ -10,6 +10,8 @@ local tasks = require("multisock.tasks")
 local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
 
+local pairs = compat.pairs
+
 local duplex = {}
 
 --- A request that is written and read at the same time.
