@@ -973,7 +973,8 @@ function multisock.spawn(fn, ...) end
 ---One turn of the loop, for a host that owns its time.
 ---Raises in a task or a callback; the error of a task that nobody awaited, unless there is an on_error.
 ---@param timeout? number seconds to wait at most; nil: not at all
-function multisock.step(timeout) end
+---@param budget? number seconds after which no further task is started or goes on; the first one always is. nil: all that can run do
+function multisock.step(timeout, budget) end
 
 ---A request as a command line of `curl`, for sh.
 ---Raises on misuse.
@@ -995,7 +996,7 @@ function multisock.unescape(text) end
 
 ---Chooses the loop, before anything uses one.
 ---Raises when it is unknown or its module is missing; when another is in use.
----@param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev" or "poll"; or an adapter (see docs/loops.md)
+---@param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev", "poll" or "frames"; or an adapter (see docs/loops.md)
 ---@return string # string: the name of the loop that drives, or will
 function multisock.use_loop(loop) end
 

@@ -41,15 +41,16 @@ local function code(path, pattern)
 end
 
 -- Starts the specs that every loop must pass on the one of this name.
-local function start_specs(name)
+-- `files`: others than all.
+local function start_specs(name, files)
   local result = os.tmpname()
   local command = support.leaks_of(name) .. ("MULTISOCK_LOOP='%s' MULTISOCK_RESULT='%s' "
     .. "LUA_PATH='%s' LUA_CPATH='%s' "
     .. "timeout %d %s \"$(command -v busted)\" --output=script/busted-handler.lua "
-    .. "--exclude-tags=slow spec/conformance/loop.lua spec/conformance/host.lua "
-    .. "spec/idle_spec.lua 2>&1"):format(
+    .. "--exclude-tags=slow %s 2>&1"):format(
     name, result, package.path .. (name == "copas" and OLDER or ""), package.cpath,
-    math.ceil(helper.seconds(300)), os.getenv("LUA") or "lua5.4")
+    math.ceil(helper.seconds(300)), os.getenv("LUA") or "lua5.4",
+    files or "spec/conformance/loop.lua spec/conformance/host.lua spec/idle_spec.lua")
   return { pipe = assert(io.popen(command)), result = result }
 end
 
@@ -234,6 +235,52 @@ describe("every loop", function()
       end)
     end
   end
+end)
+
+-- It waits in tasks only, so what the others must do on the main chunk is not for it.
+describe("the loop frames", function()
+  it("conforms to what a host may expect that calls ms.step", function()
+    local output, passed, failed = end_specs(start_specs("frames", "spec/conformance/host.lua"))
+    assert.equal(0, failed, output)
+    assert.is_true(passed >= 7, output)
+  end)
+
+  it("refuses whatever would wait outside of a task, and says what to do", function()
+    local output, status = support.child([[
+      local ms = require("multisock")
+      ms.use_loop("frames")
+      local url = "http://127.0.0.1:9/"
+      local work = ms.spawn(function() end)
+      for what, call in pairs({
+        get = function() ms.get(url) end, sleep = function() ms.sleep(0) end,
+        run = function() ms.run(print) end, group = function() ms.group(print) end,
+        map = function() ms.map({ url }) end, await = function() work:await() end,
+        queue = function() ms.queue():get() end,
+        with_timeout = function() ms.with_timeout(1, print) end,
+        each = function() ms.each({ url })() end,
+        ["each with a function"] = function() ms.each({ url }, print)() end,
+        download = function() ms.download(url, "/nonexistent/x") end,
+      }) do
+        local ok, err = pcall(call)
+        assert(not ok and tostring(err):find("stand still meanwhile; start a task with ms.spawn", 1,
+          true), what .. ": " .. tostring(err))
+      end
+      ms.step()
+      assert(work:status() == "done" and ms.next_timeout() == nil)
+      local mock = ms.mock()
+      assert(mock:run(function() ms.sleep(3600) return "simulated" end) == "simulated")
+    ]])
+    assert.equal(0, status, output)
+  end)
+
+  it("is for whoever asks before the first use", function()
+    assert.equal("frames\tframes\nfalse\n", (support.child([[
+      local ms = require("multisock")
+      print(ms.use_loop("frames"), ms.use_loop())
+      ms.step()
+      print((pcall(ms.use_loop, "uv")))
+    ]])))
+  end)
 end)
 
 describe("an adapter of one's own", function()

@@ -205,11 +205,34 @@ describe("step and next_timeout", function()
     assert.is_true(ms.now() - started < helper.seconds(10))
   end)
 
+  it("starts no further task once the budget is spent, and loses none", function()
+    local order, tasks = {}, {}
+    for i = 1, 5 do
+      tasks[i] = ms.spawn(function()
+        order[#order + 1] = i
+        ms.sleep(0)
+        order[#order + 1] = 10 + i
+      end)
+    end
+    ms.step(60, 0)                    -- spent at once: one task all the same
+    assert.same({ 1 }, order)
+    assert.equal(0, ms.next_timeout())
+    for i = 2, 5 do
+      ms.step(60, -1)
+      assert.equal(i, #order)
+    end
+    while tasks[5]:status() ~= "done" do
+      ms.step(60, 60)
+    end
+    assert.same({ 1, 2, 3, 4, 5, 11, 12, 13, 14, 15 }, order)
+  end)
+
   it("raises in a task, and for what is no number", function()
     ms.run(function()
       assert.matches("step: the loop is running", failure(ms.step))
     end)
     assert.matches("step: seconds expected, got string", failure(ms.step, "x"))
+    assert.matches("step: budget: seconds expected, got boolean", failure(ms.step, 0, true))
   end)
 end)
 

@@ -95,4 +95,20 @@ function hosts.ev()
   return host
 end
 
+-- No loop at all: a host that draws, and calls ms.step in each frame.
+function hosts.frames()
+  local ms = require("multisock")
+  local host = { ends = false, frames = true }
+  function host.run(start, done)
+    start()
+    repeat
+      local ok, err = xpcall(function() ms.step(0.002, 0.005) end, tostring)
+      if not ok then
+        print(err)
+      end
+    until done()
+  end
+  return host
+end
+
 return hosts

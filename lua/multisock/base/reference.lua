@@ -217,9 +217,11 @@ ms.spawn(fn, ...) -> task
     fn: function
     ...: any what it is called with]==] },
   { "ms.step", [==[
-ms.step([timeout])
+ms.step([timeout[, budget]])
   One turn of the loop, for a host that owns its time.
-    timeout: seconds to wait at most; nil: not at all
+    timeout: number seconds to wait at most; nil: not at all
+    budget: number seconds after which no further task is started or goes on;
+    the first one always is. nil: all that can run do
   Raises in a task or a callback; the error of a task that nobody awaited,
   unless there is an on_error.]==] },
   { "ms.to_curl", [==[
@@ -244,8 +246,8 @@ ms.unescape(text) -> string
   { "ms.use_loop", [==[
 ms.use_loop([loop]) -> string: the name of the loop that drives, or will
   Chooses the loop, before anything uses one.
-    loop: string|table "uv", "luv", "cqueues", "copas", "event", "ev" or
-    "poll"; or an adapter (see docs/loops.md)
+    loop: string|table "uv", "luv", "cqueues", "copas", "event", "ev", "poll"
+    or "frames"; or an adapter (see docs/loops.md)
   Raises when it is unknown or its module is missing; when another is in use.]==] },
   { "ms.version", [==[
 ms.version() -> table: multisock, lua, curl, ssl, uv, protocols, features, and

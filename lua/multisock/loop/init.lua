@@ -19,6 +19,7 @@ local NEEDS = {
   event = "the Lua module luaevent: install lua-event (Debian), or luarocks install luaevent",
   ev = "multisock.ev: install libev-dev (Debian) or libev-devel (Fedora) and build again",
   poll = "",
+  frames = "",
 }
 
 -- A loop without `attach` is an adapter.
@@ -69,8 +70,8 @@ local function load(name)
 end
 
 --- Chooses the loop, before anything uses one.
--- @param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev" or "poll"; or
--- an adapter (see docs/loops.md)
+-- @param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev", "poll" or
+-- "frames"; or an adapter (see docs/loops.md)
 -- @return string: the name of the loop that drives, or will
 -- @raise when it is unknown or its module is missing; when another is in use
 function loops.use_loop(loop)

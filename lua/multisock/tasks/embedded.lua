@@ -10,15 +10,19 @@ local get_loop = scheduler.loop
 local embedded = {}
 
 --- One turn of the loop, for a host that owns its time.
--- @param timeout? seconds to wait at most; nil: not at all
+-- @param timeout? number seconds to wait at most; nil: not at all
+-- @param budget? number seconds after which no further task is started or goes on; the first
+-- one always is. nil: all that can run do
 -- @raise in a task or a callback; the error of a task that nobody awaited, unless
 -- there is an on_error
-function embedded.step(timeout)
+function embedded.step(timeout, budget)
   if scheduler.is_driving() or scheduler.task then
     error("step: the loop is running", 2)
   end
   if timeout ~= nil and type(timeout) ~= "number" then
     error("step: seconds expected, got " .. type(timeout), 2)
+  elseif budget ~= nil and type(budget) ~= "number" then
+    error("step: budget: seconds expected, got " .. type(budget), 2)
   end
   local loop = get_loop()
   if loop.is_running and loop.is_running() then
@@ -27,7 +31,8 @@ function embedded.step(timeout)
   if scheduler.has_ready() then
     timeout = 0                     -- there is something to do
   end
-  local ok, err = scheduler.drive_with(scheduler.turn, timeout or 0)
+  local ok, err = scheduler.drive_with(scheduler.turn, timeout or 0, nil,
+    budget and scheduler.now() + budget)
   if not ok then
     uncaught.exit_if_interrupted(err)
     error(err, 0)

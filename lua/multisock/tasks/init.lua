@@ -46,6 +46,9 @@ function tasks.run(fn, ...)
     error("run: the loop is running already; call the function, or ms.spawn it", 2)
   end
   check_function("run", fn)
+  if scheduler.loop().refusal then
+    error("run: " .. scheduler.loop().refusal, 2)
+  end
   local scope = scopes.new("run")
   local body = scopes.spawn(scope, fn, ...)
   scope.body = body

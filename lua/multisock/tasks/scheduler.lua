@@ -221,14 +221,16 @@ end
 
 ---- Turning the loop -------------------------------------------------------
 
-local function run_ready()
+-- `stop`: the time from which on no further one is run, but for the first.
+local function run_ready(stop)
   -- Those that are enqueued meanwhile wait for the next turn, so that tasks
   -- that wake each other cannot starve the sockets.
   local last = ready_last
   while ready_first <= last do
     nesting = 1
     -- Most only wait again: that is C's affair, see resume.c.
-    local following, task, ok, err = resume_woken(ready, ready_first, last, scheduler)
+    local following, task, ok, err = resume_woken(ready, ready_first, stop and ready_first or last,
+      scheduler)
     nesting, scheduler.task = 0, nil
     ready_first = following
     if ok ~= nil then
@@ -242,6 +244,7 @@ local function run_ready()
     elseif task and not task.done then
       run_task(task)
     end
+    last = stop and now() >= stop and 0 or last
   end
   if ready_first > ready_last then
     ready_first, ready_last = 1, 0
@@ -291,9 +294,9 @@ local function take_ready()
 end
 
 -- One turn. False when nothing is left that could ever happen.
-local function turn(timeout, finished)
+local function turn(timeout, finished, stop)
   if ready_first <= ready_last then
-    run_ready()
+    run_ready(stop)
   end
   if finished and finished() then
     return true                     -- others may have much to wait for
@@ -361,11 +364,8 @@ end
 
 ---- For waiting.lua, tasks/init.lua and embedded.lua ---------------------------------------------
 
-scheduler.drive_with = drive_with
-scheduler.turn = turn
-scheduler.take_ready = take_ready
-scheduler.run_timers = run_timers
-scheduler.run_ready = run_ready
+scheduler.drive_with, scheduler.turn, scheduler.run_ready = drive_with, turn, run_ready
+scheduler.take_ready, scheduler.run_timers = take_ready, run_timers
 
 scheduler.main, scheduler.callback = main, callback
 scheduler.enqueue = enqueue

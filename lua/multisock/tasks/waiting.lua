@@ -47,6 +47,8 @@ local function waiter()
   end
   if scheduler.is_driving() or get_loop().is_running and get_loop().is_running() then
     error(WHERE .. "the loop is running and this is a callback; start a task with ms.spawn(fn)", 0)
+  elseif get_loop().refusal then
+    error(WHERE .. get_loop().refusal, 0)
   end
   return main
 end
