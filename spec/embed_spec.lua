@@ -33,7 +33,7 @@ describe("libmultisock", function()
     pc:close()
   end)
 
-  it("shows three functions and no other name", function()
+  it("shows the functions of its header and no other name", function()
     for _, command in ipairs {
       "nm -g --defined-only " .. embedding.prefix() .. "/lib/libmultisock.a",
       "nm -D --defined-only " .. embedding.prefix("shared") .. "/lib/libmultisock.so.0",
@@ -45,7 +45,8 @@ describe("libmultisock", function()
         end
       end
       table.sort(names)
-      assert.same({ "luaopen_multisock", "luaopen_multisock_core", "multisock_use_loop" }, names)
+      assert.same({ "luaopen_multisock", "luaopen_multisock_core", "multisock_fd",
+        "multisock_next_timeout", "multisock_step", "multisock_use_loop" }, names)
     end
   end)
 
@@ -68,6 +69,13 @@ describe("libmultisock", function()
       assert.truthy(output:find("the host ticked meanwhile\n$"), output)
     end)
   end
+
+  it("is stepped by a host that owns its time", function()
+    local output, status = embedding.run(embedding.build("spec/embed/stepping.c"),
+      nginx.url("/file/stepped"))
+    assert.equal("OK\n", output)
+    assert.equal(0, status)
+  end)
 
   it("runs the example with frames, which sleeps when there is nothing to draw", function()
     local hostile = servers.hostile()

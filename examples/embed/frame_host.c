@@ -19,39 +19,26 @@ static void fail(lua_State *L)
   exit(1);
 }
 
-/* Calls a function of multisock, which is at stack index 1, with a number. */
-static void call(lua_State *L, const char *name, int arguments, double number)
-{
-  lua_settop(L, 1);
-  lua_getfield(L, 1, name);
-  if (arguments > 0)
-    lua_pushnumber(L, number);
-  if (lua_pcall(L, arguments, 1, 0) != 0)
-    fail(L);
-}
-
-/* Serves what is there now, and never waits. It raises the error of a task
+/* Serves what is there now, and never waits. It fails with the error of a task
    that nobody awaited, unless the script has set ms.on_error. */
 static void step(lua_State *L)
 {
-  call(L, "step", 1, 0);
+  if (multisock_step(L, 0) != 0)
+    fail(L);
 }
 
 /* Sleeps until multisock has something to do; false when it never will. */
 static int sleep_for_news(lua_State *L)
 {
-  struct pollfd news = { -1, POLLIN, 0 };
-  int ms = -1;
-  call(L, "fd", 0, 0);
-  if (lua_isnumber(L, 2))
-    news.fd = (int)lua_tointeger(L, 2);
-  call(L, "next_timeout", 0, 0);
-  if (lua_isnumber(L, 2))
-    ms = (int)(lua_tonumber(L, 2) * 1000) + 1;
+  struct pollfd news = { multisock_fd(L), POLLIN, 0 };
+  double seconds = multisock_next_timeout(L);
+  int done;
   lua_getfield(L, LUA_REGISTRYINDEX, "done");
-  if (lua_toboolean(L, -1))
+  done = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (done)
     return 0;
-  poll(&news, 1, ms);
+  poll(&news, 1, seconds < 0 ? -1 : (int)(seconds * 1000) + 1);
   return 1;
 }
 
@@ -77,7 +64,7 @@ int main(int count, char **words)
   luaL_openlibs(L);
   lua_register(L, "done", set_done);
   lua_pushcfunction(L, luaopen_multisock);
-  if (lua_pcall(L, 0, 1, 0) != 0 || luaL_loadfile(L, words[1]) != 0)
+  if (lua_pcall(L, 0, 0, 0) != 0 || luaL_loadfile(L, words[1]) != 0)
     fail(L);
   for (i = 2; i < count; i++)
     lua_pushstring(L, words[i]);

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "multisock.h"
 #include "process.h"
 
 struct Host {
@@ -284,26 +283,4 @@ void host_close(Host *host)
   uv_close((uv_handle_t *)&host->timer, on_timer_closed);
   uv_close((uv_handle_t *)&host->sentry, on_sentry_closed);
   uv_close((uv_handle_t *)&host->idle, on_idle_closed);
-}
-
-/* ---- For C ---- */
-
-static int use_loop(lua_State *L)
-{
-  lua_getglobal(L, "require");
-  lua_pushstring(L, "multisock.loop");
-  lua_call(L, 1, 1);
-  lua_getfield(L, -1, "adopt");
-  lua_pushvalue(L, 1);
-  lua_call(L, 1, 0);
-  return 0;
-}
-
-EXPORT int multisock_use_loop(lua_State *L, uv_loop_t *loop)
-{
-  if (!lua_checkstack(L, 4))
-    return LUA_ERRMEM;
-  lua_pushcfunction(L, use_loop);
-  lua_pushlightuserdata(L, loop);
-  return lua_pcall(L, 1, 0, 0);
 }

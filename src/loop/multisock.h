@@ -29,6 +29,24 @@ int luaopen_multisock_core(lua_State *L);
    with the message on the stack. */
 int multisock_use_loop(lua_State *L, uv_loop_t *loop);
 
+/* The next three are for a host that owns its time: ms.step, ms.fd and
+   ms.next_timeout of Lua, without Lua's ways to call them. They raise nothing,
+   and but for the message of multisock_step they leave nothing on the stack.
+
+   Runs the tasks that are ready, waits for events for `timeout` seconds at most
+   (0: not at all), and serves them. 0, or an error code as of lua_pcall with the
+   message on the stack: the error of a task that nobody awaited, with its stack,
+   unless the script has set ms.on_error. */
+int multisock_step(lua_State *L, double timeout);
+
+/* A descriptor that is readable when multisock_step has something to do. -1: the
+   system has none, or there was an error. */
+int multisock_fd(lua_State *L);
+
+/* Seconds that the host may wait, at most, before it calls multisock_step; -1:
+   until the descriptor is readable. 0 when there was an error: the step tells. */
+double multisock_next_timeout(lua_State *L);
+
 #ifdef __cplusplus
 }
 #endif
