@@ -996,7 +996,7 @@ function multisock.unescape(text) end
 
 ---Chooses the loop, before anything uses one.
 ---Raises when it is unknown or its module is missing; when another is in use.
----@param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev", "poll" or "frames"; or an adapter (see docs/loops.md)
+---@param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev", "glib", "poll" or "frames"; or an adapter (see docs/loops.md)
 ---@return string # string: the name of the loop that drives, or will
 function multisock.use_loop(loop) end
 

@@ -8,7 +8,7 @@ local support = require("spec.support.core_support")
 local ms = require("multisock")
 
 local LOOPS = { "uv", "poll", "luv", "luv/watch", "cqueues", "copas", "event", "event/watch", "ev",
-  "ev/watch" }
+  "ev/watch", "glib" }
 
 -- Debian has Copas only in the folder of Lua 5.1.
 local OLDER = ";/usr/share/lua/5.1/?.lua"
@@ -104,7 +104,7 @@ describe("use_loop", function()
 
   it("names the package of a module that is missing", function()
     for name, package in pairs({ luv = "lua%-luv", cqueues = "lua%-cqueues", copas = "lua%-copas",
-      event = "lua%-event", ev = "libev%-dev" }) do
+      event = "lua%-event", ev = "libev%-dev", glib = "lua%-lgi" }) do
       local output, status = support.child([[
         table.insert(package.searchers or package.loaders, 1, function(name)
           if name == "multisock.ev" or not name:find("^multisock") then

@@ -95,6 +95,33 @@ function hosts.ev()
   return host
 end
 
+function hosts.glib()
+  local GLib = require("lgi").GLib
+  local host = { ends = false }
+  local function after(milliseconds, fn)
+    GLib.timeout_add(GLib.PRIORITY_DEFAULT, milliseconds, fn)
+  end
+  function host.tick(seconds, fn)
+    after(math.ceil(seconds * 1000), function()
+      fn()
+      return false
+    end)
+  end
+  function host.run(start, done)
+    local loop = GLib.MainLoop()
+    host.tick(0, start)
+    after(10, function()
+      if done() then
+        loop:quit()
+        return false
+      end
+      return true
+    end)
+    loop:run()
+  end
+  return host
+end
+
 -- No loop at all: a host that draws, and calls ms.step in each frame.
 function hosts.frames()
   local ms = require("multisock")

@@ -246,8 +246,8 @@ ms.unescape(text) -> string
   { "ms.use_loop", [==[
 ms.use_loop([loop]) -> string: the name of the loop that drives, or will
   Chooses the loop, before anything uses one.
-    loop: string|table "uv", "luv", "cqueues", "copas", "event", "ev", "poll"
-    or "frames"; or an adapter (see docs/loops.md)
+    loop: string|table "uv", "luv", "cqueues", "copas", "event", "ev", "glib",
+    "poll" or "frames"; or an adapter (see docs/loops.md)
   Raises when it is unknown or its module is missing; when another is in use.]==] },
   { "ms.version", [==[
 ms.version() -> table: multisock, lua, curl, ssl, uv, protocols, features, and

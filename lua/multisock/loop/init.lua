@@ -20,6 +20,7 @@ local NEEDS = {
   ev = "multisock.ev: install libev-dev (Debian) or libev-devel (Fedora) and build again",
   poll = "",
   frames = "",
+  glib = "the Lua module lgi: install lua-lgi, gir1.2-glib-2.0 (Debian), or luarocks install lgi",
 }
 
 -- A loop without `attach` is an adapter.
@@ -70,8 +71,8 @@ local function load(name)
 end
 
 --- Chooses the loop, before anything uses one.
--- @param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev", "poll" or
--- "frames"; or an adapter (see docs/loops.md)
+-- @param loop? string|table "uv", "luv", "cqueues", "copas", "event", "ev", "glib", "poll"
+-- or "frames"; or an adapter (see docs/loops.md)
 -- @return string: the name of the loop that drives, or will
 -- @raise when it is unknown or its module is missing; when another is in use
 function loops.use_loop(loop)
