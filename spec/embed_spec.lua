@@ -5,6 +5,56 @@ local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
+-- Loads Lua so that no module finds it.
+local LIBRARY = embedding.lua == "luajit" and "libluajit-5.1.so.2"
+  or "lib" .. embedding.lua .. ".so.0"
+
+describe("a host that keeps its Lua to itself", function()
+  local program
+
+  setup(function()
+    program = os.tmpname()
+    local output, status = embedding.shell("cc -o " .. program .. " spec/embed/local.c -ldl")
+    assert.equal(0, status, output)
+  end)
+
+  teardown(function()
+    os.remove(program)
+  end)
+
+  local function run(code)
+    if os.getenv("MULTISOCK_SANITIZE") == "1" or embedding.is_tsan then
+      pending("a module with a sanitizer in it needs a program that has it, too")
+    end
+    return embedding.run(program, LIBRARY, ("package.path, package.cpath = %q, %q\n"):format(
+      package.path, package.cpath) .. code)
+  end
+
+  it("is told what to do when multisock does not find Lua", function()
+    local output, status = run("require('multisock')")
+    assert.equal(1, status, output)
+    assert.truthy(output:find("undefined symbol: lua", 1, true), output)
+    assert.truthy(output:find('package.loadlib("' .. LIBRARY .. '", "*")', 1, true), output)
+  end)
+
+  -- Lua 5.1 itself has no "*".
+  if embedding.lua ~= "lua5.1" then
+    it("gets multisock when it has done that", function()
+      local output, status = run(("assert(package.loadlib(%q, '*'))\n"):format(LIBRARY)
+        .. "local ms = require('multisock')\n"
+        .. "print(ms.run(function() ms.sleep(0) return 'ran' end))")
+      assert.equal("ran\n", output)
+      assert.equal(0, status)
+    end)
+  end
+
+  it("is told of other faults as they are", function()
+    local output = run("package.cpath = '' require('multisock')")
+    assert.truthy(output:find("module 'multisock.core' not found", 1, true), output)
+    assert.falsy(output:find("loadlib", 1, true), output)
+  end)
+end)
+
 describe("libmultisock", function()
   local nginx = fixtures.nginx()
 

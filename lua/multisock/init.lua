@@ -1,5 +1,10 @@
 --- multisock: coroutine-friendly HTTP for Lua, on libcurl's multi_socket
 -- interface and libuv. This file is the public face; the work is elsewhere.
+local loaded, reason = pcall(require, "multisock.core")
+if not loaded then
+  error(require("multisock.base.unloadable")(reason), 0)
+end
+
 local client = require("multisock.client")
 local core = require("multisock.core")
 local embedded = require("multisock.tasks.embedded")
