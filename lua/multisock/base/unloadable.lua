@@ -3,7 +3,7 @@
 local HIDDEN = [[%s
 Either multisock was built for another Lua than this one, %s; or the program keeps its Lua to
 itself (it loads it with RTLD_LOCAL, or has it linked in without -rdynamic). A program of the first
-kind shows it by package.loadlib("%s", "*"), called before require("multisock"): docs/hosts.md]]
+kind shows it by package.loadlib("%s", "*"), called before multisock is required: docs/hosts.md]]
 
 local function library()
   return rawget(_G, "jit") and "libluajit-5.1.so.2"
