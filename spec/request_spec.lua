@@ -234,6 +234,20 @@ describe("a request", function()
     client:close()
   end))
 
+  it("has curl laid over that of its client however the names are written", task(function()
+    for _, names in ipairs({ { "useragent", "UserAgent" }, { "UserAgent", "useragent" },
+      { "USERAGENT", "userAgent" }, { "uSerAgent", "UserAgenT" }, { "Useragent", "useragenT" } }) do
+      local client = ms.client({ curl = { [names[1]] = "client" } })
+      local got = assert(client:get(hostile.url("/echo"), { curl = { [names[2]] = "own" } })):json()
+      local agents = {}
+      for _, field in ipairs(got.headers) do
+        agents[#agents + 1] = field[1]:lower() == "user-agent" and field[2] or nil
+      end
+      assert.same({ "own" }, agents, names[2])
+      client:close()
+    end
+  end))
+
   it("takes one kind of body only", task(function()
     assert.matches("options 'body' and 'json' exclude each other", failure(ms.fetch, "http://h/",
       { body = "x", json = {} }))

@@ -62,6 +62,19 @@ function values.text(value)
   end
 end
 
+--- The same with its names as texts in lower case.
+-- @return a new table; or `map`, which is none
+function values.lowered(map)
+  if type(map) ~= "table" then
+    return map
+  end
+  local lowered = {}
+  for name, value in pairs(map) do
+    lowered[tostring(name):lower()] = value
+  end
+  return lowered
+end
+
 --- One table over another, one level deep; what is no table takes the other's place.
 -- @return a new table; or `over`
 function values.merged(base, over)

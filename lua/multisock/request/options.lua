@@ -212,6 +212,17 @@ local function raw_options(name, value)
   return value
 end
 
+-- libcurl's names are the same however they are written.
+local function merge_raw(base, over)
+  local own, others = values.lowered(over), {}
+  for name, value in pairs(base or {}) do
+    if own[tostring(name):lower()] == nil then
+      others[name] = value
+    end
+  end
+  return values.merged(others, over)
+end
+
 ---- Rows ----------------------------------------------------------------------
 
 -- An option is a row; a new one is added here.
@@ -375,7 +386,7 @@ options.rows = {
   interface = { check = named("name or address"), scope = "handle", connection = true,
     sets = "interface", type = "string", doc = "name or address of the local end" },
   curl = { check = raw_options, scope = "handle", lines = true, type = "table<string, any>",
-    merge = values.merged,
+    merge = merge_raw,
     doc = "`option = value`: libcurl's own: [Options of libcurl](#options-of-libcurl)" },
 }
 

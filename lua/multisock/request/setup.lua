@@ -6,6 +6,7 @@ local ROWS = require("multisock.request.options").rows
 local pairs = require("multisock.base.compat").pairs
 local protocols = require("multisock.request.protocols")
 local suggest = require("multisock.base.suggest")
+local values = require("multisock.base.values")
 
 local QUIRKS = core.quirks()
 
@@ -18,14 +19,7 @@ local NO_OPTIONS = {}
 --- The raw options that are given, by libcurl's names in lower case.
 -- @return table not to be changed
 function setup.raw(given)
-  if given.curl == nil then
-    return NO_OPTIONS
-  end
-  local options = {}
-  for name, value in pairs(given.curl) do
-    options[type(name) == "string" and name:lower() or name] = value
-  end
-  return options
+  return values.lowered(given.curl) or NO_OPTIONS
 end
 
 --- What libcurl, or Lua, says about a raw option that is wrong, and what was meant.
