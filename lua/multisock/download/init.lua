@@ -3,10 +3,9 @@ local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local job = require("multisock.download.job")
-local option_module = require("multisock.request.options")
+local own_options = require("multisock.request.own_options")
 local pairs = require("multisock.base.compat").pairs
 local settings = require("multisock.request.settings")
-local suggest = require("multisock.base.suggest")
 local tasks = require("multisock.tasks")
 local values = require("multisock.base.values")
 
@@ -14,17 +13,8 @@ local download = {}
 
 ---- Options -------------------------------------------------------------------
 
-local checks = option_module.checks
+local checks = require("multisock.request.options").checks
 local expected = checks.expected
-
--- What a check returns; what it raises is misuse.
-local function checked(check, ...)
-  local ok, value, more = pcall(check, ...)
-  if not ok then
-    errors.misuse("download: " .. value)
-  end
-  return value, more
-end
 
 local function checksum(name, value)
   local digits = type(value) == "string" and value:match("^[Ss][Hh][Aa]256:(%x+)$")
@@ -57,10 +47,11 @@ local OWN = {
 download.rows = OWN
 
 -- What a download does by itself, and what would not be a download.
-local REFUSED = {
-  method = true, body = true, json = true, form = true, multipart = true, buffer = true,
-  decompress = true, fail_on_error = true,
-}
+local REFUSED = {}
+for _, name in ipairs({ "method", "body", "json", "form", "multipart", "buffer", "decompress",
+  "fail_on_error" }) do
+  REFUSED[name] = " is not for downloads"
+end
 local OWN_HEADERS = { range = true, ["if-range"] = true }
 
 local function check_headers(given)
@@ -103,39 +94,12 @@ local function timeouts(client, given)
   return limits, total and total < math.huge and total or nil
 end
 
-local function all_names()
-  local all = {}
-  for _, rows in ipairs({ OWN, option_module.rows }) do
-    for name in pairs(rows) do
-      all[name] = not REFUSED[name] or nil
-    end
-  end
-  return all
-end
-
 --- @return options of the job, options of its requests
 local function check_options(client, options)
-  if type(options) ~= "table" then
-    errors.misuse("download: table of options expected, got " .. values.describe(options))
-  end
-  local own, request = {}, {}
-  for name, row in pairs(OWN) do
-    own[name] = row.default
-  end
-  for name, value in pairs(options) do
-    if OWN[name] then
-      own[name] = checked(OWN[name].check, name, value)
-    elseif REFUSED[name] then
-      errors.misuse(("download: option '%s' is not for downloads"):format(name))
-    elseif option_module.rows[name] then
-      request[name] = value
-    else
-      errors.misuse(("download: unknown option %s%s"):format(errors.quote(name),
-        suggest.hint(name, all_names(), suggest.ELSEWHERE)))
-    end
-  end
+  local own, request = own_options.split("download", OWN, REFUSED, options)
   request.headers = options.headers and check_headers(options.headers) or {}
-  request.timeout, own.total = checked(timeouts, client, options.timeout)
+  request.timeout, own.total = own_options.checked("download", timeouts, client,
+    options.timeout)
   request.decompress, request.fail_on_error = false, true
   if own.segments > 1 then
     request.http_version = "1.1"    -- a connection each

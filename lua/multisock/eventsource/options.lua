@@ -1,11 +1,7 @@
 -- What ms.eventsource takes: options of its own, and those of requests.
-local errors = require("multisock.base.errors")
-local option_module = require("multisock.request.options")
+local checks = require("multisock.request.options").checks
+local own_options = require("multisock.request.own_options")
 local pairs = require("multisock.base.compat").pairs
-local suggest = require("multisock.base.suggest")
-local values = require("multisock.base.values")
-
-local checks = option_module.checks
 
 local options = {}
 
@@ -27,10 +23,6 @@ local function count_or_huge(name, value)
   return value == math.huge and value or checks.count(name, value)
 end
 
-local function size_or_huge(name, value)
-  return value == math.huge and value or checks.size(name, value)
-end
-
 local function last(name, value)
   if type(value) ~= "string" and type(value) ~= "function" then
     checks.expected(name, "string or function", value)
@@ -46,7 +38,7 @@ local OWN = {
     doc = "the id of the last event that an earlier run has seen: the server goes on behind it" },
   tries = { check = count_or_huge, type = "integer", default = math.huge, shown = "`math.huge`",
     doc = "so many connections in a row that bring no event are tried again; 0: none is" },
-  max_size = { check = size_or_huge, type = "integer", shown = "1 MiB",
+  max_size = { check = own_options.size_or_huge, type = "integer", shown = "1 MiB",
     doc = "bytes of an event at most" },
   done = { check = last, type = "string|fun(event: multisock.ServerEvent): boolean",
     doc = "the data of the last event, or a function that knows it: then the source ends" },
@@ -56,16 +48,9 @@ local OWN = {
 options.rows = OWN
 
 -- It is asked for with GET, as often as it takes, and read while it comes.
-local REFUSED = { method = true, body = true, form = true, multipart = true, buffer = true }
-
-local function all_names()
-  local all = {}
-  for _, rows in ipairs({ OWN, option_module.rows }) do
-    for name in pairs(rows) do
-      all[name] = not REFUSED[name] or nil
-    end
-  end
-  return all
+local REFUSED = {}
+for _, name in ipairs({ "method", "body", "form", "multipart", "buffer" }) do
+  REFUSED[name] = " is not for event sources"
 end
 
 -- Of a source there is no whole: the client's limit is not for it.
@@ -83,29 +68,7 @@ end
 
 --- @param given table as a user gives it @return options of its own, options of its requests
 function options.check(given)
-  if type(given) ~= "table" then
-    errors.misuse("eventsource: table of options expected, got " .. values.describe(given))
-  end
-  local own, asked = {}, {}
-  for name, row in pairs(OWN) do
-    own[name] = row.default
-  end
-  for name, value in pairs(given) do
-    if OWN[name] then
-      local ok, checked = pcall(OWN[name].check, name, value)
-      if not ok then
-        errors.misuse("eventsource: " .. checked)
-      end
-      own[name] = checked
-    elseif REFUSED[name] then
-      errors.misuse(("eventsource: option '%s' is not for event sources"):format(name))
-    elseif option_module.rows[name] then
-      asked[name] = value
-    else
-      errors.misuse(("eventsource: unknown option %s%s"):format(errors.quote(name),
-        suggest.hint(name, all_names(), suggest.ELSEWHERE)))
-    end
-  end
+  local own, asked = own_options.split("eventsource", OWN, REFUSED, given)
   asked.timeout = without_total(given.timeout)
   asked.buffer, asked.cache, asked.fail_on_error = false, false, false
   return own, asked

@@ -5,6 +5,7 @@ local base64 = require("multisock.base.base64")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local checks = require("multisock.request.options").checks
+local own_options = require("multisock.request.own_options")
 local pairs = require("multisock.base.compat").pairs
 local request = require("multisock.request")
 local tasks = require("multisock.tasks")
@@ -19,14 +20,14 @@ local REFUSAL_SECONDS = 5
 ---- Options --------------------------------------------------------------------------
 
 -- Those of requests that mean nothing here, and why.
-local NO_BODY = "the handshake is a GET without a body"
-local AS_IT_IS = "a handshake takes the answer as it is"
+local NO_BODY = ": the handshake is a GET without a body"
+local AS_IT_IS = ": a handshake takes the answer as it is"
 local REFUSED = {
   method = NO_BODY, body = NO_BODY, json = NO_BODY, form = NO_BODY, multipart = NO_BODY,
   buffer = AS_IT_IS, cache = AS_IT_IS, decompress = AS_IT_IS, fail_on_error = AS_IT_IS,
-  progress = AS_IT_IS, max_body = "use max_size, which is for a message",
-  redirect = "redirects are not followed", max_redirects = "redirects are not followed",
-  http_version = "WebSocket is spoken over HTTP/1.1",
+  progress = AS_IT_IS, max_body = ": use max_size, which is for a message",
+  redirect = ": redirects are not followed", max_redirects = ": redirects are not followed",
+  http_version = ": WebSocket is spoken over HTTP/1.1",
 }
 
 -- Header fields that are part of the handshake, or frame a body.
@@ -51,41 +52,23 @@ local function subprotocols(name, value)
   return value
 end
 
-local function size(name, value)
-  return value == math.huge and value or checks.size(name, value)
-end
-
 -- What a WebSocket takes beside the options of requests, as rows: see request/options.lua.
 local OWN = {
   subprotocols = { check = subprotocols, type = "string[]", default = {}, shown = "none",
     doc = "what to speak over it, the best first: the server has to choose one" },
-  max_size = { check = size, type = "integer", default = 16 * 1024 * 1024, shown = "16 MiB",
+  max_size = { check = own_options.size_or_huge, type = "integer", default = 16 * 1024 * 1024,
+    shown = "16 MiB",
     doc = "largest message that is received; `math.huge`: no limit" },
 }
 handshake.rows = OWN
 
 -- Returns the options of the request; those of the WebSocket.
 local function check_options(options)
-  if options ~= nil and type(options) ~= "table" then
-    errors.misuse("websocket: table of options expected, got " .. values.describe(options))
+  local refused = REFUSED
+  if type(options) == "table" and options.http_version == "1.1" then
+    refused = values.merged(REFUSED, { http_version = false })
   end
-  local given, own = {}, {}
-  for name, row in pairs(OWN) do
-    own[name] = row.default
-  end
-  for name, value in pairs(options or {}) do
-    if REFUSED[name] and not (name == "http_version" and value == "1.1") then
-      errors.misuse(("websocket: option '%s': %s"):format(name, REFUSED[name]))
-    elseif OWN[name] then
-      local ok, checked = pcall(OWN[name].check, name, value)
-      if not ok then
-        errors.misuse("websocket: " .. checked)
-      end
-      own[name] = checked
-    else
-      given[name] = value
-    end
-  end
+  local own, given = own_options.split("websocket", OWN, refused, options == nil and {} or options)
   -- What the client says of answers is not for this one.
   given.http_version, given.decompress, given.redirect = "1.1", false, "manual"
   given.cache, given.buffer, given.fail_on_error = false, false, false
