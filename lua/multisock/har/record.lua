@@ -5,6 +5,7 @@ local core = require("multisock.core")
 local entries = require("multisock.har.entries")
 local errors = require("multisock.base.errors")
 local recorder = require("multisock.cache.recorder")
+local replace = require("multisock.base.replace")
 local scheduler = require("multisock.tasks.scheduler")
 
 local now = scheduler.now
@@ -40,15 +41,7 @@ function Recording:save()
     version = "1.2", creator = { name = "multisock", version = core._VERSION:match("%S+$") },
     entries = core.json_array(list),
   } })
-  local file, message = core.replacement(self.path, true)
-  local ok
-  if file then
-    ok, message = file:write(har)
-    if ok then
-      ok, message = file:publish()
-    end
-    file:close()
-  end
+  local ok, message = replace(self.path, har, { private = true })
   if not ok then
     return nil, errors.new("io", ("har: %s: %s"):format(self.path, message))
   end

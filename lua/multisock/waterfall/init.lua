@@ -1,8 +1,8 @@
 -- A waterfall: what requests spent their time with, as a picture. Loaded at first use.
 local attempts = require("multisock.trace.attempts")
-local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local now = require("multisock.tasks.scheduler").now
+local replace = require("multisock.base.replace")
 local svg = require("multisock.waterfall.svg")
 local trace = require("multisock.trace")
 
@@ -20,15 +20,7 @@ end
 --- Writes it to a file, in place of what is there.
 -- @param path string @return true; or nil, err (kind "io")
 function Waterfall:save(path)
-  local file, message = core.replacement(path)
-  local ok
-  if file then
-    ok, message = file:write(self:svg())
-    if ok then
-      ok, message = file:publish()
-    end
-    file:close()
-  end
+  local ok, message = replace(path, self:svg())
   if not ok then
     return nil, errors.new("io", ("waterfall: %s: %s"):format(path, message))
   end
