@@ -11,7 +11,7 @@ local handles = require("multisock.connection.handles")
 local map = require("multisock.map")
 local DEFAULTS = require("multisock.request.options").defaults
 local origins = require("multisock.connection.origins")
-local pairs = require("multisock.base.compat").pairs
+local pairs = compat.pairs
 local pool = require("multisock.connection.pool")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
@@ -57,6 +57,12 @@ local function sender(name, method)
   end
 end
 
+local function check(self, name)
+  if getmetatable(self) ~= Client then
+    errors.called_with_dot("client", name)
+  end
+end
+
 Client.fetch = sender("fetch")
 
 for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
@@ -70,9 +76,7 @@ end
 -- @return table, table: results and errors, by the item's index; results.n is the count
 -- @raise what fn raised, after the rest was cancelled
 function Client:map(items, fn, options)
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", "map")
-  end
+  check(self, "map")
   return map.map(self, items, fn, options)
 end
 
@@ -91,9 +95,7 @@ end
 -- @param options? multisock.MapOptions
 -- @return multisock.Each, an iterator
 function Client:each(items, fn, options)
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", "each")
-  end
+  check(self, "each")
   return map.each(self, items, fn, options)
 end
 
@@ -103,9 +105,7 @@ end
 -- @param options? multisock.DownloadOptions
 -- @return {path: string, size: integer, resumed_from: integer, sha256: string}; or nil, err
 function Client:download(source, path, options)
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", "download")
-  end
+  check(self, "download")
   local download = require("multisock.download")
   return download.run(download.new(self, source, path, options))
 end
@@ -118,9 +118,7 @@ end
 -- after the last; and `max`: so many pages at most
 -- @return iterator of responses @raise the err table of what failed
 function Client:pages(url, options)
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", "pages")
-  end
+  check(self, "pages")
   local list = require("multisock.pages").new(self, url, options)
   return list, nil, nil, list
 end
@@ -131,9 +129,7 @@ end
 -- @return multisock.EventSource, an iterator of events
 -- @raise on misuse
 function Client:eventsource(url, options)
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", "eventsource")
-  end
+  check(self, "eventsource")
   local source = require("multisock.eventsource").new(self, url, options)
   return source, nil, nil, source
 end
@@ -143,9 +139,7 @@ end
 -- @param options? multisock.WebSocketOptions
 -- @return multisock.WebSocket; or nil, err
 function Client:websocket(url, options)
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", "websocket")
-  end
+  check(self, "websocket")
   return require("multisock.websocket").open(self, url, options)
 end
 
@@ -157,9 +151,7 @@ end
 -- @return multisock.Duplex
 -- @raise on misuse
 function Client:duplex(method, url, options)
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", "duplex")
-  end
+  check(self, "duplex")
   return require("multisock.duplex").new(self, method, url, options)
 end
 
@@ -167,9 +159,7 @@ end
 -- an agent only `requests` and `retries` are known.
 -- @return multisock.Stats
 function Client:stats()
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", "stats")
-  end
+  check(self, "stats")
   return require("multisock.stats")(self)
 end
 
@@ -202,9 +192,7 @@ end
 
 --- Ends its transfers and closes its connections. May be called again.
 function Client:close()
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", "close")
-  end
+  check(self, "close")
   if self.closed then
     return
   end

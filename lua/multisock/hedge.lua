@@ -1,7 +1,7 @@
 -- ms.hedge: asks again when the answer is slow, and takes the first good one.
 local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
-local pairs = require("multisock.base.compat").pairs
+local pairs = compat.pairs
 local response = require("multisock.response")
 local scheduler = require("multisock.tasks.scheduler")
 local suggest = require("multisock.base.suggest")

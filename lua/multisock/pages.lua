@@ -1,7 +1,7 @@
 -- client:pages: the answers of a list that a server gives page by page.
 local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
-local pairs = require("multisock.base.compat").pairs
+local pairs = compat.pairs
 local percent = require("multisock.base.percent")
 local request = require("multisock.request")
 local strangers = require("multisock.request.strangers")

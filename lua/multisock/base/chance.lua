@@ -1,5 +1,5 @@
 -- Chance for times and keys: the one place where it comes from, so that it can be told
--- (mock/clocks.lua does).
+-- (tasks/simulated.lua does).
 local core = require("multisock.core")
 
 local chance = {}

@@ -2,7 +2,7 @@
 -- wrong or not at all is misuse.
 local compat = require("multisock.base.compat")
 local core = require("multisock.core")
-local pairs = require("multisock.base.compat").pairs
+local pairs = compat.pairs
 
 local values = {}
 

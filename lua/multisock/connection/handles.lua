@@ -4,7 +4,7 @@
 local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local lookups = require("multisock.connection.lookups")
-local pairs = require("multisock.base.compat").pairs
+local pairs = compat.pairs
 local pool = require("multisock.connection.pool")
 local setup = require("multisock.request.setup")
 

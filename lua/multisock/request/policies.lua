@@ -1,7 +1,7 @@
 -- What the options that speak of several tries take: their rows, and how those of a
 -- request are laid over its client's. What they do is in middleware/.
 local compat = require("multisock.base.compat")
-local pairs = require("multisock.base.compat").pairs
+local pairs = compat.pairs
 
 --- @param basic table of the checks and makers of checks that options.lua has:
 -- boolean, path, list, token, fields, size, expected

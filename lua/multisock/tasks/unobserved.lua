@@ -5,7 +5,7 @@
 -- scheduler.lua and tasks/init.lua.
 local compat = require("multisock.base.compat")
 local editor = require("multisock.base.editor")
-local pairs = require("multisock.base.compat").pairs
+local pairs = compat.pairs
 local uncaught = require("multisock.base.uncaught")
 
 local unobserved = {}

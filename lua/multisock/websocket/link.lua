@@ -147,19 +147,16 @@ end
 
 local handlers = {}
 
-function handlers:text(data)
-  if not self.closing then
-    self.held = self.held + #data + ENTRY
-    self.inbox:put({ data, "text" })
+local function keeping(kind)
+  return function(self, data)
+    if not self.closing then
+      self.held = self.held + #data + ENTRY
+      self.inbox:put({ data, kind })
+    end
   end
 end
 
-function handlers:binary(data)
-  if not self.closing then
-    self.held = self.held + #data + ENTRY
-    self.inbox:put({ data, "binary" })
-  end
-end
+handlers.text, handlers.binary = keeping("text"), keeping("binary")
 
 -- The last one is answered where they come faster than answers can go.
 function handlers:ping(payload)
