@@ -14,3 +14,5 @@ files["lcurl/*.rockspec"] = { std = "+rockspec" }
 -- LuaJIT's builds of 2022 leave entries out of loops over their own pairs: see compat.pairs.
 files["lua/multisock"] = { not_globals = { "pairs" } }
 files["lua/multisock/base/compat.lua"] = { globals = { "pairs" } }
+files["lcurl/lua"] = { not_globals = { "pairs" } }
+files["lcurl/lua/lcurl/pairs.lua"] = { globals = { "pairs" } }

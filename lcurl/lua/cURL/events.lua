@@ -1,4 +1,6 @@
 -- multi:iperform(): what happens to many transfers, as a loop. It blocks.
+local pairs = require("lcurl.pairs")
+
 local events = {}
 
 -- What happened and was not told yet, oldest first; a response comes before the

@@ -1,4 +1,6 @@
 -- Forms from tables: name = "content", or name = a table that says what it is.
+local pairs = require("lcurl.pairs")
+
 local forms = {}
 
 local function check(name, key, value, expected)

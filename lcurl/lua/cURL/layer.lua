@@ -5,6 +5,7 @@ local callbacks = require("lcurl.callbacks")
 local easy_handles = require("lcurl.easy")
 local events = require("cURL.events")
 local forms = require("cURL.forms")
+local pairs = require("lcurl.pairs")
 
 local INFO = {
   _NAME = "Lua-cURL", _VERSION = "0.3.13-multisock", _LICENSE = "MIT",

@@ -1,6 +1,7 @@
 -- The calls of Lua-cURL 2 that Lua-cURLv3 has kept: easy_init, multi_init and
 -- share_init, with post, perform{writefunction=...} and names for flags.
 local events = require("cURL.events")
+local pairs = require("lcurl.pairs")
 
 -- An option whose values may be named.
 local function named(forward, curl, option, prefix, names)

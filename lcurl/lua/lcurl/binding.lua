@@ -8,6 +8,7 @@ local errors = require("lcurl.errors")
 local form = require("lcurl.form")
 local multi = require("lcurl.multi")
 local object = require("lcurl.object")
+local pairs = require("lcurl.pairs")
 local share = require("lcurl.share")
 local url = require("lcurl.url")
 

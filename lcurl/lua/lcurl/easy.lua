@@ -6,6 +6,7 @@ local errors = require("lcurl.errors")
 local mime = require("lcurl.mime")
 local object = require("lcurl.object")
 local options = require("lcurl.options")
+local pairs = require("lcurl.pairs")
 local share = require("lcurl.share")
 local url = require("lcurl.url")
 

@@ -5,6 +5,7 @@ local constants = require("lcurl.constants")
 local errors = require("lcurl.errors")
 local multipart = require("lcurl.multipart")
 local object = require("lcurl.object")
+local pairs = require("lcurl.pairs")
 
 local form = {}
 

@@ -6,6 +6,7 @@ local easy = require("lcurl.easy")
 local errors = require("lcurl.errors")
 local object = require("lcurl.object")
 local options = require("lcurl.options")
+local pairs = require("lcurl.pairs")
 
 local multi = {}
 

@@ -2,6 +2,7 @@
 -- are; what they know is in a table, their state, that only these files see.
 local core = require("multisock.core")
 local native = require("lcurl.native")
+local pairs = require("lcurl.pairs")
 
 local object = {}
 

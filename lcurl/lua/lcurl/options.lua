@@ -4,6 +4,7 @@ local callbacks = require("lcurl.callbacks")
 local constants = require("lcurl.constants")
 local errors = require("lcurl.errors")
 local object = require("lcurl.object")
+local pairs = require("lcurl.pairs")
 
 local options = {}
 
