@@ -76,6 +76,29 @@ describe("timeouts", function()
     end
   end))
 
+  it("names the limit that came first when Lua was busy, and saw none pass", helper.task(function()
+    client:get(hostile.url("/bytes")):text()
+    for _, limits in ipairs({ { "total", "first_byte" }, { "attempt", "first_byte" },
+      { "total", "attempt" }, { "total", "idle" } }) do
+      for i = 1, 2 do
+        local first, second = limits[i], limits[3 - i]
+        ms.spawn(function()
+          ms.sleep(0.02)
+          local stop = ms.now() + 0.15
+          repeat until ms.now() > stop
+        end)
+        local response, err = client:get(hostile.url(limits[2] == "idle" and "/stall-body"
+          or "/stall"), { timeout = { [first] = 0.06, [second] = 0.12 } })
+        if response then
+          response, err = response:text()
+        end
+        assert.is_nil(response)
+        assert.truthy(err.message:find("timeout." .. first, 1, true),
+          ("%s before %s: %s"):format(first, second, err.message))
+      end
+    end
+  end))
+
   it("attempt: until the headers, wherever it hangs", helper.task(function()
     local limits = { attempt = 0.2 }
     for _ = 1, 2 do                 -- on a connection that is kept, and on new ones

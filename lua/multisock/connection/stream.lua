@@ -5,6 +5,7 @@ local core = require("multisock.core")
 local decoding = require("multisock.connection.decoding")
 local errors = require("multisock.base.errors")
 local handles = require("multisock.connection.handles")
+local limits = require("multisock.connection.limits")
 local lookups = require("multisock.connection.lookups")
 local milestones = require("multisock.connection.milestones")
 local pacing = require("multisock.connection.pacing")
@@ -16,8 +17,8 @@ local scheduler = require("multisock.tasks.scheduler")
 local upload = require("multisock.connection.upload")
 local waiting = require("multisock.tasks.waiting")
 
-local is_once = require("multisock.request").is_once
 local now, park_until = scheduler.now, waiting.park_until
+local nearest_limit = limits.nearest
 
 local stream = { CLIENT_CLOSED = "the client was closed" }
 
@@ -65,21 +66,7 @@ function Stream:timings()
   return milestones.complete(self, core.snapshot(self.easy:snapshot(), "timings"))
 end
 
---- The error of a limit of `timeout` that has passed.
-function Stream:timeout_error(name, seconds)
-  local what = {
-    total = "not done after %g s (timeout.total)",
-    attempt = self.answered and "the body has not ended within %g s (timeout.attempt)"
-      or "no answer within %g s (timeout.attempt)",
-    first_byte = "no answer within %g s (timeout.first_byte)",
-    idle = "nothing arrived for %g s (timeout.idle)",
-  }
-  local phase = self.easy:phase()
-  return self:describe(errors.new("timeout", what[name]:format(seconds), {
-    code = "CURLE_OPERATION_TIMEDOUT", number = 28, phase = phase,
-    retryable = errors.UNSENT[phase] or not is_once(self.request),
-  }))
-end
+Stream.timeout_error = limits.error
 
 ---- Ending --------------------------------------------------------------------
 
@@ -173,32 +160,6 @@ function Stream:check_probe()
 end
 
 ---- Waiting -------------------------------------------------------------------
-
--- Whether its body belongs to what was asked for; that of each request of a list does.
-local function is_whole(self)
-  return self.settings.buffer or self.request.index ~= nil
-end
-
--- The nearest limit: when, its name, its length. `since`: when this wait for
--- the body began; nil while waiting for the answer (first_byte is looked after by
--- the C side: see deadlines.h).
-local function nearest_limit(self, since)
-  local limits = self.settings.timeout
-  local at, name, seconds = self.deadline, "total", limits.total
-  local attempt_at = self.attempt_at
-  if attempt_at and (not self.answered or is_whole(self)) and (at == nil or attempt_at < at) then
-    at, name, seconds = attempt_at, "attempt", limits.attempt
-  end
-  local quiet = since and (self.buffering and limits.idle or rawget(limits, "idle"))
-  if quiet then
-    local _, _, _, _, active = self.easy:marks()
-    local quiet_at = math.max(active, since) + quiet
-    if at == nil or quiet_at < at then
-      at, name, seconds = quiet_at, "idle", quiet
-    end
-  end
-  return at, name, seconds
-end
 
 -- Whether another task, or `progress`, has ended it. A client that is closed ends
 -- what has been answered; of this one the answer may have come a moment before.
@@ -330,7 +291,7 @@ function Stream:answer(status, err)
       self.repeat_due = easy:repeat_due()
       return self:fail(err)
     elseif err then
-      err = self:timeout_error("first_byte", self.settings.timeout.first_byte)
+      err = limits.late_error(self)
       self:abort(err)
       return nil, err
     end
