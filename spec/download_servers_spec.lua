@@ -4,6 +4,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local packaged = require("spec.support.packaged")
+local web_servers = require("spec.support.web_servers")
 local servers = require("spec.support.servers")
 
 local quote, output = servers.quote, servers.output
@@ -59,9 +60,9 @@ describe("downloads", function()
   end
 
   for name, case in pairs({
-    ["nginx"] = { start = packaged.file_nginx, resumes = true },
-    ["caddy"] = { start = packaged.caddy, resumes = true },
-    ["python's http.server, which knows no ranges,"] = { start = packaged.http_server },
+    ["nginx"] = { start = web_servers.file_nginx, resumes = true },
+    ["caddy"] = { start = web_servers.caddy, resumes = true },
+    ["python's http.server, which knows no ranges,"] = { start = web_servers.http_server },
   }) do
     describe("from " .. name, function()
       local server = fixtures.server(case.start, "f", servers.bytes(SIZE))

@@ -1,6 +1,7 @@
 -- Every example runs as its header says, and does what it promises.
 local fixtures = require("spec.support.fixtures")
 local packaged = require("spec.support.packaged")
+local web_servers = require("spec.support.web_servers")
 local scripted = require("spec.support.scripted")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
@@ -197,7 +198,7 @@ describe("the examples", function()
   end)
 
   it("waterfall: a page and its parts", function()
-    local site = packaged.http_server("index.html", "<link rel=x href='/a.css'>"
+    local site = web_servers.http_server("index.html", "<link rel=x href='/a.css'>"
       .. "<img alt='' SRC=\"pictures/b.png\"><script src='c.js?v=1'></script>"
       .. "<a href='d.html'>d</a>")
     local path = os.tmpname()
@@ -236,7 +237,7 @@ describe("the examples", function()
   end)
 
   it("crawler: follows links, as robots.txt allows", function()
-    local site = packaged.http_server("index.html", "<a href='a.html'>a</a> "
+    local site = web_servers.http_server("index.html", "<a href='a.html'>a</a> "
       .. "<a HREF=\"/b.html\">b</a> "
       .. "<a href='secret/x.html'>x</a> <a href='https://elsewhere.invalid/'>e</a>")
     for name, text in pairs({

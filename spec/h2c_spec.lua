@@ -1,13 +1,13 @@
 -- http_version = "2-prior-knowledge": HTTP/2 without TLS, and without asking.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local web_servers = require("spec.support.web_servers")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 describe("HTTP/2 with prior knowledge", function()
   local body = servers.bytes(200000)
-  local caddy = fixtures.server(packaged.caddy_h2c, "file", body)
+  local caddy = fixtures.server(web_servers.caddy_h2c, "file", body)
   local nginx = fixtures.nginx()
   local client
   fixtures.each(function()

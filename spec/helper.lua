@@ -169,6 +169,17 @@ function helper.resident_kib()
   return kib
 end
 
+--- What an iterator gives, as a list: also where a loop of Lua's cannot wait for it.
+function helper.all_of(iterator)
+  local list = {}
+  local value = iterator()
+  while value ~= nil do
+    list[#list + 1] = value
+    value = iterator()
+  end
+  return list
+end
+
 --- The error of a call that must fail.
 function helper.failure(fn, ...)
   local ok, err = pcall(fn, ...)
