@@ -1,5 +1,5 @@
-/* require "multisock" without files: the Lua layer is in this object. Built by
-   MULTISOCK_STATIC and MULTISOCK_SHARED only. */
+/* require "multisock" without files: the Lua layer is in this object. Part of
+   libmultisock, and of the module that is one file. */
 #include "compat.h"
 #include "multisock.h"
 
