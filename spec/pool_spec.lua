@@ -133,6 +133,23 @@ describe("a pool", function()
     assert.equal(made:assign(false, true), made:assign(false, true, "a"))
   end)
 
+  it("has other multis for what libcurl would mix up, whatever is limited", function()
+    for _, made in ipairs({ (new_pool()), (new_pool(5)) }) do
+      local usual, seen = made:assign(true), { made[1] }
+      for i = 1, 32 do
+        seen[i + 1] = made:assign(true, false, "end " .. i, nil, true)
+        assert.equal(seen[i + 1], made:assign(true, false, "end " .. i, nil, true))
+        assert.not_equal(seen[i], seen[i + 1])
+        assert.not_equal(usual, seen[i + 1])
+      end
+      -- More of them are together, and still with nobody else.
+      assert.equal(made:assign(true, false, "another", nil, true),
+        made:assign(true, false, "and another", nil, true))
+      assert.not_equal(usual, made:assign(true, false, "another", nil, true))
+      made:close()
+    end
+  end)
+
   it("shares the descriptors among its multis", function()
     local made, given = new_pool(nil, 1000)
     for _ = 1, 3000 do

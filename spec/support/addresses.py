@@ -4,7 +4,8 @@ TLS was asked for: "127.0.0.2 1 some.test:1234 -".
 
     addresses.py [CERTIFICATE KEY]
 
-Prints "PORT n". Ends with its standard input. /to?URL redirects."""
+Prints "PORT n". Ends with its standard input. /to?URL redirects; to /from it answers with
+the address that it was asked from."""
 
 import socket
 import ssl
@@ -22,18 +23,19 @@ if len(sys.argv) > 1:
     context.sni_callback = on_name
 
 
-def answer(address, number, name, head):
+def answer(address, number, name, head, client):
     lines = head.decode("latin1").split("\r\n")
     path = lines[0].split(" ")[1]
     if path.startswith("/to?"):
         return b"HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n" % (
             path[4:].encode())
     host = [line[6:] for line in lines if line.lower().startswith("host: ")][0]
-    body = f"{address} {number} {host} {name}".encode()
+    body = client if path == "/from" else f"{address} {number} {host} {name}"
+    body = body.encode()
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
-def serve(connection, address, number):
+def serve(connection, address, number, client):
     name = "-"
     try:
         if context:
@@ -47,7 +49,7 @@ def serve(connection, address, number):
             data += more
             while b"\r\n\r\n" in data:
                 head, data = data.split(b"\r\n\r\n", 1)
-                connection.sendall(answer(address, number, name, head))
+                connection.sendall(answer(address, number, name, head, client))
     except OSError:
         pass
     finally:
@@ -57,9 +59,10 @@ def serve(connection, address, number):
 def listen(listener, address):
     number = 0
     while True:
-        connection, _ = listener.accept()
+        connection, client = listener.accept()
         number += 1
-        threading.Thread(target=serve, args=(connection, address, number), daemon=True).start()
+        threading.Thread(target=serve, args=(connection, address, number, client[0]),
+                         daemon=True).start()
 
 
 def main():

@@ -99,7 +99,7 @@ local function make(client, origin, profile, home, web)
   local model = web and not origin.pin and model_of(client, profile)
   local easy = model and model:clone() or core.easy():collect()
   local multi = client.pool:assign(http1 ~= nil or origin.limiter:version() == "h1", tls,
-    origin.trust, home)
+    origin.trust, home, origin.apart)
   if tls and not multi:is_warm() then
     easy:gather("heats", true)
   end

@@ -8,6 +8,7 @@ local pins = require("multisock.request.pins")
 local remembered = require("multisock.base.remembered")
 local settings = require("multisock.request.settings")
 local setup = require("multisock.request.setup")
+local trust = require("multisock.request.trust")
 
 local origins = {}
 
@@ -31,7 +32,9 @@ local function new_origin(request, key, pin)
   local origin = admission.new_origin(client.limits, known, target.scheme == "http",
     setup.http1(given, target.scheme))
   origin.tls, origin.pin = target.scheme == "https", pin
-  origin.trust = given ~= usual and setup.trust(given, usual, origin.tls) or nil
+  if given ~= usual then
+    origin.trust, origin.apart = trust.differs(given, usual, origin.tls)
+  end
   origin.name = not pin and lookups.name_for(usual, target, setup.environment_has_proxy)
   remembered.add(client.known, key, origin, function(idle)
     if idle:is_idle() then
@@ -54,7 +57,7 @@ local function find_origin(request)
   if profile ~= usual.profile then
     -- What leads to another connection is another origin.
     key = ("%s|%s|%s|%s"):format(key, profile.connection, tostring(setup.raw_version(given)),
-      setup.trust(given, usual, target.scheme == "https") or "")
+      trust.differs(given, usual, target.scheme == "https") or "")
   end
   if pin then
     key = key .. "|" .. pin.name

@@ -6,7 +6,8 @@
 --
 -- libcurl parses a file of authorities once for each multi, and keeps one file in
 -- each: so TLS spreads over few multis, one after the other, and who trusts another
--- file has multis of his own.
+-- file has multis of his own. So has what libcurl would send on connections of others, or
+-- others on its connections: see request/trust.lua.
 --
 -- An easy handle belongs to one multi, where its connection is, for as long as
 -- it waits with its host (handles.lua): so the next transfer finds it.
@@ -34,6 +35,9 @@ local CROWD_OF_TLS = 64
 -- Files of authorities that have multis of their own; more share those of the
 -- client.
 local MOST_TRUSTED = 8
+
+-- Likewise what libcurl would mix up: more have one together.
+local MOST_APART = 32
 
 local Pool = {}
 Pool.__index = Pool
@@ -78,6 +82,7 @@ function pool.new(new_multi, close_multi, idle, files)
     handles = {},                 -- how many belong to each multi
     trusting = {},                -- other pools, by what they trust
     trusted = 0,
+    apart = 0,                    -- how many of them libcurl would mix up
     retired = {},                 -- pools that this one has replaced
   }, Pool)
   add(self)
@@ -106,18 +111,29 @@ local function least_crowded(self, tls)
   return best
 end
 
--- The pool for what this request trusts.
-local function pool_for(self, trust)
-  local other = self.trusting[trust]
-  if other == nil then
-    if self.limited or self.trusted >= MOST_TRUSTED then
-      return self
-    end
-    other = pool.new(self.new_multi, self.close_multi, self.idle, self.idle)
-    other.most = MOST_OF_TLS
-    self.trusting[trust], self.trusted = other, self.trusted + 1
-  end
+local function add_pool(self, key)
+  local other = pool.new(self.new_multi, self.close_multi, self.idle, self.idle)
+  other.most = MOST_OF_TLS
+  self.trusting[key] = other
   return other
+end
+
+-- The pool for what this request trusts.
+local function pool_for(self, trust, apart)
+  local other = self.trusting[trust]
+  if other then
+    return other
+  elseif apart then
+    if self.apart >= MOST_APART then
+      return self.trusting.others or add_pool(self, "others")
+    end
+    self.apart = self.apart + 1
+  elseif self.limited or self.trusted >= MOST_TRUSTED then
+    return self
+  else
+    self.trusted = self.trusted + 1
+  end
+  return add_pool(self, trust)
 end
 
 --- The multi for a new handle.
@@ -127,13 +143,14 @@ end
 -- @param trust? string: other authorities than those of the client
 -- @param home? the multi that is preferred, while it is not crowded: there is a
 -- connection
-function Pool:assign(spread, tls, trust, home)
+-- @param apart? boolean: libcurl would take connections of others for it, or its for others
+function Pool:assign(spread, tls, trust, home, apart)
   local members = home and self.handles[home]
   if members and members < 2 * CROWD then
     self.handles[home] = members + 1
     return home
   elseif trust then
-    local other = pool_for(self, trust)
+    local other = pool_for(self, trust, apart)
     if other ~= self then
       return other:assign(spread, tls)
     end

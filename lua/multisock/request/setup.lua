@@ -5,8 +5,9 @@ local errors = require("multisock.base.errors")
 local ROWS = require("multisock.request.options").rows
 local pairs = require("multisock.base.compat").pairs
 local protocols = require("multisock.request.protocols")
+local raw_options = require("multisock.request.raw")
 local suggest = require("multisock.base.suggest")
-local values = require("multisock.base.values")
+local trust = require("multisock.request.trust")
 
 local QUIRKS = core.quirks()
 
@@ -14,13 +15,7 @@ local setup = {}
 
 ---- Raw options: `curl` ---------------------------------------------------------
 
-local NO_OPTIONS = {}
-
---- The raw options that are given, by libcurl's names in lower case.
--- @return table not to be changed
-function setup.raw(given)
-  return values.lowered(given.curl) or NO_OPTIONS
-end
+setup.raw = raw_options
 
 --- What libcurl, or Lua, says about a raw option that is wrong, and what was meant.
 function setup.explain(message)
@@ -78,72 +73,6 @@ local function set_tls(set, tls)
   if tls.min_version then
     set("sslversion", TLS_VERSION[tls.min_version])
   end
-end
-
--- Who is trusted: what is named, and nobody else. libcurl looks into its folder
--- beside a file that it is given, and keeps a parsed file only where no folder is
--- set: so without one each connection would parse 150 certificates. This holds
--- for a proxy of TLS, too.
-local DEFAULT_FILE, DEFAULT_FOLDER = core.version().cainfo, core.version().capath
-
-local function from_environment(name)
-  local value = os.getenv(name)
-  return value ~= "" and value or nil
-end
-
--- What is named: a file, a folder; neither: the default.
-local function authorities(given)
-  local tls, raw = given.tls or NO_OPTIONS, setup.raw(given)
-  if tls.ca or tls.ca_path or not given.trust_env or raw.cainfo or raw.capath
-    or raw.cainfo_blob then
-    return tls.ca, tls.ca_path
-  end
-  local bundle = from_environment("CURL_CA_BUNDLE")
-  if bundle then
-    return bundle
-  end
-  return from_environment("SSL_CERT_FILE"), from_environment("SSL_CERT_DIR")
-end
-
-local HAS_HTTPS_PROXY = core.version().features["HTTPS-proxy"]
-
-local function set_trust(set, given)
-  local none, ca, ca_path = core.null, authorities(given)
-  if ca or ca_path and DEFAULT_FILE then
-    set("cainfo", ca or none)
-  end
-  if ca_path or DEFAULT_FOLDER and (ca or DEFAULT_FILE) then
-    set("capath", ca_path or none)
-  end
-  if DEFAULT_FOLDER and DEFAULT_FILE then
-    set("proxy_capath", none)
-  end
-  if HAS_HTTPS_PROXY and (ca or ca_path) then
-    set("proxy_cainfo", ca or none)
-    set("proxy_capath", ca_path or none)
-  end
-end
-
---- What a request trusts, as text: of what libcurl has parsed it keeps one file for
--- each multi, and it does not know which connections are to public addresses.
--- @param tls boolean whether it is to be sent over TLS
--- @return string; nil when it is what the client trusts
-function setup.trust(given, base, tls)
-  if given.allow_private == base.allow_private
-    and (not tls or given.tls == base.tls and given.curl == base.curl
-      and given.trust_env == base.trust_env) then
-    return nil
-  end
-  local function describe(from)
-    local raw, ca, ca_path = tls and setup.raw(from) or NO_OPTIONS, nil, nil
-    if tls then
-      ca, ca_path = authorities(from)
-    end
-    return ("%s|%s|%s|%s|%s|%s"):format(tostring(from.allow_private), tostring(ca),
-      tostring(ca_path), tostring(raw.cainfo), tostring(raw.capath), tostring(raw.cainfo_blob))
-  end
-  local own = describe(given)
-  return own ~= describe(base) and own or nil
 end
 
 local function set_proxy(set, given)
@@ -263,7 +192,7 @@ function setup.apply(easy, given, base, scheme)
   local proxy = given.proxy or nil
   easy:gather("proxied", proxy ~= nil)
   easy:gather("tunnels", proxy ~= nil and not proxy:lower():find("^socks"))
-  set_trust(set, given)
+  trust.apply(set, given)
   set_tls(set, given.tls or {})
   set_as_they_are(set, ROWS, given)
   local handshake = credentials.handshake(given.auth)
