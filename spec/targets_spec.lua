@@ -47,6 +47,7 @@ describe("a URL", function()
     for _, path in ipairs({
       "/", "/x", "/?", "/?a=b?c#d?e", "/x#", "/x#f?g", "//x/", "/a/../b", "/./a", "/..", "/a.b/c..",
       "/%41%zz", "/a;b=c&d", "/\195\164", "/a|b", "/x?a=http://other.example/../",
+      "/%7B%7b%c3%A4?a=%2F%2f%3d#%7B%7b", "/%C3%A4", "/%4", "/?%F", "/%FG",
     }) do
       local alone = assert(core.url(place .. path, { "non_support_scheme", "uri" }))
       local target = targets.get(place .. path)

@@ -79,12 +79,20 @@ size_t url_text_place(const char *text, size_t size)
   return at > host && at < end && *at == '/' ? (size_t)(at - text) : 0;
 }
 
+/* Whether this is an escape that libcurl would rewrite when it takes the path by
+   itself: as a part it gets its digits in lower case, in a whole URL it does not. */
+static bool is_upper_escape(const char *at, const char *end)
+{
+  return *at == '%' && end - at > 2 &&
+         ((at[1] >= 'A' && at[1] <= 'F') || (at[2] >= 'A' && at[2] <= 'F'));
+}
+
 bool url_text_is_sent_so(const char *at, size_t size)
 {
   const char *end = at + size;
   for (; at < end; at++)
     if (*at <= ' ' || *at == 0x7f || is_foreign(*at, true) ||
-        (*at == '.' && at[-1] == '/'))
+        (*at == '.' && at[-1] == '/') || is_upper_escape(at, end))
       return false;
   return true;
 }
