@@ -17,6 +17,9 @@ Target.__index = Target
 -- How much may have to be fetched again, in seconds, after the process was killed.
 local SAVE_INTERVAL = 0.5
 
+-- What a full disk is given back, so that there is room to write down what is known.
+local ROOM = 64 * 1024
+
 -- What is read for a checksum before others have their turn: 1 ms.
 local TURN = 1024 * 1024
 
@@ -52,6 +55,12 @@ function target.open(path, resume)
   if known then
     self.version, self.held = known, ranges.total(known.ranges)
     self.resumed_from, self.joined = self.held, true
+    -- What is behind it nobody knows: bytes that were written last, or another program's.
+    local ok
+    ok, message = file:cut(known.ranges[#known.ranges][2])
+    if not ok then
+      return self:fail(message)
+    end
     if self.held == known.size then
       self:forget_last()
     end
@@ -187,6 +196,20 @@ function Target:discard()
   self.published = true             -- there is nothing more to be kept
 end
 
+-- Writes down what is there for the next time. A full disk has no room for that: then the
+-- last bytes are given up.
+local function keep(self)
+  if state.store(self.part, self.version) then
+    return
+  end
+  local list = self.version.ranges
+  local behind = math.max(0, list[#list][2] - ROOM)
+  self.version.ranges = ranges.cut(list, behind)
+  if behind > 0 and self.file:cut(behind) then
+    state.store(self.part, self.version)
+  end
+end
+
 --- Lets go of the file; what is there stays for the next time. May be called again.
 function Target:close()
   local file = self.file
@@ -195,7 +218,7 @@ function Target:close()
   end
   if not self.published then
     if self.held > 0 and self.touched then
-      state.store(self.part, self.version)
+      keep(self)
     elseif self.held == 0 and (self.touched or self.found == 0) then
       self:discard()
     end
