@@ -727,6 +727,7 @@ function multisock_WebSocket:close(code, reason) end
 ---@field connections? integer connections at once; who finds no descriptor left waits for one as long as `timeout.connect` allows
 ---@field host_connections? integer to one scheme, origin and port
 ---@field idle? integer idle connections that are kept
+---@field requests? integer requests at once, whatever carries them; one ends with its body
 ---@field streams? integer requests at once on one HTTP/2 connection
 
 ---@class multisock.DownloadOptions: multisock.Options
@@ -1001,7 +1002,7 @@ function multisock.unescape(text) end
 function multisock.use_loop(loop) end
 
 ---The versions that run.
----@return table # table: multisock, lua, curl, ssl, uv, protocols, features, and warnings: a list of strings, what is known to be dangerous of them and what is done about it
+---@return table # table: multisock, lua, curl, curl_number, ssl, quic, cainfo, capath, uv, json (the library in use), codings (those that are undone), protocols, features, and warnings: a list of strings, what is known to be dangerous of them and what is done about it
 function multisock.version() end
 
 ---Opens a WebSocket: websocket.md.

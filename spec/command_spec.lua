@@ -424,6 +424,7 @@ describe("the command", function()
       ["a user without a password"] = { { "--user", "secret", "http://h/" },
         "-u: USER:PASSWORD is wanted" },
       ["a path for a name"] = { { "-O", "a/b", "http://h/" }, "-O a/b: a name without a folder" },
+      ["standard output for a name"] = { { "-O", "-", "http://h/" }, "-O -: the name of a file" },
       ["a name for two"] = { { "-O", "a", "http://h/", "http://h/" },
         "-O a: a name for one URL, but there are 2" },
       ["a missing list of checksums"] = { { "--checksum", "no such", "http://h/" },
@@ -460,6 +461,7 @@ describe("the command", function()
         assert.equal("0", status .. err)
         assert.truthy(out:find("^multisock %d+%.%d+%.%d+\n"), out)
         assert.truthy(out:find("\nLua +[LuaJIT ]*%d%.%d[^\n]*\nlibcurl +%d+%.[^\n]*\n"), out)
+        assert.truthy(out:find("\ncodings +[^\n]*gzip[^\n]*\nwarnings +%d+ [^\n]*\n$"), out)
       end
     end)
 

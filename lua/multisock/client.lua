@@ -239,6 +239,8 @@ local LIMITS = {
   host_connections = { type = "integer", shown = "none", doc = "to one scheme, origin and port" },
   streams = { type = "integer", default = 100, doc = "requests at once on one HTTP/2 connection" },
   idle = { type = "integer", shown = "as `connections`", doc = "idle connections that are kept" },
+  requests = { type = "integer", shown = "none",
+    doc = "requests at once, whatever carries them; one ends with its body" },
 }
 
 -- Checks and copies what the user gave.
@@ -258,6 +260,7 @@ local function make_limits(given)
     limits[name] = value
   end
   limits.counter = admission.new_counter(limits.connections)
+  limits.counter_of_requests = limits.requests and admission.new_counter(limits.requests)
   return limits
 end
 

@@ -246,10 +246,12 @@ function ms.assert(value, err, ...)
 end
 
 --- The versions that run.
--- @return table: multisock, lua, curl, ssl, uv, protocols, features, and warnings:
--- a list of strings, what is known to be dangerous of them and what is done about it
+-- @return table: multisock, lua, curl, curl_number, ssl, quic, cainfo, capath, uv, json (the
+-- library in use), codings (those that are undone), protocols, features, and warnings: a list
+-- of strings, what is known to be dangerous of them and what is done about it
 function ms.version()
   local version = core.version()
+  version.json = "multisock"
   version.warnings = require("multisock.base.warnings")(version)
   return version
 end

@@ -59,25 +59,41 @@ static void recount(Limiter *limiter)
   limiter->process->total += change;
 }
 
+static bool has_all_requests(const Limiter *limiter)
+{
+  return limiter->requests != NULL && is_full(limiter->requests);
+}
+
+static void enter(Limiter *limiter)
+{
+  limiter->active++;
+  if (limiter->requests != NULL)
+    limiter->requests->total++;
+}
+
 bool limiter_take_free(Limiter *limiter)
 {
+  if (has_all_requests(limiter))
+    return false;
   if (limiter->version == VERSION_1) {
     if (limiter->active >= limiter->limit || is_full(limiter->client) ||
         is_full(limiter->process))
       return false;
-    limiter->active++;
+    enter(limiter);
     recount(limiter);
     return true;
   }
   if (limiter->version != VERSION_2 || limiter->active >= capacity(limiter))
     return false;
-  limiter->active++;
+  enter(limiter);
   return true;
 }
 
 void limiter_leave(Limiter *limiter, bool probe)
 {
   limiter->active--;
+  if (limiter->requests != NULL)
+    limiter->requests->total--;
   if (limiter->version == VERSION_2 && limiter->active > 0 && !probe)
     return;
   if (probe && limiter->probes > 0) {
@@ -99,8 +115,8 @@ void limiter_leave(Limiter *limiter, bool probe)
 
 /*** Takes a slot for one transfer.
 @param waiting how many more are waiting: connections are opened for all
-@return false when there is none now, then "client" or "process" when that
-counter alone stands in the way; or true, probe: whether the transfer is to open
+@return false when there is none now, then "requests", "client" or "process" when
+that counter alone stands in the way; or true, probe: whether the transfer is to open
 a connection for others */
 static int limiter_take(lua_State *L)
 {
@@ -117,6 +133,10 @@ static int limiter_take(lua_State *L)
     return 2;
   }
   lua_pushboolean(L, 0);
+  if (has_all_requests(limiter)) {
+    lua_pushliteral(L, "requests");
+    return 2;
+  }
   if (limiter->version != VERSION_2 && limiter->active >= limiter->limit)
     return 1;
   if (probe &&
@@ -133,7 +153,7 @@ static int limiter_take(lua_State *L)
     limiter->connections++;
     limiter->probes++;
   }
-  limiter->active++;
+  enter(limiter);
   recount(limiter);
   lua_pushboolean(L, 1);
   lua_pushboolean(L, probe);
@@ -222,12 +242,13 @@ static int limiter_set_queued(lua_State *L)
 bool limiter_is_awaited(const Limiter *limiter)
 {
   return limiter->queued || limiter->client->awaited ||
-         limiter->process->awaited;
+         limiter->process->awaited ||
+         (limiter->requests != NULL && limiter->requests->awaited);
 }
 
 /* ---- Life ---- */
 
-/*** A number of connections that many hosts share.
+/*** A number of connections, or of requests, that many hosts share.
 @param limit integer; nil: none */
 static int counter_new(lua_State *L)
 {
@@ -277,28 +298,32 @@ static int counter_is_full(lua_State *L)
 @param streams on one connection of HTTP/2
 @param known boolean: it speaks HTTP/1, neither that nor its name has to be
 asked
-@param cleartext boolean: it cannot become HTTP/2 */
+@param cleartext boolean: it cannot become HTTP/2
+@param requests? counter of the client's requests at once */
 static int limiter_new(lua_State *L)
 {
   Counter *client = counter_check(L, 1);
   Counter *process = counter_check(L, 2);
   lua_Integer limit = luaL_optinteger(L, 3, LUA_MAXINTEGER);
   lua_Integer streams = luaL_checkinteger(L, 4);
+  Counter *requests = lua_isnoneornil(L, 7) ? NULL : counter_check(L, 7);
   Limiter *limiter;
   luaL_argcheck(L, streams > 0 && streams <= MOST_COUNT, 4, "out of range");
+  lua_settop(L, 7);
   limiter = compat_newuserdata(L, sizeof *limiter);
   memset(limiter, 0, sizeof *limiter);
   limiter->type = limiter_type;
   limiter->self = limiter;
   limiter->client = client;
   limiter->process = process;
+  limiter->requests = requests;
   limiter->limit = limit;
   limiter->streams = streams;
   limiter->probes_most = 1;
   limiter->version = lua_toboolean(L, 5) ? VERSION_1 : VERSION_UNKNOWN;
   limiter->cleartext = lua_toboolean(L, 6);
   luaL_setmetatable(L, limiter_type);
-  limiter_set_values(L, 1, 2);
+  limiter_set_values(L, 1, 2, 7);
   return 1;
 }
 

@@ -8,12 +8,12 @@
 
 #pragma GCC visibility push(hidden)
 
-/* A number of connections that many hosts share. */
+/* A number of connections, or of requests, that many hosts share. */
 typedef struct Counter {
   lua_Integer total, limit;
   lua_Integer started; /* transfers */
   Traffic traffic;
-  bool awaited; /* hosts wait for a connection of it */
+  bool awaited; /* hosts wait for one of it */
 } Counter;
 
 typedef enum HttpVersion {
@@ -26,6 +26,8 @@ typedef struct Limiter {
   const char *type; /* limiter_type: see compat_checkmarked */
   const void *self; /* see Owner in owner.h; it is memory alone */
   Counter *client, *process;
+  Counter
+      *requests; /* of the client; NULL: as many as there are connections for */
   HttpVersion version;
   lua_Integer limit;       /* connections to the origin at most */
   lua_Integer streams;     /* on one connection of HTTP/2 */
@@ -72,8 +74,9 @@ void limiter_push(lua_State *L, int limiter, const Easy *easy);
 /* The methods of limiter_idle.c. */
 extern const luaL_Reg limiter_idle_methods[];
 
-/* Makes the values of the limiter at the top: its counters, for a start. */
-void limiter_set_values(lua_State *L, int client, int process);
+/* Makes the values of the limiter at the top: its counters, for a start. The
+   last may be nil. */
+void limiter_set_values(lua_State *L, int client, int process, int requests);
 
 void limiter_open(lua_State *L);
 

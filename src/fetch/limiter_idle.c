@@ -7,13 +7,15 @@
 /* Handles that may wait at one origin: each holds a few KiB. */
 #define MOST_IDLE 256
 
-void limiter_set_values(lua_State *L, int client, int process)
+void limiter_set_values(lua_State *L, int client, int process, int requests)
 {
-  lua_createtable(L, 2, 4);
+  lua_createtable(L, 3, 4);
   lua_pushvalue(L, client);
   lua_rawseti(L, -2, 1);
   lua_pushvalue(L, process);
   lua_rawseti(L, -2, 2);
+  lua_pushvalue(L, requests);
+  lua_rawseti(L, -2, 3);
   compat_setuservalue(L, -2);
 }
 
@@ -39,7 +41,7 @@ bool limiter_keep(Limiter *limiter, Easy **handle, int profile)
    counters, by its number. */
 static int place_of(const Easy *easy)
 {
-  return easy->id + 2;
+  return easy->id + 3;
 }
 
 /* Lets go of the handle that waits in this memory. */
@@ -189,8 +191,9 @@ static int limiter_disown(lua_State *L)
   compat_getuservalue(L, 1);
   lua_rawgeti(L, 2, 1);
   lua_rawgeti(L, 2, 2);
+  lua_rawgeti(L, 2, 3);
   lua_pushvalue(L, 1);
-  limiter_set_values(L, 3, 4);
+  limiter_set_values(L, 3, 4, 5);
   return 0;
 }
 

@@ -250,9 +250,10 @@ ms.use_loop([loop]) -> string: the name of the loop that drives, or will
     "poll" or "frames"; or an adapter (see docs/loops.md)
   Raises when it is unknown or its module is missing; when another is in use.]==] },
   { "ms.version", [==[
-ms.version() -> table: multisock, lua, curl, ssl, uv, protocols, features, and
-warnings: a list of strings, what is known to be dangerous of them and what is
-done about it
+ms.version() -> table: multisock, lua, curl, curl_number, ssl, quic, cainfo,
+capath, uv, json (the library in use), codings (those that are undone),
+protocols, features, and warnings: a list of strings, what is known to be
+dangerous of them and what is done about it
   The versions that run.]==] },
   { "ms.websocket", [==[
 ms.websocket(url[, options]) -> multisock.WebSocket; or nil, err: of kind
@@ -1417,6 +1418,9 @@ option limits.host_connections: integer, default none
   { "limits.idle", [==[
 option limits.idle: integer, default as connections
   Idle connections that are kept.]==], option = true },
+  { "limits.requests", [==[
+option limits.requests: integer, default none
+  Requests at once, whatever carries them; one ends with its body.]==], option = true },
   { "limits.streams", [==[
 option limits.streams: integer, default 100
   Requests at once on one HTTP/2 connection.]==], option = true },

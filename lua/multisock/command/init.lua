@@ -47,6 +47,8 @@ local function version(argv)
     "libuv     " .. is.uv,
     "protocols " .. table.concat(is.protocols, " "),
     "features  " .. table.concat(values.sorted_keys(is.features), " "),
+    "codings   " .. table.concat(is.codings, " "),
+    "warnings  " .. #is.warnings .. " (in Lua: multisock.version().warnings)",
   }, "\n") .. "\n")
 end
 

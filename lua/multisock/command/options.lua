@@ -140,7 +140,9 @@ local function user_and_password(value)
 end
 
 local function file_name(value)
-  if value == "" or value == "." or value == ".." or value:find("/") then
+  if value == "-" then
+    return nil, "the name of a file is wanted: a download does not go to standard output"
+  elseif value == "" or value == "." or value == ".." or value:find("/") then
     return nil, "a name without a folder is wanted (-o DIR names the folder)"
   end
   return value

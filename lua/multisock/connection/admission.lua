@@ -23,8 +23,8 @@ local STREAMS = 100
 
 ---- Counters: connections of a client, and of the process ----------------------
 
---- A number of connections that many origins share. In the array part wait the
--- origins that need one: [first..last].
+--- A number of connections, or of requests, that many origins share. In the array part wait
+-- the origins that need one: [first..last].
 -- @param limit? integer; nil: none but that of the process
 function admission.new_counter(limit)
   return { count = core.counter(limit), first = 1, last = 0 }
@@ -70,17 +70,21 @@ local Origin = {}
 Origin.__index = Origin
 
 --- What is known of one origin, for one client.
--- @param limits table with `counter`, and `host_connections` and `streams`, both
--- optional
+-- @param limits table with `counter`, and `counter_of_requests`, `host_connections` and
+-- `streams`, all optional
 -- @param known boolean: neither its version nor its name has to be asked
 -- @param cleartext boolean: it cannot become HTTP/2
 -- @param http1? "1.0" or "1.1": it is asked in that alone
 function admission.new_origin(limits, known, cleartext, http1)
+  local requests = limits.counter_of_requests
   return setmetatable({
     -- The arithmetic, and the handles that wait for the next request.
     limiter = core.limiter(limits.counter.count, process.count, limits.host_connections,
-      limits.streams or STREAMS, known, cleartext),
-    counter = limits.counter,
+      limits.streams or STREAMS, known, cleartext, requests and requests.count),
+    -- By what the limiter says.
+    client = limits.counter,
+    process = process,
+    requests = requests,
     http1 = http1,
     first = 1,        -- the queue: [first..last]
     last = 0,
@@ -94,22 +98,32 @@ end
 local function take(origin)
   local taken, result = origin.limiter:take(origin.last - origin.first + origin.behind)
   if not taken and result then
-    wait_for(origin, result == "client" and origin.counter or process)
+    wait_for(origin, origin[result])
   end
   return taken, result
 end
 
--- After fewer connections are counted.
+local function is_awaited(counter)
+  return counter ~= nil and counter.first <= counter.last
+end
+
+-- After fewer connections, or requests, are counted.
 local function grant_all(origin)
+  local client, requests = origin.client, origin.requests
   if origin.first <= origin.last then
     -- Those who wait longer come first.
-    if origin.counter.first <= origin.counter.last then
-      wait_for(origin, origin.counter)
-    elseif process.first <= process.last then
+    if is_awaited(requests) then
+      wait_for(origin, requests)
+    elseif is_awaited(client) then
+      wait_for(origin, client)
+    elseif is_awaited(process) then
       wait_for(origin, process)
     end
   end
-  grant(origin.counter)
+  if requests then
+    grant(requests)
+  end
+  grant(client)
   grant(process)
 end
 
@@ -223,8 +237,7 @@ end
 
 --- A slot was given back: lets others have it.
 function Origin:pass_on()
-  local counter = self.counter
-  if counter.first <= counter.last or process.first <= process.last then
+  if is_awaited(self.client) or is_awaited(process) or is_awaited(self.requests) then
     grant_all(self)
   end
   if self.first <= self.last then

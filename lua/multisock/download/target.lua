@@ -56,7 +56,6 @@ function target.open(path, resume)
     self.version, self.held = known, ranges.total(known.ranges)
     self.resumed_from, self.joined = self.held, true
     -- What is behind it nobody knows: bytes that were written last, or another program's.
-    local ok
     ok, message = file:cut(known.ranges[#known.ranges][2])
     if not ok then
       return self:fail(message)

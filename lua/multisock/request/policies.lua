@@ -76,7 +76,11 @@ return function(basic)
     if value == true then
       return "Idempotency-Key"
     end
-    return value ~= false and basic.token(name, value)
+    if value ~= false and (type(value) ~= "string"
+      or not value:find("^[%w!#$%%&'*+.^_`|~-]+$")) then
+      expected(name, "boolean or name of a header", value)
+    end
+    return value
   end
 
   local function share(name, value)
