@@ -84,7 +84,8 @@ describe("a connection", function()
       end
       return text
     end
-    assert.equal("1 30 10 3 30000\n", options())
+    -- Less than 30 + 3 * 10 s without an answer would end it before it is asked three times.
+    assert.equal("1 30 10 3 60000\n", options())
     client:close()
     -- Who sets times of his own is left with them.
     client = ms.client({ curl = { tcp_keepidle = 100 } })

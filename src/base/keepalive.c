@@ -1,7 +1,9 @@
 /* See keepalive.h. After 30 s without a word the other end is asked, each 10 s
    three times, whether it is still there. That asks on idle connections alone: for
    bytes that nobody acknowledges the system has its own patience, a quarter of an
-   hour, which is made 30 s where it can be. */
+   hour, which is made a minute where it can be. Not less: Linux ends an idle
+   connection, too, when it has been silent for so long and has been asked once, so
+   with 30 s a single question that is lost on its way would end it. */
 #include "keepalive.h"
 
 #include <netinet/in.h>
@@ -13,7 +15,7 @@
 #define IDLE_SECONDS 30
 #define INTERVAL_SECONDS 10
 #define PROBES 3
-#define UNANSWERED_MS 30000
+#define UNANSWERED_MS ((IDLE_SECONDS + PROBES * INTERVAL_SECONDS) * 1000)
 
 /* Since 8.9.0; younger than a header may be. */
 #define OPTION_TCP_KEEPCNT ((CURLoption)326)
