@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
-"""A WebSocket server for bench/websockets.lua: holds any number of connections, and sends
-short messages back. Prints "PORT n"; ends when it is killed."""
+"""The server of bench/open.lua and bench/events.lua: holds any number of WebSockets, which it
+sends back what they say, and of streams of events, each of which begins with one and gets another
+for every request of /tell. /burst/N is one stream of N events. Prints "PORT n"; ends when it is killed."""
 import base64
 import hashlib
 import re
@@ -8,8 +9,16 @@ import selectors
 import socket
 
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-ANSWER = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+SWITCH = (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
           b"Sec-WebSocket-Accept: %s\r\n\r\n")
+STREAM = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n\r\n"
+TOLD = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+EVENT = b"event: news\ndata: hello\n\n"
+# As long as those of a model's answer.
+DELTA = b'id: %d\ndata: {"index":0,"delta":{"role":"assistant","content":"a word"},"logprobs":null}\n\n'
+AT_ONCE = 1000
+
+streams = set()
 
 
 def accept(listener, waiting):
@@ -22,6 +31,37 @@ def accept(listener, waiting):
         pass
 
 
+def burst(conn, count):
+    conn.setblocking(True)
+    conn.sendall(STREAM.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    for first in range(0, count, AT_ONCE):
+        conn.sendall(b"".join(DELTA % i for i in range(first, min(first + AT_ONCE, count))))
+    conn.shutdown(socket.SHUT_WR)
+    conn.setblocking(False)
+
+
+def answer(conn, data):
+    key = re.search(rb"Sec-WebSocket-Key: (\S+)", data)
+    path = data.split(b" ", 2)[1]
+    if key:
+        conn.sendall(SWITCH % base64.b64encode(hashlib.sha1(key.group(1) + MAGIC).digest()))
+    elif path == b"/tell":
+        for stream in streams:
+            stream.sendall(EVENT)
+        conn.sendall(TOLD)
+    elif path.startswith(b"/burst/"):
+        burst(conn, int(path[7:]))
+    else:
+        streams.add(conn)
+        conn.sendall(STREAM + EVENT)
+
+
+def echo(conn, frame):
+    size, mask = frame[1] & 127, frame[2:6]
+    text = bytes(byte ^ mask[i % 4] for i, byte in enumerate(frame[6:6 + size]))
+    conn.sendall(bytes([frame[0], size]) + text)
+
+
 def serve(conn, waiting):
     try:
         data = conn.recv(65536)
@@ -29,15 +69,12 @@ def serve(conn, waiting):
         data = b""
     if not data:
         waiting.unregister(conn)
+        streams.discard(conn)
         conn.close()
-        return
-    key = re.search(rb"Sec-WebSocket-Key: (\S+)", data)
-    if key:
-        conn.sendall(ANSWER % base64.b64encode(hashlib.sha1(key.group(1) + MAGIC).digest()))
+    elif data.startswith(b"GET "):
+        answer(conn, data)
     else:
-        size, mask = data[1] & 127, data[2:6]
-        text = bytes(byte ^ mask[i % 4] for i, byte in enumerate(data[6:6 + size]))
-        conn.sendall(bytes([data[0], size]) + text)
+        echo(conn, data)
 
 
 def main():
