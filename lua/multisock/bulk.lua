@@ -1,6 +1,6 @@
 -- Requests of a list, many at once, without a task for each: what ms.map and ms.each do
--- without a function. C starts them and says which have ended (src/fetch/bulk.c); who
--- has to wait otherwise is submitting.lua's.
+-- without a function. C starts them and says which have ended (src/fetch/bulk.c):
+-- starting.lua. Who has to wait before is submitting.lua's.
 --
 -- Who asks for results takes what has ended, and starts others; while he does something
 -- else the keeper does that, so that no place and no connection waits for him.
@@ -11,6 +11,7 @@ local DEFAULTS = require("multisock.request.options").defaults
 local pairs = require("multisock.base.compat").pairs
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
+local starting = require("multisock.starting")
 local stream = require("multisock.connection.stream")
 local submitting = require("multisock.submitting")
 local targets = require("multisock.request.targets")
@@ -19,7 +20,7 @@ local transfer = require("multisock.connection.transfer")
 local waiting = require("multisock.tasks.waiting")
 
 local collect, find_target = core.collect, targets.get
-local settle, wake, start_plain = submitting.settle, submitting.wake, submitting.start_plain
+local settle, wake, start_plain = starting.settle, starting.wake, starting.start_plain
 local plain_request, whole_response = request.plain, transfer.whole_response
 
 local bulk = {}
@@ -50,9 +51,9 @@ local function attempt(self, fn, ...)
 end
 
 local function submit(self, i, item)
-  local target = self.plainly and type(item) == "string" and find_target(item)
+  local target = self.plainly and type(item) == "string" and find_target(item) or nil
   if not (target and start_plain(self, i, target)) then
-    attempt(self, submitting.submit, i, item)
+    attempt(self, submitting.submit, i, item, target)
   end
 end
 
@@ -120,12 +121,12 @@ end
 local function conclude_in_task(self, made, origin, status, body, snapshot)
   if not status then
     local easy, multi = body, snapshot
-    return submitting.in_task(self, made, function(asked)
+    return starting.in_task(self, made, function(asked)
       return transfer.conclude_late(asked, origin, easy, multi)
     end, easy)
   end
   local response = whole_response(made, status, body, snapshot)
-  submitting.in_task(self, made, function()
+  starting.in_task(self, made, function()
     return response
   end)
 end
@@ -133,17 +134,14 @@ end
 -- Takes one that has ended. @return i, response; nothing when there is none, or there is
 -- something else to do for it: then also whether there was one
 local function collect_one(self)
-  local id, status, body, snapshot, awaited, easy = collect(self.batch, self.requests)
-  if id == nil then
+  local which, i, target, status, body, snapshot, awaited, easy = collect(self.batch,
+    self.requests)
+  if which == nil then
     return nil, false
   end
-  local i, target, which = self.index[id], self.targets[id], self.requests[id]
-  local made, origin
-  self.requests[id] = false
-  if target then
+  local made, origin = which, which.origin
+  if origin == nil then
     made, origin = plain_request(self.client, target), which
-  else
-    made, origin = which, which.origin
   end
   if awaited ~= nil then
     transfer.left(made, origin, awaited, easy)
@@ -335,9 +333,9 @@ function bulk.new(client, given)
     bare = bare,                    -- and URLs need no look:
     plainly = bare and not (client.base or usual.fills_request or usual.resolve)
       and usual.protocols == DEFAULTS.protocols,
-    -- Those that C has, by the numbers of their handles: where in the list, and their
-    -- target and origin, or else the request. `slot` is for C, too.
-    slot = slot, batch = core.batch(slot), index = {}, targets = {}, requests = {},
+    -- Those that C has, by the numbers of their handles: the request; or, where that is
+    -- nothing but a URL, its origin. `slot` is for C, too.
+    slot = slot, batch = core.batch(slot), requests = {},
     running = 0, ahead = 0,         -- admitted; read ahead, to be admitted
     ended = given.total == 0, stopping = false,
     lines = {}, entries = {}, granted = {}, stalled = {}, entering = { first = 1, last = 0 },
@@ -352,7 +350,7 @@ function bulk.new(client, given)
     wake(self)
   end
   client.bulk_handler = client.bulk_handler
-    or chain.compose(client.uses, submitting.perform_with(client.perform))
+    or chain.compose(client.uses, starting.perform_with(client.perform))
   self.handler = client.bulk_handler
   client.bulks[self] = true
   self.task = tasks.spawn_apart(function()

@@ -1,201 +1,19 @@
--- How requests of a list (bulk.lua) are started: at once in C where a slot and a handle
--- are free; else they wait, in lines of which one entry stands in the queue of their
--- origin (admission.lua). A task of its own gets who opens a connection for others, who
--- needs more than C can do, and who has a chain to pass.
-local buffered = require("multisock.response").buffered
+-- How requests of a list (bulk.lua) are started: at once (starting.lua) where a slot is
+-- free; else they wait, in lines of which one entry stands in the queue of their origin
+-- (admission.lua). Who has a chain to pass waits in a task.
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
-local header_lines = require("multisock.request.header_lines")
 local pairs = require("multisock.base.compat").pairs
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
 local origins = require("multisock.connection.origins")
-local settings = require("multisock.request.settings")
+local starting = require("multisock.starting")
 local transfer = require("multisock.connection.transfer")
 local waiting = require("multisock.tasks.waiting")
 
-local start_in_c = core.submit
-local now = scheduler.now
+local fail, in_task, settle = starting.fail, starting.in_task, starting.settle
 
 local submitting = {}
-
---- Who waits for results, or the keeper, looks for himself.
-function submitting.wake(self)
-  local slot = self.slot
-  local who = slot.who
-  if who then
-    slot.who = nil
-    scheduler.wake(who)
-  end
-end
-local wake = submitting.wake
-
---- A result is there.
-function submitting.settle(self, i, response, err)
-  if self.stopping then
-    return
-  end
-  local last = self.last + 1
-  self.last, self.arrived[last], self.responses[last] = last, i, response or false
-  if response == nil then
-    self.failures[last] = err
-    self.stopping = self.stops
-  end
-end
-local settle = submitting.settle
-
--- It has failed.
-local function fail(self, made, err)
-  if errors.is(err) then
-    err.request = made
-  end
-  settle(self, made.index, nil, err)
-end
-
----- In a task -----------------------------------------------------------------
-
--- It counts no longer.
-local function leave(self, made)
-  if made.waits then
-    made.waits = nil
-    self.ahead = self.ahead - 1
-  else
-    self.running = self.running - 1
-  end
-end
-
-local function run(self, made)
-  self.handed[made] = nil
-  local response, err = self.handler(made)
-  if response then
-    local body
-    body, err = response:text()
-    response = body and response or nil
-  end
-  leave(self, made)
-  if response then
-    settle(self, made.index, response)
-  else
-    fail(self, made, err)
-  end
-  wake(self)
-end
-
---- Has a request pass the chain in a task of its own.
--- @param first? function(request): what performs it the first time
--- @param easy? core.Easy on which it runs already @param probe? boolean: else it has a
--- place, as a probe or not; nil: it has none
-function submitting.in_task(self, made, first, easy, probe)
-  local done = false
-  made.first = first and function(asked)
-    if done then                    -- another hop, of the same request or a copy
-      return self.client.perform(asked)
-    end
-    done = true
-    return first(asked)
-  end
-  if easy or probe ~= nil then
-    self.handed[made] = { easy = easy, probe = probe }
-  end
-  self.group:spawn(run, self, made)
-end
-local in_task = submitting.in_task
-
---- What performs requests at the end of a chain that in_task uses: with their bodies.
-function submitting.perform_with(perform)
-  return function(made)
-    local first = made.first
-    if first then
-      return buffered(first(made))
-    end
-    return buffered(perform(made))
-  end
-end
-
----- Starting ------------------------------------------------------------------
-
--- Whether it is nothing but a URL: then C has all of it, and `plain` of its origin what all
--- of these have in common.
-local function is_plain(self, made, origin)
-  local given, target = made.settings, made.target
-  if not (self.plainly and made.simple and given == self.client.settings and target.web
-    and made.method == "GET" and made.body == nil and not target.has_user)
-    or given.retry or given.attempt or given.cache or given.lines == settings.NO_LINES then
-    return false
-  end
-  origin.plain = origin.plain or {
-    number = given.profile.number, limits = given.limits, lines = header_lines.of(made),
-    once = request.is_once(made), total = given.total,
-  }
-  return true
-end
-
---- Starts the request for a URL in C, if its origin is known and has a slot and a handle.
--- @return whether it has started
-function submitting.start_plain(self, i, target)
-  local origin = self.client.origins[target.origin]
-  local plain = origin and origin.plain
-  if not plain or target.has_user or self.lines[origin] then
-    return false
-  end
-  local total = plain.total
-  local id, err = start_in_c(origin.limiter, target, self.batch, plain.number, nil, plain.limits,
-    plain.lines, "GET", total and now() + total, nil, plain.once)
-  if id then
-    self.index[id], self.targets[id], self.requests[id] = i, target, origin
-    self.running = self.running + 1
-    return true
-  elseif err then
-    local made = request.plain(self.client, target)
-    transfer.conclude_refused(made, origin, err)
-    made.index = i
-    fail(self, made, err)
-    return true
-  end
-  return false
-end
-
--- Starts it in C. @return true; nil, err; or nothing when no handle is free, or no place
-local function start_at_once(self, made, origin, taken)
-  local given, body = made.settings, made.body
-  local due = transfer.admitted_until(made)
-  local id, err = start_in_c(origin.limiter, made.target, self.batch, given.profile.number, taken,
-    given.limits, header_lines.of(made), made.method, due, body and body.bytes,
-    request.is_once(made))
-  if id then
-    local plain = is_plain(self, made, origin)
-    self.index[id], self.requests[id] = made.index, plain and origin or made
-    self.targets[id] = plain and made.target
-    self.running = self.running + 1
-    return true
-  elseif err then
-    transfer.conclude_refused(made, origin, err)
-  end
-  return nil, err
-end
-
--- It has a slot. A handle is made for it, if need be.
-local function start(self, made, origin, probe)
-  if made.simple and not probe then
-    local started, err = start_at_once(self, made, origin, true)
-    if not started and not err then
-      started, err = transfer.prepare(made, origin)
-      if started then
-        started, err = start_at_once(self, made, origin, true)
-      end
-    end
-    if started then
-      return
-    elseif err then
-      return fail(self, made, err)
-    end
-  end
-  transfer.admitted_until(made)
-  self.running = self.running + 1
-  in_task(self, made, function(asked)
-    return transfer.perform_admitted(asked, origin, probe)
-  end, nil, probe)
-end
 
 ---- Lines ---------------------------------------------------------------------
 
@@ -206,12 +24,37 @@ local function queue(self, origin)
   origin:queue(entry)
 end
 
+-- Of those that are nothing but a URL a line has the target, and `items` their places in
+-- the list.
+local function append(self, origin, line, made, target, i)
+  local last = line.last + 1
+  line.last, line[last], line.items[last] = last, target or made, target and i
+  origin.behind, self.ahead = origin.behind + 1, self.ahead + 1
+end
+
+--- The first one. @return request; or target, its place in the list
 local function shift(self, origin, line)
-  local made = line[line.first]
-  line[line.first] = nil
-  line.first = line.first + 1
+  local first = line.first
+  local entry, i = line[first], line.items[first]
+  line.first, line[first], line.items[first] = first + 1, nil, nil
   origin.behind, self.ahead = origin.behind - 1, self.ahead - 1
-  return made
+  return entry, i
+end
+
+-- The first one of a line has its slot.
+local function start_first(self, origin, line, probe)
+  local entry, i = shift(self, origin, line)
+  if i then
+    return starting.start_target(self, i, entry, origin, probe)
+  end
+  return starting.start(self, entry, origin, probe)
+end
+
+local function new_line(self, origin)
+  local line = { first = 1, last = 0, items = {} }
+  self.lines[origin] = line
+  queue(self, origin)
+  return line
 end
 
 local function serve_line(self, origin, line)
@@ -224,7 +67,7 @@ local function serve_line(self, origin, line)
     if not taken then
       return queue(self, origin)
     end
-    start(self, shift(self, origin, line), origin, probe)
+    start_first(self, origin, line, probe)
   end
   self.lines[origin] = nil
 end
@@ -253,7 +96,7 @@ function submitting.serve(self)
     local line = self.lines[origin]
     self.entries[origin] = nil
     self.running = self.running - 1
-    start(self, shift(self, origin, line), origin, entry.probe)
+    start_first(self, origin, line, entry.probe)
     serve_line(self, origin, line)
   end
   for _ = 1, #stalled do
@@ -266,6 +109,26 @@ function submitting.serve(self)
   serve_entering(self)
 end
 
+--- Sends what is nothing but a URL as soon as there is a slot.
+-- @return boolean: whether that is done
+local function admit_target(self, i, target)
+  local origin, plain = starting.plain_origin(self, target)
+  if not plain or origin.http2_alone then
+    return false
+  end
+  local line = self.lines[origin]
+  if line == nil then
+    local taken, probe = origin:take()
+    if taken then
+      starting.start_target(self, i, target, origin, probe)
+      return true
+    end
+    line = new_line(self, origin)
+  end
+  append(self, origin, line, nil, target, i)
+  return true
+end
+
 -- Sends it as soon as there is a slot.
 local function admit(self, made)
   local origin = origins.of(made)
@@ -276,7 +139,7 @@ local function admit(self, made)
     return in_task(self, made)
   elseif line == nil then
     if made.simple then
-      local started, err = start_at_once(self, made, origin)
+      local started, err = starting.at_once(self, made, origin)
       if started then
         return
       elseif err then
@@ -285,15 +148,12 @@ local function admit(self, made)
     end
     local taken, probe = origin:take()
     if taken then
-      return start(self, made, origin, probe)
+      return starting.start(self, made, origin, probe)
     end
-    line = { first = 1, last = 0 }
-    self.lines[origin] = line
-    queue(self, origin)
+    line = new_line(self, origin)
   end
-  line.last = line.last + 1
-  line[line.last] = made
-  origin.behind, self.ahead = origin.behind + 1, self.ahead + 1
+  append(self, origin, line, made, starting.is_plain(self, made, origin) and made.target,
+    made.index)
 end
 
 ---- A chain that may have it wait ---------------------------------------------
@@ -355,10 +215,12 @@ local function raise_of_item(self, i, err)
 end
 
 --- Starts the request for an item, or has it wait.
--- @param item URL, or {url, options} @raise misuse
-function submitting.submit(self, i, item)
+-- @param item URL, or {url, options} @param target? of a URL that may be plain @raise misuse
+function submitting.submit(self, i, item, target)
   if self.client.closed then
     errors.misuse("the client is closed")
+  elseif target and admit_target(self, i, target) then
+    return
   end
   local ok, made, err = pcall(make, self, item)
   if not ok then
@@ -394,20 +256,20 @@ function submitting.take_back(self, reason, see)
   end
   for origin, line in pairs(self.lines) do
     while line.first <= line.last do
-      local made = shift(self, origin, line)
-      see(made)
+      local made, i = shift(self, origin, line)
+      see(i and starting.indexed(self, i, made) or made)
     end
   end
   self.entries, self.granted, self.lines, self.stalled = {}, {}, {}, {}
   for id, which in pairs(self.requests) do
     if which then
-      local easy, i, target = self.slot[id], self.index[id], self.targets[id]
-      local made = target and request.plain(self.client, target) or which
+      local easy = self.slot[id]
+      local i, target = core.item(easy)
+      local made = which.origin and which or starting.indexed(self, i, target)
       local err = reason()
       core.waiting[id], self.requests[id] = false, false
       self.running = self.running - 1
-      made.index = i
-      transfer.cut(made, target and which or made.origin, easy, err)
+      transfer.cut(made, made.origin or which, easy, err)
       see(made, err)
     end
   end

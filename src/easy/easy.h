@@ -50,6 +50,7 @@ typedef struct Easy {
   int depth;             /* callbacks of this handle on the C stack */
   CURLcode result;
   int id;               /* its place in core.waiting; 0: none */
+  lua_Integer item;     /* which one of a list it is asked for, see bulk.c */
   long buffer_size;     /* as start.c has chosen it; 0: libcurl's own,
                               -1: the user's */
   Deadline first_byte;  /* when to look whether it is answered */
