@@ -287,6 +287,37 @@ describe("an agent", function()
     client:close()
   end)
 
+  it("is told who asks, at the origin that may know", function()
+    local function client_of(options)
+      local got
+      options.agent = function(request)
+        got = request.headers.Authorization
+        return ms.response("", { status = request.url:find("/away$") and 302 or 200,
+          headers = { Location = "http://other.example/" } })
+      end
+      local client = ms.client(options)
+      return function(url, more)
+        ms.assert(client:get(url, more)):close()
+        return got
+      end, client
+    end
+    local ask, client = client_of({ base_url = "http://h.example", auth = { bearer = "t" } })
+    assert.equal("Bearer t", ask("/"))
+    assert.equal("Basic bWU6cHc=", ask("/", { auth = { basic = { "me", "pw" } } }))
+    assert.equal("own", ask("/", { headers = { Authorization = "own" } }))
+    assert.is_nil(ask("/", { auth = false }))
+    assert.is_nil(ask("http://other.example/"))
+    assert.is_nil(ask("/away"))
+    client:close()
+    ask, client = client_of({})
+    assert.equal("Basic bTplOnB3", ask("http://m%3Ae:pw@h.example/"))
+    assert.is_nil(ask("http://h.example/"))
+    assert.matches("^AWS4%-HMAC%-SHA256 Credential=id/%d+/eu/execute%-api/aws4_request, ",
+      ask("http://h.example/", { auth = { aws_sigv4 = { access_key = "id", secret_key = "key",
+        region = "eu", service = "execute-api" } } }))
+    client:close()
+  end)
+
   it("opens no socket, no multi and no loop", function()
     local script = [[
       local ms = require("multisock")

@@ -2,6 +2,7 @@
 -- or an object with `perform` and `close`.
 local errors = require("multisock.base.errors")
 local asked = require("multisock.middleware.asked")
+local header_lines = require("multisock.request.header_lines")
 local pairs = require("multisock.base.compat").pairs
 local response_class = require("multisock.response")
 local is_once = require("multisock.request").is_once
@@ -123,7 +124,8 @@ function agent.wrap(given)
     end
     local perform = made.settings.buffer and buffering(made, performs) or performs
     made.client.agent_requests = (made.client.agent_requests or 0) + 1
-    local view, left, attempt = asked.new(made), math.huge, made.settings.attempt
+    local view = asked.new(made, header_lines.fields(made))
+    local left, attempt = math.huge, made.settings.attempt
     if made.watched then
       made:event("start")
     end

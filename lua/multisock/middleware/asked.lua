@@ -95,8 +95,9 @@ local Asked = { __name = "multisock.request" }
 Asked.__index = Asked
 
 --- @param made the request as this package has it
-function asked.new(made)
-  local body, url, list = made.body, made:url(), made.headers
+-- @param fields? list of {name, value}: in place of its own
+function asked.new(made, fields)
+  local body, url, list = made.body, made:url(), fields or made.headers
   if made.content_type and not headers.find(list, "Content-Type") then
     list = headers.merge(list, { { "Content-Type", made.content_type } })
   end

@@ -1,6 +1,7 @@
 -- The header lines that a request is sent with: its own, and those that multisock adds.
 local base64 = require("multisock.base.base64")
 local core = require("multisock.core")
+local headers = require("multisock.request.headers")
 local settings = require("multisock.request.settings")
 local setup = require("multisock.request.setup")
 
@@ -16,15 +17,24 @@ local ACCEPT_ENCODING = "Accept-Encoding: "
   .. table.concat(core.version().codings, ", "):gsub(", deflate", "")
 local ACCEPT_IDENTITY = "Accept-Encoding: identity"
 
--- A header line of our own, because libcurl formats its options anew for each
--- request, and a handle would have to be set up for it.
+local function basic(user, password)
+  return "Basic " .. base64.encode(user .. ":" .. password)
+end
+
 local function authorization(self)
   local auth = self.settings.auth
   if auth.bearer then
-    return "Authorization: Bearer " .. auth.bearer
+    return "Bearer " .. auth.bearer
   elseif auth.basic and not self.target.has_user then
-    return "Authorization: Basic " .. base64.encode(auth.basic[1] .. ":" .. auth.basic[2])
+    return basic(auth.basic[1], auth.basic[2])
   end
+end
+
+-- A header line of our own, because libcurl formats its options anew for each
+-- request, and a handle would have to be set up for it.
+local function authorization_line(self)
+  local value = authorization(self)
+  return value and "Authorization: " .. value
 end
 
 -- What is sent unless the user says otherwise. As header lines, because
@@ -69,7 +79,27 @@ local function make_lines(self, content_type)
     fields = require("multisock.request.sigv4").sign(self, content_type)
   end
   return core.lines(fields, extra_lines(self, raw), defaults, content_type,
-    self.body ~= nil, self.unexpected, given.auth and self.target.web and authorization(self))
+    self.body ~= nil, self.unexpected, given.auth and self.target.web and authorization_line(self))
+end
+
+local function of_url(url)
+  return basic(url:get("user", { "urldecode" }) or "", url:get("password", { "urldecode" }) or "")
+end
+
+--- The fields of a request for who performs it without libcurl: with those that say who asks.
+-- (Digest and Negotiate answer a server, which only libcurl does.)
+-- @return list of {name, value}
+function header_lines.fields(self)
+  local auth, target, list = self.settings.auth, self.target, self.headers
+  if not target.web then
+    return list
+  elseif auth and auth.aws_sigv4 then
+    return require("multisock.request.sigv4").sign(self, self.content_type)
+  elseif headers.find(list, "Authorization") then
+    return list
+  end
+  local value = auth and authorization(self) or target.has_user and of_url(target.url)
+  return value and headers.merge(list, { { "Authorization", value } }) or list
 end
 
 --- The header lines of a request, for C. Those of requests that have none of their own
