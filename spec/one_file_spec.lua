@@ -53,8 +53,7 @@ describe("multisock.so alone", function()
       local of = { PLAIN_URL = plain, TLS_URL = tls, SLOW_URL = slow, CA_FILE = ca,
         REPORT = report }
       os.getenv = function(name) return of[name] end
-      local ms = require("multisock")
-      ms.run(dofile(battery))]], nil, servers.support("battery.lua"), nginx.url(""),
+      dofile(battery)()]], nil, servers.support("battery.lua"), nginx.url(""),
       nginx.tls_url(""), hostile.url(""), nginx.ca, dir .. "/report")
     assert.equal("", output)
     assert.equal(0, status)

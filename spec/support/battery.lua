@@ -19,15 +19,15 @@ local function run(beats)
     good = good + (ms.assert(responses[i], errors[i]):text():match("%d+") == tostring(i) and 1 or 0)
   end
   -- One after the other they would take six seconds.
-  say("%d at once: %s", good, ms.now() - started < 4)
+  say("%d at once: %s", good, tostring(ms.now() - started < 4))
   if beats then
-    say("the host goes on: %s", beats() > beaten)
+    say("the host goes on: %s", tostring(beats() > beaten))
   end
   local pieces, length = 0, 0
   for chunk in ms.assert(ms.get(plain .. "/1m")):chunks() do
     pieces, length = pieces + 1, length + #chunk
   end
-  say("a stream of %d in pieces: %s", length, pieces > 1)
+  say("a stream of %d in pieces: %s", length, tostring(pieces > 1))
   local stalled = ms.spawn(ms.get, slow .. "/stall")
   ms.sleep(0.05)
   stalled:cancel()
