@@ -2,52 +2,12 @@
 -- specs of LuaJIT: script/test-luas luajit.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
+local neovim = require("spec.support.neovim")
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
--- What a script prints (to stderr) that Neovim runs, and the status of its end.
-local function run(script, url)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  assert(file:write("URL = vim.env.URL\n", script))
-  assert(file:close())
-  local pipe = assert(io.popen(table.concat({
-    "LUA_PATH=" .. quote(package.path), "LUA_CPATH=" .. quote(package.cpath),
-    "URL=" .. quote(url or ""),
-    "timeout", tostring(math.ceil(helper.seconds(60))),
-    "nvim --headless -i NONE -n -u NONE -c", quote("luafile " .. path),
-    "2>&1 </dev/null; echo \"status=$?\"",
-  }, " ")))
-  local output, status = pipe:read("*a"):match("^(.*)status=(%d+)\n$")
-  pipe:close()
-  os.remove(path)
-  return output:gsub("\r", ""), tonumber(status)
-end
-
-local SAY = [[
-local function say(...)
-  io.stderr:write(string.format(...), "\n")
-end
-local function quit()
-  vim.schedule(function() vim.cmd("qall!") end)
-end
-]]
+local it_in_neovim, run, SAY = neovim.it, neovim.run, neovim.SAY
 
 describe("inside Neovim", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
-
-  local function it_in_neovim(name, fn)
-    it(name, function()
-      if not rawget(_G, "jit") then
-        pending("Neovim is LuaJIT: script/test-luas luajit runs this")
-      elseif not os.execute("command -v nvim >/dev/null") then
-        pending("nvim is not installed")
-      end
-      fn()
-    end)
-  end
 
   it_in_neovim("200 transfers let the editor's timer keep its beat", function()
     local output, status = run(SAY .. [[
@@ -151,59 +111,5 @@ describe("inside Neovim", function()
       end]], hostile.url("/stream"))
     assert.equal(0, status, output)
     assert.equal("", output)
-  end)
-
-  describe("the example plugin", function()
-    local EXAMPLE = SAY .. 'vim.cmd("luafile examples/neovim/stream.lua")\n'
-
-    it_in_neovim("shows an answer while it comes", function()
-      local output, status = run(EXAMPLE .. [[
-        vim.cmd("Stream " .. URL .. "?n=1000&chunk=50&delay=0.02")
-        local seen, sizes = {}, 0
-        local function look()
-          local text = table.concat(vim.api.nvim_buf_get_lines(0, 0, -1, false), "\n")
-          if not seen[#text] then
-            seen[#text], sizes = true, sizes + 1
-          end
-          if #text == 1000 then
-            say("whole after %d sizes", sizes)
-            return vim.defer_fn(function()
-              say("messages: %s", vim.api.nvim_exec("messages", true))
-              quit()
-            end, 100)
-          end
-          vim.defer_fn(look, 5)
-        end
-        look()]], hostile.url("/stream"))
-      assert.equal(0, status, output)
-      assert.truthy(tonumber(output:match("whole after (%d+) sizes")) > 3, output)
-      assert.truthy(output:find("status 200", 1, true), output)
-    end)
-
-    it_in_neovim("ends the transfer when the buffer is closed", function()
-      local output, status = run(EXAMPLE .. [[
-        vim.cmd("Stream " .. URL .. "?n=1000000&chunk=50&delay=0.01")
-        vim.defer_fn(function()
-          say("lines %d", #vim.api.nvim_buf_get_lines(0, 0, -1, false))
-          vim.cmd("bwipeout!")
-          vim.defer_fn(function()
-            say("pending %d", (require("multisock.tasks.scheduler").pending()))
-            quit()
-          end, 100)
-        end, 300)]], hostile.url("/stream"))
-      assert.equal(0, status, output)
-      assert.truthy(output:find("lines [1-9]%d*\npending 0"), output)
-    end)
-
-    it_in_neovim("tells what went wrong", function()
-      local output, status = run(EXAMPLE .. [[
-        vim.cmd("Stream http://127.0.0.1:1/")
-        vim.defer_fn(function()
-          say("messages: %s", vim.api.nvim_exec("messages", true))
-          quit()
-        end, 300)]])
-      assert.equal(0, status, output)
-      assert.truthy(output:find("messages: .-connect: "), output)
-    end)
   end)
 end)
