@@ -1,12 +1,14 @@
 -- Runs scripts inside of real programs that have Lua in them, each after the program's
 -- recipe of docs/hosts.md. A program is a table:
---   name      its command; default: the heading in docs/hosts.md
+--   name      its command; default: its heading
 --   tells     a command that names its Lua; default: what it is linked to
---   heading   of its recipe; default: the program's own
+--   heading   of its recipe; default: its title
+--   adapter   a file of examples/hosts that the recipe requires
 --   recipe    a function that is given the recipe, and returns it as it is to be run
 --   script    what follows the recipe, in script.lua
---   files     others, by name; `%s` is the folder of them all
+--   files     others, by name; `%s` is the folder of them all, `%p` a free port
 --   command   the same
+--   handler   path on that port: a handler of HTTP that fetches what takes 0.3 s
 --   endless   it does not end by itself: a signal comes when the report is there
 --   status    of its end; default: 0
 --   prints    what must be in its output
@@ -17,6 +19,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local pending = require("busted.core")().pending
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 
 local inside = {}
 
@@ -29,6 +32,14 @@ ms.spawn(function()
 end)
 ]]
 
+--- A recipe of a handler, which now fetches what takes 0.3 s.
+function inside.from_slow(recipe)
+  local text, count = recipe:gsub('"https://example.com/"',
+    'os.getenv("SLOW_URL") .. "/late?delay=0.3&body=7"')
+  assert.equal(1, count)
+  return text
+end
+
 --- The first block of Lua code below a heading of docs/hosts.md.
 function inside.recipe(heading)
   local text = servers.read_file("docs/hosts.md")
@@ -36,8 +47,8 @@ function inside.recipe(heading)
 end
 
 --- Why a program cannot be tried here; nil: it can.
-function inside.missing(heading, program)
-  local name = program.name or heading
+function inside.missing(program)
+  local name = program.name or program.heading
   local output, status = embedding.shell(("command -v %s >/dev/null && %s"):format(name,
     program.tells or "ldd $(command -v " .. name .. ")"))
   if status ~= 0 then
@@ -54,12 +65,16 @@ function inside.missing(heading, program)
   return nil
 end
 
-local function write_files(dir, heading, program)
-  local recipe = inside.recipe(program.heading or heading)
-  recipe = program.recipe and program.recipe(recipe, dir) or recipe
+local function write_files(dir, program, fill)
+  local recipe = inside.recipe(program.heading)
+  recipe = program.recipe and program.recipe(recipe) or recipe
   servers.write_file(dir .. "/script.lua", recipe .. program.script)
   for name, text in pairs(program.files or {}) do
-    servers.write_file(dir .. "/" .. name, (text:gsub("%%s", dir)))
+    servers.write_file(dir .. "/" .. name, fill(text))
+  end
+  if program.adapter then
+    local name = "/" .. program.adapter .. ".lua"
+    servers.write_file(dir .. name, servers.read_file("examples/hosts" .. name))
   end
 end
 
@@ -72,19 +87,22 @@ local function exports(variables)
 end
 
 -- Returns the battery's report, the program's status, and what it printed.
-local function run(heading, program, nginx, hostile)
-  local dir = servers.make_dir()
-  write_files(dir, heading, program)
-  local command = program.command:gsub("%%s", dir)
-  local seconds = math.ceil(helper.seconds(60))
+local function run(program, nginx, hostile)
+  local dir, port = servers.make_dir(), support.refusing_port()
+  local function fill(text)
+    return (text:gsub("%%[sp]", { ["%s"] = dir, ["%p"] = tostring(port) }))
+  end
+  write_files(dir, program, fill)
+  local command, seconds = fill(program.command), math.ceil(helper.seconds(60))
   local line = exports({
-    LUA_PATH = package.path, LUA_CPATH = package.cpath, REPORT = dir .. "/report",
-    PLAIN_URL = nginx.url(""), TLS_URL = nginx.tls_url(""), SLOW_URL = hostile.url(""),
-    CA_FILE = nginx.ca, HOME = dir, REFUSING = "http://127.0.0.1:9/",
+    LUA_PATH = dir .. "/?.lua;" .. package.path, LUA_CPATH = package.cpath,
+    REPORT = dir .. "/report", PLAIN_URL = nginx.url(""), TLS_URL = nginx.tls_url(""),
+    SLOW_URL = hostile.url(""), CA_FILE = nginx.ca, HOME = dir, REFUSING = "http://127.0.0.1:9/",
+    HANDLER_URL = program.handler and "http://127.0.0.1:" .. port .. program.handler or "",
   })
   if program.endless then
     line = line .. ("timeout %d %s </dev/null & pid=$!; for _ in $(seq %d); do "
-      .. "[ ! -e $REPORT ] || break; sleep 0.05; done; kill -TERM $pid; "
+      .. "[ ! -e $REPORT ] && kill -0 $pid || break; sleep 0.05; done; kill -TERM $pid; "
       .. "wait $pid; (exit $?)"):format(seconds, command, seconds * 20)
   else
     line = line .. ("timeout %d sh -c \"%s\" </dev/null"):format(seconds, command)
@@ -99,28 +117,34 @@ local function run(heading, program, nginx, hostile)
   return report, status, output
 end
 
---- Specs of programs, by their headings in docs/hosts.md: the battery in each.
+local function add_spec(program, nginx, hostile)
+  local beats = program.script:find("beats", 1, true)
+  if not beats then
+    busted.it(program.title .. " a timer keeps its beat", function()
+      pending(program.title .. " has no timers: scripts wait there")
+    end)
+  end
+
+  busted.it(program.title .. " all goes as docs/hosts.md says", function()
+    local reason = inside.missing(program)
+    if reason then
+      pending(reason)
+    end
+    local report, status, output = run(program, nginx, hostile)
+    assert.equal("20 at once: true\n" .. (beats and "the host goes on: true\n" or "")
+      .. (program.handler and "20 in handlers: true\n" or "")
+      .. "a stream of 1048576 in pieces: true\ncancelled: cancelled\nTLS: 200\n", report, output)
+    assert.equal(program.status or 0, status, output)
+    assert.truthy(output:find(program.prints or "", 1, true), output)
+  end)
+end
+
+--- Specs of programs, by their titles: the battery in each.
 function inside.specs(programs)
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
-  for heading, program in pairs(programs) do
-    local beats = program.script:find("beats", 1, true)
-    if not beats then
-      busted.it(heading .. " a timer keeps its beat", function()
-        pending(heading .. " has no timers: scripts wait there")
-      end)
-    end
-
-    busted.it(heading .. " all goes as docs/hosts.md says", function()
-      local reason = inside.missing(heading, program)
-      if reason then
-        pending(reason)
-      end
-      local report, status, output = run(heading, program, nginx, hostile)
-      assert.equal("20 at once: true\n" .. (beats and "the host goes on: true\n" or "")
-        .. "a stream of 1048576 in pieces: true\ncancelled: cancelled\nTLS: 200\n", report, output)
-      assert.equal(program.status or 0, status, output)
-      assert.truthy(output:find(program.prints or "", 1, true), output)
-    end)
+  for title, program in pairs(programs) do
+    program.title, program.heading = title, program.heading or title
+    add_spec(program, nginx, hostile)
   end
 end
 
