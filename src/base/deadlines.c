@@ -20,10 +20,21 @@ static Deadline **find(Deadlines *deadlines, uint64_t duration)
 static void set_first(Deadline **link, Deadline *first, Deadline *last,
                       Deadline *next_first)
 {
-  first->last = last;
+  first->previous = last;
   first->next_first = next_first;
-  first->previous = NULL;
   *link = first;
+}
+
+/* The one of a list behind which `at` belongs; NULL: it is the earliest. */
+static Deadline *find_before(const Deadline *first, uint64_t at)
+{
+  Deadline *before = first->previous;
+  while (before->at > at) {
+    if (before == first)
+      return NULL;
+    before = before->previous;
+  }
+  return before;
 }
 
 void deadline_add(Deadlines *deadlines, Deadline *deadline, uint64_t duration,
@@ -31,29 +42,27 @@ void deadline_add(Deadlines *deadlines, Deadline *deadline, uint64_t duration,
 {
   Deadline **link = find(deadlines, duration);
   Deadline *first = *link;
-  Deadline *after = first != NULL ? first->last : NULL;
+  Deadline *before = first != NULL ? find_before(first, at) : NULL;
   deadline->owner = deadlines;
   deadline->duration = duration;
   deadline->at = at;
-  while (after != NULL && after->at > at)
-    after = after->previous;
-  if (after != NULL) {
-    deadline->previous = after;
-    deadline->next = after->next;
-    if (after->next != NULL)
-      after->next->previous = deadline;
-    else
-      first->last = deadline;
-    after->next = deadline;
+  if (first == NULL) {
+    deadline->next = NULL;
+    set_first(link, deadline, deadline, NULL);
+  }
+  else if (before == NULL) {
+    deadline->next = first;
+    set_first(link, deadline, first->previous, first->next_first);
+    first->previous = deadline;
   }
   else {
-    deadline->next = first;
-    if (first != NULL) {
-      set_first(link, deadline, first->last, first->next_first);
-      first->previous = deadline;
-    }
+    deadline->previous = before;
+    deadline->next = before->next;
+    if (before->next != NULL)
+      before->next->previous = deadline;
     else
-      set_first(link, deadline, deadline, NULL);
+      first->previous = deadline;
+    before->next = deadline;
   }
   if (deadlines->count++ == 0 || at < deadlines->earliest)
     deadlines->earliest = at;
@@ -62,25 +71,22 @@ void deadline_add(Deadlines *deadlines, Deadline *deadline, uint64_t duration,
 void deadline_remove(Deadline *deadline)
 {
   Deadlines *deadlines = deadline->owner;
-  Deadline *previous = deadline->previous, *next = deadline->next;
+  Deadline *next = deadline->next;
+  Deadline **link;
   if (deadlines == NULL)
     return;
   deadline->owner = NULL;
   if (--deadlines->count == 0)
     deadlines->earliest = 0;
-  if (previous == NULL) {
-    Deadline **link = find(deadlines, deadline->duration);
-    if (next != NULL)
-      set_first(link, next, deadline->last, deadline->next_first);
-    else
-      *link = deadline->next_first;
-    return;
+  link = find(deadlines, deadline->duration);
+  if (*link != deadline) {
+    deadline->previous->next = next;
+    (next != NULL ? next : *link)->previous = deadline->previous;
   }
-  previous->next = next;
-  if (next != NULL)
-    next->previous = previous;
+  else if (next != NULL)
+    set_first(link, next, deadline->previous, deadline->next_first);
   else
-    (*find(deadlines, deadline->duration))->last = previous;
+    *link = deadline->next_first;
 }
 
 Deadline *deadlines_pop(Deadlines *deadlines, uint64_t now)

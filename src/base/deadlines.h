@@ -17,12 +17,13 @@ struct Deadlines;
 /* A member of what has the limit; zeroed it is in no list. Times are ms of
    uv_hrtime. */
 typedef struct Deadline {
-  struct Deadlines *owner; /* NULL: in no list */
-  struct Deadline *previous, *next;
-  struct Deadline *last;       /* of the first one: the end of its list */
+  struct Deadlines *owner;     /* NULL: in no list */
+  struct Deadline *previous;   /* of the first one: the last of its list */
+  struct Deadline *next;       /* of the last one: NULL */
   struct Deadline *next_first; /* of the first one: another list's */
-  uint64_t duration, at;
-  int kind; /* for its owner, who may have several */
+  uint64_t at;
+  uint64_t duration : 56;
+  uint64_t kind : 8; /* for its owner, who may have several */
 } Deadline;
 
 #define DEADLINE_BUCKETS 64

@@ -53,9 +53,9 @@ typedef struct Easy {
   lua_Integer item;     /* which one of a list it is asked for, see bulk.c */
   long buffer_size;     /* as start.c has chosen it; 0: libcurl's own,
                               -1: the user's */
-  Deadline first_byte;  /* when to look whether it is answered */
   Deadline total;       /* when all has to be done */
-  Deadline idle;        /* when to look whether something has come */
+  Deadline silence;     /* when to look whether it is answered; or, once it
+                              is, whether more has come */
   const void *target;   /* whose URL it was last set to, see start.c */
   long max_idle;        /* CURLOPT_MAXAGE_CONN, in seconds */
   UvUse use;            /* the connection that it uses */

@@ -35,25 +35,30 @@ typedef struct Message {
   bool closes; /* it said that the connection ends */
 } Message;
 
-typedef struct Receiver {
-  Buffer head; /* the last header block, raw */
-  Buffer body; /* bytes that nobody took yet */
+/* What most transfers have no need of, see fetch/seldom.h. */
+typedef struct Seldom {
   Buffer trailers;
-  Buffer feed;           /* upload bytes that libcurl did not take yet, after
-                              `kept` ones that it did */
+  Buffer feed; /* upload bytes that libcurl did not take yet, after `kept` ones
+                  that it did */
+  size_t kept;
+  Sink sink; /* when open, takes the body instead of `body` */
+} Seldom;
+
+typedef struct Receiver {
+  Buffer head;           /* the last header block, raw */
+  Buffer body;           /* bytes that nobody took yet */
   struct Coded *coded;   /* a body whose codings are undone, or NULL */
+  Seldom *seldom;        /* never NULL; to be read only, see fetch/seldom.h */
   curl_off_t received;   /* bytes so far, as they came */
   curl_off_t max_body;   /* bytes; 0: none */
   curl_off_t sent_bytes; /* upload bytes that libcurl took */
   Pace pace;
   Message message;
-  Sink sink;         /* when open, takes the body instead of `body` */
   size_t high_water; /* pause above this many bytes in `body` */
   size_t max_headers;
-  Framing framing;   /* what its answer says of its length */
-  size_t head_bytes; /* of all header blocks so far */
-  int folds;         /* lines that continue others, likewise */
-  size_t kept;
+  Framing framing;        /* what its answer says of its length */
+  size_t head_bytes;      /* of all header blocks so far */
+  int folds;              /* lines that continue others, likewise */
   unsigned serial;        /* counts its transfers: a guard is for one */
   uint64_t active_ms;     /* uv_hrtime's clock at the last sign of life */
   uint64_t first_byte_ms; /* how long after that the answer has to begin; 0:

@@ -36,9 +36,10 @@ static int easy_decode(lua_State *L)
   Receiver *receiver = coded_check(L);
   Coded *coded = receiver->coded;
   bool more = coded_work(receiver, SLICE_US);
-  if (sink_is_open(&receiver->sink)) {
+  Sink *sink = &receiver->seldom->sink;
+  if (sink_is_open(sink)) {
     size_t size = buffer_size(&coded->plain);
-    if (size > 0 && !sink_put(&receiver->sink, buffer_head(&coded->plain), size,
+    if (size > 0 && !sink_put(sink, buffer_head(&coded->plain), size,
                               uv_hrtime() / 1000000))
       return 0;
     buffer_drop(&coded->plain, size);

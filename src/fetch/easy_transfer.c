@@ -7,6 +7,7 @@
 #include "multi.h"
 #include "receiver.h"
 #include "replacement_lua.h"
+#include "seldom.h"
 #include "snapshot.h"
 #include "upload.h"
 
@@ -177,16 +178,18 @@ static int easy_sink(lua_State *L)
   Buffer *body = body_of(receiver);
   size_t size = buffer_size(body);
   int fd = replacement_lua_fd(L, 2);
-  luaL_argcheck(L, !sink_is_open(&receiver->sink), 1, "has a file already");
-  if (!sink_open(&receiver->sink, fd)) {
+  Seldom *own = seldom_own(receiver);
+  luaL_argcheck(L, own == NULL || !sink_is_open(&own->sink), 1,
+                "has a file already");
+  if (own == NULL || !sink_open(&own->sink, fd)) {
     lua_pushnil(L);
-    lua_pushstring(L, strerror(errno));
+    lua_pushstring(L, strerror(own == NULL ? ENOMEM : errno));
     return 2;
   }
-  if (size > 0 && !sink_put(&receiver->sink, buffer_head(body), size,
-                            receiver->active_ms)) {
+  if (size > 0 &&
+      !sink_put(&own->sink, buffer_head(body), size, receiver->active_ms)) {
     lua_pushnil(L);
-    lua_pushstring(L, strerror(receiver->sink.error));
+    lua_pushstring(L, strerror(own->sink.error));
     return 2;
   }
   buffer_clear(body);
@@ -199,7 +202,7 @@ static int easy_sink(lua_State *L)
 static int easy_sink_end(lua_State *L)
 {
   Easy *easy;
-  Sink *sink = &receiver_check(L, &easy)->sink;
+  Sink *sink = &receiver_check(L, &easy)->seldom->sink;
   sink_close(sink);
   if (sink->error == 0)
     lua_pushnil(L);

@@ -247,7 +247,7 @@ static int perform_rest(lua_State *L)
   lua_settop(L, EASY - 1);
   if (receiver == NULL || receiver->paused || receiver->coded != NULL ||
       easy->home == NULL || *easy->home != easy->multi || easy->multi == NULL ||
-      easy->finished || sink_is_open(&receiver->sink) ||
+      easy->finished || sink_is_open(&receiver->seldom->sink) ||
       !limiter_has(L, LIMITER, 2) || limiter->active == 0 || !can_wait(L))
     return 0;
   lua_pushvalue(L, 2); /* to EASY */

@@ -8,6 +8,7 @@
 #include "keepalive.h"
 #include "public_only.h"
 #include "quirks.h"
+#include "seldom.h"
 #include "upload.h"
 
 #define HIGH_WATER (256 * 1024)
@@ -69,7 +70,7 @@ static size_t sink_body(Easy *easy, const char *bytes, size_t size)
 {
   Receiver *receiver = easy->receiver;
   receiver_touch(easy);
-  if (!sink_put(&receiver->sink, bytes, size, receiver->active_ms))
+  if (!sink_put(&receiver->seldom->sink, bytes, size, receiver->active_ms))
     return size + 1;
   count(receiver, size);
   if (receiver->chatty || receiver->watched)
@@ -99,7 +100,7 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data)
   (void)one;
   if (receiver->pace.speed > 0 && is_early(easy))
     return CURL_WRITEFUNC_PAUSE;
-  if (sink_is_open(&receiver->sink) && receiver->coded == NULL)
+  if (sink_is_open(&receiver->seldom->sink) && receiver->coded == NULL)
     return sink_body(easy, bytes, size);
   if (!receiver->buffering && !receiver->no_pause && buffer_size(body) > 0 &&
       buffer_size(body) + size > receiver->high_water) {
@@ -292,13 +293,12 @@ void receiver_begin(Easy *easy)
 void receiver_reset(Receiver *receiver)
 {
   Receiver fresh;
-  sink_close(&receiver->sink); /* of a transfer that was cut off */
+  seldom_reset(receiver->seldom);
   coded_end(receiver);
   memset(&fresh, 0, sizeof fresh);
   fresh.head = receiver->head;
   fresh.body = receiver->body;
-  fresh.trailers = receiver->trailers;
-  fresh.feed = receiver->feed;
+  fresh.seldom = receiver->seldom;
   fresh.high_water = receiver->high_water;
   fresh.max_headers = receiver->max_headers;
   fresh.max_body = receiver->max_body;
@@ -319,16 +319,16 @@ void receiver_reset(Receiver *receiver)
   *receiver = fresh;
   buffer_clear(&receiver->head);
   buffer_clear(&receiver->body);
-  buffer_clear(&receiver->trailers);
-  buffer_clear(&receiver->feed);
 }
 
 static bool attach(Easy *easy)
 {
-  if (easy->receiver == NULL)
+  if (easy->receiver == NULL) {
     easy->receiver = calloc(1, sizeof *easy->receiver);
-  if (easy->receiver == NULL)
-    return false;
+    if (easy->receiver == NULL)
+      return false;
+    easy->receiver->seldom = &seldom_none;
+  }
   receiver_reset(easy->receiver);
   memset(&easy->receiver->message, 0, sizeof easy->receiver->message);
   easy->receiver->high_water = HIGH_WATER;
@@ -379,11 +379,9 @@ void receiver_free(Receiver *receiver)
 {
   if (receiver == NULL)
     return;
-  sink_close(&receiver->sink);
+  seldom_free(receiver->seldom);
   coded_end(receiver);
   buffer_free(&receiver->head);
   buffer_free(&receiver->body);
-  buffer_free(&receiver->trailers);
-  buffer_free(&receiver->feed);
   free(receiver);
 }

@@ -10,6 +10,7 @@
 #include "switched.h"
 #include "tls_end.h"
 #include "quirks.h"
+#include "seldom.h"
 
 #ifndef CURLH_PSEUDO
 #define CURLH_PSEUDO (1 << 4)
@@ -232,8 +233,9 @@ size_t receiver_on_header(char *line, size_t one, size_t size, void *data)
       receiver_touch(easy);
   }
   else if (receiver->stage >= STAGE_BODY) {
+    Seldom *own = seldom_own(receiver);
     receiver->stage = STAGE_TRAILERS;
-    return append(easy, &receiver->trailers, line, size);
+    return own == NULL ? size + 1 : append(easy, &own->trailers, line, size);
   }
   else if (receiver->stage == STAGE_STATUS &&
            (line[0] == ' ' || line[0] == '\t'))

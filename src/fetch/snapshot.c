@@ -91,14 +91,14 @@ void snapshot_push(lua_State *L, const Easy *easy, Traffic *traffic)
   shot.attempts = receiver->tries + 1;
   shot.ip = strlen(ip);
   shot.head = buffer_size(&receiver->head);
-  shot.trailers = buffer_size(&receiver->trailers);
+  shot.trailers = buffer_size(&receiver->seldom->trailers);
   size = sizeof shot + shot.ip + shot.head + shot.trailers;
   to = luaL_buffinitsize(L, &buffer, size);
   memcpy(to, &shot, sizeof shot);
   to += sizeof shot;
   memcpy(to, ip, shot.ip);
   to = put(to + shot.ip, &receiver->head);
-  (void)put(to, &receiver->trailers);
+  (void)put(to, &receiver->seldom->trailers);
   luaL_pushresultsize(&buffer, size);
 }
 

@@ -10,27 +10,30 @@
 
 #include "quirks.h"
 #include "receiver_private.h"
+#include "seldom.h"
 
 /* So much of a body is kept. */
 #define KEPT_MOST (64 * 1024)
 
 size_t upload_waiting(const Receiver *receiver)
 {
-  return buffer_size(&receiver->feed) - receiver->kept;
+  return buffer_size(&receiver->seldom->feed) - receiver->seldom->kept;
 }
 
 bool upload_feed(Easy *easy, const char *bytes, size_t size)
 {
-  return buffer_append(&easy->receiver->feed, bytes, size);
+  Seldom *own = seldom_own(easy->receiver);
+  return own != NULL && buffer_append(&own->feed, bytes, size);
 }
 
 static void take(Receiver *receiver, size_t size)
 {
-  receiver->kept += size;
+  Seldom *own = receiver->seldom; /* it has fed bytes */
+  own->kept += size;
   receiver->sent_bytes += (curl_off_t)size;
-  if (receiver->begun || receiver->rewinds || receiver->kept > KEPT_MOST) {
-    buffer_drop(&receiver->feed, receiver->kept);
-    receiver->kept = 0;
+  if (receiver->begun || receiver->rewinds || own->kept > KEPT_MOST) {
+    buffer_drop(&own->feed, own->kept);
+    own->kept = 0;
     receiver->begun = true;
   }
 }
@@ -45,7 +48,8 @@ static size_t on_read(char *bytes, size_t one, size_t room, void *data)
   if (size > room)
     size = room;
   if (size > 0) {
-    memcpy(bytes, buffer_head(&receiver->feed) + receiver->kept, size);
+    memcpy(bytes, buffer_head(&receiver->seldom->feed) + receiver->seldom->kept,
+           size);
     take(receiver, size);
     if (receiver->chatty)
       receiver_tell(easy);
@@ -65,6 +69,7 @@ static size_t on_read(char *bytes, size_t one, size_t room, void *data)
 static bool rewind_body(Easy *easy)
 {
   Receiver *receiver = easy->receiver;
+  Seldom *own = receiver->seldom;
   if (receiver_answered(easy)) {
     receiver->restarted = true;
     return false;
@@ -76,12 +81,13 @@ static bool rewind_body(Easy *easy)
   }
   if (receiver->begun) {
     /* Lua reads it again. */
-    buffer_clear(&receiver->feed);
+    buffer_clear(&own->feed);
     receiver->begun = receiver->fed_all = false;
     receiver->rewound = receiver->upload_waiting = true;
     receiver_tell(easy);
   }
-  receiver->kept = 0;
+  if (own->kept > 0)
+    own->kept = 0;
   receiver->sent = false;
   receiver->sent_bytes = 0;
   return true;

@@ -12,47 +12,48 @@ uint64_t multi_now(const Multi *multi)
 
 enum { LIMIT_FIRST_BYTE, LIMIT_TOTAL, LIMIT_IDLE };
 
+static void add(const Multi *multi, Deadline *deadline, int kind,
+                uint64_t duration, uint64_t at)
+{
+  deadline->kind = kind;
+  deadline_add(multi->deadlines, deadline, duration, at);
+  if (multi->loop != NULL)
+    multi->side->arm(multi->loop);
+}
+
 void multi_expect_answer(Multi *multi, Easy *easy)
 {
   uint64_t duration = easy->receiver->first_byte_ms;
-  if (duration == 0 || multi->deadlines == NULL)
-    return;
-  deadline_add(multi->deadlines, &easy->first_byte, duration,
-               multi_now(multi) + duration);
-  if (multi->loop != NULL)
-    multi->side->arm(multi->loop);
+  if (duration != 0 && multi->deadlines != NULL)
+    add(multi, &easy->silence, LIMIT_FIRST_BYTE, duration,
+        multi_now(multi) + duration);
 }
 
 void multi_limit(Multi *multi, Easy *easy, uint64_t duration, uint64_t at)
 {
-  if (multi->deadlines == NULL)
-    return;
-  easy->total.kind = LIMIT_TOTAL;
-  deadline_add(multi->deadlines, &easy->total, duration, at);
-  if (multi->loop != NULL)
-    multi->side->arm(multi->loop);
+  if (multi->deadlines != NULL)
+    add(multi, &easy->total, LIMIT_TOTAL, duration, at);
 }
 
 void multi_expect_more(Multi *multi, Easy *easy, uint64_t duration)
 {
-  if (multi->deadlines == NULL || easy->idle.owner != NULL)
+  Deadline *silence = &easy->silence;
+  if (multi->deadlines == NULL ||
+      (silence->owner != NULL && silence->kind == LIMIT_IDLE))
     return;
-  easy->idle.kind = LIMIT_IDLE;
-  deadline_add(multi->deadlines, &easy->idle, duration,
-               multi_now(multi) + duration);
-  if (multi->loop != NULL)
-    multi->side->arm(multi->loop);
+  deadline_remove(silence); /* there is an answer */
+  add(multi, silence, LIMIT_IDLE, duration, multi_now(multi) + duration);
 }
 
 /* What comes only moves a mark: it is looked at when the time is over. */
 static void expire_idle(Deadlines *deadlines, Easy *easy, uint64_t now)
 {
-  uint64_t duration = easy->idle.duration, due = now;
+  uint64_t duration = easy->silence.duration, due = now;
   if (easy->receiver == NULL || easy->finished)
     return;
   due = easy->receiver->active_ms + duration;
   if (due > now) {
-    deadline_add(deadlines, &easy->idle, duration, due);
+    deadline_add(deadlines, &easy->silence, duration, due);
     return;
   }
   easy->receiver->overdue = true;
@@ -62,14 +63,14 @@ static void expire_idle(Deadlines *deadlines, Easy *easy, uint64_t now)
 static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
 {
   Receiver *receiver = easy->receiver;
-  uint64_t duration = easy->first_byte.duration, due = now + duration;
+  uint64_t duration = easy->silence.duration, due = now + duration;
   if (receiver == NULL || easy->finished || above_fetch()->is_answered(easy))
     return;
   /* Until it is connected another limit counts. */
   if (receiver->connected)
     due = receiver->active_ms + duration;
   if (due > now) {
-    deadline_add(deadlines, &easy->first_byte, duration, due);
+    deadline_add(deadlines, &easy->silence, duration, due);
     return;
   }
   receiver->late = true;
@@ -87,9 +88,9 @@ static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
     easy_join_ready(easy, easy->multi->ready);
     break;
   case LIMIT_IDLE:
-    expire_idle(deadlines, container_of(due, Easy, idle), now);
+    expire_idle(deadlines, container_of(due, Easy, silence), now);
     break;
-  default: expire(deadlines, container_of(due, Easy, first_byte), now); break;
+  default: expire(deadlines, container_of(due, Easy, silence), now); break;
   }
 }
 

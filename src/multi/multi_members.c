@@ -68,7 +68,7 @@ static int lacks_files(const Multi *multi, const Easy *easy, CURLcode result)
 
 static void end(Multi *multi, Easy *easy, CURLcode result)
 {
-  deadline_remove(&easy->first_byte);
+  deadline_remove(&easy->silence);
   easy->finished = true;
   easy->lacking = lacks_files(multi, easy, result);
   if (easy->lacking != 0 && multi->driven.driver != NULL)
@@ -151,9 +151,8 @@ void multi_detach(Easy *easy)
   Multi *multi = easy->multi;
   take_out(multi, easy);
   easy_leave_ready(easy);
-  deadline_remove(&easy->first_byte);
+  deadline_remove(&easy->silence);
   deadline_remove(&easy->total);
-  deadline_remove(&easy->idle);
   if (easy->previous != NULL)
     easy->previous->next = easy->next;
   else
