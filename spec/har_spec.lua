@@ -1,5 +1,6 @@
 -- ms.har: what is recorded, what a file of it has, and replaying it.
 local fixtures = require("spec.support.fixtures")
+local har_rules = require("spec.support.har_rules")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local base64 = require("multisock.base.base64")
@@ -33,68 +34,6 @@ describe("ms.har", function()
     return ms.json.decode(text).log, text
   end
 
-  ---- The rules of HAR 1.2 ----
-
-  local STRING, NUMBER, LIST = "string", "number", "table"
-  local MESSAGE = { httpVersion = STRING, cookies = LIST, headers = LIST, headersSize = NUMBER,
-    bodySize = NUMBER }
-  local ENTRY = { startedDateTime = STRING, time = NUMBER, request = LIST, response = LIST,
-    cache = LIST, timings = LIST }
-
-  local function has(object, fields, where)
-    for name, kind in pairs(fields) do
-      assert.equal(kind, type(object[name]), where .. "." .. name)
-    end
-  end
-
-  local function check_pairs(list, where)
-    for _, field in ipairs(list) do
-      has(field, { name = STRING, value = STRING }, where)
-    end
-  end
-
-  local function check_times(entry)
-    local sum = 0
-    has(entry.timings, { send = NUMBER, wait = NUMBER, receive = NUMBER }, "timings")
-    for name, ms_spent in pairs(entry.timings) do
-      assert.truthy(ms_spent >= 0 or ms_spent == -1 and not MESSAGE[name], name)
-      sum = sum + (name ~= "ssl" and math.max(0, ms_spent) or 0)
-    end
-    for _, name in ipairs({ "send", "wait", "receive" }) do
-      assert.truthy(entry.timings[name] >= 0, name)
-    end
-    assert.truthy(entry.timings.ssl <= math.max(-1, entry.timings.connect))
-    assert.truthy(math.abs(sum - entry.time) < 0.01)
-  end
-
-  local function check_rules(log)
-    assert.equal("1.2", log.version)
-    has(log.creator, { name = STRING, version = STRING }, "creator")
-    local last = ""
-    for _, entry in ipairs(log.entries) do
-      has(entry, ENTRY, "entry")
-      assert.truthy(entry.startedDateTime:find(
-        "^%d%d%d%d%-%d%d%-%d%dT%d%d:%d%d:%d%d%.%d%d%dZ$"), entry.startedDateTime)
-      assert.truthy(entry.startedDateTime >= last)
-      last = entry.startedDateTime
-      local request, response = entry.request, entry.response
-      has(request, MESSAGE, "request")
-      has(request, { method = STRING, url = STRING, queryString = LIST }, "request")
-      has(response, MESSAGE, "response")
-      has(response, { status = NUMBER, statusText = STRING, content = LIST, redirectURL = STRING },
-        "response")
-      has(response.content, { size = NUMBER, mimeType = STRING }, "content")
-      check_pairs(request.headers, "headers")
-      check_pairs(request.queryString, "queryString")
-      check_pairs(response.headers, "headers")
-      check_pairs(response.cookies, "cookies")
-      if request.postData then
-        has(request.postData, { mimeType = STRING, text = STRING, params = LIST }, "postData")
-      end
-      check_times(entry)
-    end
-  end
-
   it("records attempts by the rules, in a file for the user alone", task(function()
     local refused = ("http://127.0.0.1:%d/"):format(support.refusing_port())
     local log, text = recorded(function(client)
@@ -106,7 +45,7 @@ describe("ms.har", function()
       assert.is_nil(client:get(refused, { retry = false }))
       client:map({ nginx.url("/1k"), nginx.url("/1k") })
     end, { retry = { backoff = 0.001 } })
-    check_rules(log)
+    har_rules.check(log)
     local statuses = {}
     for i, entry in ipairs(log.entries) do
       statuses[i] = entry.response.status
@@ -119,19 +58,38 @@ describe("ms.har", function()
       { post.postData.text, post.postData.params, post.bodySize })
     assert.equal(300, #base64.decode(log.entries[6].response.content.text))
     assert.is_nil(log.entries[7].response.content.text)
-    assert.truthy(log.entries[8]._error:find("^connect: "))
+    assert.truthy(log.entries[8].response._error:find("^connect: "))
     assert.truthy(log.entries[1].timings.connect >= 0)
     assert.equal(-1, log.entries[2].timings.connect)
     assert.equal("-rw-------", servers.output("ls -l " .. path):sub(1, 10))
     assert.equal(text, contents(path))
   end))
 
-  it("tells of TLS", task(function()
+  it("tells of TLS, of both versions of HTTP", task(function()
     local log = recorded(function(client)
-      client:get(nginx.tls_url("/1k"), { tls = { ca = nginx.ca } }):text()
-    end)
-    check_rules(log)
-    assert.truthy(log.entries[1].timings.ssl > 0)
+      for _, version in ipairs({ "1.1", "2" }) do
+        client:get(nginx.tls_url("/1k"), { http_version = version }):text()
+      end
+    end, { tls = { ca = nginx.ca } })
+    har_rules.check(log)
+    for i, version in ipairs({ "HTTP/1.1", "HTTP/2" }) do
+      local entry = log.entries[i]
+      assert.truthy(entry.timings.ssl > 0)
+      assert.same({ version, version }, { entry.request.httpVersion, entry.response.httpVersion })
+    end
+  end))
+
+  it("has bodies decoded, and their sizes as they came; what a cache asks again", task(function()
+    local log = recorded(function(client)
+      client:get(nginx.url("/text.txt"), { cache = false }):text()
+      client:get(nginx.url("/1k")):text()
+      client:get(nginx.url("/1k"), { headers = { ["Cache-Control"] = "no-cache" } }):text()
+    end, { cache = true })
+    har_rules.check(log)
+    local content = log.entries[1].response.content
+    assert.equal(#content.text, content.size)
+    assert.truthy(log.entries[1].response.bodySize < content.size / 10)
+    assert.equal(304, log.entries[3].response.status)
   end))
 
   it("answers what was recorded, secrets aside", task(function()
@@ -233,10 +191,10 @@ describe("ms.har", function()
       end
       return ms.response("\0bytes\255")
     end)
-    check_rules(log)
+    har_rules.check(log)
     assert.same({ "AGJ5dGVz/w==", "base64" }, { log.entries[1].response.content.text,
       log.entries[1].response.content.encoding })
-    assert.equal("io: no", log.entries[2]._error)
+    assert.equal("io: no", log.entries[2].response._error)
     assert.equal(("\195\164"):rep(3), log.entries[3].response.content.text)
     assert.same({ { name = "a", value = "***" } }, log.entries[3].response.cookies)
   end)

@@ -10,10 +10,14 @@ local pairs = require("multisock.base.compat").pairs
 local percent = require("multisock.base.percent")
 local secrets = require("multisock.request.secrets")
 local text = require("multisock.base.text")
+local values = require("multisock.base.values")
 
 local entries = {}
 
 local list_of = core.json_array
+
+-- The status behind which there is no body, but messages.
+local SWITCHED = 101
 
 local function milliseconds(seconds)
   return math.floor(seconds * 1e6 + 0.5) / 1000
@@ -72,6 +76,7 @@ function entries.url(url)
 end
 
 --- A body of text as it stands in an entry.
+-- @param content_type? of messages it has none
 function entries.body(body, content_type)
   return secrets.hide_body(body, content_type)
 end
@@ -86,7 +91,7 @@ function entries.request(made, most, known)
   if made.content_type and not headers.find(list, "Content-Type") then
     list = headers.merge(list, { { "Content-Type", made.content_type } })
   end
-  local url = entries.url(made.target.text)
+  local url = entries.url(made.shown and made.shown(made.target.text) or made.target.text)
   local kept = {
     method = word(made.method), url = url, httpVersion = "unknown",
     headers = fields_of(list, made.settings.sensitive_headers),
@@ -95,7 +100,7 @@ function entries.request(made, most, known)
   }
   local body = made.body
   echoes.learn(known, made, list, body and body.bytes and body.bytes:sub(1, most))
-  if body then
+  if body and not body.unframed then      -- messages are no body
     local bytes, kind = body.bytes, headers.find(list, "Content-Type") or ""
     local post = { mimeType = word(kind), params = list_of({}), text = "" }
     kept.bodySize, kept.postData = bytes and #bytes or -1, post
@@ -163,6 +168,32 @@ local function no_response()
   }
 end
 
+---- WebSockets ---------------------------------------------------------------------
+
+local TYPES, OPCODES = { sent = "send", received = "receive" }, { text = 1, binary = 2 }
+
+-- As Chromium writes and reads them: its panel shows them beside the request.
+local function messages_of(attempt, wall, known)
+  local list = {}
+  for i, message in ipairs(attempt.messages or {}) do
+    local data = message.data
+    list[i] = { type = TYPES[message.direction], time = wall(message.at),
+      opcode = OPCODES[message.kind], data = message.kind == "binary" and base64.encode(data)
+        or echoes.hide(known, entries.body(data)) }
+  end
+  return list_of(list)
+end
+
+-- What is beside the rest of an entry, where it is one.
+local function websocket_of(attempt, wall, known)
+  local ended = attempt.websocket
+  return {
+    _resourceType = "websocket",
+    _webSocketMessages = messages_of(attempt, wall, known),
+    _webSocket = ended and values.merged(ended, { reason = echoes.hide(known, ended.reason) }),
+  }
+end
+
 ---- All of it -------------------------------------------------------------------
 
 -- "2026-11-29T16:13:24.123Z"
@@ -199,7 +230,9 @@ function entries.entry(attempt, wall, now, known)
   local err, request, response = attempt.err, attempt.request, attempt.response or no_response()
   local sizes = attempt.sizes
   if attempt.response then
-    add_body(response.content, attempt.body, known)
+    if response.status ~= SWITCHED then
+      add_body(response.content, attempt.body, known)
+    end
     for _, field in ipairs(response.headers) do
       field.value = echoes.hide(known, field.value)
     end
@@ -208,15 +241,17 @@ function entries.entry(attempt, wall, now, known)
     response.headersSize, response.bodySize = sizes.headers, sizes.body
   end
   request.httpVersion = response.httpVersion
+  response._error = err and echoes.hide(known, word(errors.is(err)
+    and errors.redact_url(err.kind .. ": " .. err.message) or "raised")) or nil
   local ip, port = (attempt.peer or ""):match("^%[?(.-)%]?:(%d+)$")
-  return {
+  local entry = {
     startedDateTime = date(wall(attempt.queue)), time = milliseconds(time / 1000),
     request = request, response = response, cache = {}, timings = timings,
-    serverIPAddress = ip, connection = port,
-    _error = err and word(errors.is(err) and errors.redact_url(err.kind .. ": " .. err.message)
-      or "raised") or nil,
-    _kind = err and errors.is(err) and err.kind or nil,
+    serverIPAddress = ip, connection = port, _kind = err and errors.is(err) and err.kind or nil,
+    _resourceType = "fetch",
   }
+  return request.url:find("^wss?:") and values.merged(entry, websocket_of(attempt, wall, known))
+    or entry
 end
 
 return entries

@@ -13,6 +13,8 @@ local now = scheduler.now
 -- Bytes of one body that are kept, and of all together.
 local MOST_BODY, MOST_ALL = 1024 * 1024, 64 * 1024 * 1024
 
+local SWITCHED = 101
+
 local Recording = { __name = "multisock.har" }
 Recording.__index = Recording
 
@@ -25,9 +27,24 @@ end
 
 local function answered(self, attempt, event)
   attempt.response = entries.response(event.response, event.request.settings.sensitive_headers)
+  if event.response.status == SWITCHED then
+    return                            -- what follows are messages
+  end
   recorder.attach(event.response, math.max(0, math.min(MOST_BODY, self.left)), function(body)
     self.left, attempt.body = self.left - #body, body
   end)
+end
+
+-- One of a WebSocket; what was sent in pieces is not whole anywhere.
+local function messaged(self, attempt, event)
+  local message = event.message
+  if message == nil or #message > math.min(MOST_BODY, self.left) then
+    return
+  end
+  self.left = self.left - #message
+  attempt.messages = attempt.messages or {}
+  table.insert(attempt.messages, { at = event.time, direction = event.direction,
+    kind = event.kind, data = message })
 end
 
 --- Writes what was recorded so far, in place of what is there.
@@ -39,7 +56,7 @@ function Recording:save()
   end
   local har = core.json_encode({ log = {
     version = "1.2", creator = { name = "multisock", version = core._VERSION:match("%S+$") },
-    entries = core.json_array(list),
+    pages = core.json_array({}), entries = core.json_array(list),
   } })
   local ok, message = replace(self.path, har, { private = true })
   if not ok then
@@ -70,6 +87,8 @@ function record.new(path)
     begun(self, ...)
   end, function(...)
     answered(self, ...)
+  end, nil, function(...)
+    messaged(self, ...)
   end)
   return self
 end

@@ -87,7 +87,7 @@ local function add(self, entry)
   list[#list + 1] = { status = response.status, url = request.url,
     status_text = type(response.statusText) == "string" and response.statusText or "",
     headers = header_fields(response.headers), body = body_of(response, "content"),
-    kind = entry._kind, message = entry._error }
+    kind = entry._kind, message = response._error }
   return true
 end
 
