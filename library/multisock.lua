@@ -483,6 +483,11 @@ function multisock_WebSocket:close(code, reason) end
 ---@field peer? string of `connect`: `"address:port"`
 ---@field timings? multisock.Timings of `connect` and `done`
 ---@field sizes? multisock.Sizes of `done`
+---@field websocket? multisock.WebSocketEnd of `done` of a WebSocket
+---@field direction? string of `message`: `"sent"` or `"received"`
+---@field kind? string of `message`: `"text"` or `"binary"`
+---@field size? integer of `message`: bytes
+---@field message? string of `message`; nil: it was sent in pieces
 
 ---@class multisock.Progress
 ---@field down integer bytes so far, before decoding
@@ -588,6 +593,14 @@ function multisock_WebSocket:close(code, reason) end
 ---@field connections integer in use now
 ---@field idle integer connections that are kept for the next request; some may be closed by now
 ---@field origins integer that the client knows
+
+---@class multisock.WebSocketEnd
+---@field close_code integer 1005: none was given, 1006: the connection ended without a close
+---@field reason string
+---@field sent integer messages
+---@field sent_bytes integer of them, without frames
+---@field received integer messages
+---@field received_bytes integer
 
 ---@class multisock.OAuth2
 ---@field token_url string where tokens are got

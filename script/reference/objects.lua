@@ -77,7 +77,7 @@ objects.records = {
   { "call", "multisock.Call" },
   { "events", "multisock.EventOptions" },
   { "server_event", "multisock.ServerEvent" },
-  { "stats", "multisock.Stats" },
+  { "stats", "multisock.Stats" }, { "websocket_end", "multisock.WebSocketEnd" },
   { "oauth2", "multisock.OAuth2" }, { "multipart", "multisock.Part" },
 }
 

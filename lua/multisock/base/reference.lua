@@ -812,6 +812,21 @@ event.timings: table or nil
   { "event.sizes", [==[
 event.sizes: table or nil
   Of `done`.]==] },
+  { "event.websocket", [==[
+event.websocket: table or nil
+  Of `done` of a WebSocket.]==] },
+  { "event.direction", [==[
+event.direction: string or nil
+  Of `message`: `"sent"` or `"received"`.]==] },
+  { "event.kind", [==[
+event.kind: string or nil
+  Of `message`: `"text"` or `"binary"`.]==] },
+  { "event.size", [==[
+event.size: integer or nil
+  Of `message`: bytes.]==] },
+  { "event.message", [==[
+event.message: string or nil
+  Of `message`; nil: it was sent in pieces.]==] },
   { "progress.down", [==[
 progress.down: integer
   Bytes so far, before decoding.]==] },
@@ -1054,6 +1069,24 @@ stats.idle: integer
   { "stats.origins", [==[
 stats.origins: integer
   That the client knows.]==] },
+  { "websocket_end.close_code", [==[
+websocket_end.close_code: integer
+  1005: none was given, 1006: the connection ended without a close.]==] },
+  { "websocket_end.reason", [==[
+websocket_end.reason: string
+  Reason.]==] },
+  { "websocket_end.sent", [==[
+websocket_end.sent: integer
+  Messages.]==] },
+  { "websocket_end.sent_bytes", [==[
+websocket_end.sent_bytes: integer
+  Of them, without frames.]==] },
+  { "websocket_end.received", [==[
+websocket_end.received: integer
+  Messages.]==] },
+  { "websocket_end.received_bytes", [==[
+websocket_end.received_bytes: integer
+  Received_bytes.]==] },
   { "oauth2.token_url", [==[
 oauth2.token_url: string
   Where tokens are got.]==] },

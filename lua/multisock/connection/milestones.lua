@@ -31,6 +31,8 @@ function milestones.tell(self)
     return
   end
   local connected, sent = self.easy:sent()
+  local body = self.request.body
+  sent = sent or connected and body ~= nil and body.unframed    -- a handshake is its head alone
   if connected and not self.told_connected then
     self.told_connected = true
     self.request:event("connect", {

@@ -13,7 +13,7 @@ local watched = require("multisock.response.watched")
 local events = {}
 
 -- Of an attempt; and of the call that it belongs to, or what is between attempts.
-local OF_ATTEMPTS = { "queue", "start", "connect", "sent", "headers", "done" }
+local OF_ATTEMPTS = { "queue", "start", "connect", "sent", "headers", "message", "done" }
 local OF_CALLS = { "throttle", "redirect", "retry", "response", "error" }
 
 local NAMES = {}
@@ -67,6 +67,11 @@ end
 -- @field peer? string of `connect`: `"address:port"`
 -- @field timings? multisock.Timings of `connect` and `done`
 -- @field sizes? multisock.Sizes of `done`
+-- @field websocket? multisock.WebSocketEnd of `done` of a WebSocket
+-- @field direction? string of `message`: `"sent"` or `"received"`
+-- @field kind? string of `message`: `"text"` or `"binary"`
+-- @field size? integer of `message`: bytes
+-- @field message? string of `message`; nil: it was sent in pieces
 
 -- What a request waits for behind each.
 local WAITS = {
@@ -74,10 +79,10 @@ local WAITS = {
   connect = "send", sent = "server", headers = "body",
 }
 
--- The outcome of a call changes nothing, nor does the end of an attempt behind which another
--- one waits.
+-- The outcome of a call changes nothing, nor do messages, nor does the end of an attempt
+-- behind which another one waits.
 local function waits_behind(name, before)
-  if name == "response" or name == "done" and before == "retry" then
+  if name == "response" or name == "message" or name == "done" and before == "retry" then
     return before
   end
   return WAITS[name]
@@ -95,7 +100,7 @@ end
 local function new_event(made, name, fields, count, time)
   local event = fields or {}
   event.name, event.time, event.request = name, time, made
-  event.method, event.url, event.meta = made.method, made:url(), made.meta or {}
+  event.method, event.url, event.meta = made.method, made:shown_url(), made.meta or {}
   event.call, event.attempt = count.call, count[1]
   event.waits, event.waited_for = waits_behind(name, count.waits), count.waits
   event.waited = time - (count.at or time)

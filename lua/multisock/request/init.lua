@@ -253,6 +253,12 @@ function Request:url()
   return errors.without_user(self.target.text)
 end
 
+--- The same as who listens is shown it: that of a WebSocket begins with ws.
+function Request:shown_url()
+  local url = self:url()
+  return self.shown and self.shown(url) or url
+end
+
 function Request:__tostring()
   return "multisock.request (" .. self.method .. " " .. errors.redact_url(self.target.text) .. ")"
 end

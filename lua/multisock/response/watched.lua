@@ -7,7 +7,8 @@ local watched = {}
 
 --- It has ended: told once for each attempt.
 -- @param response? @param err? why it did not end well @param running? its stream
-function watched.ended(made, response, err, running)
+-- @param websocket? what went over it after the handshake
+function watched.ended(made, response, err, running, websocket)
   local told = made.watched
   if told == nil or told.ended then
     return
@@ -19,7 +20,7 @@ function watched.ended(made, response, err, running)
     response = response or is_error and err.response or nil, err = err,
     timings = shot and milestones.complete(running, core.snapshot(shot, "timings"))
       or is_error and err.timings or nil,
-    sizes = shot and core.snapshot(shot, "sizes") or nil,
+    sizes = shot and core.snapshot(shot, "sizes") or nil, websocket = websocket,
   })
 end
 
@@ -41,7 +42,11 @@ function watched.arrived(made, response)
   -- Who forgets a response unread has it collected: so the stream may not keep it.
   local kept = setmetatable({ response }, { __mode = "v" })
   function running.on_end()
-    watched.ended(made, kept[1], running.failure, running)
+    local err, websocket = running.failure, nil
+    if running.outcome then           -- of a WebSocket: see websocket/link.lua
+      err, websocket = running.outcome()
+    end
+    watched.ended(made, kept[1], err, running, websocket)
   end
 end
 

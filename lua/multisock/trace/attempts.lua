@@ -7,8 +7,9 @@ local STEPS = { start = true, connect = true, sent = true, headers = true }
 
 --- @param begun? function(attempt, event): one begins @param answered? function(attempt, event)
 -- @param ended? function(attempt, event): one has ended
+-- @param messaged? function(attempt, event): a message has gone or come
 -- @return function(event), for ms.trace and the like
-function attempts.listener(begun, answered, ended)
+function attempts.listener(begun, answered, ended, messaged)
   local running = setmetatable({}, { __mode = "k" })
   return function(event)
     local key, name = event.request.watched, event.name
@@ -32,8 +33,13 @@ function attempts.listener(begun, answered, ended)
           answered(attempt, event)
         end
       end
+    elseif name == "message" then
+      if messaged then
+        messaged(attempt, event)
+      end
     elseif name == "done" then
       attempt.done, attempt.err, attempt.sizes = event.time, event.err, event.sizes
+      attempt.websocket = event.websocket
       if ended then
         ended(attempt, event)
       end

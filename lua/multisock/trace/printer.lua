@@ -64,13 +64,25 @@ function says.headers(event)
   return status_of(event.response)
 end
 
+-- How a WebSocket was closed, and what went over it.
+local function traffic_of(socket)
+  return ("closed %d, sent %d (%s), received %d (%s)"):format(socket.close_code, socket.sent,
+    text.size(socket.sent_bytes), socket.received, text.size(socket.received_bytes))
+end
+
 function says.done(event)
   if event.err then
     return outcome_of(event)
+  elseif event.websocket then
+    return traffic_of(event.websocket)
   end
   local sizes, timings = event.sizes, event.timings
   return (sizes and text.size(sizes.body) or "") .. (timings
     and ", in all " .. milliseconds(timings.total) or "")
+end
+
+function says.message(event)
+  return ("%s, %s, %s"):format(event.direction, event.kind, text.size(event.size))
 end
 
 function says.retry(event)

@@ -156,7 +156,7 @@ local function make(client, url, options, own)
   check_auth(made)
   local key = base64.encode(core.random(16))
   add_fields(made, key, own)
-  made.body = { unframed = true }
+  made.body, made.shown = { unframed = true }, handshake.to_ws
   made.simple, made.marks = false, true
   return made, key
 end

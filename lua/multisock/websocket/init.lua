@@ -6,6 +6,7 @@ local handshake = require("multisock.websocket.handshake")
 local link = require("multisock.websocket.link")
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
+local told = require("multisock.websocket.told")
 local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
 
@@ -34,7 +35,7 @@ local function is_open(running)
 end
 
 local function closed(running)
-  return nil, running.err
+  return nil, running:failure()
 end
 
 ---- Sending ----------------------------------------------------------------------------
@@ -46,6 +47,7 @@ local function send_frame(running, kind, piece, more)
     return "send: the text is not UTF-8: send it as \"binary\""
   end
   running:send(frame)
+  running.told:sent(kind, piece, more)
 end
 
 local function is_congested(running)
@@ -160,8 +162,6 @@ function WebSocket:receive()
   return entry[1], entry[2]
 end
 
-local ENDS_WELL = { [1000] = true, [1001] = true }
-
 --- Iterates over the messages: `for data, kind in ws:messages() do ... end`. Ends when the
 -- WebSocket is closed with 1000 or 1001.
 -- @return iterator of string, string
@@ -172,7 +172,7 @@ function WebSocket:messages()
     local data, kind = self:receive()
     if data == nil then
       local err = kind
-      if errors.is(err, "closed") and ENDS_WELL[err.close_code] then
+      if told.ended_well(err) then
         return nil
       end
       error(err, 0)

@@ -6,6 +6,7 @@ local errors = require("multisock.base.errors")
 local new_queue = require("multisock.tasks.queue")
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
+local told = require("multisock.websocket.told")
 local waiting = require("multisock.tasks.waiting")
 
 local now, park, wake = scheduler.now, waiting.park, scheduler.wake
@@ -78,6 +79,16 @@ local function broken_error(self)
     err.url, err.close_code, err.reason = self.url, NO_CLOSE, err.reason or ""
   end
   return err
+end
+
+--- Why nothing can be sent any more. The connection may have gone before its reader, whose
+-- turn comes, has seen it.
+-- @return err
+function Link:failure()
+  if self.err == nil then
+    self:finish(broken_error(self))
+  end
+  return self.err
 end
 
 ---- Sending --------------------------------------------------------------------------
@@ -153,6 +164,7 @@ local function keeping(kind)
       self.held = self.held + #data + ENTRY
       self.inbox:put({ data, kind })
     end
+    self.told:received(kind, data)
   end
 end
 
@@ -210,7 +222,7 @@ local function understand(self, bytes)
   end
   local frames = self.frames
   frames:feed(bytes)
-  while not self.heard_close do
+  while not (self.heard_close or self.transfer.released) do
     local kind, data, more = frames:next()
     if kind then
       handlers[kind](self, data, more)
@@ -287,11 +299,14 @@ function link.new(response, url, max_size)
   local self = setmetatable({
     transfer = transfer, url = url, frames = core.websocket_frames(max_size),
     high_water = given.high_water, inbox = new_queue(), held = 0, fed = 0,
-    senders = {}, closers = {}, pings = {},
+    senders = {}, closers = {}, pings = {}, told = told.new(transfer.request),
     since = rawget(given.timeout, "idle") and now() or nil,
   }, Link)
   function transfer.unclaimed()       -- while the reader has something to do
     tell(self)
+  end
+  function transfer.outcome()
+    return self.told:outcome(self.err or broken_error(self))
   end
   self.reader = tasks.spawn_outside(run, self)
   return self
