@@ -71,10 +71,23 @@ describe("misuse of a raw option", function()
           local response = ms.get(URL, options)
           return response
         end))
-        local client = ms.client(options)
-        assert.matches("^spec/suggest_spec%.lua:%d+: ", failure(function() client:get(URL) end))
-        client:close()
+        local client
+        assert.matches("^spec/suggest_spec%.lua:%d+: ", failure(function()
+          client = ms.client(options)           -- a name that is none is refused here
+          client:get(URL)
+        end))
+        if client then
+          client:close()
+        end
       end
+    end
+  end)
+
+  it("is told though the server's name is not known, and when a client is made", function()
+    local told = "option 'curl': unknown option \"useragnt\", did you mean 'useragent'?"
+    local wrong = { curl = { UserAgnt = "x", useragent = "y" } }
+    for _, fn in ipairs({ ms.client, function(given) ms.get("http://no.invalid/", given) end }) do
+      assert.matches(told, failure(fn, wrong):lower(), 1, true)
     end
   end)
 end)

@@ -7,6 +7,7 @@ local headers = require("multisock.request.headers")
 local pairs = compat.pairs
 local pins = require("multisock.request.pins")
 local policies = require("multisock.request.policies")
+local raw = require("multisock.request.raw")
 local suggest = require("multisock.base.suggest")
 local values = require("multisock.base.values")
 
@@ -192,35 +193,8 @@ local function codec(name, value)
   return value
 end
 
--- Raw options that ask libcurl for a body, which it would wait for: bodies are fed
--- by us.
-local FED = {
-  upload = true, put = true, post = true, infilesize = true, infilesize_large = true,
-  postfieldsize = true, postfieldsize_large = true,
-}
-
 local function raw_options(name, value)
-  if type(value) ~= "table" then
-    expected(name, "table of libcurl's options", value)
-  end
-  for key in pairs(value) do
-    if type(key) == "string" and FED[key:lower()] then
-      error(("option '%s.%s': a body is sent with the options 'method' and 'body'"):format(name,
-        key), 0)
-    end
-  end
-  return value
-end
-
--- libcurl's names are the same however they are written.
-local function merge_raw(base, over)
-  local own, others = values.lowered(over), {}
-  for name, value in pairs(base or {}) do
-    if own[tostring(name):lower()] == nil then
-      others[name] = value
-    end
-  end
-  return values.merged(others, over)
+  return raw.check(name, value, expected)
 end
 
 ---- Rows ----------------------------------------------------------------------
@@ -386,7 +360,7 @@ options.rows = {
   interface = { check = named("name or address"), scope = "handle", connection = true,
     sets = "interface", type = "string", doc = "name or address of the local end" },
   curl = { check = raw_options, scope = "handle", lines = true, type = "table<string, any>",
-    merge = merge_raw,
+    merge = raw.merge,
     doc = "`option = value`: libcurl's own: [Options of libcurl](#options-of-libcurl)" },
 }
 

@@ -6,7 +6,6 @@ local ROWS = require("multisock.request.options").rows
 local pairs = require("multisock.base.compat").pairs
 local protocols = require("multisock.request.protocols")
 local raw_options = require("multisock.request.raw")
-local suggest = require("multisock.base.suggest")
 local trust = require("multisock.request.trust")
 
 local QUIRKS = core.quirks()
@@ -15,20 +14,11 @@ local setup = {}
 
 ---- Raw options: `curl` ---------------------------------------------------------
 
-setup.raw = raw_options
+setup.raw = raw_options.of
 
---- What libcurl, or Lua, says about a raw option that is wrong, and what was meant.
+--- What libcurl, or Lua, says about a raw option that is wrong.
 function setup.explain(message)
-  message = errors.unplaced(tostring(message))
-  local name = message:match("^unknown option '([^']*)'")
-  if name then
-    local names = {}
-    for i, option in ipairs(core.options()) do
-      names[i] = option.name:lower()
-    end
-    message = "option 'curl': " .. message .. suggest.hint(name, names)
-  end
-  return message
+  return errors.unplaced(tostring(message))
 end
 
 ---- All of them -------------------------------------------------------------------

@@ -1,7 +1,7 @@
 -- Whom a request trusts, and which connections are not for it though libcurl would take
 -- them: what decides in which multi it runs (connection/pool.lua).
 local core = require("multisock.core")
-local raw_options = require("multisock.request.raw")
+local raw_options = require("multisock.request.raw").of
 
 local trust = {}
 
