@@ -56,7 +56,8 @@ describe("requests at once", function()
     ["beside those to one host"] = { limits = { requests = 3, host_connections = 2 } },
   }) do
     it("are no more than the limit " .. name, task(function()
-      local client <close>, most = counted({ limits = case.limits })
+      local made, most = counted({ limits = case.limits })
+      local client <close> = made
       fetch_all(client, addresses(60, origins(nginx.url)))
       assert.is_true(most() <= (case.most or case.limits.requests))
       assert.is_true(most() >= math.min(2, case.limits.requests))
@@ -68,8 +69,9 @@ describe("requests at once", function()
     ["several connections"] = { requests = 5, streams = 2, connections = 10 },
   }) do
     it("are no more than the limit over HTTP/2, on " .. name, task(function()
-      local client <close>, most = counted({ limits = limits, http_version = "2",
+      local made, most = counted({ limits = limits, http_version = "2",
         tls = { verify = false } })
+      local client <close> = made
       fetch_all(client, addresses(60, origins(nginx.tls_url)))
       assert.is_true(most() <= limits.requests)
       assert.is_true(most() >= 2)
