@@ -144,8 +144,11 @@ local function answered(perform)
       end
     end
     local response, err = try(made)
-    if response == nil or response.status < 300 then
+    if not response or response.status < 300 then
       return response, err
+    end
+    if made.standing then
+      made = response.request       -- its own, with what it has left of its time
     end
     response, err = redirect.continue(made, response, try)
     if given.fail_on_error then

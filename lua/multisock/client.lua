@@ -22,7 +22,7 @@ local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
 require("multisock.response")
 
-local new_request = request.new
+local new_request, stand = request.new, request.stand
 
 local client = {}
 
@@ -31,6 +31,7 @@ Client.__index = Client
 
 -- Every method that sends: a request and what its chain makes of it.
 local function sender(name, method)
+  local stands = method == "GET"
   --- Sends a request with the method in its name (`fetch`: that of the option `method`)
   -- and waits for the headers of the answer; the body streams.
   -- @param url string
@@ -38,13 +39,16 @@ local function sender(name, method)
   -- @return response; or nil, err
   -- @raise on misuse, and when the task is cancelled
   return function(self, url, options)
-    local handler = self ~= nil and self.handler
+    local handler = self and self.handler
     if not handler then
       errors.called_with_dot("client", name)
     end
-    local made, err = new_request(self, method, url, options)
-    if made == nil then
-      return nil, err
+    local made, err = stands and not options and (self.standing[url] or stand(self, url))
+    if not made then
+      made, err = new_request(self, method, url, options)
+      if not made then
+        return nil, err
+      end
     end
     local response
     response, err = handler(made)
@@ -296,6 +300,8 @@ local function arrange(self)
   self.tell, self.uses.on = events.of(self.on, all)
   self.handler = chain.compose(self.uses, self.perform)
   self.bulk_handler = nil             -- made when it is used
+  self.may_stand = self.is_bare and chain.is_bare(self.uses) and not self.settings.detours
+  request.forget(self)
 end
 
 --- Has functions listen to all clients.
@@ -374,7 +380,7 @@ function client.new(options)
     agent = performs, given_agent = own.agent, listen = listen,
     on = events.listeners(own.on),
     uses = uses, perform = perform, bulks = {},
-    is_usual = is_usual,
+    is_usual = is_usual, closed = false,
     usual_profile = given.resolve == nil and given.profile,    -- URLs alone tell its origins
     is_bare = is_usual and not given.own,      -- a URL alone needs no look
   }, Client)

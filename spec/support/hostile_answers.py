@@ -124,7 +124,8 @@ async def basic(x):
 
 @route("/redirect")
 async def redirect(x):
-    """Sends the client `to` (/bytes) with `status` (302)."""
+    """Sends the client `to` (/bytes) with `status` (302), after `delay` (0) seconds."""
+    await asyncio.sleep(x.number("delay", 0.0))
     await x.answer(x.number("status", 302), "elsewhere\n",
                    [("Location", x.text("to", "/bytes"))])
 

@@ -10,6 +10,7 @@
 #include "owner.h"
 #include "receiver.h"
 #include "start.h"
+#include "task.h"
 
 /* Where its arguments stand. */
 #define LIMITER 1
@@ -20,6 +21,9 @@
 #define MESSAGE 6
 #define LAST (MESSAGE + MESSAGE_COUNT - 1)
 #define EASY (LAST + 1) /* while the task waits: kept alive */
+
+/* core.waiting. */
+#define WAITING lua_upvalueindex(TASK_NAMES + 1)
 
 /* Whether a transfer can run on the handle that waits in this place. */
 static bool is_ready(const Limiter *limiter, int at)
@@ -45,7 +49,7 @@ static bool is_ready(const Limiter *limiter, int at)
 static bool can_wait(lua_State *L)
 {
   bool can;
-  lua_getfield(L, TASK, "co");
+  task_get(L, TASK, TASK_CO);
   can = lua_tothread(L, -1) == L && lua_isyieldable(L);
   lua_pop(L, 1);
   return can;
@@ -139,8 +143,8 @@ static int finish(lua_State *L, Easy **box)
     return luaL_error(L, "the handle of a running transfer was closed");
   lua_settop(L, EASY);
   lua_pushboolean(L, 0);
-  lua_rawseti(L, lua_upvalueindex(1), easy->id);
-  lua_getfield(L, TASK, "interrupt");
+  lua_rawseti(L, WAITING, easy->id);
+  task_get(L, TASK, TASK_INTERRUPT);
   if (!lua_isnil(L, -1))
     return leave(L, easy, *easy->home);
   easy->profile = (int)lua_tointeger(L, PROFILE);
@@ -151,9 +155,8 @@ static int finish(lua_State *L, Easy **box)
 static void await(lua_State *L, const Easy *easy)
 {
   lua_pushvalue(L, TASK);
-  lua_rawseti(L, lua_upvalueindex(1), easy->id);
-  lua_pushboolean(L, 1);
-  lua_setfield(L, TASK, "parked");
+  lua_rawseti(L, WAITING, easy->id);
+  task_set_parked(L, TASK, true);
 }
 
 /* It did not start: nil and the error on top are returned. */
@@ -328,12 +331,13 @@ static const luaL_Reg functions[] = {
   { NULL, NULL },
 };
 
-/* Adds its functions to the table on top: core. Their upvalue is
-   core.waiting. */
+/* Adds its functions to the table on top: core. Their upvalues are the names of
+   task.h, and core.waiting. */
 void perform_open(lua_State *L)
 {
   easy_push_waiting(L);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -3, "waiting");
-  luaL_setfuncs(L, functions, 1);
+  lua_setfield(L, -2, "waiting");
+  task_push_names(L);
+  lua_getfield(L, -1 - TASK_NAMES, "waiting");
+  luaL_setfuncs(L, functions, TASK_NAMES + 1);
 }

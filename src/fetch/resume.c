@@ -2,6 +2,11 @@
    without a turn of Lua's virtual machine for those that only wait again. */
 #include "resume.h"
 
+#include "task.h"
+
+/* The name of the field of the scheduler with the task that runs. */
+#define RUNNING lua_upvalueindex(TASK_NAMES + 1)
+
 /* Where the arguments of resume_woken stand, and the task that is at work. */
 #define READY 1
 #define SCHEDULER 4
@@ -10,7 +15,7 @@
 /* Whether its coroutine waits to be resumed; the coroutine. */
 static bool is_suspended(lua_State *L, lua_State **co)
 {
-  lua_getfield(L, TASK, "co");
+  task_get(L, TASK, TASK_CO);
   *co = lua_tothread(L, -1);
   lua_pop(L, 1); /* the task holds it */
   return *co != NULL && lua_status(*co) == LUA_YIELD;
@@ -19,7 +24,7 @@ static bool is_suspended(lua_State *L, lua_State **co)
 static bool is_parked(lua_State *L)
 {
   bool parked;
-  lua_getfield(L, TASK, "parked");
+  task_get(L, TASK, TASK_PARKED);
   parked = lua_toboolean(L, -1);
   lua_pop(L, 1);
   return parked;
@@ -53,10 +58,10 @@ static int resume_woken(lua_State *L)
       lua_pushvalue(L, TASK);
       return 2;
     }
-    lua_pushboolean(L, 0);
-    lua_setfield(L, TASK, "parked");
+    task_set_parked(L, TASK, false);
+    lua_pushvalue(L, RUNNING);
     lua_pushvalue(L, TASK);
-    lua_setfield(L, SCHEDULER, "task");
+    lua_rawset(L, SCHEDULER);
     status = compat_resume(co, L, &count);
     if (status != LUA_YIELD || !is_parked(L)) {
       lua_pushinteger(L, i);
@@ -77,6 +82,8 @@ static int resume_woken(lua_State *L)
 /* Adds its function to the table on top: core. */
 void resume_open(lua_State *L)
 {
-  lua_pushcfunction(L, resume_woken);
+  task_push_names(L);
+  lua_pushliteral(L, "task");
+  lua_pushcclosure(L, resume_woken, TASK_NAMES + 1);
   lua_setfield(L, -2, "resume");
 }

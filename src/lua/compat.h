@@ -226,8 +226,8 @@ static inline void *compat_checkudata(lua_State *L, int idx, const char *type)
 static inline void *compat_checkmarked(lua_State *L, int idx, const char *type)
 {
   const char **memory = lua_touserdata(L, idx);
-  if (memory == NULL || lua_islightuserdata(L, idx) ||
-      lua_rawlen(L, idx) < sizeof *memory || *memory != type)
+  /* Of a light one the length is 0. */
+  if (memory == NULL || lua_rawlen(L, idx) < sizeof *memory || *memory != type)
     return luaL_checkudata(L, idx, type); /* raises */
   return memory;
 }

@@ -8,6 +8,8 @@ local pins = require("multisock.request.pins")
 local remembered = require("multisock.base.remembered")
 local settings = require("multisock.request.settings")
 local setup = require("multisock.request.setup")
+
+local forget_requests = require("multisock.request").forget
 local trust = require("multisock.request.trust")
 
 local origins = {}
@@ -39,6 +41,7 @@ local function new_origin(request, key, pin)
   remembered.add(client.known, key, origin, function(idle)
     if idle:is_idle() then
       handles.forget(client, idle)
+      forget_requests(client)
       return true
     end
   end)

@@ -215,39 +215,45 @@ local function whole_response(request, status, body, snapshot)
 end
 transfer.whole_response = whole_response
 
+-- With the time by which it has to have its answer, for who goes on with it.
+local function with_deadline(request, deadline)
+  request = request:own()
+  request.deadline = deadline
+  return request
+end
+
 -- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has
 -- its slot already.
 local function perform_at_once(request, given, origin, task, deadline, taken)
-  local method, body, due = request.method, request.body, deadline
+  local due = deadline
   if given.attempt then
-    request.deadline = deadline
+    request = with_deadline(request, deadline)
     if not taken then
       begin_attempt(request)
     end
     due = answer_due(request)
   end
   local status, text, snapshot, awaited, easy
-  if body == nil and method == "GET" then
-    local lines = request.headers == given.headers and given.lines[0] or lines_of(request)
+  if request.standing then
     status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, request.target, task,
-      given.profile.number, taken, given.limits, lines, method, due)
+      given.profile.number, taken, given.limits, given.lines[0] or lines_of(request), "GET", due)
   else
+    local body = request.body
     status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, request.target, task,
-      given.profile.number, taken, given.limits, lines_of(request), method, due,
+      given.profile.number, taken, given.limits, lines_of(request), request.method, due,
       body and body.bytes, is_once(request))
   end
   if status then
-    if awaited ~= nil then
+    if awaited or easy then
       transfer.left(request, origin, awaited, easy)
     end
     if deadline and status >= 300 then
-      request.deadline = deadline   -- for who goes on with it
+      request = with_deadline(request, deadline)
     end
     return whole_response(request, status, text, snapshot)
   end
-  request.deadline = deadline
   if status == false then
-    return transfer.conclude(request, origin, task, text, snapshot)
+    return transfer.conclude(with_deadline(request, deadline), origin, task, text, snapshot)
   elseif text then
     return transfer.conclude_refused(request, origin, text)
   end
@@ -378,11 +384,13 @@ function transfer.perform(request)
   elseif scheduler.refuse then
     scheduler.refuse(request.method .. " " .. errors.redact_url(request:url()))
   end
-  local origin = given.profile == client.usual_profile
-    and client.origins[request.target.origin] or origins.of(request)
-  local task, deadline = scheduler.task, request.deadline
-  if deadline == nil and given.total then
-    deadline = now() + given.total
+  local origin, deadline = request.standing
+  if not origin then
+    origin, deadline = origins.of(request), request.deadline
+  end
+  local task, total = scheduler.task, given.total
+  if total and deadline == nil then
+    deadline = now() + total
   end
   if task and request.simple then
     local response, err = perform_at_once(request, given, origin, task, deadline)
@@ -390,7 +398,7 @@ function transfer.perform(request)
       return response, err
     end
   end
-  request.deadline = deadline
+  request = with_deadline(request, deadline)
   return perform_at_length(request, given, origin)
 end
 
