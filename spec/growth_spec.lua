@@ -17,7 +17,7 @@ describe("growth itself", function()
 
   it("is seen where time takes the square of the size", function()
     assert.matches("blanks: twice the bytes", helper.failure(growth.check, {
-      blanks = function(size) return "a" .. (" "):rep(size / 4) .. "b" end,
+      blanks = function(size) return "a" .. (" "):rep(size / 8) .. "b" end,
     }, trim))
   end)
 

@@ -124,8 +124,17 @@ end
 
 local DOTS = "..."
 
+local function dots_for(width)
+  return DOTS:sub(1, width > 6 and 3 or width > 2 and 1 or 0)
+end
+
 --- The text in exactly `width` columns: cut in the middle, or padded.
 function text.fit(s, width)
+  if is_plain(s) and #s > width then
+    local dots = dots_for(width)
+    local head = math.ceil((width - #dots) / 2)
+    return s:sub(1, head) .. dots .. s:sub(#s - (width - #dots - head) + 1)
+  end
   local list, widths = characters(s)
   local total = 0
   for i = 1, #widths do
@@ -134,7 +143,7 @@ function text.fit(s, width)
   if total <= width then
     return s .. (" "):rep(width - total)
   end
-  local dots = DOTS:sub(1, width > 6 and 3 or width > 2 and 1 or 0)
+  local dots = dots_for(width)
   local room = width - #dots
   local first, last, used = 0, #list + 1, 0
   while true do
@@ -169,7 +178,7 @@ end
 -- `width` columns.
 local function fit_end(s, skipped, width)
   local list, widths = characters(s)
-  local dots = DOTS:sub(1, width > 6 and 3 or width > 2 and 1 or 0)
+  local dots = dots_for(width)
   local last, used = skipped, #dots
   while last < #list and used + widths[last + 1] <= width do
     last = last + 1
