@@ -17,6 +17,9 @@ LIBC = ctypes.CDLL(None)
 # slow the tool is that it runs under.
 PATIENCE = 20 * float(os.environ.get("MULTISOCK_TIME_SCALE", "1"))
 
+# A state of TCP_INFO.
+TCP_CLOSE = 7
+
 
 class Gone(Exception):
     """The client has closed, or nothing came for too long."""
@@ -89,18 +92,24 @@ class Wire:
     # Writing and ending
 
     def delivered(self, seconds=2):
-        """Waits until the other side's system has all that was sent: on a busy
-        machine bytes arrive after who sent them has gone on."""
+        """Waits until the other side's system has all that was sent, or has reset
+        the connection: on a busy machine bytes arrive after who sent them has
+        gone on."""
         deadline = time.monotonic() + seconds
         left = bytearray(4)
         try:
-            while time.monotonic() < deadline:
+            while time.monotonic() < deadline and not self.dead():
                 fcntl.ioctl(self.sock.fileno(), termios.TIOCOUTQ, left)
                 if not int.from_bytes(left, sys.byteorder):
                     break
                 time.sleep(0.001)
         except (OSError, ValueError):
             pass                        # closed
+
+    def dead(self):
+        """Whether TCP has given it up: what it had to send counts as unsent then."""
+        return self.sock.getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
 
     def send(self, *pieces):
         try:
