@@ -66,6 +66,7 @@ run_files() {
   local jobs=${MULTISOCK_JOBS:-$(($(nproc) + 1))} slow=() quick=() file status ended
   local running=0 done=0 start=$SECONDS
   [ -n "${MULTISOCK_JOBS:-}" ] || jobs=$((jobs < 4 ? jobs : 4))
+  share_certificates
   mkfifo "$results/ended"
   exec {ended}<>"$results/ended"
   for file in "${files[@]}"; do
@@ -84,6 +85,15 @@ run_files() {
     await_file
   done
   exec {ended}>&-
+}
+
+# One set of test certificates for all files; each makes its own where that fails.
+share_certificates() {
+  local folder=$results/certificates
+  mkdir "$folder"
+  if spec/support/certificates.sh "$folder" >/dev/null 2>&1; then
+    export MULTISOCK_CERTIFICATES=$folder
+  fi
 }
 
 await_file() {

@@ -94,9 +94,12 @@ local function start(name, dir, command, ready)
   return server
 end
 
--- One set of certificates serves every server of the run.
+-- One set of certificates serves every server of the run, and every file of it where
+-- script/common.sh has made one.
 local certificates
 local function certificate_dir()
+  local made = os.getenv("MULTISOCK_CERTIFICATES")
+  if made then return made end
   if certificates and running[certificates] then return certificates.dir end
   servers.program("openssl", "openssl")
   local dir = make_dir()
