@@ -46,8 +46,9 @@ describe("interface", function()
       for i, number in ipairs(numbers) do
         list[i] = { url, options_for(number) }
       end
-      for i, response in client:each(list) do
-        assert.equal(ENDS[numbers[i]], assert(response):text())
+      local responses = client:map(list)
+      for i, number in ipairs(numbers) do
+        assert.equal(ENDS[number], assert(responses[i]):text())
       end
     end, 30)
   end
