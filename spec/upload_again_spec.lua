@@ -71,6 +71,27 @@ describe("an upload that has to be sent again", function()
     return response
   end
 
+  -- The server breaks off at the head, so that libcurl begins again on another connection
+  -- while the function still waits: what it gives then is of the try before.
+  it("has nothing of the try before, whatever its function waits for", helper.task(function()
+    local pieces = { ("1"):rep(100000), ("2"):rep(200000), ("3"):rep(300000) }
+    for step = 1, 4 do
+      local url = hostile.url("/script?words=200,reset,200&key=stale" .. step)
+      ms.assert(client:get(url)):text()
+      local log = ms.assert(ms.assert(client:put(url, { body = { replay = function()
+        local at = 0
+        return function()
+          at = at + 1
+          if at == step then
+            ms.sleep(0.1)
+          end
+          return at < 4 and pieces[at] or nil
+        end
+      end } })):json())
+      assert.same({ 3, 600000 }, { #log, log[3].length }, tostring(step))
+    end
+  end))
+
   it("is sent whole after a round of authentication", helper.task(function()
     for _, path in ipairs({ "/digest", "/digest?early=1" }) do
       for _, method in ipairs({ "POST", "PUT" }) do

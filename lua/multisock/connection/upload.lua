@@ -29,6 +29,12 @@ local function raise_upload(self, err, misuse, traceback)
   self:abort(errors.raised(err))
 end
 
+-- Whether libcurl has begun again, and wants the body from its start.
+local function is_rewound(self)
+  self.rewound = self.rewound or self.easy:rewound()
+  return self.rewound
+end
+
 -- The next piece of the body goes to libcurl. False at the end, or when it failed.
 local function upload_piece(self, body)
   self.upload_begun, body.begun = true, true
@@ -48,6 +54,8 @@ local function upload_piece(self, body)
     failure.retryable = failure.retryable and not is_once(self.request)
     self:abort(failure)
     return false
+  elseif is_rewound(self) then
+    return true                       -- while it was read: it is of the try before
   end
   self.given = self.given + #(chunk or "")
   local fault = wrong_length(body, self.given, chunk == nil)
@@ -68,9 +76,9 @@ local function run_upload(self)
   local easy, who, body = self.easy, waiting.waiter(), self.body
   local more = true
   while not self.stopped and not self.client.closed do
-    if easy:rewound() then
+    if is_rewound(self) then
       body.rewind()
-      self.given, more = 0, true
+      self.rewound, self.given, more = false, 0, true
     end
     -- When all is given that was promised, libcurl does not ask whether it was all.
     if more and (easy:marks() or self.given == body.size) then
