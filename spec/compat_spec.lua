@@ -261,6 +261,34 @@ describe("a task that waits", function()
     end)
   end
 
+  it("in what gives a body does so, in Lua 5.1, too", function()
+    local function put(body)
+      return attempt(function()
+        ms.assert(ms.put(nginx.url("/upload/waited"), { body = body }))
+        return ms.assert(ms.get(nginx.url("/upload/waited"))):text()
+      end)
+    end
+    local left = { "one ", "two" }
+    local pieces = put(function()
+      ms.sleep(0.001)
+      return table.remove(left, 1)
+    end)
+    assert.equal("one two", pieces[2])
+    local queue = ms.queue(1)
+    ms.spawn(function()
+      for i = 1, 3 do
+        ms.sleep(0.001)
+        queue:put(i .. ",")
+      end
+      queue:close()
+    end)
+    assert.equal("1,2,3,", put(queue)[2])
+    assert.same({ false, "no more" }, put(function()
+      ms.sleep(0.001)
+      error("no more", 0)
+    end))
+  end)
+
   it("reads, joins and maps where it may not do those", function()
     assert.same({ true, 200, 1024 * 1024 }, attempt(function()
       local response, size = ms.assert(ms.get(nginx.url("/1m"))), 0

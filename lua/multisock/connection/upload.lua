@@ -1,9 +1,9 @@
 -- A request's body on its way out: a task of its own reads it, piece by piece, as
 -- libcurl asks for it. The stream (stream.lua) is told where that fails.
 local errors = require("multisock.base.errors")
+local protected = require("multisock.tasks.protected")
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
-local uncaught = require("multisock.base.uncaught")
 local waiting = require("multisock.tasks.waiting")
 
 local is_once = require("multisock.request").is_once
@@ -38,15 +38,11 @@ end
 -- The next piece of the body goes to libcurl. False at the end, or when it failed.
 local function upload_piece(self, body)
   self.upload_begun, body.begun = true, true
-  local traceback
-  local ok, chunk, failure = xpcall(body.read, function(err)
-    traceback = uncaught.traceback(err)
-    return err
-  end)
+  local ok, chunk, failure = protected(body.read)
   if self.stopped or self.client.closed then
     return false
   elseif not ok then
-    raise_upload(self, chunk, false, traceback)
+    raise_upload(self, chunk, false, failure)
     return false
   elseif failure then
     self.uploader = nil

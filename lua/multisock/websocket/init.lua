@@ -4,6 +4,7 @@ local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local handshake = require("multisock.websocket.handshake")
 local link = require("multisock.websocket.link")
+local protected = require("multisock.tasks.protected")
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
 local told = require("multisock.websocket.told")
@@ -64,7 +65,7 @@ end
 -- Returns nothing; or what to raise, whether that is misuse, and what failed otherwise.
 local function send_pieces(running, next_piece, kind)
   while true do
-    local ok, piece, failure = pcall(next_piece)
+    local ok, piece, failure = protected(next_piece)
     if not ok then
       return piece
     elseif failure ~= nil then
