@@ -33,7 +33,7 @@ local function own(name)
 end
 
 local create, resume, yield = own("create"), own("resume"), own("yield")
-compat.create, compat.yield = create, yield
+compat.create, compat.yield, compat.status = create, yield, own("status")
 
 -- Of errors it passes the value on, without where it was raised.
 local function wrap(fn)

@@ -294,7 +294,7 @@ function Task:cancel(reason)
   end
   self.interrupt = err
   -- It waits, or was woken and has not run yet. Else it is who runs this one.
-  if coroutine.status(self.co) == "suspended" then
+  if compat.status(self.co) == "suspended" then
     self.parked = false
     scheduler.run_now(self)
   end
