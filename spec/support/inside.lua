@@ -10,6 +10,7 @@
 --   command   the same
 --   handler   path on that port: a handler of HTTP that fetches what takes 0.3 s
 --   endless   it does not end by itself: a signal comes when the report is there
+--   signal    that one; default: TERM
 --   status    of its end; default: 0
 --   prints    what must be in its output
 local assert = require("luassert")
@@ -40,10 +41,12 @@ function inside.from_slow(recipe)
   return text
 end
 
---- The first block of Lua code below a heading of docs/hosts.md.
-function inside.recipe(heading)
+--- The first block of code below a heading of docs/hosts.md.
+-- @param language? string; default: Lua
+function inside.recipe(heading, language)
   local text = servers.read_file("docs/hosts.md")
-  return assert(text:match("\n## " .. heading .. "\n.-\n```lua\n(.-)```\n"), heading)
+  local block = ("\n## %s\n.-\n```%s\n(.-)```\n"):format(heading, language or "lua")
+  return assert(text:match(block), heading)
 end
 
 --- Why a program cannot be tried here; nil: it can.
@@ -102,8 +105,8 @@ local function run(program, nginx, hostile)
   })
   if program.endless then
     line = line .. ("timeout %d %s </dev/null & pid=$!; for _ in $(seq %d); do "
-      .. "[ ! -e $REPORT ] && kill -0 $pid || break; sleep 0.05; done; kill -TERM $pid; "
-      .. "wait $pid; (exit $?)"):format(seconds, command, seconds * 20)
+      .. "[ ! -e $REPORT ] && kill -0 $pid || break; sleep 0.05; done; kill -%s $pid; "
+      .. "wait $pid; (exit $?)"):format(seconds, command, seconds * 20, program.signal or "TERM")
   else
     line = line .. ("timeout %d sh -c \"%s\" </dev/null"):format(seconds, command)
   end
