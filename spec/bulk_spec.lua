@@ -68,6 +68,23 @@ describe("requests of a list", function()
     end
   end))
 
+  it("have a request each that can be looked at, and used again", task(function()
+    local codec = { decode = function(text) return "decoded " .. text end,
+      encode = function() return "" end }
+    local client <close> = ms.client({ json_codec = codec })
+    client:get(server.url("/file/0"))
+    for _, results in ipairs({ (client:map(files(20))), (client:map(files(20))) }) do
+      for i = 1, 20 do
+        local asked = results[i].request
+        assert.equal(asked, results[i].request)
+        assert.equal(server.url("/file/" .. i), asked:url())
+        assert.equal("GET", asked.method)
+        assert.truthy(ms.to_curl(asked):find("/file/" .. i, 1, true))
+        assert.equal("decoded body-" .. i, results[i]:json())
+      end
+    end
+  end))
+
   it("are given as they end", task(function()
     local seen, order = {}, {}
     for i, response, err in ms.each({

@@ -21,7 +21,8 @@ local waiting = require("multisock.tasks.waiting")
 
 local collect, find_target = core.collect, targets.get
 local settle, wake, start_plain = starting.settle, starting.wake, starting.start_plain
-local plain_request, whole_response = request.plain, transfer.whole_response
+local plain_request = request.plain
+local response_to, whole_response = transfer.response_to, transfer.whole_response
 
 local bulk = {}
 
@@ -51,10 +52,18 @@ local function attempt(self, fn, ...)
 end
 
 local function submit(self, i, item)
-  local target = self.plainly and type(item) == "string" and find_target(item) or nil
-  if not (target and start_plain(self, i, target)) then
-    attempt(self, submitting.submit, i, item, target)
+  local target
+  if self.plainly then
+    target = targets.young[item]
+    if target == nil and type(item) == "string" then
+      target = find_target(item)
+      target = target and target.kept and target or nil
+    end
+    if target and start_plain(self, i, target) then
+      return
+    end
   end
+  attempt(self, submitting.submit, i, item, target)
 end
 
 -- Those of a list.
@@ -139,9 +148,15 @@ local function collect_one(self)
   if which == nil then
     return nil, false
   end
-  local made, origin = which, which.origin
-  if origin == nil then
-    made, origin = plain_request(self.client, target), which
+  local client, made, origin = self.client, which, which
+  if not which.plain then
+    origin = which.origin
+  elseif awaited == nil and status
+    and (status < 300 or is_final(client.settings, status)) then
+    self.running = self.running - 1
+    return i, response_to(client, target, status, body, snapshot)
+  else
+    made = plain_request(client, target)
   end
   if awaited ~= nil then
     transfer.left(made, origin, awaited, easy)

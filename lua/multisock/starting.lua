@@ -136,7 +136,6 @@ function starting.plain_origin(self, target)
     return origin, plain
   end
 end
-local plain_origin = starting.plain_origin
 
 --- The request for a URL, and nothing else.
 function starting.indexed(self, i, target)
@@ -184,10 +183,15 @@ end
 local start_at_once = starting.at_once
 
 --- Starts the request for a URL in C, if its origin is known and has a slot and a handle.
+-- @param target `kept`: without a user's name
 -- @return whether that is done: it runs, or has failed
 function starting.start_plain(self, i, target)
-  local origin, plain = plain_origin(self, target)
-  return plain and not self.lines[origin] and start_url(self, i, target, origin, plain)
+  local origin = self.client.origins[target.origin]
+  local plain = origin and origin.plain
+  if plain and not self.lines[origin] then
+    return start_url(self, i, target, origin, plain)
+  end
+  return false
 end
 
 --- It has a slot. A handle is made for it, if need be.

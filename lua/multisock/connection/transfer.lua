@@ -222,6 +222,14 @@ local function with_deadline(request, deadline)
   return request
 end
 
+--- The same where no request was made of the URL: the response makes it, if asked for it.
+function transfer.response_to(client, target, status, body, snapshot)
+  return setmetatable({
+    status = status, ok = status >= 200 and status < 300, text = read_text,
+    _client = client, _target = target, _body = body, _snapshot = snapshot, _use = "new",
+  }, response_metatable)
+end
+
 -- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has
 -- its slot already.
 local function perform_at_once(request, given, origin, task, deadline, taken)

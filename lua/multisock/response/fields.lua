@@ -4,6 +4,7 @@ local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local milestones = require("multisock.connection.milestones")
+local plain_request = require("multisock.request").plain
 
 local computed = {}
 
@@ -78,8 +79,14 @@ end
 
 function computed:url()
   local asked = rawget(self, "request")
+  local target = asked and asked.target or self._target
   -- One that a program has made answers what it says, if anything.
-  return asked and errors.without_user(asked.target.text)
+  return target and errors.without_user(target.text)
+end
+
+--- That of a list which is nothing but a URL is made when somebody looks at it.
+function computed:request()
+  return self._target and plain_request(self._client, self._target)
 end
 
 function computed:links()

@@ -137,7 +137,7 @@ end
 
 --- JSON, as its request has it. @return value; or nil, err
 local function decode(self, text)
-  local asked = rawget(self, "request")
+  local asked = self._client or rawget(self, "request")
   local codec = asked and asked.settings.json_codec
   if codec then
     return require("multisock.request.codec").decode(codec, text)
