@@ -85,6 +85,22 @@ describe("requests of a list", function()
     end
   end))
 
+  it("fail with what libcurl says of each", task(function()
+    local urls = {}
+    for port = 1, 40 do
+      urls[port] = "http://127.0.0.1:" .. port .. "/"
+    end
+    for _ = 1, 2 do
+      local results, errors = ms.map(urls, { concurrency = 40 })
+      assert.equal(40, results.n)
+      for port = 1, 40 do
+        assert.equal("connect", errors[port].kind)
+        local said = errors[port].message
+        assert.truthy(said:find("port " .. port .. " ", 1, true), said)
+      end
+    end
+  end))
+
   it("are given as they end", task(function()
     local seen, order = {}, {}
     for i, response, err in ms.each({

@@ -115,6 +115,7 @@ void easy_destroy(Easy *easy)
   share_release(easy->share);
   if (easy->receiver != NULL)
     above_fetch()->free(easy->receiver);
+  message_give(easy->message);
   free(easy);
 }
 
@@ -195,9 +196,11 @@ Easy *easy_wrap(lua_State *L, CURL *handle)
   lua_newtable(L);
   compat_setuservalue(L, -2);
   easy = calloc(1, sizeof *easy);
-  if (easy != NULL)
+  if (easy != NULL && (easy->message = message_take()) != NULL)
     easy->handle = handle != NULL ? handle : curl_easy_init();
   if (easy == NULL || easy->handle == NULL) {
+    if (easy != NULL)
+      message_give(easy->message);
     free(easy);
     luaL_error(L, "not enough memory");
   }
@@ -226,6 +229,7 @@ void easy_disown(Easy *easy)
   (void)curl_easy_setopt(easy->handle, CURLOPT_PRIVATE, NULL);
   (void)curl_easy_setopt(easy->handle, CURLOPT_ERRORBUFFER, NULL);
   options_free_lists(easy);
+  message_give(easy->message);
   free(easy);
 }
 
@@ -262,7 +266,7 @@ void easy_enter(lua_State *L, Easy *easy, const char *what)
   else
     easy->failed_in_lua = false; /* in a multi it waits for info_read */
   easy->depth++;
-  easy->message[0] = '\0';
+  message_clear(easy->message);
 }
 
 bool easy_leave(Easy *easy)

@@ -9,6 +9,7 @@
 #include "compat.h"
 #include "deadlines.h"
 #include "head_guard.h"
+#include "messages.h"
 #include "driver_uv.h"
 
 #pragma GCC visibility push(hidden)
@@ -91,7 +92,7 @@ typedef struct Easy {
   bool drops_body;      /* its write function was unset */
   FILE *out;            /* where callbacks_data.c writes a guarded body */
   HeadGuard guard;
-  char message[CURL_ERROR_SIZE];
+  char *message; /* of an error: CURL_ERROR_SIZE bytes, see messages.h */
 } Easy;
 
 /* Transfers with something to tell, oldest first. */

@@ -141,7 +141,7 @@ static int easy_perform(lua_State *L)
     above_fetch()->begin(easy);
   else
     callbacks_guard_head(L, easy, 1);
-  easy->message[0] = '\0';
+  message_clear(easy->message);
   easy->failed_in_lua = easy->connected = false;
   easy->depth++;
   /* The caller waits in this call: until it returns, callbacks may run on its

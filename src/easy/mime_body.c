@@ -118,7 +118,7 @@ typedef struct Build {
 static CURLcode fail(Easy *easy, CURLcode code, const char *format,
                      const char *argument)
 {
-  (void)snprintf(easy->message, sizeof easy->message, format, argument);
+  (void)snprintf(easy->message, CURL_ERROR_SIZE, format, argument);
   return code;
 }
 

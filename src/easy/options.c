@@ -295,7 +295,7 @@ bool options_set(lua_State *L, Easy *easy, int self, int name, int value)
   if (easy->receiver != NULL && callbacks_is_received(option->id))
     luaL_error(L, "option '%s' is taken while the transfer is collected",
                option->name);
-  easy->message[0] = '\0';
+  message_clear(easy->message);
   code = lua_isnoneornil(L, value) ? unset(L, easy, self, option)
                                    : set_value(L, easy, self, option, value);
   if (code == CURLE_OK)

@@ -260,7 +260,7 @@ CURLcode options_set_file(lua_State *L, Easy *easy, CURLoption id,
   FILE *file = file_check(L, name, value, id == CURLOPT_READDATA ? "rb" : "wb");
   if (file != NULL)
     return hold_file(easy, id, file);
-  snprintf(easy->message, sizeof easy->message, "%s", strerror(errno));
+  snprintf(easy->message, CURL_ERROR_SIZE, "%s", strerror(errno));
   return CURLE_FILE_COULDNT_READ_FILE;
 }
 

@@ -301,7 +301,7 @@ static CURLcode answered_early(Easy *easy, CURLcode result)
     return result;
   if (!easy->receiver->heard && !quirk_h2_stalls_after_answer())
     return result; /* there was none */
-  snprintf(easy->message, sizeof easy->message,
+  snprintf(easy->message, CURL_ERROR_SIZE,
            "the server answered before it had read the body, and libcurl %s "
            "cannot tell the answer; use http_version = \"1.1\"",
            curl_version_info(CURLVERSION_NOW)->version);
@@ -329,14 +329,14 @@ CURLcode receiver_result(Easy *easy, CURLcode result)
       (result == CURLE_HTTP2_STREAM || result == CURLE_SEND_ERROR))
     return answered_early(easy, result);
   if (result == CURLE_OK && tls_end_is_missing(easy)) {
-    snprintf(easy->message, sizeof easy->message,
+    snprintf(easy->message, CURL_ERROR_SIZE,
              "the connection was cut: TLS has not told the end of the body");
     return CURLE_PARTIAL_FILE;
   }
   if (result != CURLE_OK || receiver->stage >= STAGE_BODY ||
       receiver->status == 0)
     return result;
-  snprintf(easy->message, sizeof easy->message,
+  snprintf(easy->message, CURL_ERROR_SIZE,
            "the connection ended within the headers of the answer");
   return CURLE_PARTIAL_FILE;
 }

@@ -197,7 +197,7 @@ static void join(Multi *multi, Easy *easy)
   easy->in_multi = true;
   easy->finished = easy->reported = false;
   easy->failed_in_lua = easy->connected = false;
-  easy->message[0] = '\0';
+  message_clear(easy->message);
   easy->previous = NULL;
   easy->next = multi->first;
   if (multi->first != NULL)
@@ -218,6 +218,17 @@ static UvDriver *driver_for(const Multi *multi, const Easy *easy)
   return share_keeps_connections(easy->share) ? NULL : multi->driven.driver;
 }
 
+/* libcurl empties the message of what is added by writing to it, see messages.h: so it
+   has none then. */
+static CURLMcode add_unwritten(const Multi *multi, const Easy *easy)
+{
+  CURLMcode code;
+  (void)curl_easy_setopt(easy->handle, CURLOPT_ERRORBUFFER, NULL);
+  code = curl_multi_add_handle(multi->handle, easy->handle);
+  (void)curl_easy_setopt(easy->handle, CURLOPT_ERRORBUFFER, easy->message);
+  return code;
+}
+
 CURLMcode multi_add_held(Multi *multi, Easy *easy)
 {
   UvDriver *driver = multi->driven.driver;
@@ -228,7 +239,7 @@ CURLMcode multi_add_held(Multi *multi, Easy *easy)
   easy->refused = driver != NULL ? uvdriver_refused(driver) : 0;
   join(multi, easy);
   multi_enter(multi);
-  code = curl_multi_add_handle(multi->handle, easy->handle);
+  code = add_unwritten(multi, easy);
   multi_leave(multi);
   if (code != CURLM_OK) {
     easy->in_multi = false;
