@@ -85,7 +85,7 @@ describe("the environment", function()
     assert.equal(before + 1, #squid.log("/1k", before + 1))
     for _, proxy in ipairs({ "http_proxy", "all_proxy", "ALL_PROXY" }) do
       local variables = { [proxy] = dead }
-      assert.equal("connect", get(variables, url))
+      assert.equal("proxy", get(variables, url))
       assert.equal("200", get(variables, url, "{ trust_env = false }"))
       assert.equal("200", get(variables, url, "{ proxy = false }"))
       assert.equal("200", get(variables, url, "{ no_proxy = { '127.0.0.1' } }"))
@@ -93,12 +93,21 @@ describe("the environment", function()
         variables[name] = "other.test, 127.0.0.1"
         assert.equal("200", get(variables, url))
         variables[name] = "other.test"
-        assert.equal("connect", get(variables, url))
+        assert.equal("proxy", get(variables, url))
         variables[name] = nil
       end
     end
     -- In upper case it could be a header that a web server has taken for a variable.
     assert.equal("200", get({ HTTP_PROXY = dead }, url))
+  end)
+
+  it("is told from a server that is not there by the kind of the error", function()
+    local around = { http_proxy = squid.url, no_proxy = "127.0.0.1" }
+    assert.equal("connect", get(around, dead .. "/"))
+    assert.equal("connect", get(around, dead .. "/", ("{ proxy = %q }"):format(squid.url)))
+    assert.equal("connect", get({ http_proxy = squid.url }, dead .. "/", "{ proxy = false }"))
+    assert.equal("connect", get({ http_proxy = squid.url }, dead .. "/",
+      "{ no_proxy = { '127.0.0.1' } }"))
   end)
 
   it("has nothing to say where `proxy` is given and trust_env is off", function()

@@ -4,6 +4,8 @@
 #include "error_private.h"
 
 #include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "easy.h"
@@ -85,6 +87,39 @@ static bool proxy_failed(Easy *easy, Phase phase)
          (phase == PHASE_TLS && strstr(easy->message, "CONNECT") != NULL);
 }
 
+/* Whether it was the server of the URL that could not be reached. Where the
+   environment has its say (a proxy, or whom not to ask through one) only
+   libcurl's message tells: "Failed to connect to HOST port PORT after". */
+static bool names_server(Easy *easy)
+{
+  char *text = NULL, *host = NULL, *port = NULL, *named = NULL;
+  CURLU *url = curl_url();
+  bool found = false;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_EFFECTIVE_URL, &text);
+  if (url != NULL && text != NULL &&
+      curl_url_set(url, CURLUPART_URL, text, CURLU_NON_SUPPORT_SCHEME) ==
+          CURLUE_OK &&
+      curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+      curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) ==
+          CURLUE_OK) {
+    size_t length = strlen(host);
+    bool brackets = length > 2 && host[0] == '[';
+    size_t room = length + strlen(port) + sizeof "to  port  after";
+    named = malloc(room);
+    if (named != NULL) {
+      (void)snprintf(named, room, "to %.*s port %s after",
+                     (int)(brackets ? length - 2 : length), host + brackets,
+                     port);
+      found = strstr(easy->message, named) != NULL;
+    }
+  }
+  free(named);
+  curl_free(host);
+  curl_free(port);
+  curl_url_cleanup(url);
+  return found;
+}
+
 static bool by_proxy(Easy *easy, Phase phase)
 {
   long reason = 0;
@@ -93,7 +128,7 @@ static bool by_proxy(Easy *easy, Phase phase)
   /* libcurl keeps the reason of an earlier transfer: a handle of a pool knows
      by itself. */
   if (easy->receiver != NULL)
-    return easy->receiver->proxied;
+    return easy->receiver->proxied && !names_server(easy);
   return reason != 0;
 }
 

@@ -109,7 +109,7 @@ typedef struct Receiver {
   bool abandoned;        /* its response was collected unread */
   bool restarted;        /* another answer began after part of the body */
   bool demanded_http1;   /* the server wants no HTTP/2, see on_socket */
-  bool proxied;          /* the connection is one to a proxy */
+  bool proxied;          /* the connection may be one to a proxy */
   bool public_only;      /* see public_only.h */
   bool reached_out;      /* then: a socket was opened, to a public address */
   bool once;             /* must not be sent twice unasked */

@@ -65,6 +65,15 @@ local function set_tls(set, tls)
   end
 end
 
+-- Whether the environment may name a proxy for it. What goes elsewhere by an option of its
+-- own counts as gone to its server.
+local function asks_environment(given)
+  local raw = raw_options.of(given)
+  return given.proxy == nil and given.trust_env and given.allow_private
+    and setup.environment_has_proxy() and not (given.connect_to or given.resolve or raw.connect_to
+      or raw.resolve)
+end
+
 local function set_proxy(set, given)
   local none = false
   if given.proxy then
@@ -180,7 +189,7 @@ function setup.apply(easy, given, base, scheme)
   end
   set_proxy(set, given)
   local proxy = given.proxy or nil
-  easy:gather("proxied", proxy ~= nil)
+  easy:gather("proxied", proxy ~= nil or asks_environment(given))
   easy:gather("tunnels", proxy ~= nil and not proxy:lower():find("^socks"))
   trust.apply(set, given)
   set_tls(set, given.tls or {})
