@@ -166,8 +166,8 @@ end
 -- Calls found(text, line behind it) for each doc comment, wrong(line, message).
 local function scan_lua(path, found, wrong)
   local number, block = 0, nil
-  for line in io.lines(path) do
-    number = number + 1
+  -- Lines without a comment, outside of one, are most of them.
+  local function look(line)
     local first, next_line = line:match("^%s*%-%-%- (.*)$"), line:match("^%s*%-%- ?(.*)$")
     local tag = line:match("^%s*%-%-+ ?@(%l+)")
     if line:find("^%s*%-%-%-@") then
@@ -185,6 +185,12 @@ local function scan_lua(path, found, wrong)
     elseif block then
       found(table.concat(block, " "), number, line)
       block = nil
+    end
+  end
+  for line in io.lines(path) do
+    number = number + 1
+    if block or line:find("--", 1, true) then
+      look(line)
     end
   end
 end
