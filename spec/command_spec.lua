@@ -5,7 +5,6 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local servers = require("spec.support.servers")
-local terminal = require("spec.support.terminal")
 
 local run, get, shell = command.run, command.get, command.shell
 local files, content, records = command.files, command.content, command.records
@@ -246,14 +245,6 @@ describe("the command", function()
       end
     end)
 
-    it("shows no credentials and nothing that steers a terminal", function()
-      local port = nginx.port
-      local status, out, err = get("--json", ("http://joe:secret@127.0.0.1:%d/\155no"):format(port))
-      assert.equal(1, status)
-      assert.falsy((out .. err):find("secret", 1, true), out .. err)
-      assert.falsy(err:find("\155", 1, true), err)
-    end)
-
     it("reads lists of URLs", function()
       helper.write_file(dir .. "/../list", ("\239\187\191# a list\n\n %s\r\n%s\nexample.com/x\n")
         :format(nginx.url("/file/a"), nginx.url("/file/b")))
@@ -282,62 +273,6 @@ describe("the command", function()
         assert.truthy(stats.peak >= count and stats.peak <= count + 1, stats.peak)
         assert.equal(6, stats.paths["/late"])
       end
-    end)
-
-    it("prints a record for each URL with --json, as it ends", function()
-      local slow, bad = hostile.url("/late?delay=0.3&body=slow"), nginx.url("/nope")
-      local broken = hostile.url("/truncate?bytes=300")
-      helper.write_file(dir .. "/1k", "mine")
-      local status, out, err = get("--json", "-q", "--retry", "0", slow, bad, broken,
-        nginx.url("/1k"))
-      assert.equal(1, status)
-      assert.truthy(err:find("^failed: 2\n"), err)
-      local list, by_url = records(out)
-      assert.equal(4, #list)
-      assert.equal(slow, list[4].url)
-      assert.truthy(list[4].seconds >= 0.3 and list[4].seconds < helper.seconds(5))
-      list[4].seconds = nil
-      local sha256 = shell("printf slow | sha256sum"):match("^%x+")
-      assert.same({ url = slow, path = "late", size = 4, status = 200, ok = true,
-        sha256 = sha256 }, list[4])
-      assert.equal("1k.1", by_url[nginx.url("/1k")].path)
-      assert.same({ kind = "status", message = "HTTP status 404 Not Found" }, by_url[bad].error)
-      assert.equal(404, by_url[bad].status)
-      assert.is_false(by_url[bad].ok)
-      assert.is_nil(by_url[bad].path)
-      assert.equal("closed", by_url[broken].error.kind)
-      assert.equal("truncate.part", by_url[broken].part)
-      assert.equal(300, by_url[broken].size)
-    end)
-
-    it("says nothing with -q, and shows no progress but on a terminal", function()
-      local slow = hostile.url("/trickle?bytes=30&delay=0.01")
-      local status, out, err = get("-q", slow)
-      assert.equal("0", status .. out .. err)
-      status, out, err = get(slow)
-      assert.equal("0", status .. out)
-      assert.falsy(err:find("[\r\27]"), err)
-    end)
-
-    it("fails when records cannot be written, but gets the files", function()
-      local url = nginx.url("/file/a")
-      -- valgrind opens a closed standard stream before we run.
-      for _, target in ipairs({ ">/dev/full", helper.timing_is_real and ">&-" or nil }) do
-        local status, _, err = run({ "get", "--json", url }, target)
-        assert.equal(1, status)
-        assert.truthy(err:find("cannot write to standard output", 1, true), err)
-        assert.truthy(err:find("\n1 file, ", 1, true), err)
-      end
-      -- A reader that has gone: the second record comes after its end.
-      local _, out = run({ "get", "--json", "-P1", url, hostile.url("/late?delay=0.3"), url },
-        "2>../err2 | head -n 1")
-      assert.equal(1, #records(out))
-      assert.truthy(read_file(dir .. "/../err2"):find("Broken pipe", 1, true))
-      assert.truthy(content("late"))
-      shell("rm " .. quote(dir) .. "/*")
-      assert.equal(0, (run({ "get", url }, "2>&-")))
-      assert.equal("a", files())
-      assert.equal("body-a", content("a"))
     end)
 
     it("reports a file that cannot be written", function()
@@ -376,150 +311,6 @@ describe("the command", function()
       assert.equal("cancelled", by_url[stalled].error.kind)
       assert.equal("stall-body.part", by_url[stalled].part)
       assert.equal(#content("slow.part"), by_url[slow].size)
-    end)
-
-    local has_script = shell("script --version 2>/dev/null"):find("util%-linux")
-    for _, columns in ipairs(has_script and { 80, 40 } or {}) do
-      it(("shows progress on a terminal of %d columns, then a summary"):format(columns), function()
-        local url = hostile.url("/trickle?bytes=12&delay=0.1")
-        local inner = ("stty cols %d rows 10; unset COLUMNS LINES; cd %s; %s get %s %s %s"):format(
-          columns, quote(dir), MULTISOCK, quote(url), quote(nginx.url("/1k")),
-          quote(nginx.url("/nope")))
-        shell(("SHELL=/bin/sh TERM=xterm script -qec %s /dev/null </dev/null >%s"):format(
-          quote(inner), quote(dir .. "/../typescript")))
-        local bytes = read_file(dir .. "/../typescript")
-        local frames = select(2, bytes:gsub("\27%[%?7l", ""))
-        assert.truthy(frames >= 3, bytes)
-        -- At most ten a second: about 1.2 seconds go by.
-        assert.truthy(frames <= 20 or not helper.timing_is_real, frames)
-        assert.truthy(bytes:find("trickle +%d+%% +%d+/12 +%d+/s +0:0%d"), bytes)
-        -- After the fourth frame the screen holds its two lines and nothing else.
-        local stop = 0
-        for _ = 1, 4 do
-          stop = select(2, assert(bytes:find("\27[?7h", stop + 1, true)))
-        end
-        local during = terminal.screen(bytes:sub(1, stop), columns)
-        local pattern = "^trickle +%d+%% [^\n]+\n1 ?[o/]f? ?3 [%a ]*done, 1 failed [^\n]+$"
-        assert.truthy(during:find(pattern), during)
-        local at_end = terminal.screen(bytes, math.max(columns, 100))
-        assert.falsy(at_end:find("%%", 1, true), at_end)
-        local table_and_summary = "^failed: 1\nkind [^\n]+\nstatus [^\n]+ 404 [^\n]+\n2 files, "
-        assert.truthy(at_end:find(table_and_summary), at_end)
-      end)
-    end
-
-    for name, case in pairs({
-      ["no URL"] = { {}, "no URL given" },
-      ["an unknown option"] = { { "--rety", "3", "http://h/" },
-        "unknown option '--rety', did you mean '--retry'?" },
-      ["a wrong number"] = { { "--segments", "0", "http://h/" },
-        "--segments 0: a whole number of 1 or more is wanted" },
-      ["a wrong rate"] = { { "--limit-rate", "fast", "http://h/" },
-        "--limit-rate fast: bytes a second are wanted, such as 200K" },
-      ["a wrong time"] = { { "-m0", "http://h/" }, "-m 0: a number of seconds is wanted" },
-      ["a header without a value, and does not show it"] = { { "-H", "secret", "http://h/" },
-        "-H: 'Name: value' is wanted" },
-      ["a header that cannot be sent"] = { { "-H", "a: b\nc", "http://h/" },
-        "headers: a: the value has a line break" },
-      ["a user without a password"] = { { "--user", "secret", "http://h/" },
-        "-u: USER:PASSWORD is wanted" },
-      ["a path for a name"] = { { "-O", "a/b", "http://h/" }, "-O a/b: a name without a folder" },
-      ["standard output for a name"] = { { "-O", "-", "http://h/" }, "-O -: the name of a file" },
-      ["a name for two"] = { { "-O", "a", "http://h/", "http://h/" },
-        "-O a: a name for one URL, but there are 2" },
-      ["a missing list of checksums"] = { { "--checksum", "no such", "http://h/" },
-        "--checksum no such: No such file or directory" },
-      ["what is no list of checksums"] = { { "--checksum", "/etc/passwd", "http://h/" },
-        "--checksum /etc/passwd: not a list of SHA-256 checksums: root:" },
-      ["a URL without scheme"] = { { "example.com/a" },
-        "'example.com/a' has no scheme: write https://example.com/a" },
-      ["a wrong -P"] = { { "-P", "many", "http://h/" }, "-P many: a whole number of 1 or more" },
-      ["a -P of 0"] = { { "-P0", "http://h/" }, "-P 0: a whole number of 1 or more" },
-      ["an empty folder"] = { { "-o", "", "http://h/" }, "-o : the name of a folder is wanted" },
-      ["an empty file"] = { { "--cacert", "", "http://h/" },
-        "option 'tls.ca': path expected" },
-      ["a missing value"] = { { "http://h/", "-o" }, "option '-o' needs a value: -o DIR" },
-      ["a missing list"] = { { "-i", "no such" }, "-i no such: No such file or directory" },
-      ["a folder as a list"] = { { "-i", "/" }, "-i /: Is a directory" },
-      ["a file as the folder"] = { { "-o", "/dev/null/x", "http://h/" }, "-o /dev/null/x: " },
-    }) do
-      it("names what is wrong in its arguments: " .. name, function()
-        local status, out, err = get(table.unpack(case[1]))
-        assert.equal(2, status)
-        assert.equal("", out)
-        assert.equal("multisock get: " .. case[2], err:sub(1, #case[2] + 15), err)
-        assert.truthy(err:find("(try 'multisock get --help')\n", 1, true), err)
-        assert.equal("", files())
-      end)
-    end
-  end)
-
-  describe("otherwise", function()
-    it("tells the versions that run", function()
-      for _, word in ipairs({ "version", "--version" }) do
-        local status, out, err = run({ word })
-        assert.equal("0", status .. err)
-        assert.truthy(out:find("^multisock %d+%.%d+%.%d+\n"), out)
-        assert.truthy(out:find("\nLua +[LuaJIT ]*%d%.%d[^\n]*\nlibcurl +%d+%.[^\n]*\n"), out)
-        assert.truthy(out:find("\ncodings +[^\n]*gzip[^\n]*\nwarnings +%d+ [^\n]*\n$"), out)
-      end
-    end)
-
-    it("takes a URL for what is to be fetched", function()
-      local status, _, err = run({ nginx.url("/1k"), "-o", dir })
-      assert.equal(0, status, err)
-      assert.equal(servers.bytes(1024), content("1k"))
-    end)
-
-    it("helps", function()
-      for _, list in ipairs({ { "help" }, { "--help" }, { "-h" } }) do
-        local status, out, err = run(list)
-        assert.equal("0", status .. err)
-        assert.truthy(out:find("^usage: multisock get URL"), out)
-      end
-      local _, expected = run({ "get", "--help" })
-      assert.truthy(expected:find("  -P, --parallel N  ", 1, true), expected)
-      for line in expected:gmatch("[^\n]+") do
-        assert.is_true(#line <= 80, line)
-      end
-      for _, list in ipairs({ { "help", "get" }, { "get", "http://h/", "-h" } }) do
-        local status, out, err = run(list)
-        assert.equal("0", status .. err)
-        assert.equal(expected, out)
-      end
-    end)
-
-    it("refuses what it does not know", function()
-      for _, case in ipairs({
-        { {}, "usage: multisock get" }, { { "fetch" }, "multisock: unknown command 'fetch'" },
-        { { "-x" }, "multisock: unknown option '-x'" },
-        { { "got" }, "multisock: unknown command 'got', did you mean 'get'?" },
-        { { "--verson" }, "multisock: unknown option '--verson', did you mean '--version'?" },
-        { { "get", "--jsno", "http://h/" },
-          "multisock get: unknown option '--jsno', did you mean '--json'?" },
-        { { "help", "qqq" }, "multisock help: unknown name 'qqq' (try" },
-        { { "help", "timout" }, "multisock help: unknown name 'timout', did you mean 'timeout'?" },
-        { { "version", "x" }, "multisock version: unexpected argument 'x'" },
-      }) do
-        local status, out, err = run(case[1])
-        assert.equal(2, status)
-        assert.equal("", out)
-        assert.equal(case[2], err:sub(1, #case[2]))
-      end
-    end)
-
-    it("fails when it cannot say what was asked for", function()
-      local status, _, err = run({ "help" }, ">/dev/full")
-      assert.equal(1, status)
-      assert.truthy(err:find("cannot write to standard output", 1, true), err)
-    end)
-
-    it("runs from anywhere, and through links", function()
-      shell(("cd %s && ln -s %s one && ln -s d/one ../two"):format(quote(dir),
-        quote(command.root .. "/bin/multisock")))
-      local said = shell(("cd %s/.. && unset LUA_PATH LUA_CPATH && %s ./two version 2>&1"):format(
-        quote(dir), quote(command.interpreter)))
-      assert.truthy(said:find("^multisock %d"), said)
     end)
   end)
 end)
