@@ -1,5 +1,6 @@
 -- ms.download from real servers, by programs that are killed, and from any odd server at
 -- any moment.
+local downloads = require("spec.support.downloads")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -8,37 +9,18 @@ local web_servers = require("spec.support.web_servers")
 local servers = require("spec.support.servers")
 
 local quote, output = servers.quote, servers.output
+local read, files, file = downloads.read, downloads.files, downloads.file
 
 local SIZE = 3000000
 
 describe("downloads", function()
   local odd = fixtures.server(packaged.odd_ranges)
-  local dir, path, id
+  local path
 
   before_each(function()
-    dir = servers.make_dir()
-    path, id = dir .. "/f", 0
+    path = downloads.open(odd)
   end)
-  after_each(function()
-    output("rm -rf " .. quote(dir))
-    helper.check_leaks()
-  end)
-
-  local function read(name)
-    local file = io.open(name, "rb")
-    local text = file and file:read("*a")
-    if file then file:close() end
-    return text
-  end
-
-  local function file(query)
-    id = id + 1
-    return odd.url(("/file?id=%s.%d&%s"):format(dir, id, query))
-  end
-
-  local function files()
-    return (output("cd " .. quote(dir) .. " && LC_ALL=C ls -A"):gsub("\n", " "))
-  end
+  after_each(downloads.close)
 
   local function wait_for(name)
     local ends = ms.now() + helper.seconds(8)

@@ -1,0 +1,70 @@
+-- What the specs of downloads share: a folder for each of them, and files of odd_ranges.py.
+local cjson = require("cjson")
+local assert = require("luassert")
+local helper = require("spec.helper")
+local ms = require("multisock")
+local servers = require("spec.support.servers")
+
+local downloads = {}
+
+local quote, output = servers.quote, servers.output
+local odd, dir, path, id
+
+--- Makes the folder of a spec. @param server packaged.odd_ranges()
+-- @return the path in it that is downloaded to, and the folder
+function downloads.open(server)
+  odd, dir, id = server, servers.make_dir(), 0
+  path = dir .. "/f"
+  return path, dir
+end
+
+--- Takes the folder away, and looks for what the spec has left.
+function downloads.close()
+  output("rm -rf " .. quote(dir))
+  helper.check_leaks()
+end
+
+--- What is in a file, nil where there is none. @param name? a path, the download's without one
+function downloads.read(name)
+  local file = io.open(name or path, "rb")
+  local text = file and file:read("*a")
+  if file then file:close() end
+  return text
+end
+
+--- The names in the folder.
+function downloads.files()
+  return (output("cd " .. quote(dir) .. " && LC_ALL=C ls -A"):gsub("\n", " "))
+end
+
+--- A URL of the odd server. Each has a list of its own of what was asked.
+function downloads.file(query)
+  id = id + 1
+  return odd.url(("/file?id=%s.%d&%s"):format(dir, id, query))
+end
+
+--- What was asked of such a URL.
+function downloads.asked(url)
+  return cjson.decode(ms.get(odd.url("/seen?id=" .. url:match("id=([^&]*)"))):text())
+end
+
+--- Leaves what a download has got when it was cut after so many bytes.
+function downloads.leave(url, options)
+  options = options or {}
+  options.tries = 0
+  local result, err = ms.download(url, path, options)
+  assert.is_nil(result)
+  assert.equal("closed", err.kind)
+  return #downloads.read(path .. ".part")
+end
+
+--- Asserts that a download has all of its bytes, and left nothing else.
+function downloads.is_right(result, err, count, seed)
+  assert.is_nil(err and tostring(err))
+  assert.equal(path, result.path)
+  assert.equal(count, result.size)
+  assert.is_true(downloads.read() == servers.bytes(count, seed), "other bytes")
+  assert.equal("f", downloads.files())
+end
+
+return downloads
