@@ -9,7 +9,7 @@ exclude_files = { "build*/", "library/" }
 files["spec"] = { std = "+busted" }
 files["examples/user_suite"] = { std = "+busted" }
 files["examples/neovim"] = { read_globals = { "vim" } }
-files["examples/hosts/multisock_nginx.lua"] = { read_globals = { "ngx" } }
+files["examples/hosts"] = { read_globals = { "core", "ngx", "weechat" } }
 files["rockspec/*.rockspec"] = { std = "+rockspec" }
 files["lcurl/*.rockspec"] = { std = "+rockspec" }
 -- LuaJIT's builds of 2022 leave entries out of loops over their own pairs: see compat.pairs.

@@ -79,7 +79,24 @@ local function nginx(signal)
   }
 end
 
+local haproxy = {
+  name = "haproxy",
+  adapter = "multisock_haproxy",
+  recipe = inside.from_slow,
+  script = "local beats = 0\ncore.register_task(function()\n"
+    .. "  while true do core.msleep(10) beats = beats + 1 end\nend)\n"
+    .. inside.IN_A_TASK:format(""),
+  files = { configuration = "global\n  lua-load %s/script.lua\ndefaults\n  mode http\n"
+    .. "  timeout client 10s\n  timeout server 10s\n  timeout connect 10s\n"
+    .. "frontend all\n  bind 127.0.0.1:%p\n  http-request use-service lua.fetching\n" },
+  command = "haproxy -db -f %s/configuration",
+  handler = "/",
+  endless = true,
+  status = 143,
+}
+
 local PROGRAMS = {
+  ["Services and actions of haproxy's"] = haproxy,
   ["nginx, told to end"] = nginx("TERM"),
   ["nginx, told to quit"] = nginx("QUIT"),
   ["prosody, epoll"] = prosody("epoll"),

@@ -16,7 +16,22 @@ local function capture(...)
   return table.concat(parts)
 end
 
+-- `adapter`: nil where a timer of WeeChat's steps.
+local function weechat(adapter)
+  return {
+    name = "weechat-headless",
+    tells = "ldd $(ls /usr/lib/*/weechat/plugins/lua.so)",
+    adapter = adapter,
+    script = "beats = 0\nfunction beat() beats = beats + 1 return weechat.WEECHAT_RC_OK end\n"
+      .. 'weechat.hook_timer(10, 0, 0, "beat", "")\n'
+      .. IN_A_TASK:format('weechat.command("", "/quit")'),
+    command = "weechat-headless --dir %s/home -r '/lua load %s/script.lua'",
+  }
+end
+
 local PROGRAMS = {
+  WeeChat = weechat(),
+  ["WeeChat's own loop"] = weechat("multisock_weechat"),
   mpv = {
     script = "local beats = 0\nmp.add_periodic_timer(0.01, function() beats = beats + 1 end)\n"
       .. IN_A_TASK:format('mp.command("quit")'),
@@ -32,14 +47,6 @@ local PROGRAMS = {
     command = "haproxy -db -f %s/configuration",
     endless = true,
     status = 143,
-  },
-  WeeChat = {
-    name = "weechat-headless",
-    tells = "ldd $(ls /usr/lib/*/weechat/plugins/lua.so)",
-    script = "beats = 0\nfunction beat() beats = beats + 1 return weechat.WEECHAT_RC_OK end\n"
-      .. 'weechat.hook_timer(10, 0, 0, "beat", "")\n'
-      .. IN_A_TASK:format('weechat.command("", "/quit")'),
-    command = "weechat-headless --dir %s/home -r '/lua load %s/script.lua'",
   },
   Vim = {
     name = "vim.nox",

@@ -45,7 +45,7 @@ end
 -- @param language? string; default: Lua
 function inside.recipe(heading, language)
   local text = servers.read_file("docs/hosts.md")
-  local block = ("\n## %s\n.-\n```%s\n(.-)```\n"):format(heading, language or "lua")
+  local block = ("\n##+ %s\n.-\n```%s\n(.-)```\n"):format(heading, language or "lua")
   return assert(text:match(block), heading)
 end
 
