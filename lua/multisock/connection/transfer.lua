@@ -241,16 +241,15 @@ local function perform_at_once(request, given, origin, task, deadline, taken)
     end
     due = answer_due(request)
   end
-  local status, text, snapshot, awaited, easy
-  if request.standing then
-    status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, request.target, task,
-      given.profile.number, taken, given.limits, given.lines[0] or lines_of(request), "GET", due)
-  else
-    local body = request.body
-    status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, request.target, task,
-      given.profile.number, taken, given.limits, lines_of(request), request.method, due,
-      body and body.bytes, is_once(request))
+  local bare, body = request.standing, nil
+  if not bare then
+    body = request.body
+    bare = body == nil and request.method == "GET"
   end
+  local lines = bare and request.headers == given.headers and given.lines[0] or lines_of(request)
+  local status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, request.target, task,
+    given.profile.number, taken, given.limits, lines, request.method, due,
+    body and body.bytes, not bare and is_once(request))
   if status then
     if awaited or easy then
       transfer.left(request, origin, awaited, easy)
