@@ -1,7 +1,6 @@
 -- What runs when, on a loop that we turn: run, sleep, step, and who cannot wait.
 local helper = require("spec.helper")
 local ms = require("multisock")
-local scheduler = require("multisock.tasks.scheduler")
 local waiting = require("multisock.tasks.waiting")
 
 local task = helper.task
@@ -307,97 +306,4 @@ describe("the user's own coroutines", function()
     local ok, value = work:join()
     assert.is_true(ok and value == "slept" or not ok and tostring(value):find("not a task") ~= nil)
   end))
-end)
-
-describe("a hundred thousand tasks", function()
-  after_each(helper.check_leaks)
-
-  -- CPU seconds for each of n tasks, the best of three tries.
-  local function cost(n, fn)
-    local best = math.huge
-    for _ = 1, 3 do
-      collectgarbage()
-      local started = os.clock()
-      fn(n)
-      best = math.min(best, (os.clock() - started) / n)
-    end
-    return best
-  end
-
-  -- With a collector that never rests each allocation costs what lives.
-  local scale = helper.timing_is_real and 1 or 0.01
-
-  local function assert_linear(fn)
-    if not helper.timing_is_real then
-      return fn(500)
-    end
-    local few = cost(2000, fn)
-    local many = cost(20000, fn)
-    -- A quadratic cost would be ten times as much for each.
-    -- The system may have counted none of the time that the few took.
-    assert.is_true(many < math.max(few, 2e-6) * 4,
-      ("%g s for each of many, %g of few"):format(many, few))
-  end
-
-  local function park_all(n, wait)
-    local works = {}
-    for i = 1, n do
-      works[i] = ms.spawn(wait)
-    end
-    ms.sleep(0)
-    ms.sleep(0)
-    return works
-  end
-
-  it("#slow are cancelled in linear time, whatever they wait for", task(function()
-    local limiter = ms.spawn(ms.sleep, 1000)
-    local queue = ms.queue()
-    for _, wait in ipairs({
-      function() ms.sleep(1000) end,
-      function() limiter:await() end,
-      function() queue:get() end,
-    }) do
-      assert_linear(function(n)
-        local works = park_all(n, wait)
-        for i = 1, n do
-          works[i]:cancel()
-        end
-      end)
-      assert_linear(function(n)
-        ms.with_timeout(0.001, park_all, n, wait)
-      end)
-    end
-    limiter:cancel()
-  end, 300))
-
-  it("#slow are woken in linear time", task(function()
-    assert_linear(function(n)
-      local queue = ms.queue()
-      local works = park_all(n, function() return queue:get() end)
-      for i = 1, n do
-        queue:put(i)
-      end
-      for i = 1, n do
-        assert(works[i]:await() == i)
-      end
-    end)
-    assert_linear(function(n)
-      local limiter = ms.spawn(ms.sleep, 0.001)
-      local works = park_all(n, function() return limiter:join() end)
-      for i = 1, n do
-        works[i]:await()
-      end
-    end)
-  end, 300))
-
-  it("wait at the same time", task(function()
-    local works = park_all(100000 * scale, function() ms.sleep(1000) end)
-    local _, timers = scheduler.pending()
-    assert.is_true(timers >= 100000 * scale)
-    for i = 1, #works do
-      works[i]:cancel()
-    end
-    _, timers = scheduler.pending()
-    assert.is_true(timers < 10)
-  end, 60))
 end)
