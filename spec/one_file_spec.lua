@@ -51,7 +51,7 @@ describe("multisock.so alone", function()
     local output, status = run([[
       local battery, plain, tls, slow, ca, report = ...
       local of = { PLAIN_URL = plain, TLS_URL = tls, SLOW_URL = slow, CA_FILE = ca,
-        REPORT = report }
+        REPORT = report, HANDLER_URL = "" }
       os.getenv = function(name) return of[name] end
       dofile(battery)()]], nil, servers.support("battery.lua"), nginx.url(""),
       nginx.tls_url(""), hostile.url(""), nginx.ca, dir .. "/report")
