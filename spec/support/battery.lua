@@ -2,7 +2,7 @@
 -- behind the program's recipe of docs/hosts.md, and names the servers in the environment.
 local ms = require("multisock")
 
-local handler = os.getenv("HANDLER_URL")
+local handler = os.getenv("HANDLER_URL") or ""
 local plain, tls, slow = os.getenv("PLAIN_URL"), os.getenv("TLS_URL"), os.getenv("SLOW_URL")
 
 -- Fetches 20 URLs at once, `url(i)` each, which take 0.3 s, and answer `body(i)`.
