@@ -5,7 +5,7 @@ local downloads = require("spec.support.downloads")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local servers = require("spec.support.servers")
 
 local read, files, file, asked = downloads.read, downloads.files, downloads.file, downloads.asked
@@ -13,7 +13,7 @@ local leave, is_right = downloads.leave, downloads.is_right
 
 describe("a download", function()
   local nginx = fixtures.nginx()
-  local odd = fixtures.server(packaged.odd_ranges)
+  local odd = fixtures.server(own_servers.odd_ranges)
   local path, dir
 
   before_each(function()

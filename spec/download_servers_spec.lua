@@ -4,7 +4,7 @@ local downloads = require("spec.support.downloads")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local web_servers = require("spec.support.web_servers")
 local servers = require("spec.support.servers")
 
@@ -14,7 +14,7 @@ local read, files, file = downloads.read, downloads.files, downloads.file
 local SIZE = 3000000
 
 describe("downloads", function()
-  local odd = fixtures.server(packaged.odd_ranges)
+  local odd = fixtures.server(own_servers.odd_ranges)
   local path
 
   before_each(function()

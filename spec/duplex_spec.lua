@@ -2,7 +2,7 @@
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local support = require("spec.support.core_support")
 local ms = require("multisock")
 
@@ -282,7 +282,7 @@ describe("a stream both ways", function()
       assert.equal("1.1", stream:response().http_version)
       stream:close()
     else
-      local server = packaged.hostile_h2()
+      local server = own_servers.hostile_h2()
       local stream = client:duplex("POST", server.url("/echo-live"), { tls = { ca = server.ca } })
       for i = 1, 20 do
         assert.is_true(stream:write(("line %d\n"):format(i)))

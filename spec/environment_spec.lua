@@ -2,7 +2,7 @@
 -- a proxy.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local proxies = require("spec.support.proxies")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local core = require("multisock.core")
@@ -11,7 +11,7 @@ local ms = require("multisock")
 local unpack = table.unpack or unpack
 
 describe("the environment", function()
-  local nginx, squid = fixtures.nginx(), fixtures.server(packaged.http_proxy)
+  local nginx, squid = fixtures.nginx(), fixtures.server(proxies.http_proxy)
   local folder, dead
 
   setup(function()

@@ -1,7 +1,7 @@
 -- ms.eventsource: events over as many connections as it takes.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local scripted = require("spec.support.scripted")
 local support = require("spec.support.core_support")
 local ms = require("multisock")
@@ -365,7 +365,7 @@ describe("an event source", function()
     assert.same({ "x#1 x#2", 410, "- 1 2" }, { events, err.response.status,
       table.concat(asked, " ") })
     own:close()
-    local kept = packaged.kept(true)
+    local kept = own_servers.kept(true)
     local event
     event, err = (client:eventsource(kept.url("/"), { tls = { ca = kept.ca } })):read()
     assert.same({ nil, "protocol" }, { event, err.kind })

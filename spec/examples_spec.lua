@@ -1,6 +1,6 @@
 -- Every example runs as its header says, and does what it promises.
 local fixtures = require("spec.support.fixtures")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local web_servers = require("spec.support.web_servers")
 local scripted = require("spec.support.scripted")
 local servers = require("spec.support.servers")
@@ -317,7 +317,7 @@ describe("the examples", function()
   end)
 
   it("websocket_chat: sends what is typed, prints what comes, says how it ended", function()
-    local chat = packaged.websocket()
+    local chat = own_servers.websocket()
     local output = servers.output(("(echo one; echo two; sleep 0.3) | LUA_PATH=%s LUA_CPATH=%s %s "
       .. "examples/websocket_chat.lua %s bob 2>&1"):format(servers.quote(package.path),
       servers.quote(package.cpath), os.getenv("LUA") or "lua5.4", chat.url("/echo")))

@@ -2,6 +2,7 @@
 -- answers come early.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
+local own_servers = require("spec.support.own_servers")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
@@ -220,7 +221,7 @@ describe("FTP", function()
   end)
 
   it("goes on when a server answers before it is asked", function()
-    local server = packaged.hasty_ftp()
+    local server = own_servers.hasty_ftp()
     -- Without a timer of connections that may save it.
     transfers.run_many(20, function()
       return { url = server.url("/x"), happy_eyeballs_timeout_ms = 60000 }, "hasty"

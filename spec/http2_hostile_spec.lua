@@ -2,7 +2,7 @@
 -- itself, and what the errors say of the rest.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local transfers = require("spec.support.transfers")
 local core = require("multisock.core")
 local ms = require("multisock")
@@ -12,7 +12,7 @@ local newer = core.version().curl_number >= 0x080000
 local GONE = newer and "CURLE_RECV_ERROR" or "CURLE_HTTP2"
 
 describe("an HTTP/2 server", function()
-  local server, run = fixtures.server(packaged.hostile_h2), 0
+  local server, run = fixtures.server(own_servers.hostile_h2), 0
   local client
 
   fixtures.each(function()

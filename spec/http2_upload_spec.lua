@@ -1,7 +1,7 @@
 -- Request bodies over HTTP/2, and servers that answer before they have read them.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local core = require("multisock.core")
 local ms = require("multisock")
 
@@ -43,7 +43,7 @@ end)
 -- A body that was sent in part is sent again, from its first byte, when the server
 -- says that it has not looked at the request.
 describe("HTTP/2 uploads that were refused", function()
-  local server, run = fixtures.server(packaged.hostile_h2), 0
+  local server, run = fixtures.server(own_servers.hostile_h2), 0
   local client
 
   fixtures.each(function()
@@ -157,7 +157,7 @@ end)
 -- A server may answer in full before it has read the body (RFC 9113, 8.1), and read
 -- on, or end the stream.
 describe("HTTP/2 uploads that are answered early", function()
-  local server = fixtures.server(packaged.hostile_h2)
+  local server = fixtures.server(own_servers.hostile_h2)
   local client
 
   fixtures.each(function()

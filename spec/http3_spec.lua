@@ -1,6 +1,7 @@
 -- HTTP/3: QUIC through the driver, whose sockets carry datagrams.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
+local own_servers = require("spec.support.own_servers")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
 local socket = require("socket")
@@ -94,7 +95,7 @@ describe("HTTP/3", function()
   end, 30))
 
   it("runs many on each of many connections, near and with losses", helper.task(function()
-    local relay = packaged.lossy_udp(nginx.port, 2)
+    local relay = own_servers.lossy_udp(nginx.port, 2)
     local count = 0
     local function fetch_from(port)
       local own = ms.client({ tls = { ca = nginx.ca }, http_version = "3",

@@ -2,13 +2,14 @@
 -- the request that went out (receiver.c, admission.lua).
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
+local proxies = require("spec.support.proxies")
 local core = require("multisock.core")
 local ms = require("multisock")
 
 describe("a host that has not answered", function()
-  local holding, secure = fixtures.server(packaged.hostile_h2), fixtures.hostile({ tls = true })
-  local squid = fixtures.server(packaged.http_proxy)
+  local holding, secure = fixtures.server(own_servers.hostile_h2), fixtures.hostile({ tls = true })
+  local squid = fixtures.server(proxies.http_proxy)
 
   after_each(helper.check_leaks)
 

@@ -2,7 +2,7 @@
 -- ours to be found.
 local embedding = require("spec.support.embedding")
 local fixtures = require("spec.support.fixtures")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local servers = require("spec.support.servers")
 
 local LUA = os.getenv("LUA") or "lua5.4"
@@ -62,7 +62,7 @@ describe("multisock.so alone", function()
   end)
 
   it("speaks WebSocket", function()
-    local chat = packaged.websocket()
+    local chat = own_servers.websocket()
     says("text\thello\n", [[
       local ms = require("multisock")
       ms.run(function(url)

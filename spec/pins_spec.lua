@@ -1,6 +1,6 @@
 -- `resolve`: the addresses of a name, for one request and for nobody else.
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local proxies = require("spec.support.proxies")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
@@ -16,7 +16,7 @@ describe("resolve", function()
 
   setup(function()
     certificates = servers.certificate_dir()
-    plain, squid = start(), packaged.http_proxy()
+    plain, squid = start(), proxies.http_proxy()
     secure = start(certificates .. "/server.crt", certificates .. "/server.key")
   end)
   teardown(function()

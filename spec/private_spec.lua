@@ -3,7 +3,7 @@
 local apart = require("spec.support.apart")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local proxies = require("spec.support.proxies")
 local ms = require("multisock")
 
 -- Addresses, and what is said of them.
@@ -205,7 +205,7 @@ describe("allow_private = false", function()
   end)
 
   describe("with", function()
-    local nginx, squid = fixtures.nginx(), fixtures.server(packaged.http_proxy)
+    local nginx, squid = fixtures.nginx(), fixtures.server(proxies.http_proxy)
     after_each(helper.check_leaks)
 
     local function refusal(options, url)

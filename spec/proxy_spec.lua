@@ -3,19 +3,20 @@
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
+local proxies = require("spec.support.proxies")
 local support = require("spec.support.core_support")
 local transfers = require("spec.support.transfers")
 local ms = require("multisock")
 
 describe("a proxy", function()
-  local nginx, squid = fixtures.nginx(), fixtures.server(packaged.http_proxy)
+  local nginx, squid = fixtures.nginx(), fixtures.server(proxies.http_proxy)
   local sshd = fixtures.server(packaged.ssh)
-  local socks = fixtures.server(packaged.ssh_socks, sshd)
-  local socks5 = fixtures.server(packaged.socks5)
+  local socks = fixtures.server(proxies.ssh_socks, sshd)
+  local socks5 = fixtures.server(proxies.socks5)
   local dante
 
   setup(function()
-    dante = packaged.dante()
+    dante = proxies.dante()
   end)
   teardown(function()
     if dante then dante.stop() end

@@ -3,7 +3,7 @@
 -- each other's answers.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
 local core = require("multisock.core")
@@ -174,7 +174,7 @@ describe("an answer in another version", function()
 end)
 
 describe("an HTTP/2 body that is cut off", function()
-  local server = fixtures.server(packaged.hostile_h2)
+  local server = fixtures.server(own_servers.hostile_h2)
   local client
   local truncates = core.quirks().h2_truncates ~= nil
 

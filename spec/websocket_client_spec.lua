@@ -2,7 +2,8 @@
 -- task, its client or its object ends. What a server may do wrong: websocket_hostile_spec.lua.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
+local proxies = require("spec.support.proxies")
 local scheduler = require("multisock.tasks.scheduler")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
@@ -12,9 +13,9 @@ local end_of, MIB = websockets.end_of, 1024 * 1024
 
 for _, scheme in ipairs({ "ws", "wss" }) do
   describe("ms.websocket, " .. scheme .. "://", function()
-    local server = fixtures.server(packaged.websocket, scheme == "wss")
-    local squid = fixtures.server(packaged.http_proxy)
-    local socks5 = fixtures.server(packaged.socks5)
+    local server = fixtures.server(own_servers.websocket, scheme == "wss")
+    local squid = fixtures.server(proxies.http_proxy)
+    local socks5 = fixtures.server(proxies.socks5)
     local client
 
     fixtures.each(function()

@@ -4,7 +4,7 @@ local fixtures = require("spec.support.fixtures")
 local har_rules = require("spec.support.har_rules")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local printer = require("multisock.trace.printer")
 
 local task = helper.task
@@ -14,7 +14,7 @@ local NAMES = { "queue", "start", "connect", "sent", "headers", "message", "resp
 local OPENED = "queue start connect sent headers response"
 
 describe("a WebSocket", function()
-  local server = fixtures.server(packaged.websocket)
+  local server = fixtures.server(own_servers.websocket)
   local client, log
 
   after_each(function()

@@ -2,7 +2,7 @@
 -- the right code, nothing that it does hangs, crashes or grows.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local ms = require("multisock")
 
 local MIB = 1024 * 1024
@@ -35,7 +35,7 @@ end
 local GOODBYE = frame(CLOSE, closing(1000))
 
 describe("a WebSocket server", function()
-  local server = fixtures.server(packaged.raw_websocket)
+  local server = fixtures.server(own_servers.raw_websocket)
   local client
   local count = 0
 

@@ -2,13 +2,13 @@
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local websockets = require("spec.support.websockets")
 
 local end_of = websockets.end_of
 
 describe("ms.websocket", function()
-  local server = fixtures.server(packaged.websocket)
+  local server = fixtures.server(own_servers.websocket)
   local client
 
   fixtures.each(function()

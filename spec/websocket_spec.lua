@@ -2,7 +2,7 @@
 -- receives itself (connect_only = 2), and those that a writefunction is given.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local transfers = require("spec.support.transfers")
@@ -23,7 +23,7 @@ for _, scheme in ipairs({ "ws", "wss" }) do
       return
     end
 
-    local server = fixtures.server(packaged.websocket, scheme == "wss")
+    local server = fixtures.server(own_servers.websocket, scheme == "wss")
     local driver
     fixtures.each(function()
       driver = transfers.driver()

@@ -10,7 +10,7 @@ local downloads = {}
 local quote, output = servers.quote, servers.output
 local odd, dir, path, id
 
---- Makes the folder of a spec. @param server packaged.odd_ranges()
+--- Makes the folder of a spec. @param server own_servers.odd_ranges()
 -- @return the path in it that is downloaded to, and the folder
 function downloads.open(server)
   odd, dir, id = server, servers.make_dir(), 0

@@ -15,7 +15,7 @@ busted.subscribe({ "file", "end" }, function()
 end)
 
 --- A server that runs while the specs of this block do.
--- @param start function(...) of servers.lua or packaged.lua
+-- @param start function(...) of servers.lua, packaged.lua and the like
 -- @return table that has the server's fields from the first spec to the last
 function fixtures.server(start, ...)
   local server, arguments, count = {}, { ... }, select("#", ...)

@@ -1,6 +1,6 @@
 -- What the specs of kept connections share: kept.py in its ways, and what it has
 -- seen of one spec.
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 local core = require("multisock.core")
 local ms = require("multisock")
 
@@ -8,7 +8,8 @@ local kept = { run = 0 }
 
 --- Starts the servers: `plain`, `secure`, and `h2` (hostile_h2.py).
 function kept.start()
-  kept.plain, kept.secure, kept.h2 = packaged.kept(), packaged.kept(true), packaged.hostile_h2()
+  kept.plain, kept.secure = own_servers.kept(), own_servers.kept(true)
+  kept.h2 = own_servers.hostile_h2()
 end
 
 function kept.stop()

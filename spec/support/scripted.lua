@@ -1,6 +1,6 @@
 -- An origin that answers as it is told (scripted.py), and the way to tell it.
 local ms = require("multisock")
-local packaged = require("spec.support.packaged")
+local own_servers = require("spec.support.own_servers")
 
 local scripted = {}
 
@@ -11,7 +11,7 @@ local scripted = {}
 -- open(): how many connections it has, but the one that asks;
 -- restart(pause): it ends all connections, and is not there for so many seconds
 function scripted.start()
-  local server, control = packaged.scripted(), ms.client()
+  local server, control = own_servers.scripted(), ms.client()
   local stop = server.stop
   function server.stop()
     control:close()

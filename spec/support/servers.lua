@@ -242,7 +242,7 @@ function servers.httpbin()
   return server
 end
 
--- For packaged.lua, which starts more servers in the same way.
+-- For packaged.lua and own_servers.lua, which start more servers in the same way.
 servers.start, servers.make_dir, servers.support = start, make_dir, support
 servers.read_file, servers.write_file = read_file, write_file
 servers.certificate_dir, servers.output, servers.quote = certificate_dir, output, quote
