@@ -5,31 +5,14 @@ local helper = require("spec.helper")
 local socket = require("socket")
 local support = require("spec.support.core_support")
 
+local attached = support.attached
+
 describe("core.loop", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   fixtures.no_handles_left()
 
-  local function attached()
-    local loop, multi = core.loop(), core.multi()
-    assert.equal(multi, multi:attach(loop))
-    return loop, multi
-  end
-
-  -- Transfers that are in the middle of something.
-  local function running(loop, multi, count, path)
-    local list = {}
-    for _ = 1, count do
-      support.add(multi, list, { url = hostile.url(path or "/stall-body") })
-    end
-    support.step(loop, function()
-      for _, entry in ipairs(list) do
-        if #entry.body == 0 and not path then
-          return false
-        end
-      end
-      return (loop:counts()) >= count
-    end)
-    return list
+  local function running(...)
+    return support.running(hostile, ...)
   end
 
   it("cannot be closed while a handle that it drives is removed", function()

@@ -6,6 +6,7 @@ local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local DEFAULTS = require("multisock.request.options").defaults
 local ms = require("multisock")
+local timed_out = require("spec.support.timed_out")
 
 describe("timeouts", function()
   local hostile = fixtures.hostile()
@@ -16,28 +17,8 @@ describe("timeouts", function()
     return client
   end)
 
-  -- Runs `fn`, which is to fail by a timeout after `seconds`.
-  local function check(seconds, phase, word, fn)
-    local started = ms.now()
-    local result, err = fn()
-    local elapsed = ms.now() - started
-    assert.is_nil(result)
-    assert.equal("timeout", err.kind, tostring(err))
-    assert.equal(phase, err.phase)
-    assert.is_true(err.retryable)
-    if word ~= "queue" then
-      assert.equal("CURLE_OPERATION_TIMEDOUT", err.code)
-      assert.equal(28, err.number)
-      assert.is_number(err.timings.total)
-    end
-    if word then
-      assert.is_truthy(err.message:find("timeout." .. word, 1, true), err.message)
-    end
-    assert.is_truthy(err.url)
-    assert.is_true(elapsed >= seconds - 0.005, "after " .. elapsed)
-    assert.is_true(elapsed < helper.seconds(seconds + 0.5), "after " .. elapsed)
-    probe.open_becomes(hostile, 0)
-    return err
+  local function check(...)
+    return timed_out.check(hostile, ...)
   end
 
   it("total: before the answer", helper.task(function()

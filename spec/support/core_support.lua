@@ -258,4 +258,28 @@ function support.run_script(name, ...)
   return output, tonumber(status)
 end
 
+--- A loop, and a multi on it.
+function support.attached()
+  local loop, multi = core.loop(), core.multi()
+  assert(multi:attach(loop) == multi)
+  return loop, multi
+end
+
+--- Transfers that are in the middle of something. @param hostile servers.hostile()
+function support.running(hostile, loop, multi, count, path)
+  local list = {}
+  for _ = 1, count do
+    support.add(multi, list, { url = hostile.url(path or "/stall-body") })
+  end
+  support.step(loop, function()
+    for _, entry in ipairs(list) do
+      if #entry.body == 0 and not path then
+        return false
+      end
+    end
+    return (loop:counts()) >= count
+  end)
+  return list
+end
+
 return support
