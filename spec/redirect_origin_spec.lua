@@ -2,30 +2,11 @@
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
+local redirects = require("spec.support.redirects")
 
-local task = helper.task
+local task, redirect, echo = helper.task, redirects.path, redirects.echo
 
 local here, there = fixtures.hostile(), fixtures.hostile()
-
-local function encode(text)
-  return (text:gsub("[^%w]", function(byte) return ("%%%02X"):format(byte:byte()) end))
-end
-
--- The path that redirects to `to` with `status`.
-local function redirect(to, status)
-  return "/redirect?status=" .. (status or 302) .. "&to=" .. encode(to)
-end
-
--- What the last server of the chain received; and its response.
-local function echo(url, options, method)
-  local response = assert(ms[method or "fetch"](url, options))
-  local seen = assert(response:json())
-  seen.fields = {}
-  for _, pair in ipairs(seen.headers) do
-    seen.fields[pair[1]:lower()] = pair[2]
-  end
-  return seen, response
-end
 
 describe("a redirect to another origin", function()
   after_each(helper.check_leaks)
