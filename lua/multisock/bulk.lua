@@ -4,6 +4,7 @@
 --
 -- Who asks for results takes what has ended, and starts others; while he does something
 -- else the keeper does that, so that no place and no connection waits for him.
+local answers = require("multisock.connection.answers")
 local chain = require("multisock.chain")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
@@ -22,7 +23,7 @@ local waiting = require("multisock.tasks.waiting")
 local collect, find_target = core.collect, targets.get
 local settle, wake, start_plain = starting.settle, starting.wake, starting.start_plain
 local plain_request = request.plain
-local response_to, whole_response = transfer.response_to, transfer.whole_response
+local response_to, whole_response = answers.to_url, answers.whole
 
 local bulk = {}
 

@@ -1,6 +1,7 @@
 -- request -> easy -> response: admits a request, starts it, and hands over the
 -- response. Small ones end here; what goes on for longer is a stream.
 local admission = require("multisock.connection.admission")
+local answers = require("multisock.connection.answers")
 local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local credentials = require("multisock.request.credentials")
@@ -22,12 +23,10 @@ local waiting = require("multisock.tasks.waiting")
 
 local now, waiter = scheduler.now, waiting.waiter
 local lines_of, is_once = header_lines.of, request_module.is_once
-local setmetatable = setmetatable
 local start, perform_in_c = core.start, compat.perform
+local whole_response = answers.whole
 
 local transfer = {}
-
-local read_text, response_metatable, new_response
 
 ---- Who may start -------------------------------------------------------------
 
@@ -92,7 +91,7 @@ local function finish_start(self, status, err)
       return transfer.perform(unasked)
     end
   end
-  return new_response(self.request, status, self)
+  return answers.of_stream(self.request, status, self)
 end
 
 local TRACES = { verbose = true, debugfunction = true, doh_url = true }
@@ -155,11 +154,6 @@ end
 
 ---- In one call ---------------------------------------------------------------
 
---- Says what responses are, and how one is made of a stream: for response/init.lua.
-function transfer.set_response(metatable, text, of_stream)
-  response_metatable, read_text, new_response = metatable, text, of_stream
-end
-
 -- core.perform (see perform.c) does all between the request and its response, where
 -- a slot and a handle are free and nothing has to be done meanwhile.
 
@@ -205,29 +199,11 @@ function transfer.left(request, origin, awaited, easy)
   end
 end
 
---- All of it came in one call. @return response
-local function whole_response(request, status, body, snapshot)
-  return setmetatable({
-    request = request, status = status, ok = status >= 200 and status < 300,
-    text = read_text,               -- asked for first: found without __index
-    _body = body, _snapshot = snapshot, _use = "new",
-  }, response_metatable)
-end
-transfer.whole_response = whole_response
-
 -- With the time by which it has to have its answer, for who goes on with it.
 local function with_deadline(request, deadline)
   request = request:own()
   request.deadline = deadline
   return request
-end
-
---- The same where no request was made of the URL: the response makes it, if asked for it.
-function transfer.response_to(client, target, status, body, snapshot)
-  return setmetatable({
-    status = status, ok = status >= 200 and status < 300, text = read_text,
-    _client = client, _target = target, _body = body, _snapshot = snapshot, _use = "new",
-  }, response_metatable)
 end
 
 -- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has

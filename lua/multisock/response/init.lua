@@ -1,5 +1,6 @@
 -- Status, headers and body. A response whose body arrived with its headers
 -- holds it as a string; any other holds the transfer that still brings it.
+local answers = require("multisock.connection.answers")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local fields = require("multisock.response.fields")
@@ -9,7 +10,6 @@ local saving = require("multisock.response.saving")
 local scheduler = require("multisock.tasks.scheduler")
 local source = require("multisock.response.source")
 local tasks = require("multisock.tasks")
-local transfer = require("multisock.connection.transfer")
 local watched = require("multisock.response.watched")
 
 -- A piece of the body at most, unless asked for another size: HTTP/2 that cannot
@@ -362,7 +362,7 @@ local function of_stream(made_for, status, running)
   return self
 end
 
-transfer.set_response(Response, methods.text, of_stream)
+answers.define(Response, methods.text, of_stream)
 
 --- Whether this is a response.
 function response.is(value)
