@@ -66,7 +66,7 @@ end
 local function refuse(origin, probe, target, err, misuse)
   origin:leave(probe)
   if misuse then
-    errors.misuse(setup.explain(err))
+    errors.misuse(errors.unplaced(tostring(err)))
   end
   err.url, err.attempts = errors.redact_url(target.text), 1
   return nil, err

@@ -2,8 +2,8 @@
 local base64 = require("multisock.base.base64")
 local core = require("multisock.core")
 local headers = require("multisock.request.headers")
+local raw_options = require("multisock.request.raw").of
 local settings = require("multisock.request.settings")
-local setup = require("multisock.request.setup")
 
 local header_lines = {}
 
@@ -41,7 +41,7 @@ end
 -- libcurl formats its own options anew for each request, character by
 -- character.
 local function default_lines(given)
-  local raw = setup.raw(given)
+  local raw = raw_options(given)
   local lines = { agent = not raw.useragent and USER_AGENT or nil }
   if given.decompress and not raw.accept_encoding then
     -- A part of a coded body is no coded body.

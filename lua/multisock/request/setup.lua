@@ -5,23 +5,12 @@ local errors = require("multisock.base.errors")
 local ROWS = require("multisock.request.options").rows
 local pairs = require("multisock.base.compat").pairs
 local protocols = require("multisock.request.protocols")
-local raw_options = require("multisock.request.raw")
+local raw_options = require("multisock.request.raw").of
 local trust = require("multisock.request.trust")
 
 local QUIRKS = core.quirks()
 
 local setup = {}
-
----- Raw options: `curl` ---------------------------------------------------------
-
-setup.raw = raw_options.of
-
---- What libcurl, or Lua, says about a raw option that is wrong.
-function setup.explain(message)
-  return errors.unplaced(tostring(message))
-end
-
----- All of them -------------------------------------------------------------------
 
 local HTTP_VERSION = {
   ["1.0"] = 1, ["1.1"] = 2, ["2"] = 4, ["2-prior-knowledge"] = 5, ["3"] = 30,
@@ -68,7 +57,7 @@ end
 -- Whether the environment may name a proxy for it. What goes elsewhere by an option of its
 -- own counts as gone to its server.
 local function asks_environment(given)
-  local raw = raw_options.of(given)
+  local raw = raw_options(given)
   return given.proxy == nil and given.trust_env and given.allow_private
     and setup.environment_has_proxy() and not (given.connect_to or given.resolve or raw.connect_to
       or raw.resolve)
@@ -204,7 +193,7 @@ function setup.apply(easy, given, base, scheme)
   if given.unix_socket and TALKS then
     set("forbid_reuse", 1)          -- nobody can tell these sockets from each other
   end
-  local raw = setup.raw(given)
+  local raw = raw_options(given)
   for name, value in pairs(raw) do
     set(name, value)
   end
