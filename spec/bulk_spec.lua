@@ -85,22 +85,6 @@ describe("requests of a list", function()
     end
   end))
 
-  it("fail with what libcurl says of each", task(function()
-    local urls = {}
-    for port = 1, 40 do
-      urls[port] = "http://127.0.0.1:" .. port .. "/"
-    end
-    for _ = 1, 2 do
-      local results, errors = ms.map(urls, { concurrency = 40 })
-      assert.equal(40, results.n)
-      for port = 1, 40 do
-        assert.equal("connect", errors[port].kind)
-        local said = errors[port].message
-        assert.truthy(said:find("port " .. port .. " ", 1, true), said)
-      end
-    end
-  end))
-
   it("are given as they end", task(function()
     local seen, order = {}, {}
     for i, response, err in ms.each({
@@ -316,30 +300,6 @@ describe("requests of a list", function()
     end }))
   end))
 
-  it("fail with what fetch would say", task(function()
-    local results, errors = ms.map({
-      hostile.url("/truncate"), "not a url", hostile.url("/bytes?n=10"), hostile.url("/reset"),
-      hostile.url("/bad-chunk"), hostile.url("/redirect-loop"), "ftp://127.0.0.1:1/",
-      { hostile.url("/stall"), { timeout = { first_byte = helper.seconds(0.05) } } },
-      { hostile.url("/stall-body"), { timeout = { idle = helper.seconds(0.05) } } },
-      { hostile.url("/stall-body"), { timeout = helper.seconds(0.1) } },
-      server.url("/text.txt"), hostile.url("/bad-gzip"),
-    })
-    local kinds = {}
-    for i, err in pairs(errors) do
-      kinds[i] = err.kind
-    end
-    assert.same({ "closed", "url", nil, "closed", "protocol", "redirect", "policy", "timeout",
-      "timeout", "timeout", nil, "protocol" }, kinds)
-    assert.equal(60000, #results[11]:text())      -- decoded
-    assert.equal(10, #results[3]:text())
-    assert.matches("timeout.first_byte", errors[8].message)
-    assert.matches("timeout.idle", errors[9].message)
-    assert.matches("timeout.total", errors[10].message)
-    assert.equal(hostile.url("/truncate"), errors[1].url)
-    assert.equal(1, errors[1].attempts)
-  end))
-
   it("come from an iterator that waits", task(function()
     local list = table.concat(files(9), "%0A")
     local lines = ms.fetch(hostile.url("/late?delay=0&body=" .. list)):lines()
@@ -407,25 +367,5 @@ describe("requests of a list", function()
     local results = ms.map({ server.url("/file/1"), nil, server.url("/file/3"), n = 3 })
     assert.equal("body-3", results[3]:text())
     assert.equal(3, results.n)
-  end))
-
-  it("raise misuse: which item, and where", task(function()
-    local urls = files(5)
-    urls[3] = 3
-    for _, name in ipairs({ "map", "each" }) do
-      local err = failure(function()
-        if name == "map" then
-          ms.map(urls)
-        else
-          local iterator = ms.each(urls)
-          while iterator() do end -- luacheck: ignore 542
-        end
-      end)
-      assert.matches("^[^\n]*bulk_spec.lua:%d+: " .. name
-        .. ": item 3: url: string expected, got number", err)
-    end
-    assert.matches('item 1: .*unknown option "header"', failure(ms.map,
-      { { urls[1], { header = {} } } }))
-    assert.matches("item 1: url: string expected, got nil", failure(ms.map, { {} }))
   end))
 end)
