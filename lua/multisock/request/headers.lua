@@ -16,10 +16,16 @@ headers.parse = core.headers
 
 local Headers = getmetatable(headers.parse(""))
 
+--- Whether it may be the name of a field, a method, a subprotocol.
+function headers.is_token(text)
+  return type(text) == "string" and text ~= "" and not text:find(NOT_TOKEN)
+end
+local is_token = headers.is_token
+
 -- Adds a field; raises when it may not be sent.
 local function add_checked(list, name, value, level)
   level = level + 1
-  if type(name) ~= "string" or name == "" or name:find(NOT_TOKEN) then
+  if not is_token(name) then
     error("headers: invalid name " .. errors.quote(name), level)
   end
   local text = type(value) ~= "boolean" and values.text(value)

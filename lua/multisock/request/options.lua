@@ -148,7 +148,7 @@ local function fields(rows)
 end
 
 local function token(name, value)
-  if type(value) ~= "string" or value == "" or value:find("[^%w!#$%%&'*+%-.^_`|~]") then
+  if not headers.is_token(value) then
     expected(name, "HTTP method", value)
   elseif value:upper() == "CONNECT" then
     error(("option '%s': CONNECT is what libcurl asks proxies for (option 'proxy')"):format(name),

@@ -1,6 +1,7 @@
 -- What the options that speak of several tries take: their rows, and how those of a
 -- request are laid over its client's. What they do is in middleware/.
 local compat = require("multisock.base.compat")
+local headers = require("multisock.request.headers")
 local pairs = compat.pairs
 
 --- @param basic table of the checks and makers of checks that options.lua has:
@@ -76,8 +77,7 @@ return function(basic)
     if value == true then
       return "Idempotency-Key"
     end
-    if value ~= false and (type(value) ~= "string"
-      or not value:find("^[%w!#$%%&'*+.^_`|~-]+$")) then
+    if value ~= false and not headers.is_token(value) then
       expected(name, "boolean or name of a header", value)
     end
     return value

@@ -4,6 +4,7 @@
 local base64 = require("multisock.base.base64")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
+local is_token = require("multisock.request.headers").is_token
 local checks = require("multisock.request.options").checks
 local own_options = require("multisock.request.own_options")
 local pairs = require("multisock.base.compat").pairs
@@ -39,12 +40,10 @@ local OURS = {
   ["sec-websocket-protocol"] = "use the option 'subprotocols'",
 }
 
-local NOT_TOKEN = "[^%w!#$%%&'*+%-.^_`|~]"
-
 local function subprotocols(name, value)
   local seen = {}
   for i, protocol in ipairs(checks.list(name, value)) do
-    if protocol == "" or protocol:find(NOT_TOKEN) or seen[protocol] then
+    if not is_token(protocol) or seen[protocol] then
       checks.expected(("%s[%d]"):format(name, i), "a name of its own, without blanks,", protocol)
     end
     seen[protocol] = true
