@@ -596,11 +596,11 @@ function multisock_WebSocket:close(code, reason) end
 
 ---@class multisock.WebSocketEnd
 ---@field close_code integer 1005: none was given, 1006: the connection ended without a close
----@field reason string
+---@field reason string what was given with the code; `""`: nothing
 ---@field sent integer messages
----@field sent_bytes integer of them, without frames
+---@field sent_bytes integer of messages that were sent, without frames
 ---@field received integer messages
----@field received_bytes integer
+---@field received_bytes integer of messages that have come, without frames
 
 ---@class multisock.OAuth2
 ---@field token_url string where tokens are got

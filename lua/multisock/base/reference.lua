@@ -1074,19 +1074,19 @@ websocket_end.close_code: integer
   1005: none was given, 1006: the connection ended without a close.]==] },
   { "websocket_end.reason", [==[
 websocket_end.reason: string
-  Reason.]==] },
+  What was given with the code; `""`: nothing.]==] },
   { "websocket_end.sent", [==[
 websocket_end.sent: integer
   Messages.]==] },
   { "websocket_end.sent_bytes", [==[
 websocket_end.sent_bytes: integer
-  Of them, without frames.]==] },
+  Of messages that were sent, without frames.]==] },
   { "websocket_end.received", [==[
 websocket_end.received: integer
   Messages.]==] },
   { "websocket_end.received_bytes", [==[
 websocket_end.received_bytes: integer
-  Received_bytes.]==] },
+  Of messages that have come, without frames.]==] },
   { "oauth2.token_url", [==[
 oauth2.token_url: string
   Where tokens are got.]==] },

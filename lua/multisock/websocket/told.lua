@@ -43,11 +43,11 @@ end
 --- How a WebSocket ended, and the messages that went over it.
 -- @class multisock.WebSocketEnd
 -- @field close_code integer 1005: none was given, 1006: the connection ended without a close
--- @field reason string
+-- @field reason string what was given with the code; `""`: nothing
 -- @field sent integer messages
--- @field sent_bytes integer of them, without frames
+-- @field sent_bytes integer of messages that were sent, without frames
 -- @field received integer messages
--- @field received_bytes integer
+-- @field received_bytes integer of messages that have come, without frames
 
 --- @param err why it has ended
 -- @return err, unless it has ended well; multisock.WebSocketEnd
