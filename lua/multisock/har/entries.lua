@@ -16,9 +16,6 @@ local entries = {}
 
 local list_of = core.json_array
 
--- The status behind which there is no body, but messages.
-local SWITCHED = 101
-
 local function milliseconds(seconds)
   return math.floor(seconds * 1e6 + 0.5) / 1000
 end
@@ -75,6 +72,11 @@ function entries.url(url)
   return word(secrets.hide_url((url:gsub("#.*$", ""))))
 end
 
+--- Whether messages follow an answer, and no body.
+function entries.is_switched(status)
+  return status == 101
+end
+
 --- A body of text as it stands in an entry.
 -- @param content_type? of messages it has none
 function entries.body(body, content_type)
@@ -91,7 +93,7 @@ function entries.request(made, most, known)
   if made.content_type and not headers.find(list, "Content-Type") then
     list = headers.merge(list, { { "Content-Type", made.content_type } })
   end
-  local url = entries.url(made.shown and made.shown(made.target.text) or made.target.text)
+  local url = entries.url(made:shown_url())
   local kept = {
     method = word(made.method), url = url, httpVersion = "unknown",
     headers = fields_of(list, made.settings.sensitive_headers),
@@ -230,7 +232,7 @@ function entries.entry(attempt, wall, now, known)
   local err, request, response = attempt.err, attempt.request, attempt.response or no_response()
   local sizes = attempt.sizes
   if attempt.response then
-    if response.status ~= SWITCHED then
+    if not entries.is_switched(response.status) then
       add_body(response.content, attempt.body, known)
     end
     for _, field in ipairs(response.headers) do

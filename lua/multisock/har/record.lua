@@ -13,8 +13,6 @@ local now = scheduler.now
 -- Bytes of one body that are kept, and of all together.
 local MOST_BODY, MOST_ALL = 1024 * 1024, 64 * 1024 * 1024
 
-local SWITCHED = 101
-
 local Recording = { __name = "multisock.har" }
 Recording.__index = Recording
 
@@ -27,8 +25,8 @@ end
 
 local function answered(self, attempt, event)
   attempt.response = entries.response(event.response, event.request.settings.sensitive_headers)
-  if event.response.status == SWITCHED then
-    return                            -- what follows are messages
+  if entries.is_switched(event.response.status) then
+    return
   end
   recorder.attach(event.response, math.max(0, math.min(MOST_BODY, self.left)), function(body)
     self.left, attempt.body = self.left - #body, body
