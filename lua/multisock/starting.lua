@@ -128,14 +128,13 @@ function starting.is_plain(self, made, origin)
 end
 local is_plain = starting.is_plain
 
---- The origin of a URL, and its `plain`, where that is known and the URL has no more to it.
+--- The origin of a URL, and its `plain`; nil where one is not known yet.
+-- @param target `kept`: without a user's name
 function starting.plain_origin(self, target)
   local origin = self.client.origins[target.origin]
-  local plain = origin and origin.plain
-  if plain and not target.has_user then
-    return origin, plain
-  end
+  return origin, origin and origin.plain
 end
+local plain_origin = starting.plain_origin
 
 --- The request for a URL, and nothing else.
 function starting.indexed(self, i, target)
@@ -186,8 +185,7 @@ local start_at_once = starting.at_once
 -- @param target `kept`: without a user's name
 -- @return whether that is done: it runs, or has failed
 function starting.start_plain(self, i, target)
-  local origin = self.client.origins[target.origin]
-  local plain = origin and origin.plain
+  local origin, plain = plain_origin(self, target)
   if plain and not self.lines[origin] then
     return start_url(self, i, target, origin, plain)
   end
