@@ -86,7 +86,7 @@ static bool rewind_body(Easy *easy)
     receiver->rewound = receiver->upload_waiting = true;
     receiver_tell(easy);
   }
-  if (own->kept > 0)
+  if (own->kept > 0) /* else it may be seldom_none, which all share */
     own->kept = 0;
   receiver->sent = false;
   receiver->sent_bytes = 0;
