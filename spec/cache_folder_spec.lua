@@ -2,7 +2,6 @@
 local cached = require("spec.support.cached")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
 local task = helper.task
@@ -10,19 +9,10 @@ local task = helper.task
 describe("cache in a folder", function()
   local folder, number = nil, 0
 
-  setup(cached.start)
-  teardown(function()
-    cached.stop()
-    servers.stop_all()
-  end)
+  cached.fixture()
   before_each(function()
-    cached.stop_clock()
     number = number + 1
     folder = cached.server.dir .. "/folder" .. number
-  end)
-  after_each(function()
-    cached.start_clock()
-    helper.check_leaks()
   end)
 
   local FRESH = { headers = "Cache-Control: max-age=60\nDate: @0\nETag: \"one\"", body = "first" }

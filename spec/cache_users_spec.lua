@@ -2,21 +2,11 @@
 local cached = require("spec.support.cached")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 
 local task = helper.task
 
 describe("cache", function()
-  setup(cached.start)
-  teardown(function()
-    cached.stop()
-    servers.stop_all()
-  end)
-  before_each(cached.stop_clock)
-  after_each(function()
-    cached.start_clock()
-    helper.check_leaks()
-  end)
+  cached.fixture()
 
   local FRESH, begin = cached.FRESH, cached.begin
 

@@ -2,23 +2,13 @@
 local cached = require("spec.support.cached")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local servers = require("spec.support.servers")
 
 local task = helper.task
 
 describe("cache with coalesce", function()
   local FRESH, begin = cached.FRESH, cached.begin
 
-  setup(cached.start)
-  teardown(function()
-    cached.stop()
-    servers.stop_all()
-  end)
-  before_each(cached.stop_clock)
-  after_each(function()
-    cached.start_clock()
-    helper.check_leaks()
-  end)
+  cached.fixture()
 
   local SLOW = { headers = FRESH.headers, body = "first", pause = 0.05 }
   local TOGETHER = { cache = { coalesce = true } }

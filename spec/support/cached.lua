@@ -1,9 +1,12 @@
 -- What the specs of the cache share: an origin that answers as it is told (scripted.py),
 -- a clock that can be set, and requests one after the other.
+local busted = require("busted")
 local clock = require("multisock.base.clock")
 local dates = require("multisock.cache.dates")
+local helper = require("spec.helper")
 local ms = require("multisock")
 local scripted = require("spec.support.scripted")
+local servers = require("spec.support.servers")
 
 local cached = { number = 0 }
 
@@ -27,6 +30,21 @@ end
 
 function cached.start_clock()
   clock.time = real_time
+end
+
+--- The server and the clock of the specs of this block, each of which may leave nothing
+-- running.
+function cached.fixture()
+  busted.setup(cached.start)
+  busted.teardown(function()
+    cached.stop()
+    servers.stop_all()
+  end)
+  busted.before_each(cached.stop_clock)
+  busted.after_each(function()
+    cached.start_clock()
+    helper.check_leaks()
+  end)
 end
 
 --- A date, so many seconds from now.
