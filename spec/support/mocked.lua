@@ -19,4 +19,26 @@ function mocked.text(client, url, options)
   return ms.assert(ms.assert(client:get(url, options)):text())
 end
 
+--- What a log has: each entry with the seconds since the first.
+-- @return function(what), and without `what` the list of all
+function mocked.new_log()
+  local began, list = ms.now(), {}
+  return function(what)
+    if what == nil then
+      return list
+    end
+    list[#list + 1] = ("%s %.3f"):format(what, ms.now() - began)
+  end
+end
+
+--- Runs `fn(mock, log)` on the clock of a mock. @return what was logged
+function mocked.logged(fn, options)
+  local mock = ms.mock(options)
+  return mock:run(function()
+    local log = mocked.new_log()
+    fn(mock, log)
+    return log()
+  end)
+end
+
 return mocked
