@@ -45,6 +45,24 @@ describe("requests of a list", function()
     assert.equal("cancelled", work:status())
   end))
 
+  it("have their total for redirects and bodies together", task(function()
+    local client <close> = ms.client({ timeout = helper.seconds(0.5) })
+    local late = "/late?delay=" .. helper.seconds(0.4)
+    local twice = hostile.url("/redirect?delay=" .. helper.seconds(0.35) .. "&to="
+      .. ms.escape(late))
+    local quick = hostile.url("/bytes?n=5")
+    client:get(quick):text()
+    for _ = 1, 2 do                 -- on connections that are opened, and that were kept
+      local results, errors = client:map({ twice, quick, hostile.url("/stall-body"), twice })
+      assert.equal(5, #results[2]:text())
+      assert.matches("timeout.total", errors[1].message)
+      assert.equal(hostile.url(late), errors[1].url)
+      assert.matches("timeout.total", errors[3].message)
+      assert.matches("timeout.total", errors[4].message)
+      assert.equal(twice, errors[4].request:url())
+    end
+  end))
+
   it("end with their client", task(function()
     local client = ms.client({ limits = { host_connections = 2 } })
     local closer = ms.spawn(function()

@@ -144,7 +144,7 @@ end
 -- Takes one that has ended. @return i, response; nothing when there is none, or there is
 -- something else to do for it: then also whether there was one
 local function collect_one(self)
-  local which, i, target, status, body, snapshot, awaited, easy = collect(self.batch,
+  local which, i, target, due, status, body, snapshot, awaited, easy = collect(self.batch,
     self.requests)
   if which == nil then
     return nil, false
@@ -158,6 +158,7 @@ local function collect_one(self)
     return i, response_to(client, target, status, body, snapshot)
   else
     made = plain_request(client, target)
+    made.deadline = which.plain.total and due or nil
   end
   if awaited ~= nil then
     transfer.left(made, origin, awaited, easy)

@@ -66,8 +66,8 @@ static void push_item(lua_State *L, int at)
   lua_replace(L, -2);
 }
 
-/* Leaves the easy, the limiter of its host, and which request it is on top. False when
-   its handle was closed. */
+/* Leaves the easy, the limiter of its host, and which request it is and when all of it has
+   to be there on top. False when its handle was closed. */
 static bool hand_over(lua_State *L, const Easy *easy)
 {
   lua_pushboolean(L, 0);
@@ -87,6 +87,7 @@ static bool hand_over(lua_State *L, const Easy *easy)
   if (easy_check(L, 3) != easy)
     return false;
   push_item(L, 3);
+  lua_pushnumber(L, (lua_Number)easy->total.at / 1000);
   return true;
 }
 
@@ -94,8 +95,8 @@ static bool hand_over(lua_State *L, const Easy *easy)
 @param batch core.Batch
 @param requests table: by the numbers of their handles tables with the `limiter` that has
 the place of each; false is put in the place of the one that is taken
-@return nothing when there is none; that table, the place in the list, the target, and
-what `perform` returns */
+@return nothing when there is none; that table, the place in the list, the target, the
+deadline that it was started with (if it was: else any number), and what `perform` returns */
 static int collect(lua_State *L)
 {
   Batch *batch = batch_check(L, 1);
@@ -110,7 +111,7 @@ static int collect(lua_State *L)
     }
     if (!hand_over(L, easy))
       return luaL_error(L, "the handle of a running transfer was closed");
-    return 3 + perform_conclude(L, 4, 3);
+    return 4 + perform_conclude(L, 4, 3);
   }
   return 0;
 }
