@@ -16,12 +16,20 @@ local function note(known, value)
   end
 end
 
--- Of "a=1&token=x", or of JSON.
-local function note_fields(known, text, pattern)
-  for name, value in text:gmatch(pattern) do
-    if secrets.is_name(name) then
-      note(known, value)
-      note(known, percent.unescape(value))
+local function note_field(known, name, value)
+  if secrets.is_name(name) then
+    note(known, value)
+    note(known, percent.unescape(value))
+  end
+end
+
+--- Of "a=1&token=x", in time that grows with the text alone.
+-- @param piece string: a pattern of what stands between two separators
+local function note_pairs(known, text, piece)
+  for pair in text:gmatch(piece) do
+    local name, value = pair:match("^=*([^=]+)=(.*)$")
+    if name then
+      note_field(known, name:match("^.*[?/](.*)$") or name, value)
     end
   end
 end
@@ -49,10 +57,12 @@ function echoes.learn(known, made, list, body)
       note(known, value:match("^%S+ (.+)$"))
     end
   end
-  note_fields(known, made.target.text, "([^?&#;=/]+)=([^&#;]*)")
+  note_pairs(known, made.target.text, "[^&#;]+")
   if body then
-    note_fields(known, body, "([^&=%s]+)=([^&%s]*)")
-    note_fields(known, body, '"([^"\\]+)"%s*:%s*"([^"\\]*)"')
+    note_pairs(known, body, "[^&%s]+")
+    for name, value in body:gmatch('"([^"\\]+)"%s*:%s*"([^"\\]*)"') do
+      note_field(known, name, value)
+    end
   end
 end
 

@@ -24,6 +24,11 @@ local function without(body, boundary)
   return table.concat(pieces)
 end
 
+-- In the place of a body that was too long to be recorded.
+local function left_out(size)
+  return ("\0%d bytes"):format(size)
+end
+
 -- Method, URL and body, without secrets.
 local function key_of(method, url, body, content_type)
   body = body and entries.body(body, content_type) or ""
@@ -81,6 +86,10 @@ local function add(self, entry)
   local kind = is_table(request.postData) and request.postData.mimeType
   local line, body = key_of(request.method, request.url, body_of(request, "postData"),
     type(kind) == "string" and kind or "")
+  local size = request.bodySize
+  if body == "" and type(size) == "number" and size >= 1 and size % 1 == 0 then
+    body = left_out(size)
+  end
   local key = line .. "\n" .. body
   local list = self.known[key] or { at = 0 }
   self.known[key], self.lines[line] = list, true
@@ -142,7 +151,8 @@ function Player:perform(request)
   local line, body = key_of(request.method, request.url, sent and sent.bytes,
     request.headers:get("Content-Type") or "")
   local list = self.known[line .. "\n" .. body]
-  if list == nil then
+    or sent and sent.bytes and self.known[line .. "\n" .. left_out(#sent.bytes)]
+  if not list then
     miss(self, line)
   end
   list.at = math.min(list.at + 1, #list)

@@ -26,7 +26,8 @@ end
 function secrets.is_name(name)
   name = percent.unescape(name):gsub("(%l)(%u)", "%1_%2"):gsub("[-.%s]", "_"):lower()
   name = name:match("([^%[%]]+)%]*$") or name         -- user[password]
-  local before, last = name:match("^(.-)_?([^_]*)$")
+  local before, last = name:match("^(.*)_([^_]*)$")
+  before, last = before or "", last or name
   return is_hidden(name) or is_hidden((name:gsub("^x_", "")))
     or LAST[last] and not (last == "token" and PLACES[before:match("[^_]*$")]) or false
 end
@@ -50,8 +51,9 @@ end
 
 -- "a=1&token=***".
 local function hide_fields(text)
-  return (text:gsub("([^&;=]+)=([^&;]*)", function(name, value)
-    return name .. "=" .. (secrets.is_name(name) and HIDDEN or value)
+  return (text:gsub("[^&;]+", function(pair)
+    local name = pair:match("^=*([^=]+)=")
+    return name and secrets.is_name(name) and pair:match("^=*[^=]+=") .. HIDDEN or nil
   end))
 end
 
