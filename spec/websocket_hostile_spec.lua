@@ -317,6 +317,8 @@ describe("a WebSocket server", function()
       { sends(GOODBYE) .. "&then=half", "closed", 1000, "" },
       { "then=close", "closed", 1006, "" },
       { "then=half", "closed", 1006, "" },
+      { "cork=1&then=close", "closed", 1006, "" },
+      { sends(frame(TEXT, "hello"):sub(1, 4)) .. "&cork=1&then=close", "closed", 1006, "" },
       { sends(frame(TEXT, "hello"):sub(1, 4)) .. "&then=close", "closed", 1006, "" },
       { sends(frame(TEXT, "hello", 0)) .. "&then=close", "closed", 1006, "" },
     }) do
@@ -327,7 +329,7 @@ describe("a WebSocket server", function()
         assert.is_truthy(seen(id):find("\n8 fin masked %x+ $"))
       end
     end
-  end, 30))
+  end, 15))
 
   it("may reset the connection, while a message comes, too", helper.task(function()
     for _, query in ipairs({ "", sends(frame(BINARY, ("x"):rep(100)):sub(1, 50)) .. "&" }) do

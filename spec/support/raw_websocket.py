@@ -14,6 +14,7 @@ ends, as its query says:
          close reset  ends the connection at once
          half         ends its own direction alone
          deaf         reads nothing, for ever
+    cork=1            all that it sends comes at once, also the end of the connection
     echo=1            answers a close with the same, and closes
     id=NAME           for /seen
 
@@ -141,6 +142,8 @@ def serve(conn, context):
     try:
         time.sleep(float(query.get("late", ["0"])[0]))
         bytes_ = answer(headers, query)
+        if "cork" in query:
+            conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
         for i in range(0, len(bytes_), 1 if "slow" in query else len(bytes_)):
             conn.sendall(bytes_[i:i + (1 if "slow" in query else len(bytes_))])
         talk(conn, stream, query, seen)

@@ -263,6 +263,9 @@ end
 
 local function run(self)
   local transfer = self.transfer
+  if not transfer.released then
+    tell(self)                          -- it may have hung up right behind its answer
+  end
   while not self.ended do
     local full = not transfer.released and is_full(self)
     local chunk = not full and not transfer.released and transfer:take(MOST)
