@@ -233,6 +233,7 @@ describe("events", function()
     assert.equal("queue start headers response", said({ compat.unpack(log, at + 1) }))
     assert.equal("xx", response:text())
     assert.equal("done", log[#log].name)
+    assert.same({ "server", "server" }, { log[2].waits, log[3].waited_for })
     client:close()
   end)
 

@@ -127,7 +127,7 @@ function agent.wrap(given)
     local view = asked.new(made, header_lines.fields(made))
     local left, attempt = math.huge, made.settings.attempt
     if made.watched then
-      made:event("start")
+      made:event("start", { waits = "server" })   -- its connections are its own
     end
     if made.deadline then
       left = math.max(0, made.deadline - scheduler.now())

@@ -102,7 +102,7 @@ local function new_event(made, name, fields, count, time)
   event.name, event.time, event.request = name, time, made
   event.method, event.url, event.meta = made.method, made:shown_url(), made.meta or {}
   event.call, event.attempt = count.call, count[1]
-  event.waits, event.waited_for = waits_behind(name, count.waits), count.waits
+  event.waits, event.waited_for = event.waits or waits_behind(name, count.waits), count.waits
   event.waited = time - (count.at or time)
   return event
 end
@@ -122,7 +122,8 @@ function events.of(own, tracers)
       return                          -- it began before anybody listened
     end
     local event = (fn or tracers[1]) and new_event(made, name, fields, count, time)
-    count.at, count.waits = time, waits_behind(name, count.waits)
+    count.at = time
+    count.waits = fields and fields.waits or waits_behind(name, count.waits)
     if fn then
       call(fn, event)
     end
