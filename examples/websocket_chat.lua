@@ -10,6 +10,7 @@ if url == nil then
   os.exit(2)
 end
 ms.use_loop("luv")
+io.stdout:setvbuf("line")           -- a pipe, too, has each message as it comes
 
 -- A queue of the lines that are typed.
 local function typed()

@@ -318,10 +318,14 @@ describe("the examples", function()
 
   it("websocket_chat: sends what is typed, prints what comes, says how it ended", function()
     local chat = own_servers.websocket()
-    local output = servers.output(("(echo one; echo two; sleep 0.3) | LUA_PATH=%s LUA_CPATH=%s %s "
-      .. "examples/websocket_chat.lua %s bob 2>&1"):format(servers.quote(package.path),
-      servers.quote(package.cpath), os.getenv("LUA") or "lua5.4", chat.url("/echo")))
-    assert.equal("bob: one\nbob: two\n-- closed: 1000 bye", output)
+    -- What is typed ends when what was sent has come back.
+    local file = os.tmpname()
+    servers.output(("(echo one; echo two; i=0; until grep -q two %s || [ $i -gt 400 ]; do "
+      .. "i=$((i + 1)); sleep 0.05; done) | LUA_PATH=%s LUA_CPATH=%s timeout 30 %s "
+      .. "examples/websocket_chat.lua %s bob >%s 2>&1"):format(file, servers.quote(package.path),
+      servers.quote(package.cpath), os.getenv("LUA") or "lua5.4", chat.url("/echo"), file))
+    assert.equal("bob: one\nbob: two\n-- closed: 1000 bye", servers.output("cat " .. file))
+    os.remove(file)
     chat.stop()
   end)
 

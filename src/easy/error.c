@@ -184,7 +184,9 @@ static bool is_long(Easy *easy, CURLcode code)
   switch ((int)code) {
   case CURLE_RECV_ERROR: return is_long_head(easy);
   case CURLE_OUT_OF_MEMORY: return is_long_line(easy);
-  case ERROR_TOO_LARGE: return error_phase_of(easy) == PHASE_RECEIVE;
+  case ERROR_TOO_LARGE:
+    return error_phase_of(easy) == PHASE_RECEIVE &&
+           strstr(easy->message, "Too many") == NULL;
   default: return false;
   }
 }
