@@ -146,7 +146,8 @@ describe("ms.har", function()
     local long = ("x"):rep(1000000)
     local began = os.clock()
     recorded(function(client)
-      for _, body in ipairs({ long, long .. "=1", ("_"):rep(1000000) .. "x=1", ("="):rep(1000000),
+      for _, body in ipairs({ long, long .. "=1", long .. "[=1",
+        ("_"):rep(1000000) .. "x=1", ("="):rep(1000000),
         long .. "&api_key=S3CRET-1" }) do
         for _, kind in ipairs({ "text/plain", "application/x-www-form-urlencoded" }) do
           client:post("http://h.example/a", { body = body, headers = { ["Content-Type"] = kind } })

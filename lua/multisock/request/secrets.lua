@@ -25,7 +25,8 @@ end
 -- is written (`api_key`, `apiKey`, `X-Api-Key`), and what ends as a secret does.
 function secrets.is_name(name)
   name = percent.unescape(name):gsub("(%l)(%u)", "%1_%2"):gsub("[-.%s]", "_"):lower()
-  name = name:match("([^%[%]]+)%]*$") or name         -- user[password]
+  local inner = (name:match("^(.*[^%]])%]*$") or ""):match("^.*[%[%]](.*)$") or ""
+  name = inner ~= "" and inner or name:match("^([^%[%]]+)%]*$") or name   -- user[password]
   local before, last = name:match("^(.*)_([^_]*)$")
   before, last = before or "", last or name
   return is_hidden(name) or is_hidden((name:gsub("^x_", "")))
