@@ -229,10 +229,9 @@ static long buffer_size(void)
 
 static void best_open(struct slot *slot)
 {
-  struct shard *shard = &shards[next_shard++ % options.shards];
   long buffer = buffer_size();
 
-  slot->multi = shard->multi;
+  slot->multi = shards[next_shard++ % options.shards].multi;
   slot->easy = curl_easy_init();
   require(slot->easy != NULL, "curl_easy_init");
   slot_prepare(slot, &options);

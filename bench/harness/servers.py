@@ -190,7 +190,7 @@ class H2Slow:
 
     def __init__(self, folder, core, **options):
         try:
-            program = cc_build("h2slow", ["server/h2slow.c"],
+            program = cc_build("h2slow", ["server/h2slow.c", "server/h2slow_streams.c"],
                                ["libnghttp2", "libssl", "libcrypto"])
         except Failure as failure:
             raise Failure("the HTTP/2 server cannot be built: apt-get install libnghttp2-dev "

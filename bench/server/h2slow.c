@@ -12,15 +12,15 @@
  * input is answered by "peak P connections C served R" since the last such
  * line; its end ends the server. */
 #define _GNU_SOURCE
+#include "h2slow.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <netinet/tcp.h>
-#include <nghttp2/nghttp2.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,6 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #define OUTPUT_SIZE 16384
@@ -44,32 +43,15 @@ struct connection {
   struct connection *next_dirty;
 };
 
-struct stream {
-  struct connection *connection;
-  int32_t id;
-  bool waiting;
-  char text[24]; /* what the body repeats */
-  size_t text_length, sent;
-  uint64_t due;
-  struct stream *previous, *next;
-};
+struct settings settings = { .body = 1024, .streams = 128 };
 
-static struct {
-  long delay_ms, hold, body, streams;
-  const char *cert, *key;
-} settings = { .body = 1024, .streams = 128 };
-
-/* The delay is the same for all, so a queue in order of arrival is also one
- * in order of time. */
-static struct stream *first, *last;
 static struct connection *dirty;
-static long waiting, peak, opened, requests;
-static bool released; /* the hold is over until nobody waits any more */
+static long opened;
 static int epoll_fd;
 static SSL_CTX *tls;
 static nghttp2_session_callbacks *callbacks;
 
-static void require(bool ok, const char *what)
+void require(bool ok, const char *what)
 {
   if (ok)
     return;
@@ -78,139 +60,14 @@ static void require(bool ok, const char *what)
   exit(1);
 }
 
-static uint64_t now_ns(void)
-{
-  struct timespec now;
+/* ---- Connections ---- */
 
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+nghttp2_session *connection_session(struct connection *connection)
+{
+  return connection->session;
 }
 
-/* ---- Streams ---- */
-
-static void queue_append(struct stream *stream)
-{
-  stream->due = now_ns() + (uint64_t)settings.delay_ms * 1000000u;
-  stream->waiting = true;
-  stream->previous = last;
-  if (last)
-    last->next = stream;
-  else
-    first = stream;
-  last = stream;
-  requests++;
-  if (++waiting > peak)
-    peak = waiting;
-  if (settings.hold && waiting >= settings.hold)
-    released = true;
-}
-
-static void queue_remove(struct stream *stream)
-{
-  if (stream->previous)
-    stream->previous->next = stream->next;
-  else
-    first = stream->next;
-  if (stream->next)
-    stream->next->previous = stream->previous;
-  else
-    last = stream->previous;
-  stream->previous = stream->next = NULL;
-  stream->waiting = false;
-  if (--waiting == 0)
-    released = false;
-}
-
-static int on_begin_headers(nghttp2_session *session,
-                            const nghttp2_frame *frame, void *userp)
-{
-  if (frame->hd.type != NGHTTP2_HEADERS ||
-      frame->headers.cat != NGHTTP2_HCAT_REQUEST)
-    return 0;
-  struct stream *stream = calloc(1, sizeof(*stream));
-
-  require(stream != NULL, "calloc");
-  stream->connection = userp;
-  stream->id = frame->hd.stream_id;
-  stream->text[0] = 'x';
-  stream->text_length = 1;
-  return nghttp2_session_set_stream_user_data(session, stream->id, stream);
-}
-
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame,
-                     const uint8_t *name, size_t name_length,
-                     const uint8_t *value, size_t length, uint8_t flags,
-                     void *userp)
-{
-  struct stream *stream =
-      nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-
-  (void)flags;
-  (void)userp;
-  if (!stream || name_length != 5 || memcmp(name, ":path", 5) != 0)
-    return 0;
-  if (length < 2 || length > sizeof(stream->text))
-    return 0;
-  for (size_t i = 1; i < length; i++)
-    if (value[i] < '0' || value[i] > '9')
-      return 0;
-  memcpy(stream->text, value + 1, length - 1);
-  stream->text[length - 1] = '\n';
-  stream->text_length = length;
-  return 0;
-}
-
-static int on_frame(nghttp2_session *session, const nghttp2_frame *frame,
-                    void *userp)
-{
-  (void)userp;
-  if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
-    return 0;
-  if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
-    return 0;
-  struct stream *stream =
-      nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-  if (stream && !stream->waiting)
-    queue_append(stream);
-  return 0;
-}
-
-static int on_stream_close(nghttp2_session *session, int32_t id,
-                           uint32_t error_code, void *userp)
-{
-  struct stream *stream = nghttp2_session_get_stream_user_data(session, id);
-
-  (void)error_code;
-  (void)userp;
-  if (!stream)
-    return 0;
-  if (stream->waiting)
-    queue_remove(stream);
-  free(stream);
-  return 0;
-}
-
-static ssize_t on_read(nghttp2_session *session, int32_t id, uint8_t *buffer,
-                       size_t length, uint32_t *flags,
-                       nghttp2_data_source *source, void *userp)
-{
-  struct stream *stream = source->ptr;
-  size_t left = (size_t)settings.body - stream->sent;
-
-  (void)session;
-  (void)id;
-  (void)userp;
-  if (length > left)
-    length = left;
-  for (size_t i = 0; i < length; i++)
-    buffer[i] = (uint8_t)stream->text[(stream->sent + i) % stream->text_length];
-  stream->sent += length;
-  if (stream->sent == (size_t)settings.body)
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-  return (ssize_t)length;
-}
-
-static void connection_mark(struct connection *connection)
+void connection_mark(struct connection *connection)
 {
   if (connection->dirty)
     return;
@@ -218,40 +75,6 @@ static void connection_mark(struct connection *connection)
   connection->next_dirty = dirty;
   dirty = connection;
 }
-
-static void stream_answer(struct stream *stream)
-{
-  static char length[24];
-  nghttp2_data_provider provider = { .source.ptr = stream,
-                                     .read_callback = on_read };
-  nghttp2_nv headers[] = {
-    { (uint8_t *)":status", (uint8_t *)"200", 7, 3, 0 },
-    { (uint8_t *)"content-type", (uint8_t *)"text/plain", 12, 10, 0 },
-    { (uint8_t *)"content-length", (uint8_t *)length, 14, 0, 0 }
-  };
-
-  headers[2].valuelen =
-      (size_t)snprintf(length, sizeof(length), "%ld", settings.body);
-  queue_remove(stream);
-  require(!nghttp2_submit_response(stream->connection->session, stream->id,
-                                   headers, 3, &provider),
-          "nghttp2_submit_response");
-  connection_mark(stream->connection);
-}
-
-/* Answers what is due; the milliseconds until the next one is, or -1. */
-static int queue_serve(void)
-{
-  uint64_t now = now_ns();
-
-  if (settings.hold && !released)
-    return -1;
-  while (first && first->due <= now)
-    stream_answer(first);
-  return first ? (int)((first->due - now + 999999) / 1000000) : -1;
-}
-
-/* ---- Connections ---- */
 
 static void connection_close(struct connection *connection)
 {
@@ -263,14 +86,7 @@ static void connection_close(struct connection *connection)
       break;
     }
   if (connection->session) {
-    /* nghttp2 does not tell of the streams that were still open. */
-    for (struct stream *stream = first, *next; stream; stream = next) {
-      next = stream->next;
-      if (stream->connection == connection) {
-        queue_remove(stream);
-        free(stream);
-      }
-    }
+    streams_drop(connection);
     nghttp2_session_del(connection->session);
   }
   SSL_free(connection->ssl);
@@ -440,10 +256,11 @@ static void command_answer(void)
 
   if (n <= 0)
     exit(0);
-  printf("peak %ld connections %ld served %ld\n", peak, opened, requests);
+  printf("peak %ld connections %ld served %ld\n", counts.peak, opened,
+         counts.requests);
   (void)fflush(stdout); /* a reader that is gone shows on standard input */
-  peak = waiting;
-  opened = requests = 0;
+  counts.peak = counts.waiting;
+  opened = counts.requests = 0;
 }
 
 static void serve(int listener)
@@ -455,7 +272,7 @@ static void serve(int listener)
   require(!epoll_ctl(epoll_fd, EPOLL_CTL_ADD, STDIN_FILENO, &event),
           "watching standard input");
   for (;;) {
-    int timeout = queue_serve();
+    int timeout = streams_serve();
 
     dirty_send();
     int count = epoll_wait(epoll_fd, events, 512, timeout);
@@ -514,13 +331,7 @@ static void libraries_open(void)
   SSL_CTX_set_mode(tls, SSL_MODE_ENABLE_PARTIAL_WRITE |
                             SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                             SSL_MODE_RELEASE_BUFFERS);
-  require(!nghttp2_session_callbacks_new(&callbacks), "nghttp2");
-  nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks,
-                                                          on_begin_headers);
-  nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-  nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-  nghttp2_session_callbacks_set_on_stream_close_callback(callbacks,
-                                                         on_stream_close);
+  callbacks = streams_callbacks();
 }
 
 static void settings_read(int argc, char **argv)

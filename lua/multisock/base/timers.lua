@@ -138,4 +138,18 @@ function timers.exchange(heap)
   return before
 end
 
+--- Wakes who waits for a time that has come, or calls the function for it.
+-- @param time seconds of the clock @param wake function(task)
+function timers.run_due(time, wake)
+  local entry = timers.pop_due(time)
+  while entry do
+    if entry.task then
+      wake(entry.task)
+    else
+      entry.fn()
+    end
+    entry = timers.pop_due(time)
+  end
+end
+
 return timers

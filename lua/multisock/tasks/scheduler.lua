@@ -252,18 +252,8 @@ local function run_ready(stop)
 end
 
 local function run_timers()
-  if timers.next_deadline() == nil then
-    return
-  end
-  local time = now()
-  local entry = timers.pop_due(time)
-  while entry do
-    if entry.task then
-      wake(entry.task)
-    else
-      entry.fn()
-    end
-    entry = timers.pop_due(time)
+  if timers.next_deadline() then
+    timers.run_due(now(), wake)
   end
 end
 
