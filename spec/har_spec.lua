@@ -68,9 +68,7 @@ describe("ms.har", function()
   it("tells of TLS, of both versions of HTTP", task(function()
     local log = recorded(function(client)
       for _, version in ipairs({ "1.1", "2" }) do
-        -- libcurl 8.14 takes a connection of HTTP/1.1 that is there, whoever wants more.
-        client:get(nginx.tls_url("/1k"), { http_version = version, curl = { fresh_connect = 1 } })
-          :text()
+        client:get(nginx.tls_url("/1k"), { http_version = version }):text()
       end
     end, { tls = { ca = nginx.ca } })
     har_rules.check(log)

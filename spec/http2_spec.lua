@@ -33,6 +33,14 @@ describe("HTTP/2", function()
     assert.equal(1000, count)
   end, 30))
 
+  it("is spoken by who may, whatever a request that wanted HTTP/1.1 has left", helper.task(function()
+    for _, version in ipairs({ "1.1", "2", "1.1", "2" }) do
+      local response = ms.assert(client:get(nginx.tls_url("/1k"), { http_version = version }))
+      assert.equal(version, response.http_version)
+      response:text()
+    end
+  end))
+
   it("multiplexes over one connection, from cold and when it is there", helper.task(function()
     for round = 1, 2 do
       ms.group(function(group)

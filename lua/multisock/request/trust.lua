@@ -52,14 +52,25 @@ function trust.apply(set, given)
   end
 end
 
+-- Whether its connections are of HTTP/1 though the server may offer more. (Where that is what
+-- all are, unless they ask for more, nothing is apart.)
+local USUALLY_ONE = core.quirks().h2_truncates ~= nil
+
+local function keeps_to_one(given, tls)
+  local version = given.http_version
+  return tls and not USUALLY_ONE and (version == "1.0" or version == "1.1")
+end
+
 -- What libcurl does not see in a connection when it looks for one: which end of ours it has,
--- unless the request names one, too, and who has told the address.
-local function route(given)
+-- unless the request names one, too, who has told the address, and that it could have been
+-- one of HTTP/2.
+local function route(given, tls)
   local raw = raw_options(given)
   local interface, port = given.interface or raw.interface, raw.localport
-  local lookup = given.doh_url or raw.doh_url
-  if interface or port or lookup then
-    return ("%s,%s,%s"):format(tostring(interface), tostring(port), tostring(lookup))
+  local lookup, one = given.doh_url or raw.doh_url, keeps_to_one(given, tls)
+  if interface or port or lookup or one then
+    return ("%s,%s,%s,%s"):format(tostring(interface), tostring(port), tostring(lookup),
+      tostring(one))
   end
   return ""
 end
@@ -82,10 +93,11 @@ end
 function trust.differs(given, base, tls)
   if given.allow_private == base.allow_private and given.curl == base.curl
     and given.interface == base.interface and given.doh_url == base.doh_url
+    and keeps_to_one(given, tls) == keeps_to_one(base, tls)
     and (not tls or given.tls == base.tls and given.trust_env == base.trust_env) then
     return nil
   end
-  local way, usual_way = route(given), route(base)
+  local way, usual_way = route(given, tls), route(base, tls)
   local own, usual = describe(given, tls), describe(base, tls)
   if own ~= usual or way ~= usual_way then
     return own .. "|" .. way, way ~= usual_way
