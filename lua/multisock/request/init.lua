@@ -121,13 +121,17 @@ local function leaves_marks(self, given)
     or given.curl and (self.body or self.method ~= "GET") and is_replaced(given.curl) or nil
 end
 
---- A request that is nothing but a URL, of a client whose URLs need no look.
-function request.plain(client, target)
-  local given = client.settings
+-- One that is nothing but a method and the URL of a target.
+local function bare(client, method, target, given)
   return setmetatable({
-    client = client, method = "GET", settings = given, headers = given.headers,
+    client = client, method = method, settings = given, headers = given.headers,
     target = target, simple = given.simple,
   }, Request)
+end
+
+--- A request that is nothing but a URL, of a client whose URLs need no look.
+function request.plain(client, target)
+  return bare(client, "GET", target, client.settings)
 end
 
 ---- Requests that stand ----------------------------------------------------------
@@ -146,17 +150,15 @@ end
 -- from now on.
 -- @return request; nil when it is not like that
 function request.stand(client, url)
-  local target, given = targets.young[url], client.settings
+  local target = targets.young[url]
   local origin = target and client.may_stand and client.origins[target.origin]
   if not origin then
     return nil
   elseif client.standing_count >= MOST_STANDING then
     request.forget(client)
   end
-  local self = setmetatable({
-    client = client, method = "GET", settings = given, headers = given.headers,
-    target = target, simple = given.simple, standing = origin,
-  }, Request)
+  local self = bare(client, "GET", target, client.settings)
+  self.standing = origin
   client.standing[url], client.standing_count = self, client.standing_count + 1
   return self
 end
@@ -164,7 +166,7 @@ end
 --- One that may be written into.
 -- @return the request itself, or a copy
 function Request:own()
-  return self.standing and self:clone() or self
+  return self.standing and bare(self.client, "GET", self.target, self.settings) or self
 end
 
 --- Makes a request.
@@ -187,10 +189,7 @@ function request.new(client, method, url, options, base)
       target = found.kept and found
     end
     if target then
-      return setmetatable({
-        client = client, method = method or "GET", settings = base, headers = base.headers,
-        target = target, simple = base.simple,
-      }, Request)
+      return bare(client, method or "GET", target, base)
     end
   end
   if type(url) ~= "string" then
