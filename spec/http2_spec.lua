@@ -33,7 +33,7 @@ describe("HTTP/2", function()
     assert.equal(1000, count)
   end, 30))
 
-  it("is spoken by who may, whatever a request that wanted HTTP/1.1 has left", helper.task(function()
+  it("is spoken by who may, whatever a request for HTTP/1.1 has left", helper.task(function()
     for _, version in ipairs({ "1.1", "2", "1.1", "2" }) do
       local response = ms.assert(client:get(nginx.tls_url("/1k"), { http_version = version }))
       assert.equal(version, response.http_version)

@@ -31,6 +31,8 @@ import threading
 import time
 from urllib.parse import parse_qs, urlsplit
 
+TCP_CLOSE = 7                   # of the kernel's states
+
 LOG = collections.defaultdict(list)
 CONNECTIONS = collections.defaultdict(set)
 WAITING = {}
@@ -130,12 +132,17 @@ class Connection:
         return path != "/idle" or self.idle(query)
 
     def delivered(self):
-        """Waits until the other side's system has all that was sent: on a busy
-        machine bytes arrive after who sent them has gone on."""
+        """Waits until the other side's system has all that was sent, or has reset
+        the connection: on a busy machine bytes arrive after who sent them has gone
+        on. What a connection that was reset had to send counts as unsent for ever."""
         left = bytearray(4)
-        while self.is_tcp and fcntl.ioctl(self.socket, termios.TIOCOUTQ, left) == 0 \
-                and any(left):
+        while self.is_tcp and not self.dead() \
+                and fcntl.ioctl(self.socket, termios.TIOCOUTQ, left) == 0 and any(left):
             time.sleep(0.001)
+
+    def dead(self):
+        return self.socket.getsockopt(
+            socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == TCP_CLOSE
 
     def has_said(self):
         if self.says_for:
