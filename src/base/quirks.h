@@ -107,6 +107,10 @@
     "the stream, too, the answer may be lost",                                 \
     "an answer that is complete by its Content-Length ends the request; one "  \
     "that is lost is an error of kind \"closed\"")                             \
+  X(reads_when_paused, QUIRK_SINCE(0x080a00), NULL,                            \
+    "a paused answer is read on while the body is sent, and kept without a "   \
+    "limit",                                                                   \
+    "the upload waits, too, from 4 MiB on (fetch)")                            \
   X(h2_fails_after_answer, QUIRK_ALL, NULL,                                    \
     "the same transfer fails when the rest of the body was sent",              \
     "that is no error when the answer is complete by its Content-Length")      \

@@ -126,6 +126,12 @@ typedef struct Receiver {
   const char *invalid;     /* why its answer is none, or NULL */
 } Receiver;
 
+/* What curl_easy_pause is told so that sending goes on, and receiving if it did. */
+static inline int receiver_sends_on(const Receiver *receiver)
+{
+  return receiver->paused || receiver->early ? CURLPAUSE_RECV : CURLPAUSE_CONT;
+}
+
 #pragma GCC visibility pop
 
 #endif

@@ -15,6 +15,10 @@
 /* So much of a body is kept. */
 #define KEPT_MOST (64 * 1024)
 
+/* So much of an answer that nobody reads may be kept by libcurl: what the systems'
+   buffers take otherwise. */
+#define UNREAD_MOST (4 * 1024 * 1024)
+
 size_t upload_waiting(const Receiver *receiver)
 {
   return buffer_size(&receiver->seldom->feed) - receiver->seldom->kept;
@@ -38,12 +42,26 @@ static void take(Receiver *receiver, size_t size)
   }
 }
 
+/* Whether sending has to wait for somebody to read: quirks.h says why. */
+static bool is_far_ahead(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  curl_off_t all = 0;
+  if (!quirk_reads_when_paused() ||
+      receiver_sends_on(receiver) == CURLPAUSE_CONT)
+    return false;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_SIZE_DOWNLOAD_T, &all);
+  return all - receiver->received > UNREAD_MOST;
+}
+
 static size_t on_read(char *bytes, size_t one, size_t room, void *data)
 {
   Easy *easy = data;
   Receiver *receiver = easy->receiver;
   size_t size = upload_waiting(receiver);
   (void)one;
+  if (size > 0 && is_far_ahead(easy))
+    return CURL_READFUNC_PAUSE; /* until receiving goes on */
   receiver_touch(easy);
   if (size > room)
     size = room;
@@ -115,7 +133,7 @@ void upload_end(Easy *easy)
   if (quirk_h2_stalls_after_answer())
     (void)curl_easy_pause(easy->handle, CURLPAUSE_RECV);
   /* An error ends the transfer: its message tells. */
-  (void)curl_easy_pause(easy->handle, CURLPAUSE_CONT);
+  (void)curl_easy_pause(easy->handle, receiver_sends_on(easy->receiver));
 }
 
 void upload_install(Easy *easy)

@@ -86,30 +86,51 @@ static int multi_ignore(lua_State *L)
   return 0;
 }
 
-/*** Continues a transfer that a full buffer has paused, or that waited for
-more to send.
-@param easy core.Easy
-@return self
-@local */
-static int multi_resume(lua_State *L)
+static int go_on(lua_State *L, const char *name, bool receiving)
 {
-  Multi *multi = multi_check_idle(L, 1, "resume");
+  Multi *multi = multi_check_idle(L, 1, name);
   Easy *easy = easy_check(L, 2);
-  multi_check_thread(L, multi, "resume");
+  Receiver *receiver = easy->receiver;
+  multi_check_thread(L, multi, name);
   if (easy->multi == multi && easy->in_multi) {
-    if (easy->receiver != NULL)
-      easy->receiver->paused = false;
+    if (receiver != NULL && receiving)
+      receiver->paused = receiver->early = false;
     multi_enter(multi);
     /* An error ends the transfer: its message tells. */
-    (void)curl_easy_pause(easy->handle, CURLPAUSE_CONT);
+    (void)curl_easy_pause(easy->handle, receiver == NULL
+                                            ? CURLPAUSE_CONT
+                                            : receiver_sends_on(receiver));
     multi_leave(multi);
   }
   lua_settop(L, 1);
   return 1;
 }
 
+/*** Continues a transfer that a full buffer has paused.
+@param easy core.Easy
+@return self
+@local */
+static int multi_resume(lua_State *L)
+{
+  return go_on(L, "resume", true);
+}
+
+/*** Continues to send what a transfer has waited for. It receives no more than
+before: who writes is slowed when nobody reads the answer.
+@param easy core.Easy
+@return self
+@local */
+static int multi_resume_sending(lua_State *L)
+{
+  return go_on(L, "resume_sending", false);
+}
+
 const luaL_Reg multi_member_methods[] = {
-  { "add_handle", multi_add_handle }, { "remove_handle", multi_remove_handle },
-  { "info_read", multi_info_read },   { "resume", multi_resume },
-  { "ignore", multi_ignore },         { NULL, NULL },
+  { "add_handle", multi_add_handle },
+  { "remove_handle", multi_remove_handle },
+  { "info_read", multi_info_read },
+  { "resume", multi_resume },
+  { "resume_sending", multi_resume_sending },
+  { "ignore", multi_ignore },
+  { NULL, NULL },
 };

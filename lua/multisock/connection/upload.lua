@@ -60,7 +60,7 @@ local function upload_piece(self, body)
     return false
   elseif chunk ~= "" then
     self.easy:feed(chunk)
-    self.multi:resume(self.easy)
+    self.multi:resume_sending(self.easy)
   end
   return chunk ~= nil
 end

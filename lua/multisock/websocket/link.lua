@@ -109,7 +109,7 @@ function Link:send(frame)
   local transfer = self.transfer
   self.fed = self.fed + #frame
   transfer.easy:feed(frame)
-  transfer.multi:resume(transfer.easy)
+  transfer.multi:resume_sending(transfer.easy)
 end
 
 --- Suspends the task as long as `is_early(self)`.
