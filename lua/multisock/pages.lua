@@ -70,7 +70,7 @@ local function own_query(self, target)
   if client.base and client.base.origin ~= target.origin then
     given = strangers.of_client(client)
   end
-  for field in (target.url:get("query") or ""):gmatch("[^&]+") do
+  for field in (targets.url(target):get("query") or ""):gmatch("[^&]+") do
     has[percent.unescape(field:match("^[^=]*"))] = true
   end
   for name, value in pairs(target.origin == self.first.origin and given.own and given.own.query

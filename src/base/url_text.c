@@ -87,9 +87,14 @@ static bool is_upper_escape(const char *at, const char *end)
          ((at[1] >= 'A' && at[1] <= 'F') || (at[2] >= 'A' && at[2] <= 'F'));
 }
 
+/* libcurl takes no more than 8 MB. */
+#define LONGEST (1024 * 1024)
+
 bool url_text_is_sent_so(const char *at, size_t size)
 {
   const char *end = at + size;
+  if (size > LONGEST)
+    return false;
   for (; at < end; at++)
     if (*at <= ' ' || *at == 0x7f || is_foreign(*at, true) ||
         (*at == '.' && at[-1] == '/') || is_upper_escape(at, end))

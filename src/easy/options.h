@@ -25,6 +25,11 @@ void options_free_lists(Easy *easy);
 /* Lets the handle go to this URL, which it holds; NULL: to that of "url". */
 CURLcode options_set_url(Easy *easy, struct Url *url);
 
+/* Lets it go to a URL that has this text, of the same place as `sample`: core.url_place
+   has said so, and that libcurl sends what is behind the place as it is written. */
+CURLcode options_set_url_beside(Easy *easy, struct Url *sample,
+                                const char *text, size_t size);
+
 /* Gives a duplicate lists and files of its own; false: out of memory. */
 bool options_copy_lists(const Easy *from, Easy *to);
 

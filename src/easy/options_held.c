@@ -299,22 +299,6 @@ void options_reset(Easy *easy)
     curl_easy_reset(easy->handle);
 }
 
-/* ---- URLs ---- */
-
-CURLcode options_set_url(Easy *easy, Url *url)
-{
-  CURLcode code = curl_easy_setopt(easy->handle, CURLOPT_CURLU,
-                                   url != NULL ? url->handle : NULL);
-  if (code != CURLE_OK)
-    return code;
-  if (url != NULL)
-    url->users++;
-  url_release(easy->url);
-  easy->url = url;
-  easy->target = NULL;
-  return CURLE_OK;
-}
-
 /* ---- Duplicates ---- */
 
 bool options_share_lists(Easy *from, Easy *to)

@@ -30,6 +30,7 @@ void url_release(Url *url)
 {
   if (url == NULL || --url->users > 0)
     return;
+  url_release(url->sample);
   curl_url_cleanup(url->handle);
   free(url);
 }
@@ -125,25 +126,30 @@ static int fail(lua_State *L, CURLUcode code)
   return 2;
 }
 
-/* Pushes an object; of an empty URL, or of a copy. */
+Url *url_make(CURLU *original)
+{
+  Url *url = calloc(1, sizeof *url);
+  if (url == NULL)
+    return NULL;
+  url->users = 1;
+  url->handle = original != NULL ? curl_url_dup(original) : curl_url();
+  if (url->handle != NULL)
+    return url;
+  free(url);
+  return NULL;
+}
+
+/* Pushes an object of an empty URL, or of a copy. */
 static Url *push_url(lua_State *L, CURLU *original)
 {
   UrlBox *box = compat_newuserdata(L, sizeof *box);
-  Url *url;
   box->self = box;
   box->url = NULL;
   luaL_setmetatable(L, url_type);
-  url = calloc(1, sizeof *url);
-  if (url != NULL)
-    url->handle = original != NULL ? curl_url_dup(original) : curl_url();
-  if (url == NULL || url->handle == NULL) {
-    free(url);
+  box->url = url_make(original);
+  if (box->url == NULL)
     luaL_error(L, "not enough memory");
-    return NULL;
-  }
-  url->users = 1;
-  box->url = url;
-  return url;
+  return box->url;
 }
 
 /* libcurl takes most parts as they are, and sends them so: what would end the
@@ -286,6 +292,25 @@ static char *cut(char *text, char byte)
   return at;
 }
 
+CURLUcode url_set_path(CURLU *handle, const char *text)
+{
+  char *path = strdup(text), *query, *fragment;
+  CURLUcode code;
+  if (path == NULL)
+    return CURLUE_OUT_OF_MEMORY;
+  fragment = cut(path, '#');
+  if (fragment != NULL && *fragment == '\0')
+    fragment = NULL; /* as libcurl reads it */
+  query = cut(path, '?');
+  code = curl_url_set(handle, CURLUPART_PATH, path, 0);
+  if (code == CURLUE_OK)
+    code = curl_url_set(handle, CURLUPART_QUERY, query, 0);
+  if (code == CURLUE_OK)
+    code = curl_url_set(handle, CURLUPART_FRAGMENT, fragment, 0);
+  free(path);
+  return code;
+}
+
 /*** Another URL of the same place.
 @param text string, of which url_place says that it is that place, and that libcurl
 sends what is behind it as it is written
@@ -296,25 +321,10 @@ static int url_beside(lua_State *L)
   size_t size;
   const char *text = luaL_checklstring(L, 2, &size);
   size_t place = url_text_place(text, size);
-  char *path, *query, *fragment;
-  CURLU *url;
   CURLUcode code;
   luaL_argcheck(L, place > 0 && url_text_is_sent_so(text + place, size - place),
                 2, "is not of that kind");
-  url = push_url(L, sample)->handle;
-  path = strdup(text + place);
-  if (path == NULL)
-    return luaL_error(L, "not enough memory");
-  fragment = cut(path, '#');
-  if (fragment != NULL && *fragment == '\0')
-    fragment = NULL; /* as libcurl reads it */
-  query = cut(path, '?');
-  code = curl_url_set(url, CURLUPART_PATH, path, 0);
-  if (code == CURLUE_OK)
-    code = curl_url_set(url, CURLUPART_QUERY, query, 0);
-  if (code == CURLUE_OK)
-    code = curl_url_set(url, CURLUPART_FRAGMENT, fragment, 0);
-  free(path);
+  code = url_set_path(push_url(L, sample)->handle, text + place);
   return code == CURLUE_OK ? 1 : fail(L, code);
 }
 

@@ -273,7 +273,8 @@ static int go_on(lua_State *L, int status, lua_KContext context)
 task, and takes what has come. Where C cannot go on after that, there are
 `perform_begin` and `perform_finish`, between which compat.lua suspends it.
 @param limiter of the host
-@param target table with `url`, a core.Url, and `web`: whether it is HTTP
+@param target table with `url`, a core.Url, or `sample`, one of the same place, and `text`;
+and with `web`: whether it is HTTP
 @param task who asks
 @param profile number that its handle was kept with
 @param taken boolean: it has its slot already

@@ -46,16 +46,35 @@ static void choose_buffer(Easy *easy, const Limiter *limiter)
     easy->buffer_size = size;
 }
 
-/* Gives the handle the URL of the target at `target`, and keeps that alive: its
-   address tells whether it is the same. */
+/* Gives the handle the URL of the target at `target`: a parsed one of its own, or
+   its text and a parsed one of the same place. */
+static CURLcode set_url(lua_State *L, Easy *easy, int target)
+{
+  CURLcode code;
+  lua_getfield(L, target, "url");
+  if (lua_isnil(L, -1)) {
+    size_t size = 0;
+    const char *text;
+    lua_getfield(L, target, "sample");
+    lua_getfield(L, target, "text");
+    text = luaL_checklstring(L, -1, &size);
+    code = options_set_url_beside(easy, url_check(L, -2), text, size);
+    lua_pop(L, 2);
+  }
+  else
+    code = options_set_url(easy, url_check(L, -1));
+  lua_pop(L, 1);
+  return code;
+}
+
+/* The same, and keeps the target alive: its address tells whether it is the same
+   next time. */
 static CURLcode set_target(lua_State *L, Easy *easy, int at, int target)
 {
   CURLcode code;
   if (easy->target == lua_topointer(L, target))
     return CURLE_OK; /* the same as last time */
-  lua_getfield(L, target, "url");
-  code = options_set_url(easy, url_check(L, -1));
-  lua_pop(L, 1);
+  code = set_url(L, easy, target);
   compat_getuservalue(L, at);
   if (code == CURLE_OK && lua_istable(L, -1)) {
     lua_pushvalue(L, target);
@@ -106,7 +125,8 @@ until it is out again.
 @param limiter of the host
 @param multi core.Multi
 @param easy core.Easy that is collected, and has all other options
-@param target table with `url`, a core.Url, and `web`: whether it is HTTP
+@param target table with `url`, a core.Url, or `sample`, one of the same place, and `text`;
+and with `web`: whether it is HTTP
 @param limits, lines, method, deadline, body, once, size the message: see message.h
 @return true; or nil, err */
 static int start_in_lua(lua_State *L)

@@ -42,7 +42,7 @@ local function side_of(target)
 end
 
 local function path_of(target)
-  return target.url:get("path") or "/"
+  return targets.url(target):get("path") or "/"
 end
 
 -- The header of these, {"Cookie", value}; false: none.

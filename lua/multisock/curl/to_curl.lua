@@ -8,6 +8,7 @@ local request = require("multisock.request")
 local DEFAULTS = require("multisock.request.options").defaults
 local secrets = require("multisock.request.secrets")
 local shell = require("multisock.curl.shell")
+local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
 
 local HIDDEN = secrets.HIDDEN
@@ -193,7 +194,7 @@ local function command_of(made, hides)
   elseif method ~= made.method then
     table.insert(self.pairs, 1, "-X " .. shell.quote(made.method))
   end
-  local url = made.target.url:get("url")
+  local url = targets.url(made.target):get("url")
   if url:find("[%[%]{}]") then
     self:flag("--globoff")
   end

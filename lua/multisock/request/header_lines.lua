@@ -4,6 +4,7 @@ local core = require("multisock.core")
 local headers = require("multisock.request.headers")
 local raw_options = require("multisock.request.raw").of
 local settings = require("multisock.request.settings")
+local targets = require("multisock.request.targets")
 
 local header_lines = {}
 
@@ -98,7 +99,7 @@ function header_lines.fields(self)
   elseif headers.find(list, "Authorization") then
     return list
   end
-  local value = auth and authorization(self) or target.has_user and of_url(target.url)
+  local value = auth and authorization(self) or target.has_user and of_url(targets.url(target))
   return value and headers.merge(list, { { "Authorization", value } }) or list
 end
 

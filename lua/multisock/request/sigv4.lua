@@ -7,6 +7,7 @@ local core = require("multisock.core")
 local hex = require("multisock.base.hex")
 local pairs = require("multisock.base.compat").pairs
 local percent = require("multisock.base.percent")
+local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
 
 local sigv4 = {}
@@ -128,8 +129,9 @@ function sigv4.sign(request, content_type)
     fields[#fields + 1] = { "X-Amz-Security-Token", keys.session_token }
   end
   local signed, names = signed_fields(fields, target, content_type)
-  local asked = table.concat({ request.method, canonical_path(target.url:get("path"), service),
-    canonical_query(target.url:get("query")), signed, names, payload }, "\n")
+  local url = targets.url(target)
+  local asked = table.concat({ request.method, canonical_path(url:get("path"), service),
+    canonical_query(url:get("query")), signed, names, payload }, "\n")
   local day = date:sub(1, 8)
   local scope = table.concat({ day, keys.region, service, "aws4_request" }, "/")
   local key = "AWS4" .. keys.secret_key

@@ -97,6 +97,18 @@ local function describe(url, text, written)
   }, place)
 end
 
+--- The parsed form of a target, for who looks at its parts. Those of a place that is known
+-- have none before: libcurl gets their text (src/fetch/start.c).
+-- @return core.Url
+function targets.url(target)
+  local url = target.url
+  if url == nil then
+    url = target.sample:beside(target.text)
+    target.url = url
+  end
+  return url
+end
+
 -- What libcurl means by "bad path" and the like, where that can be told.
 local function explain(text)
   local at = text:find("[%z\1-\32\127]")
@@ -116,7 +128,7 @@ local function parse(text)
   local written, sent_so = core.url_place(text)
   local place = sent_so and places[written]
   if place then
-    return setmetatable({ url = place.__index.sample:beside(text), text = text }, place)
+    return setmetatable({ text = text }, place)
   end
   local url, err = core.url(text, ANY_SCHEME)
   if url == nil then
@@ -171,7 +183,7 @@ end
 --- Resolves a reference, such as a Location.
 -- @return target; or nil, err
 function targets.resolve(base, reference)
-  local url = base.url:dup()
+  local url = targets.url(base):dup()
   reference = targets.trim(reference)
   local ok, err
   if reference == "" or reference:find("^#") then
@@ -197,10 +209,12 @@ function targets.base(text)
   local base, err = targets.get(text)
   if base == nil then
     return nil, err
-  elseif base.url:get("query") or base.url:get("fragment") then
+  end
+  local url = targets.url(base)
+  if url:get("query") or url:get("fragment") then
     return nil, errors.new("url", "no place for a query or a fragment: it stands before paths")
   end
-  base.path = base.url:get("path")
+  base.path = url:get("path")
   base.folder = base.path:gsub("/+$", "") .. "/"
   base.root = not base.has_user and base.text:match("^%a[%w+.-]*://[^/?#]*")
   return base
@@ -228,9 +242,9 @@ end
 --- The same target with user name and password of another.
 -- @return target
 function targets.with_user(target, other)
-  local url = target.url:dup()
+  local url = targets.url(target):dup()
   for _, part in ipairs({ "user", "password" }) do
-    local text = other.url:get(part)
+    local text = targets.url(other):get(part)
     if text then
       url:set(part, text)
     end

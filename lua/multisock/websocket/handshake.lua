@@ -9,6 +9,7 @@ local checks = require("multisock.request.options").checks
 local own_options = require("multisock.request.own_options")
 local pairs = require("multisock.base.compat").pairs
 local request = require("multisock.request")
+local targets = require("multisock.request.targets")
 local tasks = require("multisock.tasks")
 local values = require("multisock.base.values")
 
@@ -148,7 +149,7 @@ local function make(client, url, options, own)
   made, err = request.new(client, "GET", http, options)
   if made == nil then
     return nil, err
-  elseif made.target.url:get("fragment") then
+  elseif targets.url(made.target):get("fragment") then
     return nil, errors.new("url", "the URL of a WebSocket has no fragment (#...)",
       { url = errors.redact_text(url) })
   end
