@@ -548,14 +548,15 @@ function multisock_WebSocket:close(code, reason) end
 ---@class multisock.Reply
 ---@field status? integer 200
 ---@field headers? table as of requests
----@field body? string|table a list comes piece by piece, and a number in it is a wait of so many seconds
+---@field body? string|table a list comes piece by piece, and a number in it is a silence of so many seconds; `math.huge`: for ever
 ---@field json? any the body, as the option `json`
----@field delay? number|table seconds before it answers; `{least, most}`: by chance
+---@field delay? number|table seconds before it answers; `{least, most}`: by chance; `math.huge`: never
+---@field connect? number|table as `delay`: seconds until the connection stands, before anything of the request is sent
 ---@field fail? string there is no answer but an error of this kind: `resolve connect proxy tls timeout closed protocol too_large`
 ---@field at? integer with `fail`: there is one, and its body breaks off after so many bytes
 
 ---@class multisock.Fault
----@field status? integer and `headers`, `body`, `json`, `delay`, `fail`, `at` as of an answer
+---@field status? integer and `headers`, `body`, `json`, `delay`, `connect`, `fail`, `at` as of an answer
 ---@field ratio? number of so many of the requests it is for, by the seed (1: all)
 ---@field times? integer so often at most
 ---@field method? string as of a route
@@ -567,7 +568,7 @@ function multisock_WebSocket:close(code, reason) end
 ---@field method string
 ---@field url string
 ---@field headers multisock.Headers as it was sent
----@field body? string all of it
+---@field body? string all of it; nil also when no connection stood
 ---@field at number ms.now() when it came
 ---@field route? string which route answered: `"routes[2]"`
 ---@field fault? string what went wrong instead: `"faults[1]"`

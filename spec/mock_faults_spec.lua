@@ -69,7 +69,7 @@ describe("a mock", function()
     end
     assert.same({ "no answer within 0.01 s (timeout.first_byte)", "wait" },
       { fails("/slow", { first_byte = 0.01 }) })
-    assert.same({ "no answer within 0.01 s (timeout.total)", "wait" }, { fails("/slow", 0.01) })
+    assert.same({ "not done after 0.01 s (timeout.total)", "wait" }, { fails("/slow", 0.01) })
     assert.same({ "no answer within 0.01 s (timeout.attempt)", "wait" },
       { fails("/slow", { attempt = 0.01 }) })
     assert.same({ "nothing arrived for 0.01 s (timeout.idle)", "receive" },

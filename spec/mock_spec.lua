@@ -283,7 +283,10 @@ describe("a mock", function()
     route(".reply[2].delay: seconds, or {least, most}, expected, got -1",
       { reply = { {}, { delay = -1 } } })
     route(".reply.delay: seconds, or", { reply = { delay = { 2, 1 } } })
-    route(".reply.delay: seconds, or", { reply = { delay = math.huge } })
+    route(".reply.delay: seconds, or", { reply = { delay = 0 / 0 } })
+    route(".reply.delay: seconds, or", { reply = { delay = { 1, math.huge } } })
+    route(".reply.connect: seconds, or", { reply = { connect = "1" } })
+    route(".reply.body[1]: string, or seconds", { reply = { body = { -1 } } })
     route(".reply.fail: one of closed, connect, protocol, proxy, resolve, timeout, tls, too_large "
       .. "expected, got \"dns\"", { reply = { fail = "dns" } })
     route(".reply.at: `fail` says", { reply = { at = 3 } })
@@ -292,7 +295,8 @@ describe("a mock", function()
     route(".reply.body: string or list expected, got function", { reply = { body = print } })
     route(".reply.body[2]: string, or seconds", { reply = { body = { "a", {} } } })
     route(".reply.headers: X: string or number expected", { reply = { headers = { X = { {} } } } })
-    check("faults[1]: one of `status`, `fail` and `delay` expected", { faults = { { url = "/" } } })
+    check("faults[1]: one of `status`, `fail`, `delay` and `connect` expected",
+      { faults = { { url = "/" } } })
     check("faults[1].ratio: number above 0, at most 1 expected, got 2",
       { faults = { { ratio = 2, fail = "tls" } } })
     check("faults[1]: an answer needs its `status`", { faults = { { body = "x", delay = 1 } } })

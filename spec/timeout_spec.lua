@@ -1,140 +1,254 @@
--- Every limit of `timeout`: its kind, code and phase, and when it comes.
-local fixtures = require("spec.support.fixtures")
+-- The limits of `timeout`: which one ends what, when, with what words, and what is left of a total
+-- for what comes later. On a mock's clock, to the second. A server that really stalls, and what
+-- libcurl does then: timeout_network_spec.lua. Silence in bodies: timeout_idle_spec.lua.
 local helper = require("spec.helper")
-local probe = require("spec.support.probe")
-local servers = require("spec.support.servers")
-local support = require("spec.support.core_support")
-local DEFAULTS = require("multisock.request.options").defaults
 local ms = require("multisock")
 local timed_out = require("spec.support.timed_out")
 
-describe("timeouts", function()
-  local hostile = fixtures.hostile()
-  local client
+local exactly, words = timed_out.exactly, timed_out.words
 
-  fixtures.each(function()
-    client = ms.client()
-    return client
+local HOST = "https://h.example"
+
+local NEVER = math.huge
+
+local SERVER = { routes = {
+  { url = "/silent", reply = { delay = NEVER } },
+  { url = "/far", reply = { connect = NEVER } },
+  { url = "/slow", reply = { delay = 4, body = "slow" } },
+  { url = "/stalls", reply = { body = { "some", NEVER } } },
+  { url = "/trickle", reply = { body = { "a", 1, "b", 1, "c", 1, "d", 1, "e" } } },
+  { url = "/hop", reply = { delay = 3, status = 302, headers = { Location = "/hop" } } },
+  { url = "/far-and-slow", reply = { connect = 3, delay = 4 } },
+  { url = "/down", reply = { status = 503 } },
+  { url = "/down-slowly", reply = { status = 503, delay = 2 } },
+  { url = "/*", reply = { body = "soon" } },
+} }
+
+-- A spec on such a server: fn(client, mock).
+local function served(fn, options)
+  return helper.simulated(SERVER, function(mock)
+    local given = { agent = mock }
+    for name, value in pairs(options or {}) do
+      given[name] = value
+    end
+    local client = ms.client(given)
+    fn(client, mock)
+    client:close()
   end)
+end
 
-  local function check(...)
-    return timed_out.check(hostile, ...)
-  end
+describe("timeouts", function()
+  after_each(helper.check_leaks)
 
-  it("total: before the answer", helper.task(function()
-    check(0.2, "wait", "total", function()
-      return client:get(hostile.url("/stall"), { timeout = 0.2 })
-    end)
-    check(0.2, "wait", "total", function()
-      return client:get(hostile.url("/stall"), { timeout = { total = 0.2, first_byte = 5 } })
-    end)
-    check(0.2, "receive", "total", function()
-      return client:get(hostile.url("/stall-headers"), { timeout = 0.2 })
-    end)
-  end))
-
-  -- libuv before 1.45 serves timers before it waits: what has come due while Lua was
-  -- busy must not be followed by a wait for something else.
-  it("total, first_byte: also when another task is busy at that time", helper.task(function()
-    for _, name in ipairs({ "total", "first_byte" }) do
-      local least = math.huge       -- libcurl has a timer of its own after 0.2 s
-      for _ = 1, 4 do
-        client:get(hostile.url("/bytes")):text()
-        local started = ms.now()
-        ms.spawn(function()
-          ms.sleep(0.02)
-          repeat until ms.now() > started + 0.07
-        end)
-        check(0.05, "wait", name, function()
-          local response, err = client:get(hostile.url("/stall"), { timeout = { [name] = 0.05 } })
-          least = math.min(least, ms.now() - started)
-          return response, err
-        end)
-      end
-      if helper.timing_is_real then
-        assert.is_true(least < 0.15, least .. " s")
-      end
+  it("end what hangs, the nearest first", served(function(client)
+    for _, case in ipairs({
+      { "/silent", 2, 2, "wait", "total" },
+      { "/silent", { total = 2, first_byte = 5 }, 2, "wait", "total" },
+      { "/silent", { total = 5, first_byte = 2 }, 2, "wait", "first_byte" },
+      { "/silent", { attempt = 2, first_byte = 5 }, 2, "wait", "attempt" },
+      { "/silent", { attempt = 5, first_byte = 2 }, 2, "wait", "first_byte" },
+      { "/silent", { attempt = 2, total = 5 }, 2, "wait", "attempt" },
+      { "/silent", { attempt = 5, total = 2 }, 2, "wait", "total" },
+      { "/silent", { connect = 2, idle = 2, queue = 2, first_byte = 9 }, 9, "wait", "first_byte" },
+      { "/silent", {}, 300, "wait", "first_byte" },
+      { "/silent", { first_byte = NEVER, total = 86400 }, 86400, "wait", "total" },
+      { "/silent", 0.125, 0.125, "wait", "total" },
+      { "/far", { connect = 2 }, 2, "connect", "connect" },
+      { "/far", {}, 30, "connect", "connect" },
+      { "/far", { total = 2 }, 2, "connect", "total" },
+      { "/far", { attempt = 2, total = 5 }, 2, "connect", "attempt" },
+      { "/far", { first_byte = 2, idle = 2, queue = 2 }, 30, "connect", "connect" },
+      -- A connection takes nothing of the time for the answer, but of the whole.
+      { "/far-and-slow", { first_byte = 3.5 }, 6.5, "wait", "first_byte", 3.5 },
+      { "/far-and-slow", { attempt = 6 }, 6, "wait", "attempt" },
+      { "/far-and-slow", { total = 2.5 }, 2.5, "connect", "total" },
+    }) do
+      local err = exactly(case[3], case[4], case[5], function()
+        return client:get(HOST .. case[1], { timeout = case[2] })
+      end, case[6])
+      assert.same({ true, 1, HOST .. case[1] }, { err.retryable, err.attempts, err.url })
+      assert.equal(("timeout: %s [%s]"):format(words(case[5], case[6] or case[3]), err.url),
+        tostring(err))
     end
   end))
 
-  it("names the limit that came first when Lua was busy, and saw none pass", helper.task(function()
-    client:get(hostile.url("/bytes")):text()
-    for _, limits in ipairs({ { "total", "first_byte" }, { "attempt", "first_byte" },
-      { "total", "attempt" }, { "total", "idle" } }) do
-      for i = 1, 2 do
-        local first, second = limits[i], limits[3 - i]
-        ms.spawn(function()
-          ms.sleep(0.02)
-          local stop = ms.now() + 0.15
-          repeat until ms.now() > stop
-        end)
-        local response, err = client:get(hostile.url(limits[2] == "idle" and "/stall-body"
-          or "/stall"), { timeout = { [first] = 0.06, [second] = 0.12 } })
-        if response then
-          response, err = response:text()
-        end
-        assert.is_nil(response)
-        assert.truthy(err.message:find("timeout." .. first, 1, true),
-          ("%s before %s: %s"):format(first, second, err.message))
+  it("leave alone what is in time", served(function(client)
+    for _, limits in ipairs({ 4.5, { total = 4.5 }, { attempt = 4.5 }, { first_byte = 4.5 },
+      { connect = 1, queue = 1, idle = 1 } }) do
+      local began = ms.now()
+      assert.equal("slow", client:get(HOST .. "/slow", { timeout = limits }):text())
+      assert.equal(4, ms.now() - began)
+    end
+    local limits = { connect = 3.5, first_byte = 4.5, attempt = 7.5 }
+    assert.equal(200, client:get(HOST .. "/far-and-slow", { timeout = limits }).status)
+  end))
+
+  it("say of a POST that it may be sent again where nothing of it was sent", served(
+    function(client)
+    for path, again in pairs({ ["/silent"] = false, ["/far"] = true }) do
+      for _, limits in ipairs({ 2, { attempt = 2 }, { connect = 2, first_byte = 2 } }) do
+        local _, err = client:post(HOST .. path, { body = "x", timeout = limits })
+        assert.same({ "timeout", again }, { err.kind, err.retryable })
+        _, err = client:put(HOST .. path, { body = "x", timeout = limits })
+        assert.same({ "timeout", true }, { err.kind, err.retryable })
       end
     end
   end))
 
-  it("attempt: until the headers, wherever it hangs", helper.task(function()
-    local limits = { attempt = 0.2 }
-    for _ = 1, 2 do                 -- on a connection that is kept, and on new ones
-      client:get(hostile.url("/bytes")):text()
-      check(0.2, "wait", "attempt", function()
-        return client:get(hostile.url("/stall"), { timeout = limits })
+  it("end a body that is read, by the total alone", served(function(client)
+    local ways = { "text", "json", "discard" }
+    for _, way in ipairs(ways) do
+      local response
+      local err = exactly(5, "receive", "total", function()
+        response = ms.assert(client:get(HOST .. "/stalls",
+          { timeout = { total = 5, attempt = 2, first_byte = 1 } }))
+        return response[way](response)
       end)
-      check(0.2, "receive", "attempt", function()
-        return client:get(hostile.url("/stall-headers"), { timeout = limits })
-      end)
+      assert.same({ response, 200, true }, { err.response, err.response.status, err.retryable })
     end
-    check(0.2, "connect", "attempt", function()
-      return client:get(("http://127.0.0.1:%d/"):format(support.deaf_port()), { timeout = limits })
+    local response = client:get(HOST .. "/stalls", { timeout = 5 })
+    assert.equal("some", response:read())
+    local err = exactly(5, "receive", "total", function() return response:read() end)
+    assert.equal(response, err.response)
+    -- Also while it flows: what came in time was given.
+    response = client:get(HOST .. "/trickle", { timeout = 2.5 })
+    local pieces = {}
+    exactly(2.5, "receive", "total", function()
+      local piece, why
+      repeat
+        piece, why = response:read()
+        pieces[#pieces + 1] = piece
+      until piece == nil
+      return nil, why
     end)
-    local _, err = client:post(hostile.url("/stall"), { body = "x", timeout = limits })
-    assert.same({ "timeout", false }, { err.kind, err.retryable })
+    assert.same({ "a", "b", "c" }, pieces)
+    response = client:get(HOST .. "/trickle", { timeout = { attempt = 1, total = 4.5 } })
+    assert.equal("abcde", response:text())
   end))
 
-  it("attempt: not in the body, where total still holds", helper.task(function()
-    for _ = 1, 2 do
-      local response = ms.assert(client:get(hostile.url("/trickle?bytes=40"),
-        { timeout = { attempt = 0.15 } }))
-      assert.equal(40, #response:text())
-      check(0.4, "receive", "total", function()
-        return ms.assert(client:get(hostile.url("/stall-body"),
-          { timeout = { attempt = 0.2, total = 0.4 } })):text()
-      end)
-      client:get(hostile.url("/bytes")):text()
+  it("end a body that is buffered: attempt, too", served(function(client)
+    local err = exactly(2, "receive", "whole", function()
+      return client:get(HOST .. "/stalls", { buffer = true, timeout = { attempt = 2, total = 5 } })
+    end)
+    assert.same({ 200, true, 1 }, { err.response.status, err.retryable, err.attempts })
+    err = exactly(2, "receive", "total", function()
+      return client:get(HOST .. "/stalls", { buffer = true, timeout = { attempt = 5, total = 2 } })
+    end)
+    assert.equal(200, err.response.status)
+    exactly(60, "receive", "idle", function()
+      return client:get(HOST .. "/stalls", { buffer = true })
+    end)
+    assert.equal("abcde", client:get(HOST .. "/trickle", { buffer = true,
+      timeout = { attempt = 4.5 } }):text())
+    local _, why = client:post(HOST .. "/stalls", { body = "x", buffer = true, timeout = 3 })
+    assert.same({ "timeout", false }, { why.kind, why.retryable })
+  end))
+
+  it("count an upload for nothing but attempt and total", served(function(client)
+    local function post(limits)
+      local count = 0
+      return client:post(HOST .. "/slow", { timeout = limits, body = function()
+        ms.sleep(2)
+        count = count + 1
+        return count < 3 and "x" or nil
+      end })
+    end
+    local began = ms.now()
+    assert.equal("slow", post({ first_byte = 4.5, idle = 1, connect = 1 }):text())
+    assert.equal(10, ms.now() - began)
+    exactly(9.5, "wait", "first_byte", function() return post({ first_byte = 3.5 }) end, 3.5)
+    exactly(5, "send", "attempt", function() return post({ attempt = 5 }) end)
+    exactly(5, "send", "total", function() return post(5) end)
+  end))
+
+  ---- What stands over the attempts -----------------------------------------
+
+  it("begin anew with each try, but for the total", served(function(client, mock)
+    local function get(path, limits, options)
+      options = options or {}
+      options.timeout, options.retry = limits, options.retry
+        or { limit = 2, backoff = function() return 3 end }
+      return client:get(HOST .. path, options)
+    end
+    local function check(expected, seconds, word, attempts, limit, path, limits, options)
+      local before, began = #mock:calls(), ms.now()
+      local err = exactly(seconds, options and options.phase or "wait", word, function()
+        return get(path, limits, options and { retry = options.retry })
+      end, limit)
+      assert.equal(attempts, err.attempts)
+      local list = {}
+      for i = before + 1, #mock:calls() do
+        list[#list + 1] = mock:calls()[i].at - began
+      end
+      assert.same(expected, list)
+    end
+    check({ 0, 5, 10 }, 12, "attempt", 3, 2, "/silent", { attempt = 2 })
+    check({ 0, 5, 10 }, 12, "first_byte", 3, 2, "/silent", { first_byte = 2 })
+    check({ 0, 5, 10 }, 12, "attempt", 3, 2, "/silent", { attempt = 2, total = 12.5 })
+    -- The total cuts the third one short; that is never sent again.
+    check({ 0, 5, 10 }, 11, "total", 3, 11, "/silent", { attempt = 2, total = 11 },
+      { retry = { limit = 9, backoff = function() return 3 end } })
+    -- What is left is shorter than the pause: the error is returned now, and not later.
+    check({ 0, 5 }, 7, "attempt", 2, 2, "/silent", { attempt = 2, total = 9.5 })
+    check({ 0 }, 2, "attempt", 1, 2, "/silent", { attempt = 2, total = 4 })
+    check({ 0, 5, 10 }, 12, "connect", 1, 2, "/far", { connect = 2 }, { phase = "connect" })
+    -- An answer is returned then, too.
+    local before, began = #mock:calls(), ms.now()
+    local response = ms.assert(get("/down-slowly", { total = 8 }))
+    assert.same({ 503, 2, 7, 2 }, { response.status, response.attempts, ms.now() - began,
+      #mock:calls() - before })
+  end))
+
+  it("send no POST twice, unless its connection did not stand", served(function(client, mock)
+    local retry = { limit = 2, backoff = 0.001, methods = { "GET" }, budget = NEVER }
+    for path, asked in pairs({ ["/silent"] = 1, ["/far"] = 3 }) do
+      for _, body in ipairs({ "x", { replay = function() return { "x" } end } }) do
+        local before = #mock:calls()
+        local _, err = client:post(HOST .. path, { body = body, retry = retry,
+          timeout = { connect = 2, first_byte = 2 } })
+        assert.same({ "timeout", asked }, { err.kind, #mock:calls() - before }, path)
+      end
     end
   end))
 
-  it("attempt: not while it waits for its turn", helper.task(function()
-    local narrow = ms.client({ limits = { connections = 1 }, timeout = { attempt = 0.2 } })
-    local late = hostile.url("/late?delay=0.15")
-    local responses, errs = ms.map({ late, late, late }, function(url) return narrow:get(url) end)
-    assert.same({ nil, nil, nil, 3 }, { errs[1], errs[2], errs[3], responses.n })
-    for i = 1, 3 do
-      responses[i]:close()
-    end
-    narrow:close()
+  it("are one total for all hops", served(function(client, mock)
+    local err = exactly(8, "wait", "total", function()
+      return client:get(HOST .. "/hop", { timeout = { total = 8, attempt = 4, first_byte = 4 } })
+    end)
+    assert.same({ 3, 1 }, { #mock:calls(), err.attempts })   -- of the hop that it was in
+    err = exactly(6.5, "wait", "total", function()
+      return client:get(HOST .. "/hop", { timeout = 6.5, retry = { limit = 2 } })
+    end)
+    assert.same({ 6, 1 }, { #mock:calls(), err.attempts })
+    local _, why = client:get(HOST .. "/hop", { timeout = { attempt = 3.5 } })
+    assert.equal("redirect", why.kind)                 -- each hop had its own
   end))
 
-  it("attempt: each try of a retry has its own", helper.task(function()
-    local started = ms.now()
-    local _, err = client:get(hostile.url("/stall"), { timeout = { attempt = 0.1, total = 5 },
-      retry = { limit = 2, backoff = 0.001 } })
-    assert.same({ "timeout", 3 }, { err.kind, err.attempts })
-    assert.is_true(ms.now() - started >= 0.3)
-    _, err = client:get(hostile.url("/stall"), { timeout = { attempt = 0.2, total = 0.3 },
-      retry = { limit = 5, backoff = 0.001 } })
-    assert.is_truthy(err.message:find("timeout.total", 1, true), err.message)
-    probe.open_becomes(hostile, 0)
+  it("count what middleware waits, in the total alone", served(function(client, mock)
+    local own = ms.client({ agent = mock, each_attempt = { function(request, next)
+      ms.sleep(3)
+      return next(request)
+    end } })
+    assert.equal(200, own:get(HOST .. "/", { timeout = { attempt = 1, total = 4 } }).status)
+    local before = #mock:calls()
+    local began = ms.now()
+    local _, err = own:get(HOST .. "/", { timeout = 2 })
+    -- It is asked when the middleware is done, and nothing is sent any more.
+    assert.same({ "timeout", "queue", words("total", 2), 3, before },
+      { err.kind, err.phase, err.message, ms.now() - began, #mock:calls() })
+    exactly(5, "wait", "total", function() return own:get(HOST .. "/hop", { timeout = 5 }) end)
+    own:close()
+    own = ms.client({ agent = mock, middleware = { function(request, next)
+      ms.sleep(3)
+      return next(request)
+    end } })
+    -- That is outside: the total is the request's.
+    assert.equal(200, own:get(HOST .. "/slow", { timeout = 5 }).status)
+    own:close()
+    assert.equal(200, client:get(HOST .. "/").status)
   end))
 
-  it("attempt, total: over an agent, and a POST is not sent again for it", helper.simulated(nil,
+  it("hold over any agent, and a POST is not sent again for them", helper.simulated(nil,
     function()
     local asked, began = 0, ms.now()
     local made = ms.client({ timeout = { attempt = 5, total = 60 },
@@ -155,205 +269,84 @@ describe("timeouts", function()
     assert.is_truthy(err.message:find("timeout.total", 1, true), err.message)
   end))
 
-  it("total: in the body, also while it flows", helper.task(function()
-    for _, way in ipairs({ "text", "read" }) do
-      check(0.3, "receive", "total", function()
-        local response = ms.assert(client:get(hostile.url("/trickle?bytes=1000"),
-          { timeout = 0.3 }))
-        local body, err
-        repeat
-          body, err = response[way](response)
-        until body == nil
-        assert.equal(response, err.response)
-        return body, err
-      end)
-    end
-  end))
-
-  it("total: over all redirects", helper.task(function()
-    check(0.3, "wait", "total", function()
-      return client:get(hostile.url("/redirect?to=/redirect%3Fto=/stall"), { timeout = 0.3 })
+  it("are a client's, or a request's, field by field", served(function(client)
+    exactly(2, "wait", "total", function() return client:get(HOST .. "/silent") end)
+    exactly(1, "wait", "first_byte", function()
+      return client:get(HOST .. "/silent", { timeout = { first_byte = 1 } })
     end)
-  end))
-
-  it("total: for a default of the client, and not for who has none", helper.task(function()
-    local own <close> = ms.client({ timeout = 0.1 })
-    check(0.1, "wait", "total", function()
-      return own:get(hostile.url("/stall"))
+    exactly(9, "wait", "total", function()
+      return client:get(HOST .. "/silent", { timeout = 9 })
     end)
-    assert.is_truthy(own:get(hostile.url("/late?delay=0.3"), { timeout = 5 }))
-  end))
-
-  it("queue", helper.task(function()
-    local one <close> = ms.client({ limits = { host_connections = 1 } })
-    local response = ms.assert(one:get(hostile.url("/stall-body")))
-    local started = ms.now()
-    local none, err = one:get(hostile.url("/bytes"), { timeout = { queue = 0.1 } })
-    assert.is_nil(none)
-    assert.same({ "timeout", "queue", true }, { err.kind, err.phase, err.retryable })
-    assert.is_true(ms.now() - started >= 0.095)
-    none, err = one:get(hostile.url("/bytes"), { timeout = 0.1 })
-    assert.is_nil(none)
-    assert.same({ "timeout", "queue" }, { err.kind, err.phase })
-    response:close()
-    -- Time in the queue is not time of the server.
-    assert.is_truthy(one:get(hostile.url("/bytes"), { timeout = { queue = 0.1 } }))
-  end))
-
-  it("queue time counts for nothing but queue and total", helper.task(function()
-    local one <close> = ms.client({ limits = { host_connections = 1 } })
-    ms.group(function(group)
-      for _ = 1, 5 do
-        group:spawn(function()
-          local response = ms.assert(one:get(hostile.url("/late?delay=0.1"),
-            { timeout = { first_byte = helper.seconds(0.3), connect = helper.seconds(0.3) } }))
-          response:text()
-        end)
-      end
+    exactly(7, "wait", "attempt", function()
+      return client:get(HOST .. "/silent", { timeout = { total = 8, attempt = 7 } })
     end)
-  end))
+    assert.equal("slow", client:get(HOST .. "/slow", { timeout = 5 }):text())
+    assert.equal("slow", client:get(HOST .. "/slow", { timeout = { total = NEVER } }):text())
+  end, { timeout = 2 }))
 
-  it("connect: to who answers nothing", helper.task(function()
-    local hole = probe.blackhole()
-    check(0.2, "connect", nil, function()
-      return client:get(hole.url, { timeout = { connect = 0.2 } })
+  it("are lifted by math.huge, one by one", served(function(client)
+    exactly(2, "wait", "total", function() return client:get(HOST .. "/silent") end)
+    exactly(3, "wait", "attempt", function()
+      return client:get(HOST .. "/silent", { timeout = { total = NEVER } })
     end)
-    hole.stop()
-  end))
-
-  it("connect: to who does not speak TLS", helper.task(function()
-    check(0.2, "tls", nil, function()
-      return client:get("https://127.0.0.1:" .. hostile.port .. "/",
-        { timeout = { connect = 0.2 } })
+    exactly(4, "wait", "first_byte", function()
+      return client:get(HOST .. "/silent", { timeout = { total = NEVER, attempt = NEVER } })
     end)
-  end))
-
-  it("first_byte", helper.task(function()
-    check(0.2, "wait", "first_byte", function()
-      return client:get(hostile.url("/stall"), { timeout = { first_byte = 0.2 } })
+    exactly(1, "connect", "connect", function() return client:get(HOST .. "/far") end)
+    exactly(7, "connect", "total", function()
+      return client:get(HOST .. "/far", { timeout = { total = 7, attempt = NEVER,
+        connect = NEVER } })
     end)
-    -- It is over with the headers.
-    local response = ms.assert(client:get(hostile.url("/trickle?bytes=40&delay=0.02"),
-      { timeout = { first_byte = 0.3 } }))
-    assert.equal(servers.bytes(40), response:text())
-  end))
-
-  it("first_byte: counted from the end of the upload", helper.task(function()
-    local given = 0
-    local response, err = client:post(hostile.url("/upload"), {
-      timeout = { first_byte = 0.6 },
-      body = function()
-        ms.sleep(0.15)
-        given = given + 1
-        return given < 5 and "x" or nil
-      end,
-    })
-    assert.is_nil(err)
-    assert.equal(4, response:json().length)
-  end))
-
-  it("first_byte: by default, also for a request with nothing but a URL", helper.task(function()
-    local defaults = getmetatable(DEFAULTS.timeout).__index
-    assert.equal(300, defaults.first_byte)
-    defaults.first_byte = 0.2
-    finally(function()
-      defaults.first_byte = 300
-    end)
-    local own <close> = ms.client()
-    for _ = 1, 3 do                 -- the second time there is a handle for it
-      ms.assert(own:get(hostile.url("/bytes"))):text()
-      check(0.2, "wait", "first_byte", function()
-        return own:get(hostile.url("/stall"))
-      end)
-      check(0.2, "receive", "first_byte", function()
-        return own:get(hostile.url("/stall-headers"))
-      end)
-    end
-    -- Many at once, and others go on.
-    local failed = 0
-    ms.group(function(group)
-      for i = 1, 60 do
-        group:spawn(function()
-          local response, err = own:get(hostile.url(i % 2 == 0 and "/stall" or "/late?delay=0.05"))
-          if i % 2 == 0 then
-            assert.equal("timeout", err.kind)
-            failed = failed + 1
-          else
-            assert.equal("late\n", ms.assert(response, err):text())
-          end
-        end)
-      end
-    end)
-    assert.equal(30, failed)
-  end, 20))
-
-  -- Or a server could make a request wait for ever.
-  it("first_byte: not counted anew from an answer that is only for now", helper.task(function()
-    local url = hostile.url("/early-hints?count=4&delay=0.15")
-    local _, err = client:get(url, { timeout = { first_byte = helper.seconds(0.3) } })
-    assert.equal("timeout", err.kind)
-    local response = ms.assert(client:get(url, { timeout = { first_byte = helper.seconds(2) } }))
-    assert.equal("hinted\n", response:text())
-  end))
-
-  it("first_byte: each its own, in whatever order", helper.task(function()
-    ms.group(function(group)
-      for i = 1, 100 do
-        group:spawn(function()
-          local seconds = (i * 37 % 100 + 1) / 200
-          local started = ms.now()
-          local _, err = client:get(hostile.url("/stall"), { timeout = { first_byte = seconds } })
-          local elapsed = ms.now() - started
-          assert.equal("timeout", err.kind)
-          assert.is_true(elapsed >= seconds - 0.005, "after " .. elapsed)
-          assert.is_true(elapsed < helper.seconds(seconds + 1.5), "after " .. elapsed)
-        end)
-      end
-    end)
-    probe.open_becomes(hostile, 0)
-  end, 20))
-
-  it("leave nothing waiting where they were not needed", helper.task(function()
-    local own <close> = ms.client({ timeout = { first_byte = helper.seconds(0.2) } })
-    for _ = 1, 300 do
-      ms.assert(own:get(hostile.url("/bytes"))):text()
-    end
-    local slow = ms.assert(own:get(hostile.url("/trickle?bytes=40&delay=0.02")))
-    assert.equal(servers.bytes(40), slow:text())
-    ms.sleep(helper.seconds(0.3))
-    assert.equal(servers.bytes(5), ms.assert(own:get(hostile.url("/bytes?n=5"))):text())
-  end, 20))
-
-  it("are lifted by math.huge, one by one", helper.task(function()
-    local own <close> = ms.client({ timeout = {
-      total = 0.1, first_byte = 0.1, connect = 0.1, queue = 0.1, idle = 0.1,
-    } })
-    local response = ms.assert(own:get(hostile.url("/late?delay=0.3"), { timeout = {
-      total = math.huge, first_byte = math.huge, connect = math.huge, queue = math.huge,
-    } }))
-    assert.equal("late\n", response:text())
-    local _, err = own:get(hostile.url("/late?delay=0.3"), { timeout = math.huge })
-    assert.truthy(err.message:find("first_byte", 1, true), err.message)
-    response = ms.assert(own:get(hostile.url("/trickle?bytes=2&delay=0.2"), { timeout = {
-      total = math.huge, idle = math.huge } }))
-    assert.equal(servers.bytes(2), response:text())
-    -- Longer than any clock.
+    -- Longer than any clock, and shorter.
     for _, seconds in ipairs({ 1e9, 1e18, 1e300 }) do
-      assert.equal("late\n", ms.assert(client:get(hostile.url("/late?delay=0.02"), { timeout = {
-        total = seconds, first_byte = seconds, connect = seconds, queue = seconds, idle = seconds,
-      } })):text())
+      assert.equal("slow", client:get(HOST .. "/slow", { timeout = { total = seconds,
+        first_byte = seconds, attempt = seconds, connect = seconds, queue = seconds,
+        idle = seconds } }):text())
     end
-    -- Shorter, too.
-    _, err = client:get(hostile.url("/stall"), { timeout = { first_byte = 1e-300 } })
-    assert.equal("timeout", err.kind)
+    local _, err = client:get(HOST .. "/silent", { timeout = { first_byte = 1e-300 } })
+    assert.equal(words("first_byte", 1e-300), err.message)
+  end, { timeout = { total = 2, attempt = 3, first_byte = 4, connect = 1 } }))
+
+  it("are each request's own, and pass in their order", served(function(client)
+    local NAMES, ended, given = { "total", "attempt", "first_byte" }, {}, {}
+    ms.group(function(group)
+      for i = 1, 200 do
+        local seconds, name = (i * 37 % 100 + 1) / 8, NAMES[i % 3 + 1]
+        given[i] = seconds
+        group:spawn(function()
+          exactly(seconds, "wait", name, function()
+            return client:get(HOST .. "/silent", { timeout = { [name] = seconds } })
+          end)
+          ended[#ended + 1] = seconds
+        end)
+      end
+    end)
+    table.sort(given)
+    assert.same(given, ended)
   end))
 
-  it("of with_timeout end a transfer too", helper.task(function()
-    local result, err = ms.with_timeout(0.1, function()
-      return client:get(hostile.url("/stall"))
-    end)
-    assert.is_nil(result)
-    assert.equal("timeout", err.kind)
-    probe.open_becomes(hostile, 0)
+  it("of several limits name the one that passed, also in lists", served(function(client)
+    local list = {
+      { HOST .. "/silent", { timeout = 3 } }, { HOST .. "/silent", { timeout = { attempt = 2 } } },
+      { HOST .. "/slow", { timeout = { first_byte = 1 } } }, HOST .. "/slow",
+      { HOST .. "/stalls", { timeout = { idle = 5 } } },
+      { HOST .. "/stalls", { timeout = { attempt = 6 } } },
+      { HOST .. "/far", { timeout = { connect = 4 } } },
+    }
+    local began = ms.now()
+    local results, errs = client:map(list)
+    assert.equal(6, ms.now() - began)
+    assert.equal("slow", results[4]:text())
+    for i, message in pairs({ words("total", 3), words("attempt", 2), words("first_byte", 1),
+      [5] = words("idle", 5), [6] = words("whole", 6), [7] = words("connect", 4) }) do
+      assert.equal(message, errs[i].message)
+    end
+    local ended = {}
+    for i, value, err in client:each(list) do
+      ended[#ended + 1] = ("%d %s %g"):format(i, value and value.status or err.kind,
+        ms.now() - began - 6)
+    end
+    assert.same({ "3 timeout 1", "2 timeout 2", "1 timeout 3", "4 200 4", "7 timeout 4",
+      "5 timeout 5", "6 timeout 6" }, ended)
   end))
 end)

@@ -4,10 +4,12 @@ local errors = require("multisock.base.errors")
 local asked = require("multisock.middleware.asked")
 local header_lines = require("multisock.request.header_lines")
 local pairs = require("multisock.base.compat").pairs
+local protected = require("multisock.tasks.protected")
 local response_class = require("multisock.response")
-local is_once = require("multisock.request").is_once
+local limits = require("multisock.connection.limits")
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
+local uncaught = require("multisock.base.uncaught")
 local unobserved = require("multisock.tasks.unobserved")
 local values = require("multisock.base.values")
 local watched = require("multisock.response.watched")
@@ -26,6 +28,16 @@ local listeners = setmetatable({}, { __mode = "k" })
 function agent.listening(object, inner)
   listeners[object] = { inner = inner }
   return object
+end
+
+-- What lets a request wait before it is performed.
+local admitters = setmetatable({}, { __mode = "k" })
+
+--- Has an agent take places.
+-- @param admit function(made) -> place with `follow(response)` and `leave()`; nil: it needs none;
+-- or nil, err
+function agent.admitting(object, admit)
+  admitters[object] = admit
 end
 
 --- @return what performs, nil: the network; and function(event), or nil
@@ -81,11 +93,13 @@ local function finish(made, response, err)
   return response
 end
 
--- With `buffer`, its body belongs to what is performed.
-local function buffering(made, perform)
+-- With `buffer`, and in a list, its body belongs to what is performed. `came.response` is what
+-- has come.
+local function buffering(made, perform, came)
   return function(view)
     local response, err = perform(view)
     if response_class.is(response) then
+      came.response = response
       response_class.belongs(response, made)
       watched.arrived(made, response)
       return response_class.buffered(response)
@@ -94,8 +108,9 @@ local function buffering(made, perform)
   end
 end
 
--- Performs it within so many seconds: what is left of a limit of `timeout`.
-local function in_time(made, seconds, name, perform, view)
+-- Performs it within so many seconds: what is left of a limit of `timeout`. An agent may say in
+-- `made.agent_phase` how far it is; without that it waits for the answer.
+local function in_time(made, seconds, name, perform, view, came)
   local own
   local response, err = tasks.with_timeout(seconds, function()
     local answer
@@ -103,10 +118,35 @@ local function in_time(made, seconds, name, perform, view)
     return answer, own
   end)
   if response == nil and err ~= own then
-    err = errors.new("timeout", ("no answer within %g s (timeout.%s)"):format(
-      made.settings.timeout[name], name), { phase = "wait", retryable = not is_once(made) })
+    local answered = came.response ~= nil
+    err = limits.passed(made, name, made.settings.timeout[name],
+      answered and "receive" or made.agent_phase or "wait", answered)
+    err.response = came.response
   end
   return response, err
+end
+
+-- Performs it in a place that `admit` gives, once there is one.
+local function in_place(made, admit, perform)
+  local place, err = admit(made)
+  if place == nil then
+    if err then
+      return failure(made, err)
+    end
+    return perform(made)
+  end
+  local ok, response, more = protected(function()
+    return perform(made)
+  end)
+  if ok and response then
+    place:follow(response)
+    return response
+  end
+  place:leave()
+  if not ok then
+    uncaught.raise(response, more)
+  end
+  return nil, more
 end
 
 --- @param given what agent.check has passed
@@ -118,11 +158,10 @@ function agent.wrap(given)
       return given:perform(view)
     end
   end
-  return function(made)
-    if made.client.closed then
-      errors.misuse("the client is closed")
-    end
-    local perform = made.settings.buffer and buffering(made, performs) or performs
+  local function perform_now(made)
+    local came = {}
+    local perform = (made.settings.buffer or made.index) and buffering(made, performs, came)
+      or performs
     made.client.agent_requests = (made.client.agent_requests or 0) + 1
     local view = asked.new(made, header_lines.fields(made))
     local left, attempt = math.huge, made.settings.attempt
@@ -133,11 +172,20 @@ function agent.wrap(given)
       left = math.max(0, made.deadline - scheduler.now())
     end
     if attempt and attempt < left then
-      return finish(made, in_time(made, attempt, "attempt", perform, view))
+      return finish(made, in_time(made, attempt, "attempt", perform, view, came))
     elseif made.deadline then
-      return finish(made, in_time(made, left, "total", perform, view))
+      return finish(made, in_time(made, left, "total", perform, view, came))
     end
     return finish(made, perform(view))
+  end
+  local admit = admitters[given]
+  return function(made)
+    if made.client.closed then
+      errors.misuse("the client is closed")
+    elseif admit then
+      return in_place(made, admit, perform_now)
+    end
+    return perform_now(made)
   end
 end
 

@@ -183,9 +183,6 @@ local function new_pool(limits)
 end
 
 local function close_network(self)
-  for _, origin in pairs(self.origins) do
-    origin:close()
-  end
   stream.close_client(self)
   bulk.close_client(self)
   for _, origin in pairs(self.origins) do
@@ -203,6 +200,9 @@ function Client:close()
   self.closed = true
   if self.pauses then
     require("multisock.middleware.pause").wake(self)
+  end
+  for _, origin in pairs(self.origins) do
+    origin:close()                    -- who waits in its queue
   end
   if self.agent == nil then
     close_network(self)

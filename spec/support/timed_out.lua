@@ -6,6 +6,41 @@ local probe = require("spec.support.probe")
 
 local timed_out = {}
 
+-- What the error of each limit says; `of` is the limit where another one is waited for.
+local WORDS = {
+  total = "not done after %g s (timeout.total)",
+  attempt = "no answer within %g s (timeout.attempt)",
+  whole = "the body has not ended within %g s (timeout.attempt)",
+  first_byte = "no answer within %g s (timeout.first_byte)",
+  idle = "nothing arrived for %g s (timeout.idle)",
+  connect = "no connection within %g s (timeout.connect)",
+  queue = "no free connection within %g s (timeout.queue)",
+  queue_total = "no free connection within %g s (timeout.total)",
+  throttle = "not started within %g s (timeout.queue)",
+  throttle_total = "not started within %g s (timeout.total)",
+}
+
+--- How the error of a limit begins. @param word of the list above
+function timed_out.words(word, seconds)
+  return WORDS[word]:format(seconds)
+end
+
+--- Runs `fn`, which is to fail by a timeout, on the clock of a mock, exactly `seconds` later.
+-- @param word of the list above @param limit? the limit's length where that is another
+-- @return the error
+function timed_out.exactly(seconds, phase, word, fn, limit)
+  local began = ms.now()
+  local result, err = fn()
+  assert.is_nil(result)
+  assert.same({ "timeout", phase, timed_out.words(word, limit or seconds), seconds },
+    { err.kind, err.phase, err.message, ms.now() - began })
+  if phase ~= "queue" then
+    assert.same({ "CURLE_OPERATION_TIMEDOUT", 28 }, { err.code, err.number })
+  end
+  assert.is_truthy(err.url)
+  return err
+end
+
 --- Runs `fn`, which is to fail by a timeout after `seconds`, and leave nothing open at the
 -- server. @param hostile servers.hostile() @param word? the limit that passes
 -- @return the error

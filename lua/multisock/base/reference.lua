@@ -961,14 +961,18 @@ reply.headers: table or nil
   As of requests.]==] },
   { "reply.body", [==[
 reply.body: string or table or nil
-  A list comes piece by piece, and a number in it is a wait of so many
-  seconds.]==] },
+  A list comes piece by piece, and a number in it is a silence of so many
+  seconds; `math.huge`: for ever.]==] },
   { "reply.json", [==[
 reply.json: any
   The body, as the option `json`.]==] },
   { "reply.delay", [==[
 reply.delay: number or table or nil
-  Seconds before it answers; `{least, most}`: by chance.]==] },
+  Seconds before it answers; `{least, most}`: by chance; `math.huge`: never.]==] },
+  { "reply.connect", [==[
+reply.connect: number or table or nil
+  As `delay`: seconds until the connection stands, before anything of the
+  request is sent.]==] },
   { "reply.fail", [==[
 reply.fail: string or nil
   There is no answer but an error of this kind: `resolve connect proxy tls
@@ -978,7 +982,8 @@ reply.at: integer or nil
   With `fail`: there is one, and its body breaks off after so many bytes.]==] },
   { "fault.status", [==[
 fault.status: integer or nil
-  And `headers`, `body`, `json`, `delay`, `fail`, `at` as of an answer.]==] },
+  And `headers`, `body`, `json`, `delay`, `connect`, `fail`, `at` as of an
+  answer.]==] },
   { "fault.ratio", [==[
 fault.ratio: number or nil
   Of so many of the requests it is for, by the seed (1: all).]==] },
@@ -1008,7 +1013,7 @@ call.headers: headers
   As it was sent.]==] },
   { "call.body", [==[
 call.body: string or nil
-  All of it.]==] },
+  All of it; nil also when no connection stood.]==] },
   { "call.at", [==[
 call.at: number
   Ms.now() when it came.]==] },

@@ -215,6 +215,23 @@ function admission.enter(origin, deadline)
   return true, entry.probe
 end
 
+--- The same, as long as the limits of the request allow.
+-- @param started when its waiting began, unless that was before
+-- @return true, probe (boolean); or nil, err
+function admission.enter_in_time(origin, request, started)
+  local limits = request.settings.timeout
+  local name, seconds = "queue", limits.queue
+  local deadline = seconds and (request.queue_until or started + seconds)
+  if request.deadline and not (deadline and deadline <= request.deadline) then
+    name, deadline, seconds = "total", request.deadline, limits.total
+  end
+  local admitted, result = admission.enter(origin, deadline)
+  if not admitted and result == nil then
+    result = admission.timeout_error(request, name, seconds)
+  end
+  return admitted, result
+end
+
 --- The probe's connection stands: its name is resolved, TLS is done.
 -- @param reused boolean whether it was there before
 -- @param http_version? string, when that is known already

@@ -1,5 +1,5 @@
 -- The limits of `timeout` that a running stream (stream.lua) keeps to: which one is nearest,
--- and the error of one that has passed.
+-- and the error of one that has passed, which is the same for those that an agent keeps to.
 local errors = require("multisock.base.errors")
 local is_once = require("multisock.request").is_once
 
@@ -31,20 +31,31 @@ function limits.nearest(self, since)
   return at, name, seconds
 end
 
---- The error of a limit of `timeout` that has passed.
-function limits.error(self, name, seconds)
-  local what = {
-    total = "not done after %g s (timeout.total)",
-    attempt = self.answered and "the body has not ended within %g s (timeout.attempt)"
-      or "no answer within %g s (timeout.attempt)",
-    first_byte = "no answer within %g s (timeout.first_byte)",
-    idle = "nothing arrived for %g s (timeout.idle)",
-  }
-  local phase = self.easy:phase()
-  return self:describe(errors.new("timeout", what[name]:format(seconds), {
+local WORDS = {
+  total = "not done after %g s (timeout.total)",
+  attempt = "no answer within %g s (timeout.attempt)",
+  first_byte = "no answer within %g s (timeout.first_byte)",
+  idle = "nothing arrived for %g s (timeout.idle)",
+  connect = "no connection within %g s (timeout.connect)",
+}
+
+--- The error of a limit of `timeout` that has passed, whoever keeps it: a stream, or who
+-- performs in the place of the network.
+-- @param request @param name of the limit @param seconds its length @param phase how far it came
+-- @param answered boolean: the headers have arrived
+function limits.passed(request, name, seconds, phase, answered)
+  local words = name == "attempt" and answered
+    and "the body has not ended within %g s (timeout.attempt)" or WORDS[name]
+  return errors.new("timeout", words:format(seconds), {
     code = "CURLE_OPERATION_TIMEDOUT", number = 28, phase = phase,
-    retryable = errors.UNSENT[phase] or not is_once(self.request),
-  }))
+    retryable = errors.UNSENT[phase] or not is_once(request),
+  })
+end
+
+--- The error of a limit of a stream.
+function limits.error(self, name, seconds)
+  return self:describe(limits.passed(self.request, name, seconds, self.easy:phase(),
+    self.answered))
 end
 
 --- The error of an answer that is late. Lua may have been busy, and have seen no earlier

@@ -23,7 +23,7 @@ function names.await(request, name)
   local connect = request.settings.timeout.connect
   request.lookup_since = request.lookup_since or now()
   local which, seconds = "connect", connect
-  local deadline = connect and request.lookup_since + connect
+  local deadline = connect and request.lookup_since + connect or nil
   if request.deadline and (deadline == nil or request.deadline < deadline) then
     which, seconds, deadline = "total", request.settings.timeout.total, request.deadline
   end

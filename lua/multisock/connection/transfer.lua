@@ -47,21 +47,6 @@ local function answer_due(request)
   return deadline
 end
 
--- Waits for a slot in the origin's queue.
-local function enter(origin, request, started)
-  local limits = request.settings.timeout
-  local name, seconds = "queue", limits.queue
-  local deadline = seconds and (request.queue_until or started + seconds)
-  if request.deadline and (deadline == nil or request.deadline < deadline) then
-    name, deadline, seconds = "total", request.deadline, limits.total
-  end
-  local admitted, result = admission.enter(origin, deadline)
-  if not admitted and result == nil then
-    result = admission.timeout_error(request, name, seconds)
-  end
-  return admitted, result
-end
-
 -- The slot is given back; libcurl, or Lua, refused.
 local function refuse(origin, probe, target, err, misuse)
   origin:leave(probe)
@@ -305,7 +290,7 @@ end
 
 -- Waits for a slot, too.
 local function admit(request, origin, started)
-  local admitted, probe = enter(origin, request, started)
+  local admitted, probe = admission.enter_in_time(origin, request, started)
   if not admitted then
     return nil, probe
   end

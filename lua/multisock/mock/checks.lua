@@ -49,9 +49,14 @@ function checks.integer(where, value, least, most)
   end
 end
 
---- Whether this is a time to wait.
+--- Whether this is a time that ends.
 function checks.is_seconds(value)
   return type(value) == "number" and value >= 0 and value < math.huge
+end
+
+--- Whether this is a time to wait; math.huge is for ever.
+function checks.is_wait(value)
+  return checks.is_seconds(value) or value == math.huge
 end
 
 return checks

@@ -8,9 +8,10 @@ local routes = require("multisock.mock.routes")
 local faults = {}
 
 --- What goes wrong: a reply with `status` or `fail` comes in the place of the route's; one with
--- `at` cuts the route's, one with `delay` alone holds it up.
+-- `at` cuts the route's, one with `delay` or `connect` alone holds it up.
 -- @class multisock.Fault
--- @field status? integer and `headers`, `body`, `json`, `delay`, `fail`, `at` as of an answer
+-- @field status? integer and `headers`, `body`, `json`, `delay`, `connect`, `fail`, `at` as of an
+-- answer
 -- @field ratio? number of so many of the requests it is for, by the seed (1: all)
 -- @field times? integer so often at most
 -- @field method? string as of a route
@@ -34,8 +35,9 @@ local function check_fault(where, given)
   checks.integer(where .. ".times", given.times, 1)
   local self = routes.matcher(where, given)
   local reply = replies.check_one(where, given)
-  if not (reply.status or reply.fail or reply.delay) then
-    errors.misuse(("mock: %s: one of `status`, `fail` and `delay` expected"):format(where))
+  if not (reply.status or reply.fail or reply.delay or reply.connect) then
+    errors.misuse(("mock: %s: one of `status`, `fail`, `delay` and `connect` expected")
+      :format(where))
   elseif not reply.status and (reply.body or #reply.headers > 0) then
     errors.misuse(("mock: %s: an answer needs its `status`"):format(where))
   end

@@ -1,9 +1,12 @@
 -- ms.mock: an agent that answers what a test has it answer.
+local agent = require("multisock.agent")
 local asked = require("multisock.middleware.asked")
 local chance = require("multisock.base.chance")
 local checks = require("multisock.mock.checks")
+local delays = require("multisock.mock.delays")
 local errors = require("multisock.base.errors")
 local faults = require("multisock.mock.faults")
+local places = require("multisock.mock.places")
 local replies = require("multisock.mock.replies")
 local response_class = require("multisock.response")
 local routes = require("multisock.mock.routes")
@@ -39,17 +42,15 @@ end
 -- @field method string
 -- @field url string
 -- @field headers headers as it was sent
--- @field body? string all of it
+-- @field body? string all of it; nil also when no connection stood
 -- @field at number ms.now() when it came
 -- @field route? string which route answered: `"routes[2]"`
 -- @field fault? string what went wrong instead: `"faults[1]"`
 
---- A server takes the whole body before it answers.
--- @return true; or nil, err
-local function take_body(call, body)
+-- All of it, as one string. @return string, or nil; or nil, err
+local function read_body(body)
   if body == nil or body.bytes then
-    call.body = body and body.bytes
-    return true
+    return body and body.bytes
   end
   local parts = {}
   body.begun = true
@@ -61,8 +62,17 @@ local function take_body(call, body)
     end
     parts[#parts + 1] = piece
   until piece == nil
-  call.body = table.concat(parts)
-  return true
+  return table.concat(parts)
+end
+
+--- A server takes the whole body before it answers.
+-- @return true; or nil, err
+local function take_body(call, request)
+  local err
+  request.agent_phase = "send"
+  call.body, err = read_body(request.body)
+  request.agent_phase = nil
+  return err == nil or nil, err
 end
 
 local function note(self, view)
@@ -90,14 +100,10 @@ local function result_of(route, reply, err)
   return nil, err
 end
 
--- What a route says to its next request.
-local function reply_of(route, view)
+-- What a route says to its next request: an answer, or a function that says it.
+local function next_reply(route)
   route.count = route.count + 1
-  local reply = route.replies[math.min(route.count, #route.replies)]
-  if type(reply) == "function" then
-    return result_of(route, reply(view, route.count))
-  end
-  return reply
+  return route.replies[math.min(route.count, #route.replies)]
 end
 
 local function find_route(self, view, place)
@@ -108,11 +114,33 @@ local function find_route(self, view, place)
   return route
 end
 
+-- The seconds of a field of an answer and of the fault that came upon it.
+local function seconds_of(self, name, reply, fault)
+  return delays.seconds(reply[name], self.number)
+    + (fault and delays.seconds(fault.reply[name], self.number) or 0)
+end
+
+local NOTHING = {}
+
+--- Comes as far as sending it.
+-- @param reply answer, or response, or nil: not known yet @return true; or nil, err
+local function connect(self, made, reply, fault)
+  reply = reply ~= nil and not response_class.is(reply) and reply or NOTHING
+  local seconds, is_unsent = seconds_of(self, "connect", reply, fault), replies.is_unsent(reply)
+  if is_unsent then
+    seconds = seconds + seconds_of(self, "delay", reply, fault)
+  end
+  local ok, err = delays.connect(made, seconds)
+  if ok and is_unsent then
+    return replies.make(reply, made)
+  end
+  return ok, err
+end
+
 -- Answers as `reply` has it, and as the fault has it that came upon it.
 local function answer(self, made, reply, fault)
   local is_made = response_class.is(reply)
-  local ok, err = replies.wait(made, (is_made and 0 or replies.seconds(reply.delay, self.number))
-    + (fault and replies.seconds(fault.reply.delay, self.number) or 0))
+  local ok, err = delays.wait(made, seconds_of(self, "delay", is_made and NOTHING or reply, fault))
   if not ok then
     return nil, err
   end
@@ -126,6 +154,20 @@ local function answer(self, made, reply, fault)
   return response, err
 end
 
+--- Who answers: a fault in the place of the routes, or a route, upon which a fault may come.
+-- @return an answer or function; the route; the fault upon it
+local function find_reply(self, call, request)
+  local place = routes.place(request.url)
+  local fault = faults.find(self.faults, request, place, self.number)
+  call.fault = fault and fault.where
+  if fault and fault.answers then
+    return fault.reply
+  end
+  local route = find_route(self, request, place)
+  call.route = route.where
+  return next_reply(route), route, fault
+end
+
 --- Answers a request: what a client calls whose `agent` this is.
 -- @param request multisock.Request
 -- @return response; or nil, err
@@ -133,21 +175,20 @@ end
 function Mock:perform(request)
   check(self, "perform")
   asked.check("perform", request)
-  local made, place, call = request._made, routes.place(request.url), note(self, request)
-  local ok, err = take_body(call, made.body)
-  if not ok then
-    return nil, err
+  local made, call = request._made, note(self, request)
+  local reply, route, fault = find_reply(self, call, request)
+  local asks, count = type(reply) == "function", route and route.count
+  local ok, err = connect(self, made, not asks and reply or nil, fault)
+  if ok then
+    ok, err = take_body(call, made)
   end
-  local fault = faults.find(self.faults, request, place, self.number)
-  call.fault = fault and fault.where
-  if fault and fault.answers then
-    return answer(self, made, fault.reply)
+  if ok and asks then
+    reply, err = result_of(route, reply(request, count))
+    if reply ~= nil then
+      ok, err = connect(self, made, reply)
+    end
   end
-  local route = find_route(self, request, place)
-  local reply
-  call.route = route.where
-  reply, err = reply_of(route, request)
-  if reply == nil then
+  if not ok or reply == nil then
     return nil, err
   end
   return answer(self, made, reply, fault)
@@ -243,10 +284,12 @@ function mock.new(options)
   end
   -- Faults by themselves: what else takes a chance does not move them.
   local bytes = chance.seeded(seed)
-  return setmetatable({
+  local self = setmetatable({
     routes = routes.check(options.routes), faults = faults.check(options.faults), noted = {},
     number = function() return chance.number(bytes) end, seed = seed, manual = kind == "manual",
   }, Mock)
+  agent.admitting(self, places.take)
+  return self
 end
 
 return mock

@@ -1,12 +1,12 @@
 -- What the routes of a mock answer with: checked, and made a response when it is asked for.
 local checks = require("multisock.mock.checks")
 local core = require("multisock.core")
+local delays = require("multisock.mock.delays")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local is_once = require("multisock.request").is_once
 local made = require("multisock.response.made")
 local pairs = require("multisock.base.compat").pairs
-local pause = require("multisock.middleware.pause")
 local scheduler = require("multisock.tasks.scheduler")
 local values = require("multisock.base.values")
 
@@ -51,27 +51,36 @@ local function failure(kind, request, began)
   })
 end
 
+--- Whether nothing of the request is sent, as the answer has it.
+function replies.is_unsent(reply)
+  return reply.fail ~= nil and reply.at == nil and errors.UNSENT[FAILURES[reply.fail][2]] == true
+end
+
 ---- Checks --------------------------------------------------------------------
 
 --- An answer.
 -- @class multisock.Reply
 -- @field status? integer 200
 -- @field headers? table as of requests
--- @field body? string|table a list comes piece by piece, and a number in it is a wait of so many
--- seconds
+-- @field body? string|table a list comes piece by piece, and a number in it is a silence of so
+-- many seconds; `math.huge`: for ever
 -- @field json? any the body, as the option `json`
--- @field delay? number|table seconds before it answers; `{least, most}`: by chance
+-- @field delay? number|table seconds before it answers; `{least, most}`: by chance;
+-- `math.huge`: never
+-- @field connect? number|table as `delay`: seconds until the connection stands, before anything
+-- of the request is sent
 -- @field fail? string there is no answer but an error of this kind: `resolve connect proxy tls
 -- timeout closed protocol too_large`
 -- @field at? integer with `fail`: there is one, and its body breaks off after so many bytes
 
 local FIELDS = {
-  status = true, headers = true, body = true, json = true, delay = true, fail = true, at = true,
+  status = true, headers = true, body = true, json = true, delay = true, connect = true,
+  fail = true, at = true,
 }
 replies.fields = FIELDS
 
 local function check_delay(where, delay)
-  if delay ~= nil and not checks.is_seconds(delay) and not (type(delay) == "table" and #delay == 2
+  if delay ~= nil and not checks.is_wait(delay) and not (type(delay) == "table" and #delay == 2
     and checks.is_seconds(delay[1]) and checks.is_seconds(delay[2]) and delay[1] <= delay[2]
     and values.odd_key(delay) == nil) then
     checks.expected(where, "seconds, or {least, most},", delay)
@@ -81,7 +90,7 @@ end
 local function check_body(where, body)
   if type(body) == "table" and values.odd_key(body) == nil then
     for i = 1, #body do
-      if type(body[i]) ~= "string" and not checks.is_seconds(body[i]) then
+      if type(body[i]) ~= "string" and not checks.is_wait(body[i]) then
         checks.expected(("%s[%d]"):format(where, i), "string, or seconds to wait,", body[i])
       end
     end
@@ -106,6 +115,7 @@ function replies.check_one(where, given)
   end
   checks.integer(where .. ".status", self.status, 100, 999)
   check_delay(where .. ".delay", self.delay)
+  check_delay(where .. ".connect", self.connect)
   check_body(where .. ".body", self.body)
   checks.integer(where .. ".at", self.at, 0)
   self.headers = check_headers(where .. ".headers", self.headers)
@@ -151,70 +161,37 @@ function replies.check(where, given)
   return list
 end
 
----- Waiting -------------------------------------------------------------------
-
-local function timeout(request, name, phase, message)
-  return errors.new("timeout", message:format(request.settings.timeout[name], name),
-    { url = request:url(), phase = phase, attempts = 1, retryable = not is_once(request) })
-end
-
---- Waits so many seconds, as long as the limit `name` allows, which is nil for none.
--- @return true; or nil, err
-local function wait(request, seconds, name, limit, phase, message)
-  local now = scheduler.now()
-  local deadline = request.deadline or math.huge
-  local late = limit and limit < seconds and name
-  local stop = now + (late and limit or seconds)
-  if deadline < stop then
-    late, stop = "total", deadline
-  end
-  if stop > now and not pause.wait_until(request.client, stop) then
-    return nil, pause.closed_error(request, 1)
-  elseif late then
-    return nil, timeout(request, late, phase, message)
-  end
-  return true
-end
-
---- How long this delay is, by chance where it has a range.
--- @param delay seconds, {least, most}, or nil @param number function: 0 to 1
-function replies.seconds(delay, number)
-  if type(delay) == "table" then
-    return delay[1] + (delay[2] - delay[1]) * number()
-  end
-  return delay or 0
-end
-
---- Waits until a server would have answered, the limits of the request permitting.
--- @return true; or nil, err
-function replies.wait(request, seconds)
-  if seconds == 0 then
-    return true
-  end
-  return wait(request, seconds, "first_byte", request.settings.timeout.first_byte, "wait",
-    "no answer within %g s (timeout.%s)")
-end
-
 ---- Responses -----------------------------------------------------------------
 
--- A body of pieces, between which a server waits.
-local function pieces(list, request)
-  local i = 0
-  -- As over the network: that of a stream has to be asked for.
-  local timeouts = request.settings.timeout
-  local idle = request.settings.buffer and timeouts.idle or rawget(timeouts, "idle")
+--- A body of pieces, between which a server waits: by its own clock, whoever reads.
+-- @param came table: `source`, what reads it, is put there
+local function pieces(list, request, came)
+  local i, at = 0, scheduler.now()
   return function()
     i = i + 1
     while type(list[i]) == "number" do
-      local ok, err = wait(request, list[i], "idle", idle, "receive",
-        "nothing arrived for %g s (timeout.%s)")
+      i, at = i + 1, at + list[i]
+    end
+    if at > scheduler.now() then
+      -- As over the network: that of a stream has to be asked for.
+      local timeouts = request.settings.timeout
+      local idle = came.source.buffering and timeouts.idle or rawget(timeouts, "idle")
+      local ok, err = delays.wait_until(request, at, "idle", idle, "receive", true)
       if not ok then
         return nil, err
       end
-      i = i + 1
     end
     return list[i]
   end
+end
+
+-- When all of it has come; nil: never.
+local function end_of(list)
+  local at = scheduler.now()
+  for i = 1, #list do
+    at = at + (type(list[i]) == "number" and list[i] or 0)
+  end
+  return at < math.huge and at or nil
 end
 
 local BODILESS = { [204] = true, [304] = true }
@@ -249,8 +226,14 @@ function replies.make(reply, request)
   if request.method == "HEAD" or BODILESS[status] then
     body = ""
   end
-  local response = made.new(text == body and text or type(body) == "table" and pieces(body, request)
-    or body, { status = status, headers = complete_fields(reply, text), url = request:url() })
+  local came = {}
+  local response = made.new(text == body and text or type(body) == "table"
+    and pieces(body, request, came) or body,
+    { status = status, headers = complete_fields(reply, text), url = request:url() })
+  came.source = response._transfer
+  if type(body) == "table" then
+    came.source.ends_at = end_of(body)
+  end
   if reply.at then
     return replies.cut(response, request, reply.at, reply.fail)
   end
@@ -260,9 +243,12 @@ end
 --- Cuts a response off after so many bytes of its body.
 function replies.cut(response, request, at, kind)
   local left, err = at, failure(kind, request, true)
-  return made.new(function()
+  local whole, cut = response._transfer, nil
+  cut = made.new(function()
     if left == 0 then
       return nil, err
+    elseif whole then
+      whole.buffering = cut._transfer.buffering
     end
     local piece, earlier = response:read()       -- as it comes
     if piece == nil then
@@ -272,6 +258,8 @@ function replies.cut(response, request, at, kind)
     left = left - #piece
     return piece
   end, { status = response.status, headers = response.headers, url = response.url })
+  cut._transfer.ends_at = whole and whole.ends_at
+  return cut
 end
 
 return replies

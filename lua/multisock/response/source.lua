@@ -23,6 +23,9 @@ local function finish(self)
   if self.on_end then
     self.on_end()
   end
+  if self.on_release then
+    self.on_release()
+  end
 end
 
 -- The next piece that has bytes; nil at the end; nil, err.
@@ -68,6 +71,7 @@ end
 --- All of it, up to `max_body` bytes where that is set.
 -- @return string; or nil, err
 function Source:read_all()
+  self.buffering = true               -- nobody pauses: a source may be given up when it is silent
   local pieces, size, most = {}, 0, self.max_body or math.huge
   repeat
     local piece, err = self:read(math.huge)
@@ -136,6 +140,16 @@ function source.limit(response, max_body)
   if getmetatable(running) == Source then
     running.max_body = max_body
   end
+end
+
+--- Has `fn` called when nothing more will come.
+-- @param running a source @return whether that is still to be, and this can tell
+function source.when_released(running, fn)
+  if getmetatable(running) ~= Source or running.released then
+    return false
+  end
+  running.on_release = fn
+  return true
 end
 
 --- Of an open file, from where it is. It stays the caller's to close.
