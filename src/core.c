@@ -24,6 +24,7 @@
 #include "ready_box.h"
 #include "options.h"
 #include "part_file.h"
+#include "pick.h"
 #include "plain.h"
 #include "poller.h"
 #include "process.h"
@@ -281,6 +282,7 @@ static const luaL_Reg functions[] = {
   { "url_place", url_place },
   { "share", share_new },
   { "mime", mime_new },
+  { "pick", pick_fields },
   { "plain", plain_clean },
   { "redact", plain_redact },
   { "error", error_new },

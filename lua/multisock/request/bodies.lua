@@ -171,19 +171,18 @@ local function encode_json(value, codec)
   return encoded
 end
 
-local BODIES = { "body", "json", "form", "multipart" }
-
-local function refuse_two(options)
+local function refuse_two(body, json, form, multipart)
   local given = {}
-  for _, name in ipairs(BODIES) do
-    given[#given + 1] = options[name] ~= nil and name or nil
+  for _, one in ipairs({ { "body", body }, { "json", json }, { "form", form },
+    { "multipart", multipart } }) do
+    given[#given + 1] = one[2] ~= nil and one[1] or nil
   end
   error(("options '%s' and '%s' exclude each other"):format(given[1], given[2]), 0)
 end
 
 -- The body and its content type; or nil, err.
-local function make_form(options, list)
-  local body, content_type = require("multisock.request.multipart")(options.multipart, bodies.make)
+local function make_form(parts, list)
+  local body, content_type = require("multisock.request.multipart")(parts, bodies.make)
   if body and headers.find(list, "Content-Type") then
     error("headers: Content-Type: the option 'multipart' makes its own, with its boundary", 0)
   end
@@ -191,31 +190,31 @@ local function make_form(options, list)
 end
 
 --- The body and the content type that goes with it; or nothing.
+-- @param body, json, form, multipart what these options say
 -- @param list of {name, value}: the headers @param codec false, or that of `json_codec`
 -- @return body, string; or nil, err
-function bodies.choose(options, list, codec)
-  local body, json, form, multipart = options.body, options.json, options.form, options.multipart
+function bodies.choose(body, json, form, multipart, list, codec)
   if json ~= nil then
     if body ~= nil or form ~= nil or multipart ~= nil then
-      refuse_two(options)
+      refuse_two(body, json, form, multipart)
     end
     return { bytes = encode_json(json, codec) }, "application/json"
   elseif body ~= nil then
     if form ~= nil or multipart ~= nil then
-      refuse_two(options)
+      refuse_two(body, json, form, multipart)
     end
     return bodies.make(body), "application/octet-stream"
   elseif form ~= nil then
     if multipart ~= nil then
-      refuse_two(options)
+      refuse_two(body, json, form, multipart)
     end
     return { bytes = targets.encode_form("form", form) }, "application/x-www-form-urlencoded"
   elseif multipart ~= nil then
-    return make_form(options, list)
+    return make_form(multipart, list)
   end
 end
 
---- Bodies for other protocols than HTTP. MQTT publishes what HTTP would post; all
+-- Bodies for other protocols than HTTP. MQTT publishes what HTTP would post; all
 -- others upload.
 function bodies.adapt(body, scheme)
   if scheme == "file" then

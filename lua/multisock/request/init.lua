@@ -1,6 +1,7 @@
 -- What a user asks for, checked: URL, method, headers, body, settings. Pure:
 -- nothing is sent here.
 local bodies = require("multisock.request.bodies")
+local core = require("multisock.core")
 local credentials = require("multisock.request.credentials")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
@@ -16,7 +17,7 @@ local values = require("multisock.base.values")
 
 local request = {}
 
-local find_target = targets.get
+local find_target, pick = targets.get, core.pick
 local setmetatable, type = setmetatable, type
 
 local Request = { __name = "multisock.request" }
@@ -65,16 +66,30 @@ local function with_defaults(own, options)
   return all
 end
 
+-- What a request has of its options beside its settings, in the order in which `pick`
+-- gives them. `timeout` is among them because settings with another one are known mostly.
+local PLACES = {
+  timeout = 1, headers = 2, method = 3, query = 4, meta = 5, body = 6, json = 7, form = 8,
+  multipart = 9,
+}
+local PLACE_COUNT = 9
+
 -- Fills a request from its options, but for its target; `method`: that of the call.
 -- Raises at level 0. Returns its URL; or nil, err.
 local function fill(self, method, url, options)
   local base = self.settings
   if base.own and (options == nil or type(options) == "table") then
     options = with_defaults(base.own, options)
+  elseif type(options) ~= "table" then
+    error("options: table expected, got " .. type(options), 0)
   end
-  local given = settings.derive(base, options)
-  local fields, other = options.headers, options.method
-  self.settings = given
+  local others, timeout, fields, other, query, meta, body, json, form, multipart =
+    pick(options, PLACES, PLACE_COUNT)
+  local given = base
+  if others or timeout ~= nil then
+    given = not others and base.totals.known[timeout] or settings.derive(base, options)
+    self.settings = given
+  end
   if fields ~= nil then
     fields = headers.merge(base.headers, headers.to_list(fields, 0))
     self.headers = fields
@@ -82,7 +97,8 @@ local function fill(self, method, url, options)
   if other ~= nil then
     method = normal_method(ROWS.method.check("method", other))
   end
-  local body, content_type = bodies.choose(options, self.headers, given.json_codec)
+  local content_type
+  body, content_type = bodies.choose(body, json, form, multipart, self.headers, given.json_codec)
   if body or fields then
     bodies.check_framing(body, self.headers, given.http_version)
   end
@@ -98,8 +114,7 @@ local function fill(self, method, url, options)
     return nil, content_type        -- why there is none
   end
   self.method = method or body and "POST" or "GET"
-  self.meta = options.meta
-  local query = options.query
+  self.meta = meta
   return query and targets.add_query(url, query) or url
 end
 

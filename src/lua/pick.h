@@ -1,0 +1,14 @@
+/* Fields of a table, taken in one call. */
+#ifndef MULTISOCK_PICK_H
+#define MULTISOCK_PICK_H
+
+#include "compat.h"
+
+#pragma GCC visibility push(hidden)
+
+/* core.pick */
+int pick_fields(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif
