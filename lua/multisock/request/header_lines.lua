@@ -68,19 +68,23 @@ local function extra_lines(self, raw)
 end
 
 local function make_lines(self, content_type)
-  local given = self.settings
-  local raw, profile = given.curl, given.profile
-  local defaults = profile.lines
+  local given, body, fields = self.settings, self.body, self.headers
+  local raw, profile, auth = given.curl, given.profile, given.auth
+  local defaults, extra, line = profile.lines, nil, nil
   if defaults == nil then
     defaults = default_lines(given)
     profile.lines = defaults        -- they follow from what makes a profile
   end
-  local fields = self.headers
-  if given.auth and given.auth.aws_sigv4 and self.target.web then
-    fields = require("multisock.request.sigv4").sign(self, content_type)
+  if auth and self.target.web then
+    if auth.aws_sigv4 then
+      fields = require("multisock.request.sigv4").sign(self, content_type)
+    end
+    line = authorization_line(self)
   end
-  return core.lines(fields, extra_lines(self, raw), defaults, content_type,
-    self.body ~= nil, self.unexpected, given.auth and self.target.web and authorization_line(self))
+  if raw or body and body.unframed then
+    extra = extra_lines(self, raw)
+  end
+  return core.lines(fields, extra, defaults, content_type, body ~= nil, self.unexpected, line)
 end
 
 local function of_url(url)
@@ -103,29 +107,32 @@ function header_lines.fields(self)
   return value and headers.merge(list, { { "Authorization", value } }) or list
 end
 
+-- Whether its lines are like those of others.
+local function are_shared(self, given)
+  local body = self.body
+  return self.headers == given.headers and given.lines ~= settings.NO_LINES
+    and not (body and (body.is_form or body.unframed))   -- its type, and no frame, are its own
+    and not self.unexpected and self.target.web and not self.target.has_user
+end
+
 --- The header lines of a request, for C. Those of requests that have none of their own
 -- are made once for all of them.
 -- @return core.Lines
 function header_lines.of(self)
-  local given, content_type = self.settings, self.content_type
-  local known = given.lines
-  local keeps = known ~= settings.NO_LINES
-  if self.body == nil then
+  local given, body, content_type = self.settings, self.body, self.content_type
+  if body == nil then
     content_type = HAS_LENGTH[self.method] and "" or nil
-  elseif self.body.is_form then
-    keeps = false                   -- its type is like no other
-  elseif self.body.unframed then
-    keeps, content_type = false, ""
+  elseif body.unframed then
+    content_type = ""
   end
-  if not keeps or self.headers ~= given.headers or self.unexpected or self.target.has_user
-    or not self.target.web then
-    local lines
+  local lines
+  if not are_shared(self, given) then
     lines, self.expects = make_lines(self, content_type)
     return lines
   end
   -- What differs, as a key: a content type, or that there is none, or no body at all.
-  local key = content_type or 0
-  local lines = known[key]
+  local known, key = given.lines, content_type or 0
+  lines = known[key]
   if lines == nil then
     lines, self.expects = make_lines(self, content_type)
     known[key] = not self.expects and lines or nil
