@@ -260,6 +260,13 @@ static bool is_one_line(const char *text, size_t size)
          memchr(text, '\n', size) == NULL;
 }
 
+/* Whether the field says how long the body is. */
+static bool frames(const char *name, size_t size)
+{
+  return is(name, size, "Content-Length") ||
+         is(name, size, "Transfer-Encoding");
+}
+
 /* The name at the top but one and the value at the top are in order. */
 static bool is_usual(lua_State *L)
 {
@@ -270,19 +277,20 @@ static bool is_usual(lua_State *L)
   name = lua_tolstring(L, -2, &size);
   value = lua_tolstring(L, -1, &value_size);
   return is_token(name, size) && is_one_line(value, value_size) &&
-         !is(name, size, "Host");
+         !is(name, size, "Host") && !frames(name, size);
 }
 
 /*** Header fields in order, for what is usual: few names with a text each.
-@param given table
-@return list of {name, value}, names in alphabetical order; nil when it has to be
-looked at closely */
+@param given value
+@return list of {name, value}, names in alphabetical order, none of which frames the
+body; nil when it has to be looked at closely */
 static int fields_new(lua_State *L)
 {
   const char *names[MOST_FIELDS];
   int count = 0, i;
-  luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  if (!lua_istable(L, 1))
+    return 0;
   lua_pushnil(L);
   while (lua_next(L, 1) != 0) {
     if (count == MOST_FIELDS || !is_usual(L))
@@ -312,15 +320,14 @@ static int fields_frame(lua_State *L)
   lua_Integer i, count;
   const char *name, *value;
   size_t size, value_size;
-  bool frames = false;
+  bool found = false;
   luaL_checktype(L, 1, LUA_TTABLE);
   count = (lua_Integer)lua_rawlen(L, 1);
-  for (i = 1; i <= count && !frames; i++) {
+  for (i = 1; i <= count && !found; i++) {
     get_field(L, 1, i, &name, &size, &value, &value_size);
-    frames =
-        is(name, size, "Content-Length") || is(name, size, "Transfer-Encoding");
+    found = frames(name, size);
   }
-  lua_pushboolean(L, frames);
+  lua_pushboolean(L, found);
   return 1;
 }
 

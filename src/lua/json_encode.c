@@ -29,6 +29,7 @@ typedef struct Writer {
   Buffer *out;
   int mark; /* where the metatable of arrays stands */
   int depth;
+  const char *prefix; /* of messages */
 } Writer;
 
 static void write_value(Writer *writer, int idx, const Place *place);
@@ -71,7 +72,7 @@ static void fail(Writer *writer, const Place *place, const char *wrong)
   lua_State *L = writer->L;
   luaL_checkstack(L, 4, NULL);
   push_place(L, place);
-  luaL_error(L, "%s: %s", lua_tostring(L, -1), wrong);
+  luaL_error(L, "%s%s: %s", writer->prefix, lua_tostring(L, -1), wrong);
 }
 
 /* ---- Text ---- */
@@ -314,16 +315,10 @@ static Scratch *scratch_push(lua_State *L)
   return scratch;
 }
 
-/*** Writes a value as JSON. A table with names is an object, one with keys from 1
-to n an array; an empty one is an object unless it is marked (json_array).
-@param value string, number, boolean, table, or core.null
-@return string
-@raise when JSON cannot say it: NaN, text that is no UTF-8, a function ...
-@local */
-static int json_encode(lua_State *L)
+static int encode(lua_State *L, const char *prefix)
 {
   Scratch *scratch;
-  Writer writer = { L, NULL, 2, 0 };
+  Writer writer = { L, NULL, 2, 0, prefix };
   luaL_checkany(L, 1);
   lua_settop(L, 1);
   json_push_mark(L);
@@ -344,6 +339,27 @@ static int json_encode(lua_State *L)
     buffer_free(writer.out);
   scratch->in_use = false;
   return 1;
+}
+
+/*** Writes a value as JSON. A table with names is an object, one with keys from 1
+to n an array; an empty one is an object unless it is marked (json_array).
+@param value string, number, boolean, table, or core.null
+@return string
+@raise when JSON cannot say it: NaN, text that is no UTF-8, a function ...
+@local */
+static int json_encode(lua_State *L)
+{
+  return encode(L, "");
+}
+
+/*** The same of the option `json`, which messages name.
+@param value as for json_encode
+@return string
+@raise as json_encode
+@local */
+static int json_body(lua_State *L)
+{
+  return encode(L, "option 'json': ");
 }
 
 static const char mark_key; /* its address is the registry key */
@@ -388,6 +404,9 @@ void json_open(lua_State *L)
   (void)scratch_push(L);
   lua_pushcclosure(L, json_encode, 1);
   lua_setfield(L, -2, "json_encode");
+  (void)scratch_push(L);
+  lua_pushcclosure(L, json_body, 1);
+  lua_setfield(L, -2, "json_body");
   lua_pushcfunction(L, json_decode);
   lua_setfield(L, -2, "json_decode");
   lua_pushcfunction(L, json_array);

@@ -164,11 +164,7 @@ local function encode_json(value, codec)
   if codec then
     return require("multisock.request.codec").encode(codec, value)
   end
-  local ok, encoded = pcall(core.json_encode, value)
-  if not ok then
-    error("option 'json': " .. tostring(encoded), 0)
-  end
-  return encoded
+  return core.json_body(value)
 end
 
 local function refuse_two(body, json, form, multipart)

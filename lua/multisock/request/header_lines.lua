@@ -107,6 +107,13 @@ function header_lines.fields(self)
   return value and headers.merge(list, { { "Authorization", value } }) or list
 end
 
+-- Made for it. `expects`: they ask with Expect.
+local function own_lines(self, content_type)
+  local lines, expects = make_lines(self, content_type)
+  self.expects = expects or nil
+  return lines
+end
+
 -- Whether its lines are like those of others.
 local function are_shared(self, given)
   local body = self.body
@@ -125,16 +132,14 @@ function header_lines.of(self)
   elseif body.unframed then
     content_type = ""
   end
-  local lines
   if not are_shared(self, given) then
-    lines, self.expects = make_lines(self, content_type)
-    return lines
+    return own_lines(self, content_type)
   end
   -- What differs, as a key: a content type, or that there is none, or no body at all.
   local known, key = given.lines, content_type or 0
-  lines = known[key]
+  local lines = known[key]
   if lines == nil then
-    lines, self.expects = make_lines(self, content_type)
+    lines = own_lines(self, content_type)
     known[key] = not self.expects and lines or nil
   end
   return lines

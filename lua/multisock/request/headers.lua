@@ -58,7 +58,7 @@ end
 -- lower case, that are false; nil: none is
 function headers.to_list(given, level)
   level = (level or 1) + 1
-  local usual = type(given) == "table" and core.fields(given)
+  local usual = core.fields(given)
   if usual then
     return usual
   end

@@ -17,7 +17,7 @@ local values = require("multisock.base.values")
 
 local request = {}
 
-local find_target, pick = targets.get, core.pick
+local find_target, pick, usual_fields = targets.get, core.pick, core.fields
 local setmetatable, type = setmetatable, type
 
 local Request = { __name = "multisock.request" }
@@ -90,16 +90,22 @@ local function fill(self, method, url, options)
     given = not others and base.totals.known[timeout] or settings.derive(base, options)
     self.settings = given
   end
+  local defaults, frames = base.headers, false
+  local has_defaults = #defaults > 0
   if fields ~= nil then
-    fields = headers.merge(base.headers, headers.to_list(fields, 0))
-    self.headers = fields
+    local list, gone = usual_fields(fields), nil
+    if list == nil then
+      list, gone = headers.to_list(fields, 0)
+      frames = true                 -- perhaps
+    end
+    self.headers = has_defaults and headers.merge(defaults, list, gone) or list
   end
   if other ~= nil then
     method = normal_method(ROWS.method.check("method", other))
   end
   local content_type
   body, content_type = bodies.choose(body, json, form, multipart, self.headers, given.json_codec)
-  if body or fields then
+  if frames or has_defaults or body and given.http_version == "1.0" then
     bodies.check_framing(body, self.headers, given.http_version)
   end
   if body then
