@@ -193,6 +193,20 @@ describe("a request", function()
     assert.equal(0, echo({ form = {} }).length)
   end))
 
+  it("takes options from where a metatable has them", task(function()
+    local shared = { headers = { ["X-Mine"] = "1" }, body = "hello" }
+    local seen = echo(setmetatable({ query = { a = 1 } }, { __index = shared }))
+    assert.same({ "1", 5, "/echo?a=1" }, { seen.fields["x-mine"], seen.length, seen.path })
+    -- What frames a body is looked at, wherever it comes from.
+    shared.headers["Content-Length"] = 6
+    assert.matches("Content%-Length is 6, but the body has 5 bytes", failure(ms.fetch,
+      hostile.url("/echo"), setmetatable({}, { __index = shared })))
+    local client = ms.client({ headers = { ["Content-Length"] = "6" } })
+    assert.matches("Content%-Length is 6, but the body has 5 bytes", failure(client.post, client,
+      hostile.url("/echo"), { body = "hello" }))
+    client:close()
+  end))
+
   it("keeps a type that the user gave", task(function()
     assert.equal("text/x", echo({ json = {}, headers = { ["content-type"] = "text/x" } })
       .fields["content-type"])

@@ -50,7 +50,7 @@ static void pick_each(lua_State *L, int count)
 }
 
 /*** Takes fields of a table, all in one call.
-@param table whose fields are asked for
+@param table whose fields are asked for; nothing is returned of another value
 @param places table of integers by name: as what result each is returned
 @param count integer of places
 @return boolean: whether there may be others; and the fields, those of place 1 first
@@ -58,7 +58,8 @@ static void pick_each(lua_State *L, int count)
 int pick_fields(lua_State *L)
 {
   int count;
-  luaL_checktype(L, TABLE, LUA_TTABLE);
+  if (!lua_istable(L, TABLE))
+    return 0;
   luaL_checktype(L, PLACES, LUA_TTABLE);
   count = (int)luaL_checkinteger(L, 3);
   luaL_argcheck(L, count >= 0 && count <= 64, 3, "out of range");

@@ -80,11 +80,12 @@ local function fill(self, method, url, options)
   local base = self.settings
   if base.own and (options == nil or type(options) == "table") then
     options = with_defaults(base.own, options)
-  elseif type(options) ~= "table" then
-    error("options: table expected, got " .. type(options), 0)
   end
   local others, timeout, fields, other, query, meta, body, json, form, multipart =
     pick(options, PLACES, PLACE_COUNT)
+  if others == nil then
+    error("options: table expected, got " .. type(options), 0)
+  end
   local given = base
   if others or timeout ~= nil then
     given = not others and base.totals.known[timeout] or settings.derive(base, options)
