@@ -1,10 +1,10 @@
--- Tasks that end together: groups, and limits of time.
+-- Tasks that end together: groups, and limits of time. When exactly: at the end, on a mock's clock.
 local helper = require("spec.helper")
 local ms = require("multisock")
 local scheduler = require("multisock.tasks.scheduler")
 local support = require("spec.support.tasks")
 
-local task = helper.task
+local task, simulated = helper.task, helper.simulated
 local turns, failure = support.turns, helper.failure
 
 describe("group", function()
@@ -175,7 +175,7 @@ describe("with_timeout", function()
 
   it("reaches a task that swallowed an inner timeout and goes on", task(function()
     local rounds = 0
-    ms.with_timeout(helper.seconds(0.1), function()
+    ms.with_timeout(helper.seconds(0.03), function()
       ms.with_timeout(0.005, function()
         while rounds < 2 do
           pcall(ms.sleep, 60)
@@ -203,5 +203,145 @@ describe("with_timeout", function()
     pcall(ms.with_timeout, 60, error)
     local _, after = scheduler.pending()
     assert.equal(before, after)
+  end))
+end)
+
+describe("on a mock's clock", function()
+  after_each(helper.check_leaks)
+
+  local SLOW = { routes = {
+    { url = "/slow", reply = { delay = 4, body = "slow" } },
+    { url = "/stalls", reply = { body = { "some", math.huge } } },
+    { url = "/down", reply = { status = 503 } }, { reply = {} },
+  } }
+
+  -- That `fn` takes exactly so long. @return what it returned
+  local function lasts(seconds, fn, ...)
+    local began = ms.now()
+    local results = table.pack(fn(...))
+    assert.equal(seconds, ms.now() - began)
+    return table.unpack(results, 1, results.n)
+  end
+
+  it("with_timeout ends at its time, or with its function", simulated(nil, function()
+    for _, seconds in ipairs({ 0.5, 1, 60, 86400, 1e6 }) do
+      assert.equal("done", lasts(seconds, ms.with_timeout, seconds + 0.5, function()
+        ms.sleep(seconds)
+        return "done"
+      end))
+      local result, err = lasts(seconds, ms.with_timeout, seconds, ms.sleep, seconds + 0.5)
+      assert.same({ nil, "timeout", ("not done after %g s"):format(seconds), true },
+        { result, err.kind, err.message, err.retryable })
+    end
+    assert.equal("timeout", select(2, lasts(0, ms.with_timeout, 0, ms.sleep, 9)).kind)
+    assert.equal("done", lasts(9, ms.with_timeout, math.huge, function()
+      ms.sleep(9)
+      return "done"
+    end))
+  end))
+
+  it("with_timeout waits for who tidies up, and for all that was spawned in it", helper.of_loop(
+    simulated(nil, function()
+    local ends = {}
+    local began = ms.now()
+    local _, err = lasts(8, ms.with_timeout, 5, function()
+      for i = 1, 3 do
+        ms.spawn(function()
+          pcall(ms.sleep, i == 1 and 2 or 60)
+          ends[#ends + 1] = ("%d cut %g"):format(i, ms.now() - began)
+          ms.sleep(i)
+          ends[#ends + 1] = ("%d ended %g"):format(i, ms.now() - began)
+        end)
+      end
+      return "returned"
+    end)
+    assert.equal("timeout", err.kind)
+    assert.same({ "1 cut 2", "1 ended 3", "2 cut 5", "3 cut 5", "2 ended 7", "3 ended 8" }, ends)
+    assert.equal("returned", lasts(3, ms.with_timeout, 5, function()
+      ms.spawn(ms.sleep, 3)
+      return "returned"
+    end))
+  end)))
+
+  it("with_timeout nests: the nearest one ends what is in it", simulated(nil, function()
+    for _, case in ipairs({
+      { 5, 10, 5, "outer 5" }, { 10, 5, 8, "inner 5" }, { 7, 5, 7, "outer 7" },
+      { 5, 5, 5, "outer 5" },                          -- that began before
+    }) do
+      local inner_err
+      local result, err = lasts(case[3], ms.with_timeout, case[1], function()
+        local _
+        _, inner_err = ms.with_timeout(case[2], ms.sleep, 60)
+        ms.sleep(3)
+        return "went on"
+      end)
+      local who = result and "inner " .. inner_err.message:match("%d+")
+        or "outer " .. err.message:match("%d+")
+      assert.equal(case[4], who)
+    end
+  end))
+
+  it("groups end with their first failure, when that is tidied up", helper.of_loop(simulated(nil,
+    function()
+    local cut
+    local began = ms.now()
+    assert.equal("boom", lasts(5, function()
+      return helper.failure(ms.group, function(group)
+        group:spawn(function()
+          pcall(ms.sleep, 60)
+          cut = ms.now() - began
+          ms.sleep(2)
+        end)
+        group:spawn(function()
+          ms.sleep(3)
+          error("boom", 0)
+        end)
+        group:spawn(ms.sleep, 1)
+      end)
+    end))
+    assert.equal(3, cut)
+    local _, err = lasts(4, ms.with_timeout, 4, ms.group, function(group)
+      group:spawn(ms.sleep, 60)
+      group:spawn(ms.sleep, 1)
+      ms.sleep(2)
+    end)
+    assert.equal("timeout", err.kind)
+  end)))
+
+  it("with_timeout ends requests wherever they are, and theirs end before it", simulated(SLOW,
+    function(mock)
+    local URL = "https://h.example"
+    local client = ms.client({ agent = mock, retry = { limit = 9, backoff = function()
+      return 10
+    end } })
+    local function get(path, options)
+      local response, err = client:get(URL .. path, options)
+      if response then
+        response, err = response:text()
+      end
+      return response, err
+    end
+    local rule = { throttle = { limit = 1, per = 100 } }
+    get("/", rule)
+    for _, case in ipairs({ { "/slow" }, { "/stalls" }, { "/down" }, { "/", rule } }) do
+      local _, err = lasts(3, ms.with_timeout, 3, get, case[1], case[2])
+      assert.same({ "timeout", "not done after 3 s" }, { err.kind, err.message }, case[1])
+    end
+    for _, limits in ipairs({ 2, { total = 2 }, { attempt = 2, total = 11 } }) do
+      local _, err = lasts(2, ms.with_timeout, 3, get, "/slow", { timeout = limits })
+      assert.truthy(err.message:find("after 2 s (timeout.total)", 1, true)
+        or err.message:find("within 2 s (timeout.attempt)", 1, true), err.message)
+    end
+    assert.equal("slow", lasts(4, ms.with_timeout, 4.5, get, "/slow"))
+    local calls = #mock:calls()
+    lasts(25, ms.with_timeout, 25, get, "/down")
+    assert.equal(3, #mock:calls() - calls)
+    ms.sleep(100)                                      -- and nothing of it goes on
+    assert.equal(3, #mock:calls() - calls)
+    -- A list, too: what was there in time is lost with the rest.
+    local _, err = lasts(6, ms.with_timeout, 6, client.map, client, { URL .. "/slow", URL .. "/",
+      URL .. "/stalls" })
+    assert.equal("timeout", err.kind)
+    client:close()
   end))
 end)
