@@ -1,5 +1,5 @@
--- ms.oauth2: tokens, got and renewed once for all who need them.
-local clock = require("multisock.base.clock")
+-- ms.oauth2: tokens, got and renewed once for all who need them, of a server that is really there.
+-- Who waits for one, and when it is renewed: oauth2_waits_spec.lua, on a mock's clock.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -8,7 +8,7 @@ local task = helper.task
 
 describe("ms.oauth2", function()
   local hostile = fixtures.hostile()
-  local keys, time = 0, clock.time
+  local keys, time = 0, os.time
   local client, key
 
   before_each(function()
@@ -16,7 +16,6 @@ describe("ms.oauth2", function()
     key = "k" .. keys
   end)
   after_each(function()
-    clock.time = time
     client:close()
     helper.check_leaks()
   end)
@@ -57,22 +56,6 @@ describe("ms.oauth2", function()
     assert.equal("Basic bWU6cyUyNWNyZXQ=", log[1].headers.authorization)
   end))
 
-  it("gets one for all who wait for it, whoever is cancelled", task(function()
-    client_of("&wait=0.1")
-    local first = ms.spawn(text, "guarded")
-    local tasks = {}
-    for i = 1, 20 do
-      tasks[i] = ms.spawn(text, "guarded")
-    end
-    ms.sleep(0.02)
-    first:cancel()
-    for i = 1, 20 do
-      assert.equal("t1", tasks[i]:await())
-    end
-    first:join()
-    assert.equal(1, #asked())
-  end))
-
   it("serves lists, and programs without tasks", function()
     client_of()
     assert.equal("t1", text("guarded"))
@@ -85,26 +68,6 @@ describe("ms.oauth2", function()
     end
     assert.equal(1, #asked())
   end)
-
-  it("renews it before it ends, and uses it to its end when that fails", task(function()
-    client_of("&expires=100")
-    assert.equal("t1", text("guarded"))
-    clock.time = function() return time() + 85 end
-    assert.equal("t1", text("guarded"))
-    clock.time = function() return time() + 95 end
-    assert.equal("t2", text("guarded"))
-    client:close()
-    key = key .. "x"
-    local loaded = { access_token = "t7", expires_at = clock.time() + 20 }
-    client_of("&status=500", { store = { load = function() return loaded end,
-      save = function() end } })
-    assert.equal("t7", text("guarded"))
-    clock.time = function() return time() + 200 end
-    local response, err = client:get("guarded")
-    assert.is_nil(response)
-    assert.same({ "status", 500, true }, { err.kind, err.response.status, err.retryable })
-    assert.equal(2, #asked())
-  end))
 
   it("renews it once after a 401, for all who got one", task(function()
     client_of()
@@ -174,27 +137,6 @@ describe("ms.oauth2", function()
     assert.equal(4, #asked())
   end))
 
-  it("asks again when a client that asked for others, too, was closed", task(function()
-    local auth = ms.oauth2({ token_url = hostile.url("/token?wait=0.1&key=" .. key),
-      client_id = "me", client_secret = "s" })
-    local options = { base_url = hostile.url("/"), each_attempt = { auth } }
-    local other = ms.client(options)
-    client = ms.client(options)
-    local first, second = ms.spawn(other.get, other, "guarded"), ms.spawn(text, "guarded")
-    ms.sleep(0.02)
-    other:close()
-    assert.equal("cancelled", select(2, first:await()).kind)
-    assert.equal("t2", second:await())
-  end))
-
-  it("waits for a token no longer than the request may take", task(function()
-    client_of("&wait=0.2")
-    local _, err = client:get("guarded", { timeout = 0.05 })
-    assert.equal("timeout: not done after 0.05 s (timeout.total) [" .. hostile.url("/guarded")
-      .. "]", tostring(err))
-    assert.equal("t1", text("guarded"))
-  end))
-
   it("sends id and secret in the form where that is wanted", task(function()
     client_of("", { auth = "body" })
     assert.equal("t1", text("guarded"))
@@ -256,10 +198,6 @@ describe("ms.oauth2", function()
     local response, err = client:get("guarded")
     assert.same({ nil, "connect" }, { response, err.kind })
     assert.equal("http://127.0.0.1:1/token", err.url)
-    client:close()
-    client_of("&wait=1", nil, { timeout = 0.1 })
-    response, err = client:get("guarded")
-    assert.same({ nil, "timeout" }, { response, err.kind })
   end))
 
   it("works over an agent", task(function()

@@ -63,7 +63,7 @@ local function make_request(self, client)
     form.client_id, form.client_secret = self.client_id, self.client_secret
   end
   local made, err = request.new(client, "POST", self.token_url, {
-    form = form, max_body = MOST_BYTES,
+    form = form, max_body = MOST_BYTES, timeout = { total = MOST_SECONDS },
     headers = { Accept = "application/json" },
   })
   if made == nil then
