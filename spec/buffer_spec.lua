@@ -73,18 +73,18 @@ describe("buffer", function()
   end))
 
   it("has `timeout.attempt` end with the body", task(function()
-    local limits = { attempt = 0.15, total = 5 }
+    local limits = { attempt = 0.1, total = 5 }
     for _ = 1, 2 do
       local started = ms.now()
       local response, err = client:get(hostile.url("/stall-body"), { timeout = limits })
       assert.same({ nil, "timeout", true }, { response, err.kind, err.retryable })
-      assert.is_truthy(err.message:find("the body has not ended within 0.15 s (timeout.attempt)",
+      assert.is_truthy(err.message:find("the body has not ended within 0.1 s (timeout.attempt)",
         1, true), err.message)
       assert.is_true(ms.now() - started < helper.seconds(3))
       client:get(hostile.url("/bytes"))
     end
     local response = ms.assert(client:get(script("hang,200"),
-      { timeout = { attempt = helper.seconds(0.8), total = helper.seconds(8) }, retry = FAST }))
+      { timeout = { attempt = helper.seconds(0.3), total = helper.seconds(8) }, retry = FAST }))
     assert.equal(2, #response:json())
     local _, errs = client:map({ { hostile.url("/stall-body"), { timeout = limits } } })
     assert.same({ "timeout", true }, { errs[1].kind,

@@ -183,9 +183,9 @@ describe("middleware", function()
 
   it("has one total for all attempts", task(function()
     local client = ms.client({
-      timeout = { total = 0.3 },
+      timeout = { total = 0.15 },
       each_attempt = { function(request, next)
-        ms.sleep(0.2)
+        ms.sleep(0.1)
         return next(request)
       end },
     })
@@ -366,15 +366,34 @@ describe("an agent", function()
     assert.truthy(failing(client.get, client, "http://h.example/"):find("the client is closed"))
   end)
 
-  it("keeps to the total", task(function()
-    local client = ms.client({ timeout = 0.05, agent = function()
-      ms.sleep(5)
-      return ms.response("late")
+  it("keeps to the total, and to attempt", helper.simulated(nil, function()
+    local asked = 0
+    local client = ms.client({ agent = function(request)
+      asked = asked + 1
+      ms.sleep(request.url:find("slow", 1, true) and 5 or 1)
+      return ms.response(function()
+        ms.sleep(5)
+        return nil
+      end)
     end })
-    local response, err = client:get("http://h.example/")
-    assert.is_nil(response)
-    assert.same({ "timeout", "http://h.example/" }, { err.kind, err.url })
+    for _, case in ipairs({
+      { "slow", { timeout = 4 }, "not done after 4 s (timeout.total)", "wait" },
+      { "slow", { timeout = { attempt = 4 } }, "no answer within 4 s (timeout.attempt)", "wait" },
+      { "body", { timeout = 4, buffer = true }, "not done after 4 s (timeout.total)", "receive" },
+      { "body", { timeout = { attempt = 4 }, buffer = true },
+        "the body has not ended within 4 s (timeout.attempt)", "receive" },
+    }) do
+      local url, began = "http://h.example/" .. case[1], ms.now()
+      local response, err = client:get(url, case[2])
+      assert.is_nil(response)
+      assert.same({ "timeout", url, case[3], case[4], 4, case[4] == "receive" and 200 or nil },
+        { err.kind, err.url, err.message, err.phase, ms.now() - began,
+          err.response and err.response.status })
+      assert.same({ "CURLE_OPERATION_TIMEDOUT", 28, true }, { err.code, err.number, err.retryable })
+    end
+    assert.equal("", client:get("http://h.example/body", { timeout = { attempt = 2 } }):text())
     client:close()
+    assert.equal(5, asked)
   end))
 
   it("has its mistakes named", function()

@@ -108,4 +108,48 @@ describe("cache with coalesce", function()
     _, err = second:await()
     assert.equal("cancelled", err.kind)
   end))
+
+  ---- On a mock's clock: who waits for whom, and for how long -----------------
+
+  local URL = "https://h.example/"
+  local KEPT = { headers = { ["Cache-Control"] = "max-age=60" }, body = "kept", delay = 10 }
+
+  --- Asks with each of these options, one second after the other.
+  -- @return for each what came and when, as "kept 10" or "timeout 4"; the mock
+  local function outcomes(replies, options)
+    local mock = ms.mock({ routes = { { reply = replies } } })
+    local client = ms.client({ agent = mock, cache = { coalesce = true } })
+    local began, list = ms.now(), {}
+    ms.group(function(group)
+      for i = 1, #options do
+        group:spawn(function()
+          ms.sleep(i - 1)
+          local response, err = client:get(URL, options[i])
+          list[i] = ("%s %g"):format(response and response:text() or err.kind, ms.now() - began)
+        end)
+      end
+    end)
+    client:close()
+    return list, mock
+  end
+
+  it("gives one answer to all, when it is there", helper.simulated(nil, function()
+    local list, mock = outcomes({ KEPT }, { {}, {}, {}, { buffer = true } })
+    assert.same({ "kept 10", "kept 10", "kept 10", "kept 10" }, list)
+    assert.equal(1, #mock:calls())
+    list, mock = outcomes({ { fail = "closed", delay = 10 } }, { {}, {}, {} })
+    assert.same({ "closed 10", "closed 10", "closed 10" }, list)
+    assert.equal(1, #mock:calls())
+  end))
+
+  it("keeps each to its own total, and the others to nobody's", helper.simulated(nil, function()
+    -- The first one ends by its own limit at 4: the others ask for themselves.
+    local list, mock = outcomes({ KEPT }, { { timeout = 4 }, {}, { timeout = 6 },
+      { timeout = 12 } })
+    assert.same({ "timeout 4", "kept 14", "timeout 8", "kept 14" }, list)
+    assert.equal(4, #mock:calls())
+    list, mock = outcomes({ KEPT }, { {}, { timeout = 3 }, { timeout = { attempt = 3 } }, {} })
+    assert.same({ "kept 10", "timeout 4", "kept 10", "kept 10" }, list)
+    assert.equal(1, #mock:calls())
+  end))
 end)

@@ -75,14 +75,14 @@ describe("requests for one URL", function()
   end))
 
   it("have all hops within one limit", helper.task(function()
-    local url = hostile.url("/redirect?delay=0.4&to=") .. ms.escape(hostile.url("/late?delay=0.4"))
-    local client <close> = ms.client({ timeout = 0.6 })
+    local url = hostile.url("/redirect?delay=0.2&to=") .. ms.escape(hostile.url("/late?delay=0.2"))
+    local client <close> = ms.client({ timeout = 0.3 })
     for _ = 1, 4 do                   -- the third one stands
       local began = ms.now()
       local response, err = client:get(url)
       assert.is_nil(response)
       assert.equal("timeout", err.kind)
-      assert.is_true(ms.now() - began < 0.75, "the limit began again")
+      assert.is_true(ms.now() - began < 0.39, "the limit began again")
     end
     assert.truthy(client.standing[url])
   end))

@@ -23,6 +23,20 @@ local function origin_of(request)
   return origin
 end
 
+-- Waits for it. As over the network, one of a list begins with its place: its total counts from
+-- there, and `queue` is nothing to it.
+local function enter(origin, request)
+  local tries = request.attempt_count
+  if request.index == nil or tries and tries[1] > 1 then
+    return admission.enter_in_time(origin, request, scheduler.now())
+  end
+  local admitted, result = admission.enter(origin)
+  if admitted and request.deadline then
+    request.deadline = scheduler.now() + request.settings.total
+  end
+  return admitted, result
+end
+
 --- Waits for a place, as long as the limits of the request allow.
 -- @return place; nil where the client has no limits; or nil, err
 function places.take(request)
@@ -31,7 +45,7 @@ function places.take(request)
     return nil
   end
   local origin = origin_of(request)
-  local admitted, result = admission.enter_in_time(origin, request, scheduler.now())
+  local admitted, result = enter(origin, request)
   if not admitted then
     return nil, result
   end
