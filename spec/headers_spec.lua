@@ -202,3 +202,57 @@ describe("headers that are to be sent", function()
       headers.to_lines({ { "A", "1" }, { "B", "" }, { "C", " \t " } }))
   end)
 end)
+
+describe("header fields of a request", function()
+  local core = require("multisock.core")
+
+  local function list_of(given)
+    local fields = core.fields(given)
+    return fields and core.field_list(fields)
+  end
+
+  it("are one object where they are usual", function()
+    assert.same({ { "A", "1" }, { "b", "" }, { "c-d", "x y" } },
+      list_of({ b = "", ["c-d"] = "x y", A = "1" }))
+    assert.same({}, list_of({}))
+    for _, given in ipairs({ 5, "x", { 1 }, { A = 5 }, { A = false }, { A = { "1", "2" } },
+      { ["A b"] = "1" }, { [""] = "1" }, { A = "1\r\nB: 2" }, { A = "\0" }, { host = "h" },
+      { ["content-LENGTH"] = "1" }, { ["Transfer-Encoding"] = "chunked" } }) do
+      assert.is_nil(core.fields(given))
+    end
+    local many = {}
+    for i = 1, 16 do
+      many["N" .. i] = "v"
+    end
+    assert.equal(16, #list_of(many))
+    many.N17 = "v"
+    assert.is_nil(core.fields(many))
+  end)
+
+  it("do not follow what the table becomes", function()
+    local given = { A = ("x"):rep(100) }
+    local fields = core.fields(given)
+    given.A = nil
+    collectgarbage()
+    collectgarbage()
+    assert.same({ { "A", ("x"):rep(100) } }, core.field_list(fields))
+  end)
+
+  it("get one more in front of them", function()
+    local fields = core.fields({ A = "1" })
+    assert.same({ { "Cookie", "a=b" }, { "A", "1" } },
+      core.field_list(core.with_field(fields, "Cookie", "a=b")))
+    assert.equal(fields, core.with_field(fields, "Cookie", nil))
+    assert.is_nil(core.with_field(fields, "a", "2"))
+    assert.is_nil(core.with_field(fields, "a", nil))
+  end)
+
+  it("are told from other objects", function()
+    local lines = core.lines({}, nil, {})
+    for _, bad in ipairs({ lines, io.stdout, 5, "x" }) do
+      assert.is_false((pcall(core.field_list, bad)))
+      assert.is_false((pcall(core.with_field, bad, "A", "1")))
+      assert.is_false((pcall(core.lines, bad, nil, {})))
+    end
+  end)
+end)

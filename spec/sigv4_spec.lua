@@ -136,7 +136,7 @@ describe("auth.aws_sigv4", function()
       ["prefix=J&max-keys=2"] = "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7",
     }) do
       local ok, fields = pcall(sigv4.sign, {
-        method = "GET", headers = {},
+        method = "GET", fields = function() return {} end,
         target = targets.get("https://examplebucket.s3.amazonaws.com/?" .. query),
         settings = { auth = { aws_sigv4 = { access_key = "AKIAIOSFODNN7EXAMPLE",
           secret_key = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", region = "us-east-1",

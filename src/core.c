@@ -15,6 +15,7 @@
 #include "limiter.h"
 #include "form.h"
 #include "frames.h"
+#include "header_fields.h"
 #include "headers.h"
 #include "info.h"
 #include "json.h"
@@ -375,6 +376,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   limiter_open(L);
   json_open(L);
   resume_open(L);
+  header_fields_open(L);
   lines_open(L);
   message_open(L);
   start_open(L);

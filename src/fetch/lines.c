@@ -1,14 +1,12 @@
-/* See lines.h, and header_lines.lua, which asks for them. Also the fields that users give,
-   where they are usual: headers.lua looks at all others. */
+/* See lines.h, and header_lines.lua, which asks for them. */
 #include "lines.h"
 
 #include <string.h>
 #include <strings.h>
 
-#include "form.h"
+#include "header_fields.h"
 
 const char lines_type[] = "multisock.lines";
-
 typedef struct Given {
   bool agent, encoding, range, type, expect, upgrade, close, authorization;
 } Given;
@@ -26,33 +24,15 @@ static bool has_token(const char *list, const char *token)
   return false;
 }
 
-static bool is(const char *name, size_t size, const char *other)
-{
-  return size == strlen(other) && strncasecmp(name, other, size) == 0;
-}
-
 static void note_name(Given *given, const char *name, size_t size)
 {
-  given->agent |= is(name, size, "User-Agent");
-  given->encoding |= is(name, size, "Accept-Encoding");
-  given->range |= is(name, size, "Range");
-  given->type |= is(name, size, "Content-Type");
-  given->expect |= is(name, size, "Expect");
-  given->upgrade |= is(name, size, "Upgrade");
-  given->authorization |= is(name, size, "Authorization");
-}
-
-/* Field `i` of the list at the index, which keeps the strings alive. */
-static void get_field(lua_State *L, int list, lua_Integer i, const char **name,
-                      size_t *name_size, const char **value, size_t *size)
-{
-  lua_rawgeti(L, list, i);
-  luaL_checktype(L, -1, LUA_TTABLE);
-  lua_rawgeti(L, -1, 1);
-  lua_rawgeti(L, -2, 2);
-  *name = luaL_checklstring(L, -2, name_size);
-  *value = luaL_checklstring(L, -1, size);
-  lua_pop(L, 3);
+  given->agent |= header_is(name, size, "User-Agent");
+  given->encoding |= header_is(name, size, "Accept-Encoding");
+  given->range |= header_is(name, size, "Range");
+  given->type |= header_is(name, size, "Content-Type");
+  given->expect |= header_is(name, size, "Expect");
+  given->upgrade |= header_is(name, size, "Upgrade");
+  given->authorization |= header_is(name, size, "Authorization");
 }
 
 /* The arguments of core.lines. */
@@ -88,14 +68,15 @@ static void note_line(Given *given, const char *line, size_t size)
 /* Looks at all that is given; returns the bytes that it takes. */
 static size_t survey(lua_State *L, Given *given)
 {
-  lua_Integer i, count = (lua_Integer)lua_rawlen(L, FIELDS);
-  size_t bytes = 0, size, value_size;
-  const char *name, *value;
+  lua_Integer i, count = header_count(L, FIELDS);
+  size_t bytes = 0, size;
+  const char *name;
   for (i = 1; i <= count; i++) {
-    get_field(L, FIELDS, i, &name, &size, &value, &value_size);
-    note_name(given, name, size);
-    given->close |= is(name, size, "Connection") && has_token(value, "close");
-    bytes += size + value_size + 3;
+    Field field = header_field(L, FIELDS, i);
+    note_name(given, field.name, field.name_size);
+    given->close |= header_is(field.name, field.name_size, "Connection") &&
+                    has_token(field.value, "close");
+    bytes += field.name_size + field.value_size + 3;
   }
   count = lua_istable(L, EXTRA) ? (lua_Integer)lua_rawlen(L, EXTRA) : 0;
   for (i = 1; i <= count; i++) {
@@ -133,18 +114,19 @@ static void add_line(Writer *writer, const char *name, size_t name_size,
 
 static void add_fields(lua_State *L, Writer *writer, bool asks)
 {
-  lua_Integer i, count = (lua_Integer)lua_rawlen(L, FIELDS);
-  const char *name, *value;
-  size_t size, value_size;
+  lua_Integer i, count = header_count(L, FIELDS);
+  const char *name;
+  size_t size;
   for (i = 1; i <= count; i++) {
-    get_field(L, FIELDS, i, &name, &size, &value, &value_size);
-    if (!asks && is(name, size, "Expect"))
+    Field field = header_field(L, FIELDS, i);
+    if (!asks && header_is(field.name, field.name_size, "Expect"))
       continue; /* there is nothing to be waited for */
     /* "Name:" would remove the field, with or without spaces behind. */
-    if (is_blank(value, value_size))
-      add_line(writer, name, size, "", 0, ";");
+    if (is_blank(field.value, field.value_size))
+      add_line(writer, field.name, field.name_size, "", 0, ";");
     else
-      add_line(writer, name, size, value, value_size, ": ");
+      add_line(writer, field.name, field.name_size, field.value,
+               field.value_size, ": ");
   }
   count = lua_istable(L, EXTRA) ? (lua_Integer)lua_rawlen(L, EXTRA) : 0;
   for (i = 1; i <= count; i++) {
@@ -177,7 +159,7 @@ static void add_default(Writer *writer, const char *line)
 
 /*** The header lines of a request as libcurl takes them, with what is sent unless
 the user says otherwise.
-@param fields list of {name, value}
+@param fields list of {name, value}, or core.Fields
 @param extra list of lines of the raw option httpheader; or nil
 @param defaults table of lines: "agent", "encoding", "identity" (in its place for a
 part of a body); what is missing is not sent
@@ -193,7 +175,6 @@ static int lines_new(lua_State *L)
   bool body = lua_toboolean(L, LINES_BODY), asks;
   size_t bytes, count;
   Writer writer;
-  luaL_checktype(L, FIELDS, LUA_TTABLE);
   luaL_checktype(L, DEFAULTS, LUA_TTABLE);
   lua_settop(L, AUTHORIZATION);
   bytes = survey(L, &given);
@@ -203,7 +184,7 @@ static int lines_new(lua_State *L)
                  : default_line(L, given.range ? "identity" : "encoding");
   authorization = given.authorization ? NULL : lua_tostring(L, AUTHORIZATION);
   asks = body && given.expect && !lua_toboolean(L, UNASKED);
-  count = lua_rawlen(L, FIELDS) + DEFAULTS_MOST +
+  count = (size_t)header_count(L, FIELDS) + DEFAULTS_MOST +
           (lua_istable(L, EXTRA) ? lua_rawlen(L, EXTRA) : 0);
   bytes += (type != NULL ? strlen(type) : 0) + DEFAULT_BYTES +
            (agent != NULL ? strlen(agent) : 0) +
@@ -235,108 +216,10 @@ static int lines_new(lua_State *L)
   return 2;
 }
 
-/* ---- Fields as users give them ---- */
-
-/* So many are looked at here; more, and all that is unusual, in headers.lua. */
-#define MOST_FIELDS 16
-
-/* RFC 9110: token characters. */
-static bool is_token(const char *text, size_t size)
-{
-  size_t i;
-  for (i = 0; i < size; i++) {
-    char c = text[i];
-    if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-          (c >= '0' && c <= '9') ||
-          (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
-      return false;
-  }
-  return size > 0;
-}
-
-static bool is_one_line(const char *text, size_t size)
-{
-  return memchr(text, '\0', size) == NULL && memchr(text, '\r', size) == NULL &&
-         memchr(text, '\n', size) == NULL;
-}
-
-/* Whether the field says how long the body is. */
-static bool frames(const char *name, size_t size)
-{
-  return is(name, size, "Content-Length") ||
-         is(name, size, "Transfer-Encoding");
-}
-
-/* The name at the top but one and the value at the top are in order. */
-static bool is_usual(lua_State *L)
-{
-  size_t size, value_size;
-  const char *name, *value;
-  if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
-    return false;
-  name = lua_tolstring(L, -2, &size);
-  value = lua_tolstring(L, -1, &value_size);
-  return is_token(name, size) && is_one_line(value, value_size) &&
-         !is(name, size, "Host") && !frames(name, size);
-}
-
-/*** Header fields in order, for what is usual: few names with a text each.
-@param given value
-@return list of {name, value}, names in alphabetical order, none of which frames the
-body; nil when it has to be looked at closely */
-static int fields_new(lua_State *L)
-{
-  const char *names[MOST_FIELDS];
-  int count = 0, i;
-  lua_settop(L, 1);
-  if (!lua_istable(L, 1))
-    return 0;
-  lua_pushnil(L);
-  while (lua_next(L, 1) != 0) {
-    if (count == MOST_FIELDS || !is_usual(L))
-      return 0;
-    form_insert_name(names, count++,
-                     lua_tostring(L, -2)); /* the table has it */
-    lua_pop(L, 1);
-  }
-  lua_createtable(L, count, 0);
-  for (i = 0; i < count; i++) {
-    lua_createtable(L, 2, 0);
-    lua_pushstring(L, names[i]);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, 1);
-    lua_rawget(L, 1);
-    lua_rawseti(L, -2, 2);
-    lua_rawseti(L, -2, i + 1);
-  }
-  return 1;
-}
-
-/*** Whether a list of fields says how a body is framed.
-@param fields list of {name, value}
-@return boolean */
-static int fields_frame(lua_State *L)
-{
-  lua_Integer i, count;
-  const char *name, *value;
-  size_t size, value_size;
-  bool found = false;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  count = (lua_Integer)lua_rawlen(L, 1);
-  for (i = 1; i <= count && !found; i++) {
-    get_field(L, 1, i, &name, &size, &value, &value_size);
-    found = frames(name, size);
-  }
-  lua_pushboolean(L, found);
-  return 1;
-}
-
 static const luaL_Reg none[] = { { NULL, NULL } };
 
 static const luaL_Reg functions[] = {
   { "lines", lines_new },
-  { "fields", fields_new },
-  { "frames", fields_frame },
   { NULL, NULL },
 };
 

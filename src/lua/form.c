@@ -9,7 +9,8 @@
 /* So many fields are looked at here. */
 #define MOST_FIELDS 16
 
-void form_insert_name(const char **names, int count, const char *name)
+/* Puts a name among others that are in order, of which there are few. */
+static void insert_name(const char **names, int count, const char *name)
 {
   int at = count;
   for (; at > 0 && strcmp(names[at - 1], name) > 0; at--)
@@ -98,7 +99,7 @@ int form_new(lua_State *L)
   while (lua_next(L, 1) != 0) {
     if (count == MOST_FIELDS || !is_usual(L))
       return 0;
-    form_insert_name(names, count++, lua_tostring(L, -2));
+    insert_name(names, count++, lua_tostring(L, -2));
     lua_pop(L, 1);
   }
   luaL_buffinit(L, &buffer);

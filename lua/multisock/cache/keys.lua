@@ -67,7 +67,7 @@ end
 
 --- The headers of a request that say who asks, and whom, as text.
 function keys.credentials(request)
-  local parts, sensitive, list = {}, request.settings.sensitive_headers, request.headers
+  local parts, sensitive, list = {}, request.settings.sensitive_headers, request:fields()
   for i = 1, #list do
     local name = list[i][1]:lower()
     if ALWAYS[name] or sensitive[name] then
@@ -99,7 +99,7 @@ function keys.of(request, salt)
   local parts = { settings, keys.credentials(request) }
   add(parts, user, 0)
   return setmetatable({
-    url = keys.url(request.target), salt = salt, list = request.headers,
+    url = keys.url(request.target), salt = salt, list = request:fields(),
     identity = core.keyed_hash(salt, table.concat(parts)), variants = {},
   }, Key)
 end

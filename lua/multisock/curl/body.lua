@@ -103,7 +103,7 @@ return function(self, made)
     body, content_type = { bytes = "" }, nil
   end
   if not ((body.size or body.bytes and #body.bytes or math.huge) < ASKS
-    or headers.find(made.headers, "Expect")) then
+    or headers.find(made:fields(), "Expect")) then
     self:pair("-H", "Expect:")
   end
   if body.parts then
@@ -114,7 +114,7 @@ return function(self, made)
       return nil, errors.new("curl", "to_curl: " .. why)
     end
   end
-  local own_type = headers.find(made.headers, "Content-Type")
+  local own_type = headers.find(made:fields(), "Content-Type")
   if not own_type then
     self:pair("-H", "Content-Type:" .. (content_type and " " .. content_type or ""))
   end

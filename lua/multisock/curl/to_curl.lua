@@ -41,13 +41,13 @@ local function shown_value(self, made, name, value)
 end
 
 local function add_headers(self, made)
-  for _, field in ipairs(made.headers) do
+  for _, field in ipairs(made:fields()) do
     local name, value = field[1], field[2]
     self:pair("-H", value:find("%S") and name .. ": " .. shown_value(self, made, name, value)
       or name .. ";")
   end
   local jar = made.settings.cookies
-  local line = jar and not headers.find(made.headers, "Cookie") and jar:get(made.target.text)
+  local line = jar and not headers.find(made:fields(), "Cookie") and jar:get(made.target.text)
   if line then
     self:pair("-b", self:secret(line))
   end

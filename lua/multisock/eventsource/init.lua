@@ -29,14 +29,14 @@ local function make_request(self)
   end
   local fields, id = {}, self.told.id
   for _, field in ipairs({ { "Accept", "text/event-stream" }, { "Cache-Control", "no-cache" } }) do
-    if not headers.find(made.headers, field[1]) then
+    if not headers.find(made:fields(), field[1]) then
       fields[#fields + 1] = field
     end
   end
   if id ~= "" then
     fields[#fields + 1] = { "Last-Event-ID", id }
   end
-  made.headers = headers.merge(made.headers, fields)
+  made.headers = headers.merge(made:fields(), fields)
   return made
 end
 

@@ -89,7 +89,7 @@ end
 -- @param most bytes of a body that are kept @param known of echoes.lua
 -- @return table
 function entries.request(made, most, known)
-  local list = made.headers
+  local list = made:fields()
   if made.content_type and not headers.find(list, "Content-Type") then
     list = headers.merge(list, { { "Content-Type", made.content_type } })
   end

@@ -97,7 +97,7 @@ Asked.__index = Asked
 --- @param made the request as this package has it
 -- @param fields? list of {name, value}: in place of its own
 function asked.new(made, fields)
-  local body, url, list = made.body, made:url(), fields or made.headers
+  local body, url, list = made.body, made:url(), fields or made:fields()
   if made.content_type and not headers.find(list, "Content-Type") then
     list = headers.merge(list, { { "Content-Type", made.content_type } })
   end
@@ -188,7 +188,7 @@ function asked.seal(self)
   if self.method ~= made.method then
     made.method = checked(ROWS.method.check, "method", self.method)
   end
-  local list, before = self.headers, made.headers
+  local list, before = self.headers, made:fields()
   made.headers = getmetatable(list) == Fields and list[LIST] or to_list(list)
   made.meta = self.meta
   if self.url ~= self._url then

@@ -122,7 +122,7 @@ local ROUND = {
 
 -- The request's own conditions, or nil; and whether it goes round the cache.
 local function conditions_of(request)
-  local list, own = request.headers, nil
+  local list, own = request:fields(), nil
   for i = 1, #list do
     local name = list[i][1]:lower()
     if ROUND[name] then
@@ -158,7 +158,7 @@ local function send(request, next)
   local conditions, round = conditions_of(request)
   local ask = {
     store = store, request = request, next = next, mode = given.mode, conditions = conditions,
-    cc = rules.asked(request.headers), key = not round and keys.of(request, store.salt) or nil,
+    cc = rules.asked(request:fields()), key = not round and keys.of(request, store.salt) or nil,
     coalesce = given.coalesce,
   }
   if ask.key == nil then

@@ -59,11 +59,11 @@ local HOST = { "host" }
 -- Whether it was sent as it was asked for. What `each_attempt` adds stands in no key: it
 -- may be another user's the next time.
 local function is_known(ask, response, entry)
-  local sent, request = rawget(response, "request"), ask.request
+  local sent, request, key = rawget(response, "request"), ask.request, ask.key
   if sent == nil then
     return true
   elseif sent.target ~= request.target or sent.method ~= request.method
-    or not (ask.key:is_like(sent.headers, entry.vary) and ask.key:is_like(sent.headers, HOST)) then
+    or not (key:is_like(sent:fields(), entry.vary) and key:is_like(sent:fields(), HOST)) then
     return false
   end
   return entry.facts.cc.public or keys.credentials(sent) == keys.credentials(request)
@@ -119,7 +119,7 @@ local function to_send(ask, facts)
     added[#added + 1] = { "If-Modified-Since", facts.modified_text }
   end
   for _, field in ipairs(MODE_FIELDS[ask.mode] or {}) do
-    if not headers.find(ask.request.headers, field[1]) then
+    if not headers.find(ask.request:fields(), field[1]) then
       added[#added + 1] = field
     end
   end
@@ -127,7 +127,7 @@ local function to_send(ask, facts)
     return ask.request
   end
   local copy = ask.request:clone()
-  copy.headers = headers.merge(copy.headers, added)
+  copy.headers = headers.merge(copy:fields(), added)
   return copy
 end
 

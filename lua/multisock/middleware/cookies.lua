@@ -1,5 +1,8 @@
 -- The option `cookies`: a jar says what is sent, and gets what answers set.
+local core = require("multisock.core")
 local response_class = require("multisock.response")
+
+local with_field = core.with_field
 
 local cookies = {}
 
@@ -95,12 +98,12 @@ function cookies.around(next, keeps)
     end
     local jar, list, own = request.settings.cookies, request.headers, nil
     local field = jar:field(request.target)
-    for i = 1, #list do
-      if #list[i][1] == 6 then
-        own = own_of(list)
-      end
+    local sent = type(list) == "userdata" and with_field(list, "Cookie", field and field[2] or nil)
+    if not sent then
+      list = request:fields()
+      own = own_of(list)
+      sent = field and (own and replace(list, own, field) or add(list, field)) or list
     end
-    local sent = field and (own and replace(list, own, field) or add(list, field)) or list
     request.headers = sent
     if own then
       request.own_cookie = own
@@ -115,7 +118,7 @@ function cookies.around(next, keeps)
     elseif request.has_new_cookies then
       request.has_new_cookies = nil
     end
-    request.headers = request.headers == sent and list or replace(request.headers, own)
+    request.headers = request.headers == sent and list or replace(request:fields(), own)
     return response, err
   end
 end
@@ -132,7 +135,7 @@ function cookies.keeping(next)
     end
     local jar = request.settings.cookies
     if request.has_new_cookies then
-      request.headers = replace(request.headers, request.own_cookie, jar:field(request.target))
+      request.headers = replace(request:fields(), request.own_cookie, jar:field(request.target))
     end
     local response, err = next(request)
     if note(jar, request, response, err) then

@@ -32,7 +32,7 @@ local function next_request(request, response, target)
   if becomes_get(response.status, request.method) then
     hop.method = "GET"
     hop.body, hop.content_type = nil, nil
-    hop.headers = strangers.without(hop.headers, BODY_HEADERS)
+    hop.headers = strangers.without(hop:fields(), BODY_HEADERS)
   else
     local ok, why = hop:replay()
     if not ok then

@@ -129,8 +129,8 @@ local function count_sent(request, before, response, err)
 end
 
 local function set_key(request, name)
-  if not headers.find(request.headers, name) then
-    request.headers = headers.merge(request.headers, { { name, new_key() } })
+  if not headers.find(request:fields(), name) then
+    request.headers = headers.merge(request:fields(), { { name, new_key() } })
   end
 end
 

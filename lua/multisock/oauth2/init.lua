@@ -71,7 +71,7 @@ local function make_request(self, client)
   end
   strangers.estrange(made)
   if not in_body then
-    made.headers = headers.merge(made.headers, { { "Authorization", "Basic " .. base64.encode(
+    made.headers = headers.merge(made:fields(), { { "Authorization", "Basic " .. base64.encode(
       escape(self.client_id) .. ":" .. escape(self.client_secret)) } })
   end
   made.simple = false                 -- its headers are not those that it was made with

@@ -177,9 +177,9 @@ local function refuse_two(body, json, form, multipart)
 end
 
 -- The body and its content type; or nil, err.
-local function make_form(parts, list)
+local function make_form(parts, request)
   local body, content_type = require("multisock.request.multipart")(parts, bodies.make)
-  if body and headers.find(list, "Content-Type") then
+  if body and headers.find(request:fields(), "Content-Type") then
     error("headers: Content-Type: the option 'multipart' makes its own, with its boundary", 0)
   end
   return body, content_type
@@ -187,9 +187,9 @@ end
 
 --- The body and the content type that goes with it; or nothing.
 -- @param body, json, form, multipart what these options say
--- @param list of {name, value}: the headers @param codec false, or that of `json_codec`
+-- @param request whose body it is @param codec false, or that of `json_codec`
 -- @return body, string; or nil, err
-function bodies.choose(body, json, form, multipart, list, codec)
+function bodies.choose(body, json, form, multipart, request, codec)
   if json ~= nil then
     if body ~= nil or form ~= nil or multipart ~= nil then
       refuse_two(body, json, form, multipart)
@@ -206,7 +206,7 @@ function bodies.choose(body, json, form, multipart, list, codec)
     end
     return { bytes = targets.encode_form("form", form) }, "application/x-www-form-urlencoded"
   elseif multipart ~= nil then
-    return make_form(multipart, list)
+    return make_form(multipart, request)
   end
 end
 

@@ -95,7 +95,7 @@ end
 -- (Digest and Negotiate answer a server, which only libcurl does.)
 -- @return list of {name, value}
 function header_lines.fields(self)
-  local auth, target, list = self.settings.auth, self.target, self.headers
+  local auth, target, list = self.settings.auth, self.target, self:fields()
   if not target.web then
     return list
   elseif auth and auth.aws_sigv4 then

@@ -60,7 +60,7 @@ function headers.to_list(given, level)
   level = (level or 1) + 1
   local usual = core.fields(given)
   if usual then
-    return usual
+    return core.field_list(usual)
   end
   local list = {}
   if type(given) == "userdata" and getmetatable(given) == Headers then

@@ -94,20 +94,19 @@ local function fill(self, method, url, options)
   local defaults, frames = base.headers, false
   local has_defaults = #defaults > 0
   if fields ~= nil then
-    local list, gone = usual_fields(fields), nil
-    if list == nil then
-      list, gone = headers.to_list(fields, 0)
-      frames = true                 -- perhaps
+    local own = not has_defaults and usual_fields(fields)
+    if not own then
+      own, frames = headers.merge(defaults, headers.to_list(fields, 0)), true   -- perhaps
     end
-    self.headers = has_defaults and headers.merge(defaults, list, gone) or list
+    self.headers = own
   end
   if other ~= nil then
     method = normal_method(ROWS.method.check("method", other))
   end
   local content_type
-  body, content_type = bodies.choose(body, json, form, multipart, self.headers, given.json_codec)
+  body, content_type = bodies.choose(body, json, form, multipart, self, given.json_codec)
   if frames or has_defaults or body and given.http_version == "1.0" then
-    bodies.check_framing(body, self.headers, given.http_version)
+    bodies.check_framing(body, self:fields(), given.http_version)
   end
   if body then
     if method == "HEAD" or method == "TRACE" then
@@ -281,6 +280,17 @@ function request.new(client, method, url, options, base)
   return self
 end
 
+--- The header fields that it has of its options and its client's.
+-- @return list of {name, value}, not to be changed
+function Request:fields()
+  local list = self.headers
+  if type(list) == "userdata" then
+    list = core.field_list(list)
+    self.headers = list
+  end
+  return list
+end
+
 --- Whether this is such a request.
 function request.is(value)
   return getmetatable(value) == Request
@@ -377,7 +387,7 @@ end
 -- @param value what the option `body` takes, or nil @raise naming what is wrong
 function request.replace_body(self, value)
   local body = value ~= nil and bodies.make(value) or nil
-  bodies.check_framing(body, self.headers, self.settings.http_version)
+  bodies.check_framing(body, self:fields(), self.settings.http_version)
   if body and not self.target.web then
     body = bodies.adapt(body, self.target.scheme)
   end

@@ -108,7 +108,7 @@ function netrc.apply(request, stranger)
   local given, target = request.settings, request.target
   local auth, option = given.auth, given.netrc
   if auth and not auth.from_netrc or target.has_user
-    or target.web and headers.find(request.headers, "Authorization") then
+    or target.web and headers.find(request:fields(), "Authorization") then
     return true
   end
   local entry

@@ -116,7 +116,7 @@ function sigv4.sign(request, content_type)
   local keys, target, body = request.settings.auth.aws_sigv4, request.target, request.body
   local service, date = keys.service, os.date("!%Y%m%dT%H%M%SZ", clock.time())
   local fields = {}
-  for _, field in ipairs(request.headers) do
+  for _, field in ipairs(request:fields()) do
     if not OURS[field[1]:lower()] then
       fields[#fields + 1] = field
     end

@@ -77,7 +77,7 @@ end
 -- @param known? table of fields: of its headers only these are lost
 function strangers.estrange(request, known)
   local given, list = request.settings, {}
-  for _, field in ipairs(request.headers) do
+  for _, field in ipairs(request:fields()) do
     local name = field[1]:lower()
     if known and not known[field] or not (given.sensitive_headers[name] or HOST[name]) then
       list[#list + 1] = field

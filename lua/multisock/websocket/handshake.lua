@@ -117,7 +117,7 @@ local function add_fields(made, key, own)
   if #own.subprotocols > 0 then
     list[#list + 1] = { "Sec-WebSocket-Protocol", table.concat(own.subprotocols, ", ") }
   end
-  for _, field in ipairs(made.headers) do
+  for _, field in ipairs(made:fields()) do
     if not OURS[field[1]:lower()] then
       list[#list + 1] = field
     end

@@ -1,0 +1,36 @@
+/* Header fields of a request: a list of {name, value} in Lua, or core.Fields, which
+   is one piece of memory: what most requests have is a name or two, and is only
+   looked at to make header lines of it. */
+#ifndef MULTISOCK_HEADER_FIELDS_H
+#define MULTISOCK_HEADER_FIELDS_H
+
+#include <string.h>
+#include <strings.h>
+
+#include "compat.h"
+
+#pragma GCC visibility push(hidden)
+
+typedef struct Field {
+  const char *name, *value;
+  size_t name_size, value_size;
+} Field;
+
+/* How many the value at the index has; raises when it is neither of both. */
+lua_Integer header_count(lua_State *L, int fields);
+
+/* Field `i`, from 1, of such a value, which keeps its strings alive. */
+Field header_field(lua_State *L, int fields, lua_Integer i);
+
+/* Whether this is the name of that field, in upper or lower case. */
+static inline bool header_is(const char *name, size_t size, const char *other)
+{
+  return size == strlen(other) && strncasecmp(name, other, size) == 0;
+}
+
+/* Adds core.fields, core.field_list and core.frames to the table on top. */
+void header_fields_open(lua_State *L);
+
+#pragma GCC visibility pop
+
+#endif
