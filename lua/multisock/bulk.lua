@@ -161,7 +161,7 @@ local function collect_one(self)
     made.deadline = which.plain.total and due or nil
   end
   if awaited ~= nil then
-    transfer.left(made, origin, awaited, easy)
+    transfer.left(client, origin, awaited, easy)
   end
   if status and (status < 300 or is_final(made.settings, status)) then
     self.running = self.running - 1

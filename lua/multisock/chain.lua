@@ -129,8 +129,23 @@ local function layers(given, perform)
   return cookies and cookies.around(next, keeps) or next
 end
 
--- Redirects of what has passed the layers, and then fail_on_error. Of most requests only the
+--- Redirects of what has passed the layers, and then fail_on_error. Of most requests only the
 -- status is looked at.
+-- @param made request @param response, err what `try` has made of it
+-- @param try function(request) -> response; or nil, err: performs the next ones
+-- @return response; or nil, err
+function chain.conclude(made, response, err, try)
+  if not response or response.status < 300 then
+    return response, err
+  end
+  response, err = redirect.continue(made, response, try)
+  if made.settings.fail_on_error then
+    return status.check(response, err)
+  end
+  return response, err
+end
+
+-- What becomes of what has passed the layers.
 local function answered(perform)
   local ways = {}                   -- by `detours`, see settings.lua
   return function(made)
@@ -144,17 +159,7 @@ local function answered(perform)
       end
     end
     local response, err = try(made)
-    if not response or response.status < 300 then
-      return response, err
-    end
-    if made.standing then
-      made = response.request       -- its own, with what it has left of its time
-    end
-    response, err = redirect.continue(made, response, try)
-    if given.fail_on_error then
-      return status.check(response, err)
-    end
-    return response, err
+    return chain.conclude(made, response, err, try)
   end
 end
 

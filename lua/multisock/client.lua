@@ -12,6 +12,7 @@ local map = require("multisock.map")
 local DEFAULTS = require("multisock.request.options").defaults
 local origins = require("multisock.connection.origins")
 local pairs = compat.pairs
+local plain = require("multisock.plain")
 local pool = require("multisock.connection.pool")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
@@ -22,7 +23,7 @@ local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
 require("multisock.response")
 
-local new_request, stand = request.new, request.stand
+local new_request, get_plain = request.new, plain.get
 
 local client = {}
 
@@ -31,7 +32,7 @@ Client.__index = Client
 
 -- Every method that sends: a request and what its chain makes of it.
 local function sender(name, method)
-  local stands = method == "GET"
+  local may_be_plain = method == "GET"
   --- Sends a request with the method in its name (`fetch`: that of the option `method`)
   -- and waits for the headers of the answer; the body streams.
   -- @param url string
@@ -43,14 +44,17 @@ local function sender(name, method)
     if not handler then
       errors.called_with_dot("client", name)
     end
-    local made, err = stands and not options and (self.standing[url] or stand(self, url))
-    if not made then
-      made, err = new_request(self, method, url, options)
-      if not made then
-        return nil, err
+    local response, made, err
+    if may_be_plain and not options and self.is_plain then
+      response, err = get_plain(self, url)
+      if response or err then
+        return response, err
       end
     end
-    local response
+    made, err = new_request(self, method, url, options)
+    if not made then
+      return nil, err
+    end
     response, err = handler(made)
     if response then
       return response
@@ -197,7 +201,7 @@ function Client:close()
   if self.closed then
     return
   end
-  self.closed = true
+  self.closed, self.is_plain = true, false
   if self.pauses then
     require("multisock.middleware.pause").wake(self)
   end
@@ -300,8 +304,7 @@ local function arrange(self)
   self.tell, self.uses.on = events.of(self.on, all)
   self.handler = chain.compose(self.uses, self.perform)
   self.bulk_handler = nil             -- made when it is used
-  self.may_stand = self.is_bare and chain.is_bare(self.uses) and not self.settings.detours
-  request.forget(self)
+  self.is_plain = plain.suits(self)
 end
 
 --- Has functions listen to all clients.

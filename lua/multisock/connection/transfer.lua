@@ -175,20 +175,13 @@ end
 
 --- C has what an ended transfer has left: others may have waited for its slot, and its
 -- handle may be one too many.
-function transfer.left(request, origin, awaited, easy)
+function transfer.left(client, origin, awaited, easy)
   if easy then
-    handles.close(request.client, origin, easy, easy:home())
+    handles.close(client, origin, easy, easy:home())
   end
   if awaited then
     origin:pass_on()
   end
-end
-
--- With the time by which it has to have its answer, for who goes on with it.
-local function with_deadline(request, deadline)
-  request = request:own()
-  request.deadline = deadline
-  return request
 end
 
 -- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has
@@ -196,32 +189,30 @@ end
 local function perform_at_once(request, given, origin, task, deadline, taken)
   local due = deadline
   if given.attempt then
-    request = with_deadline(request, deadline)
+    request.deadline = deadline
     if not taken then
       begin_attempt(request)
     end
     due = answer_due(request)
   end
-  local bare, body = request.standing, nil
-  if not bare then
-    body = request.body
-    bare = body == nil and request.method == "GET"
-  end
+  local body = request.body
+  local bare = body == nil and request.method == "GET"
   local lines = bare and request.headers == given.headers and given.lines[0] or lines_of(request)
   local status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, request.target, task,
     given.profile.number, taken, given.limits, lines, request.method, due,
     body and body.bytes, not bare and is_once(request))
   if status then
     if awaited or easy then
-      transfer.left(request, origin, awaited, easy)
+      transfer.left(request.client, origin, awaited, easy)
     end
     if deadline and status >= 300 then
-      request = with_deadline(request, deadline)
+      request.deadline = deadline
     end
     return whole_response(request, status, text, snapshot)
   end
   if status == false then
-    return transfer.conclude(with_deadline(request, deadline), origin, task, text, snapshot)
+    request.deadline = deadline
+    return transfer.conclude(request, origin, task, text, snapshot)
   elseif text then
     return transfer.conclude_refused(request, origin, text)
   end
@@ -325,10 +316,11 @@ function transfer.admitted_until(request)
   return answer_due(request)
 end
 
--- Whatever it takes, at `origin`.
-local function perform_at_length(request, given, origin)
+--- Sends a request, whatever it takes, at `origin`; it has its deadline.
+-- @return response; or nil, err
+function transfer.at_length(request, origin)
   local who = waiter()              -- raises where nobody can wait
-  if origin.http2_alone and given.http_version == nil then
+  if origin.http2_alone and request.settings.http_version == nil then
     return transfer.perform(recovery.in_http2(request))
   end
   local started = now()
@@ -352,10 +344,7 @@ function transfer.perform(request)
   elseif scheduler.refuse then
     scheduler.refuse(request.method .. " " .. errors.redact_url(request:url()))
   end
-  local origin, deadline = request.standing
-  if not origin then
-    origin, deadline = origins.of(request), request.deadline
-  end
+  local origin, deadline = origins.of(request), request.deadline
   local task, total = scheduler.task, given.total
   if total and deadline == nil then
     deadline = now() + total
@@ -366,8 +355,8 @@ function transfer.perform(request)
       return response, err
     end
   end
-  request = with_deadline(request, deadline)
-  return perform_at_length(request, given, origin)
+  request.deadline = deadline
+  return transfer.at_length(request, origin)
 end
 
 return transfer

@@ -155,41 +155,6 @@ function request.plain(client, target)
   return bare(client, "GET", target, client.settings)
 end
 
----- Requests that stand ----------------------------------------------------------
-
--- A client that is asked for the same URL again and again, with nothing but that, sends one
--- request as often. It is shared, so nothing is written into it: who has to, takes a copy
--- (Request:own). `standing`: the origin that it goes to.
-local MOST_STANDING = 512
-
---- Forgets those of a client: something that was known of them is no longer so.
-function request.forget(client)
-  client.standing, client.standing_count = {}, 0
-end
-
---- Has a request stand for a URL that is asked for again, and is found in `client.standing`
--- from now on.
--- @return request; nil when it is not like that
-function request.stand(client, url)
-  local target = targets.young[url]
-  local origin = target and client.may_stand and client.origins[target.origin]
-  if not origin then
-    return nil
-  elseif client.standing_count >= MOST_STANDING then
-    request.forget(client)
-  end
-  local self = bare(client, "GET", target, client.settings)
-  self.standing = origin
-  client.standing[url], client.standing_count = self, client.standing_count + 1
-  return self
-end
-
---- One that may be written into.
--- @return the request itself, or a copy
-function Request:own()
-  return self.standing and bare(self.client, "GET", self.target, self.settings) or self
-end
-
 --- Makes a request.
 -- @param client @param method? string; nil: the option `method`, or POST when
 -- there is a body, or GET
@@ -302,7 +267,6 @@ function Request:clone()
   for key, value in pairs(self) do
     copy[key] = value
   end
-  copy.standing = nil
   -- What it has waited for.
   copy.lookup_since, copy.was_denied, copy.looks_up = nil, nil, nil
   copy.lacking_since, copy.lacking_pause, copy.lookup_time = nil, nil, nil

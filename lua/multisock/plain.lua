@@ -1,0 +1,77 @@
+-- A GET of which nothing is said but its URL, of a client that does nothing with such
+-- requests before they are sent: most are like that. No request is made of it, until
+-- somebody looks at the request of its response: C gets the URL, and what all of these
+-- have in common.
+local answers = require("multisock.connection.answers")
+local chain = require("multisock.chain")
+local errors = require("multisock.base.errors")
+local new_request = require("multisock.request").plain
+local perform_in_c = require("multisock.base.compat").perform
+local scheduler = require("multisock.tasks.scheduler")
+local targets = require("multisock.request.targets")
+local transfer = require("multisock.connection.transfer")
+
+local find_target, now = targets.get, scheduler.now
+local response_to, whole_response = answers.to_url, answers.whole
+local type = type
+
+local plain = {}
+
+--- Whether requests of a client can be such.
+function plain.suits(client)
+  local given = client.settings
+  return client.is_bare and chain.is_bare(client.uses) and given.simple
+    and not (given.detours or given.attempt or client.closed)
+end
+
+-- C could not do all of it, or the chain has something to do with its answer: that takes a
+-- request.
+local function go_on(client, target, origin, task, deadline, status, body, snapshot)
+  local made = new_request(client, target)
+  local response, err
+  made.deadline = deadline
+  if status then
+    response = whole_response(made, status, body, snapshot)
+  elseif status == false then
+    response, err = transfer.conclude(made, origin, task, body, snapshot)
+  elseif body then
+    response, err = transfer.conclude_refused(made, origin, body)
+  else
+    response, err = transfer.at_length(made, origin)
+  end
+  response, err = chain.conclude(made, response, err, client.perform)
+  if response == nil and errors.is(err) then
+    err.request = made
+  end
+  return response, err
+end
+
+--- Sends it, where all that it takes is known: from the second request to an origin on.
+-- @param client that suits @param url any
+-- @return response; or nil, err; or nothing: it is to be sent as any other
+function plain.get(client, url)
+  local target = targets.young[url]
+  if target == nil then
+    target = type(url) == "string" and find_target(url)
+    if not (target and target.kept) then
+      return nil
+    end
+  end
+  local origin, task, given = client.origins[target.origin], scheduler.task, client.settings
+  local lines, total = given.lines[0], given.total
+  if not (origin and task and lines) or scheduler.refuse then
+    return nil
+  end
+  local deadline = total and now() + total or nil
+  local status, body, snapshot, awaited, easy = perform_in_c(origin.limiter, target, task,
+    given.profile.number, false, given.limits, lines, "GET", deadline)
+  if awaited or easy then
+    transfer.left(client, origin, awaited, easy)
+  end
+  if status and status < 300 then
+    return response_to(client, target, status, body, snapshot)
+  end
+  return go_on(client, target, origin, task, deadline, status, body, snapshot)
+end
+
+return plain
