@@ -9,6 +9,8 @@ local values = require("multisock.base.values")
 
 local bodies = {}
 
+local json_body = core.json_body
+
 -- A body is {bytes = string}, or {read = function() -> string; nil at the end; nil, err,
 -- size = integer or nil, rewind = function or nil, close = function or nil: of what is
 -- open for it, is_ready = function(task) or nil: whether `read` has something to give; if not,
@@ -160,11 +162,8 @@ function bodies.check_framing(body, list, http_version)
   end
 end
 
-local function encode_json(value, codec)
-  if codec then
-    return require("multisock.request.codec").encode(codec, value)
-  end
-  return core.json_body(value)
+local function encode_with(codec, value)
+  return require("multisock.request.codec").encode(codec, value)
 end
 
 local function refuse_two(body, json, form, multipart)
@@ -194,7 +193,7 @@ function bodies.choose(body, json, form, multipart, request, codec)
     if body ~= nil or form ~= nil or multipart ~= nil then
       refuse_two(body, json, form, multipart)
     end
-    return { bytes = encode_json(json, codec) }, "application/json"
+    return { bytes = codec and encode_with(codec, json) or json_body(json) }, "application/json"
   elseif body ~= nil then
     if form ~= nil or multipart ~= nil then
       refuse_two(body, json, form, multipart)

@@ -8,6 +8,8 @@ local targets = require("multisock.request.targets")
 
 local header_lines = {}
 
+local new_lines = core.lines
+
 -- Whose bodies have a meaning, see message.c.
 local HAS_LENGTH = { POST = true, PUT = true, PATCH = true }
 
@@ -67,6 +69,7 @@ local function extra_lines(self, raw)
   return lines
 end
 
+-- `expects` of the request: they ask with Expect.
 local function make_lines(self, content_type)
   local given, body, fields = self.settings, self.body, self.headers
   local raw, profile, auth = given.curl, given.profile, given.auth
@@ -84,7 +87,10 @@ local function make_lines(self, content_type)
   if raw or body and body.unframed then
     extra = extra_lines(self, raw)
   end
-  return core.lines(fields, extra, defaults, content_type, body ~= nil, self.unexpected, line)
+  local lines, expects = new_lines(fields, extra, defaults, content_type, body ~= nil,
+    self.unexpected, line)
+  self.expects = expects or nil
+  return lines
 end
 
 local function of_url(url)
@@ -107,21 +113,6 @@ function header_lines.fields(self)
   return value and headers.merge(list, { { "Authorization", value } }) or list
 end
 
--- Made for it. `expects`: they ask with Expect.
-local function own_lines(self, content_type)
-  local lines, expects = make_lines(self, content_type)
-  self.expects = expects or nil
-  return lines
-end
-
--- Whether its lines are like those of others.
-local function are_shared(self, given)
-  local body = self.body
-  return self.headers == given.headers and given.lines ~= settings.NO_LINES
-    and not (body and (body.is_form or body.unframed))   -- its type, and no frame, are its own
-    and not self.unexpected and self.target.web and not self.target.has_user
-end
-
 --- The header lines of a request, for C. Those of requests that have none of their own
 -- are made once for all of them.
 -- @return core.Lines
@@ -132,14 +123,17 @@ function header_lines.of(self)
   elseif body.unframed then
     content_type = ""
   end
-  if not are_shared(self, given) then
-    return own_lines(self, content_type)
+  local known, target = given.lines, self.target
+  if self.headers ~= given.headers or known == settings.NO_LINES
+    or body and (body.is_form or body.unframed)    -- its type, and no frame, are its own
+    or self.unexpected or not target.web or target.has_user then
+    return make_lines(self, content_type)
   end
   -- What differs, as a key: a content type, or that there is none, or no body at all.
-  local known, key = given.lines, content_type or 0
+  local key = content_type or 0
   local lines = known[key]
   if lines == nil then
-    lines = own_lines(self, content_type)
+    lines = make_lines(self, content_type)
     known[key] = not self.expects and lines or nil
   end
   return lines
