@@ -105,6 +105,36 @@ describe("hedge", function()
     assert.same({ { 0, 3, 4, 7 }, 9 }, { started, ms.now() - began })
   end))
 
+  it("has each try keep to its own limits, and starts the next when one passes", simulated({
+    routes = { { times = 3, reply = { { delay = math.huge }, { delay = math.huge },
+      { delay = 1, body = "x" } } }, { reply = { delay = 4, body = "late" } } },
+  }, function(mock)
+    local client, began = ms.client({ agent = mock }), ms.now()
+    local function outcome(limits, options)
+      local first, start = #mock:calls(), ms.now()
+      local response, err = ms.hedge(options, function()
+        return client:get("https://h.example/", { timeout = limits })
+      end)
+      local starts = {}
+      for i = first + 1, #mock:calls() do
+        starts[#starts + 1] = mock:calls()[i].at - start
+      end
+      return { response and response:text() or err.message, ms.now() - start, starts }
+    end
+    assert.same({ "x", 5, { 0, 2, 4 } }, outcome(2, { after = 3, max = 3 }))
+    assert.same({ "late", 4, { 0, 1, 2, 3 } }, outcome(9, { after = 1, max = 9 }))
+    -- The first one's limit has the third start. None is good: the error is the last one's.
+    assert.same({ "no answer within 2 s (timeout.attempt)", 4, { 0, 1.5, 2 } },
+      outcome({ attempt = 2 }, { after = 1.5, max = 3 }))
+    -- A limit of all tries is one around them.
+    local calls = #mock:calls()
+    local _, err = ms.with_timeout(2.5, outcome, 9, { after = 1, max = 9 })
+    assert.same({ "timeout", "not done after 2.5 s", 3 }, { err.kind, err.message,
+      #mock:calls() - calls })
+    assert.equal(15.5, ms.now() - began)
+    client:close()
+  end))
+
   it("lets an answer go that comes with a better one", task(function()
     -- Both are there in one turn: the first wins, the other's transfer is ended.
     local responses = {}
