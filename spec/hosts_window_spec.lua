@@ -21,6 +21,29 @@ local LOVE_ONE_FILE = setmetatable({
   end,
 }, { __index = LOVE })
 
+local VLC_LUA = "ldd $(ls /usr/lib/*/vlc/plugins/lua/liblua_plugin.so)"
+
+-- How a script of this kind begins in VLC, which refuses to be root's, who may read what others
+-- may not: so all it needs is there.
+local AS_NOBODY = [[
+set -e
+cd "$HOME"
+mkdir -p .local/share/vlc/lua/KIND spec/support
+cp script.lua .local/share/vlc/lua/KIND/fetching.lua
+cp "$CHECKOUT"/spec/support/battery.lua spec/support
+cp "$MULTISOCK_BUILD"/one-file/multisock.so "$CA_FILE" .
+export CA_FILE="$HOME/${CA_FILE##*/}" LUA_PATH="$HOME/?.lua" LUA_CPATH="$HOME/?.so"
+as=
+if [ "$(id -u)" = 0 ]; then
+  chown -R nobody .
+  as='setpriv --reuid nobody --regid nogroup --clear-groups'
+fi
+]]
+
+local function as_nobody(kind)
+  return (AS_NOBODY:gsub("KIND", kind))
+end
+
 local PROGRAMS = {
   ["LÖVE"] = LOVE,
   ["LÖVE, with one file"] = LOVE_ONE_FILE,
@@ -35,7 +58,7 @@ local PROGRAMS = {
   },
   VLC = {
     name = "vlc",
-    tells = "ldd $(ls /usr/lib/*/vlc/plugins/lua/liblua_plugin.so)",
+    tells = VLC_LUA,
     recipe = function(recipe)
       local text, count = recipe:gsub("\nms%.spawn%(.-\nend%)\n", function()
         return '\nms.spawn(function()\n  require("spec.support.battery")()\n'
@@ -45,23 +68,46 @@ local PROGRAMS = {
       return text
     end,
     script = "",
-    -- It refuses to be root's, who may read what others may not: so all it needs is there.
-    files = { run = [[
-set -e
-cd "$HOME"
-mkdir -p .local/share/vlc/lua/intf spec/support
-cp script.lua .local/share/vlc/lua/intf/fetching.lua
-cp "$CHECKOUT"/spec/support/battery.lua spec/support
-cp "$MULTISOCK_BUILD"/one-file/multisock.so "$CA_FILE" .
-export CA_FILE="$HOME/${CA_FILE##*/}" LUA_PATH="$HOME/?.lua" LUA_CPATH="$HOME/?.so"
-as=
-if [ "$(id -u)" = 0 ]; then
-  chown -R nobody .
-  as='setpriv --reuid nobody --regid nogroup --clear-groups'
-fi
-exec $as vlc -I dummy --no-audio --extraintf luaintf --lua-intf fetching
-]] },
+    files = { run = as_nobody("intf")
+      .. "exec $as vlc -I dummy --no-audio --extraintf luaintf --lua-intf fetching\n" },
     command = "CHECKOUT=$PWD sh %s/run",
+  },
+  ["an extension of VLC"] = {
+    heading = "Extensions of VLC",
+    name = "vlc",
+    tells = "ls /usr/lib/*/vlc/plugins/gui/libqt_plugin.so && command -v xdotool xvfb-run && "
+      .. VLC_LUA,
+    recipe = function(recipe)
+      local text, count = recipe:gsub("\n    vlc%.msg%.info%(.-\n", function()
+        return '\n    io.open("begun", "w"):close()\n    require("spec.support.battery")()\n'
+      end)
+      assert(count == 1)
+      return (text:gsub('"Titles"', '"&Zero"'))        -- the letter that chooses it in the menu
+    end,
+    script = "",
+    files = { run = as_nobody("extensions") .. [[
+unset XAUTHORITY                      # that of xvfb-run is root's
+$as vlc -I qt --no-qt-privacy-ask --no-audio --no-metadata-network-access >log 2>&1 &
+vlc=$!
+trap 'kill $vlc' EXIT
+for _ in $(seq 20); do
+  window=$(xdotool search --onlyvisible --name "VLC media player" | head -n 1)
+  if [ -n "$window" ]; then
+    xdotool windowfocus --sync "$window" key --delay 300 alt+i z
+  fi
+  sleep 1
+  [ ! -e begun ] || break
+done
+for _ in $(seq 400); do
+  [ ! -e "$REPORT" ] || break
+  sleep 0.05
+done
+cat log
+trap - EXIT
+kill $vlc
+wait $vlc
+]] },
+    command = "CHECKOUT=$PWD xvfb-run -a -s -ac sh %s/run",
   },
 }
 
