@@ -66,12 +66,39 @@ describe("a URL", function()
       assert.is_false((pcall(sample.beside, sample, text)), text)
     end
     assert.is_nil(core.url_place("http://h.example:x/"))
-    assert.same({ "https://h.example:1", true }, { core.url_place("https://h.example:1/x") })
-    assert.same({ "http://h", false }, { core.url_place("http://h/ ") })
+    assert.equal("https://h.example:1", core.url_place("https://h.example:1/x"))
+    assert.equal("http://h", core.url_place("http://h/ "))
+  end)
+
+  it("is known by its place, and whether it was asked about before", function()
+    local places = { ["http://h"] = "it" }
+    assert.same({ "it", false }, { core.url_known("http://h/known?1", places) })
+    assert.same({ "it", true }, { core.url_known("http://h/known?1", places) })
+    assert.same({ "it", false }, { core.url_known("http://h/known?2", places) })
+    assert.same({ nil, false }, { core.url_known("http://h:80/known", places) })
+    assert.same({ "it", false }, { core.url_known("http://h/", places) })
+    for _, text in ipairs({ "", "http://h", "http://h/ ", "http://h/\0", "http://h/../", "x" }) do
+      assert.equal(0, select("#", core.url_known(text, places)), text)
+    end
+    local seen = 0
+    for i = 1, 5000 do
+      local _, again = core.url_known("http://h/never/" .. i, places)
+      seen = seen + (again and 1 or 0)
+    end
+    assert.equal(0, seen)
+    for i = 1, 200 do                               -- those of a round are known in the next
+      core.url_known("http://h/round/" .. i, places)
+    end
+    for i = 1, 200 do
+      local _, again = core.url_known("http://h/round/" .. i, places)
+      seen = seen + (again and 1 or 0)
+    end
+    assert.is_true(seen > 190, seen .. " of 200")
   end)
 
   it("is remembered, unless it is longer than any that people write", function()
     local text = "http://a.example/remembered?"
+    targets.get(text)
     assert.equal(targets.get(text), targets.get(text))
     local before = collectgarbage("count")
     for i = 1, 30 do
@@ -178,19 +205,38 @@ describe("a URL", function()
     end
   end)
 
-  it("is forgotten when many others came", function()
-    local weak = setmetatable({}, { __mode = "v" })
-    for i = 1, 5000 do
-      weak[i] = targets.get("http://many.example/" .. i)
-    end
+  -- How many values of a weak table are still there.
+  local function count(weak)
     collectgarbage()
     collectgarbage()
     local kept = 0
     for _ in pairs(weak) do
       kept = kept + 1
     end
+    return kept
+  end
+
+  it("is forgotten when many others came", function()
+    local weak = setmetatable({}, { __mode = "v" })
+    for i = 1, 5000 do
+      targets.get("http://many.example/" .. i)
+      weak[i] = targets.get("http://many.example/" .. i)
+    end
+    local kept = count(weak)
     assert.is_true(kept <= 1024, kept .. " URLs are kept")
     assert.is_truthy(weak[5000])
+  end)
+
+  it("is not remembered before it is asked for again, but for the first of its place", function()
+    local weak = setmetatable({}, { __mode = "v" })
+    for i = 1, 5000 do
+      weak[i] = targets.get("http://once.example/" .. i)
+    end
+    assert.equal(1, count(weak))
+    assert.is_truthy(weak[1])
+    local again = targets.get("http://once.example/5000")
+    assert.equal("http://once.example/5000", again.text)
+    assert.equal(again, targets.get("http://once.example/5000"))
   end)
 
   it("stays remembered while it is used", function()

@@ -42,6 +42,7 @@
 #include "perform.h"
 #include "start.h"
 #include "url.h"
+#include "url_known.h"
 
 #define MULTISOCK_VERSION "0.1.0"
 
@@ -280,7 +281,6 @@ static const luaL_Reg functions[] = {
   { "multi", multi_new },
   { "loop", loop_new },
   { "url", url_new },
-  { "url_place", url_place },
   { "share", share_new },
   { "mime", mime_new },
   { "pick", pick_fields },
@@ -372,6 +372,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   lua_newtable(L);
   luaL_setfuncs(L, functions, 0);
   clock_open(L);
+  url_known_open(L);
   easy_transfer_open(L);
   limiter_open(L);
   json_open(L);

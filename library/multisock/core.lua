@@ -526,10 +526,15 @@ function multisock_core.share(options) end
 ---@return multisock.Error?
 function multisock_core.url(text, flags) end
 
+---Whether all but the path of a URL is known.
+---@param text string
+---@param places table by what url_place says, what is known of these
+---@return nil # what is known of its place; nil when that is nothing, or libcurl does not send what is behind it as it is written; and whether this text was asked about lately
+function multisock_core.url_known(text, places) end
+
 ---What is before the path, where it is nothing but http or https, a name and a port: of URLs with the same libcurl need be asked only once.
 ---@param text string
----@return string # string, nil when it is something else; whether libcurl sends what is behind it as it is written
----@return nil
+---@return string # string; nothing when it is something else
 function multisock_core.url_place(text) end
 
 ---The versions that run, not those it was built with.

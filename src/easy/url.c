@@ -205,23 +205,6 @@ int url_new(lua_State *L)
   return 1;
 }
 
-/*** What is before the path, where it is nothing but http or https, a name and a port:
-of URLs with the same libcurl need be asked only once.
-@param text string
-@return string, nil when it is something else; whether libcurl sends what is behind
-it as it is written */
-int url_place(lua_State *L)
-{
-  size_t size;
-  const char *text = luaL_checklstring(L, 1, &size);
-  size_t place = url_text_place(text, size);
-  if (place == 0)
-    return 0;
-  lua_pushlstring(L, text, place);
-  lua_pushboolean(L, url_text_is_sent_so(text + place, size - place));
-  return 2;
-}
-
 /*** One part of the URL. Flags: "default_port" "no_default_port"
 "default_scheme" "urldecode" "urlencode" and, of newer versions, "punycode"
 (7.88) "puny2idn" (8.3) "get_empty" (8.8) "no_guess_scheme" (8.9).

@@ -29,7 +29,6 @@ void url_release(Url *url);
 CURLUcode url_set_path(CURLU *handle, const char *text);
 
 int url_new(lua_State *L);
-int url_place(lua_State *L);
 void url_open(lua_State *L);
 
 #pragma GCC visibility pop

@@ -1606,9 +1606,15 @@ core.url([text[, flags]]) -> core.Url; or nil, err of kind "url", or of kind
     "uri" is multisock's own: what no URI has is percent-encoded behind the
     host, a blank only with "urlencode"
   Raises on an unknown flag.]==] },
+  { "core.url_known", [==[
+core.url_known(text, places) -> what is known of its place; nil when that is
+nothing, or libcurl does not send what is behind it as it is written; and
+whether this text was asked about lately
+  Whether all but the path of a URL is known.
+    text: string
+    places: table: by what url_place says, what is known of these]==] },
   { "core.url_place", [==[
-core.url_place(text) -> string, nil when it is something else; whether libcurl
-sends what is behind it as it is written
+core.url_place(text) -> string; nothing when it is something else
   What is before the path, where it is nothing but http or https, a name and a
   port: of URLs with the same libcurl need be asked only once.
     text: string]==] },

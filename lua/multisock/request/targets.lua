@@ -6,10 +6,13 @@ local errors = require("multisock.base.errors")
 local pairs = require("multisock.base.compat").pairs
 local values = require("multisock.base.values")
 
+local known = core.url_known
+local setmetatable = setmetatable
+
 local targets = {}
 
--- The last URLs in two generations: when the young one is full it becomes the
--- old one. Bounded, and a hit costs one table access.
+-- The last URLs that were asked for again, and the first of each place, in two generations:
+-- when the young one is full it becomes the old one. Bounded, and a hit costs one table access.
 local GENERATION = 512
 local old, count = {}, 0
 
@@ -123,20 +126,15 @@ local function explain(text)
   end
 end
 
--- One that is not remembered.
+-- One whose place is not known, or that has to be parsed all the same.
 local function parse(text)
-  local written, sent_so = core.url_place(text)
-  local place = sent_so and places[written]
-  if place then
-    return setmetatable({ text = text }, place)
-  end
   local url, err = core.url(text, ANY_SCHEME)
   if url == nil then
     err.message = explain(text) or err.message
     return nil, err
   end
   local target
-  target, err = describe(url, text, written)
+  target, err = describe(url, text, core.url_place(text))
   if target and target.host == "" and target.scheme:find("^http") then
     return nil, errors.new("url", "the URL has no host")
   end
@@ -160,10 +158,19 @@ function targets.get(text)
   end
   target = old[text]
   if target == nil then
-    local err
-    target, err = parse(text)
-    if target == nil then
-      return nil, url_error(err, text)
+    local place, again = known(text, places)
+    if place then
+      target = setmetatable({ text = text }, place)
+      if not again then
+        return target               -- one of thousands, perhaps
+      end
+      targets.url(target)           -- handles get this in turn, it need not be set again
+    else
+      local err
+      target, err = parse(text)
+      if target == nil then
+        return nil, url_error(err, text)
+      end
     end
   end
   if target.kept and #text <= LONGEST then
