@@ -58,8 +58,8 @@ describe("breaker", function()
   local URL = "https://h.example/"
 
   -- The same over a mock.
-  local function over(mock, breaker)
-    return ms.client({ agent = mock, retry = { limit = 0, breaker = breaker } })
+  local function over(mock, breaker, limits)
+    return ms.client({ agent = mock, retry = { limit = 0, breaker = breaker }, limits = limits })
   end
 
   it("lets one find out, and closes or stays open", simulated({ routes = {
@@ -137,6 +137,45 @@ describe("breaker", function()
     assert.equal("breaker", outcome(client, URL))
     ms.sleep(4)
     assert.equal(200, outcome(client, URL))
+  end))
+
+  it("counts limits of time that passed at the server, but none of our own queue", simulated({
+    routes = { { url = "/silent", reply = { delay = math.huge } },
+      { url = "/far", reply = { connect = math.huge } },
+      { url = "/stalls", reply = { body = { "some", math.huge } } }, {} },
+  }, function(mock)
+    local RULE = { ratio = 0.5, min = 3, window = 100, open = 20 }
+    local function seen_of(path, options)
+      local client = over(mock, RULE)
+      local began, list = ms.now(), {}
+      for i = 1, 5 do
+        local response, err = client:get(URL .. path, options)
+        list[i] = ("%s %g"):format(response and response.status or err.kind, ms.now() - began)
+      end
+      ms.sleep(20)
+      list[6] = outcome(client, URL)                   -- it is better now
+      list[7] = outcome(client, URL)
+      client:close()
+      return list
+    end
+    local opened = { "timeout 2", "timeout 4", "timeout 6", "breaker 6", "breaker 6", 200, 200 }
+    assert.same(opened, seen_of("silent", { timeout = 2 }))
+    assert.same(opened, seen_of("silent", { timeout = { first_byte = 2 } }))
+    assert.same(opened, seen_of("silent", { timeout = { attempt = 2 } }))
+    assert.same(opened, seen_of("far", { timeout = { connect = 2 } }))
+    assert.same(opened, seen_of("stalls", { timeout = { idle = 2 }, buffer = true }))
+    -- A body that is read later is no matter of the request.
+    assert.same({ "200 0", "200 0", "200 0", "200 0", "200 0", 200, 200 },
+      seen_of("stalls", { timeout = { idle = 2 } }))
+    local client = over(mock, RULE, { host_connections = 1 })
+    local held = client:get(URL .. "stalls")
+    for _ = 1, 5 do
+      local _, err = client:get(URL, { timeout = { queue = 1 } })
+      assert.same({ "timeout", "queue" }, { err.kind, err.phase })
+    end
+    held:close()
+    assert.equal(200, outcome(client, URL))
+    client:close()
   end))
 
   it("forgets what is long ago", simulated({ routes = { { reply = { status = 503 } } } },

@@ -1,4 +1,5 @@
--- ms.download: from servers as they are, and from odd ones (support/odd_ranges.py).
+-- ms.download: from servers as they are, and from odd ones (support/odd_ranges.py). How long it
+-- waits, and for what: download_waits_spec.lua, on a mock's clock.
 local cjson = require("cjson")
 local core = require("multisock.core")
 local downloads = require("spec.support.downloads")

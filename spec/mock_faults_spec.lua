@@ -48,7 +48,7 @@ describe("a mock", function()
     assert.equal("closed", select(2, client:get("https://h.example/", { buffer = true })).kind)
   end)
 
-  it("takes its time, within the limits of the request", function()
+  it("takes its time, within the limits of the request", helper.simulated(nil, function()
     local client = over({
       { url = "/slow", reply = { delay = 5 } },
       { url = "/soon", reply = { delay = 0.01, body = "there" } },
@@ -74,7 +74,7 @@ describe("a mock", function()
       { fails("/slow", { attempt = 0.01 }) })
     assert.same({ "nothing arrived for 0.01 s (timeout.idle)", "receive" },
       { fails("/stalls", { idle = 0.01 }) })
-  end)
+  end))
 
   it("answers no more once its client is closed", function()
     local client = over({ { reply = { delay = 60 } } })

@@ -166,6 +166,9 @@ function download.run(made)
   if made.result then
     return made.result              -- also when the limit came a moment after it
   elseif err.url == nil then
+    if made.total and err.kind == "timeout" then       -- not one of a request
+      err.message = err.message .. " (timeout.total)"
+    end
     err.url = errors.without_user(made.mirror and made.mirror.url or made.urls[1])
   end
   return nil, err
