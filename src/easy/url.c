@@ -12,13 +12,14 @@ static const char url_type[] = "multisock.url";
 
 /* Memory alone: a forked child may go on with it. */
 typedef struct UrlBox {
+  const char *type; /* url_type: see compat_checkmarked */
   Url *url;         /* NULL once it is closed */
   const void *self; /* see Owner */
 } UrlBox;
 
 Url *url_check(lua_State *L, int idx)
 {
-  const UrlBox *box = compat_checkudata(L, idx, url_type);
+  const UrlBox *box = compat_checkmarked(L, idx, url_type);
   if (box->self != box)
     luaL_argerror(L, idx, "the url is of another Lua state: copy its text");
   if (box->url == NULL)
@@ -143,6 +144,7 @@ Url *url_make(CURLU *original)
 static Url *push_url(lua_State *L, CURLU *original)
 {
   UrlBox *box = compat_newuserdata(L, sizeof *box);
+  box->type = url_type;
   box->self = box;
   box->url = NULL;
   luaL_setmetatable(L, url_type);
