@@ -164,6 +164,19 @@ describe("headers that are to be sent", function()
     assert.same({ { "B", "1" }, { "A", "2" }, { "B", "3" } }, headers.to_list(fields))
   end)
 
+  it("may be what a metatable makes of a table", function()
+    if _VERSION == "Lua 5.1" then
+      pending("Lua 5.1 has no __pairs")
+      return
+    end
+    local hidden = { B = "2", A = "1" }
+    local given = setmetatable({}, { __index = hidden, __pairs = function()
+      return next, hidden
+    end })
+    assert.same({ { "A", "1" }, { "B", "2" } }, headers.to_list(given))
+    assert.is_nil(require("multisock.core").fields(given))
+  end)
+
   it("refuse what would end the line, or is no text", function()
     for _, value in ipairs({ "a\rb", "a\nb", "a\r\nX: y", "\0", "a\0", "\n" }) do
       assert.matches("X%-Name: the value has a line break or a zero byte",

@@ -48,6 +48,7 @@ describe("a URL", function()
       "/", "/x", "/?", "/?a=b?c#d?e", "/x#", "/x#f?g", "//x/", "/a/../b", "/./a", "/..", "/a.b/c..",
       "/%41%zz", "/a;b=c&d", "/\195\164", "/a|b", "/x?a=http://other.example/../",
       "/%7B%7b%c3%A4?a=%2F%2f%3d#%7B%7b", "/%C3%A4", "/%4", "/?%F", "/%FG",
+      "/%2e", "/a/%2e%2e/b", "/a/%2e./b", "/a%2e/b", "/a?/%2e%2e/", "/%2", "/%2F%2e",
     }) do
       local alone = assert(core.url(place .. path, { "non_support_scheme", "uri" }))
       local target = targets.get(place .. path)
@@ -77,7 +78,8 @@ describe("a URL", function()
     assert.same({ "it", false }, { core.url_known("http://h/known?2", places) })
     assert.same({ nil, false }, { core.url_known("http://h:80/known", places) })
     assert.same({ "it", false }, { core.url_known("http://h/", places) })
-    for _, text in ipairs({ "", "http://h", "http://h/ ", "http://h/\0", "http://h/../", "x" }) do
+    for _, text in ipairs({ "", "http://h", "http://h/ ", "http://h/\0", "http://h/../", "x",
+      "http://h/%2e", "http://h/a/%2e%2e/b" }) do
       assert.equal(0, select("#", core.url_known(text, places)), text)
     end
     local seen = 0

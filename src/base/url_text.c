@@ -87,6 +87,14 @@ static bool is_upper_escape(const char *at, const char *end)
          ((at[1] >= 'A' && at[1] <= 'F') || (at[2] >= 'A' && at[2] <= 'F'));
 }
 
+/* Whether a part of the path begins here that libcurl may take for "." or "..": newer
+   versions do so where the dot is escaped, but only in a whole URL. */
+static bool is_dot_part(const char *at, const char *end)
+{
+  return at[-1] == '/' &&
+         (*at == '.' || (end - at > 2 && memcmp(at, "%2e", 3) == 0));
+}
+
 /* libcurl takes no more than 8 MB. */
 #define LONGEST (1024 * 1024)
 
@@ -97,7 +105,7 @@ bool url_text_is_sent_so(const char *at, size_t size)
     return false;
   for (; at < end; at++)
     if (*at <= ' ' || *at == 0x7f || is_foreign(*at, true) ||
-        (*at == '.' && at[-1] == '/') || is_upper_escape(at, end))
+        is_dot_part(at, end) || is_upper_escape(at, end))
       return false;
   return true;
 }

@@ -139,8 +139,8 @@ static int fields_new(lua_State *L)
   size_t bytes = 0;
   int count = 0;
   lua_settop(L, 1);
-  if (!lua_istable(L, 1))
-    return 0;
+  if (!lua_istable(L, 1) || lua_getmetatable(L, 1))
+    return 0; /* what a metatable has may be fields, too */
   lua_pushnil(L);
   while (lua_next(L, 1) != 0) {
     Field field;
