@@ -21,7 +21,8 @@ local transfer = require("multisock.connection.transfer")
 local waiting = require("multisock.tasks.waiting")
 
 local collect, find_target = core.collect, targets.get
-local settle, wake, start_plain = starting.settle, starting.wake, starting.start_plain
+local settle, wake = starting.settle, starting.wake
+local room_of, start_plain = starting.room_of, starting.start_plain
 local plain_request = request.plain
 local response_to, whole_response = answers.to_url, answers.whole
 
@@ -35,13 +36,6 @@ Bulk.__index = Bulk
 
 -- How many are read ahead at most, to find some whose origin has a slot.
 local MOST_AHEAD = 1000
-
--- Results that nobody takes are bounded as requests that run.
-local function has_room(self)
-  local most = self.concurrency
-  return self.running < most and self.ahead < self.most_ahead
-    and self.last - self.first + 1 < most and not self.ended and not self.stopping
-end
 
 -- What is wrong is raised by the keeper, whoever has met it.
 local function attempt(self, fn, ...)
@@ -69,8 +63,9 @@ end
 
 -- Those of a list.
 local function submit_some(self)
-  local items, count = self.items, self.count
-  while has_room(self) do
+  local items, count, most = self.items, self.count, self.concurrency
+  local room = room_of(self)
+  while room > 0 do
     local at = self.at + 1
     local item = items[at]
     self.at = at
@@ -79,6 +74,12 @@ local function submit_some(self)
     end
     if item ~= nil and at <= count then        -- the results of another map have holes
       submit(self, at, item)
+    end
+    room = room - 1
+    if self.ended or self.stopping then
+      return
+    elseif room == 0 and self.running < most then
+      room = room_of(self)          -- some did not start, or have failed
     end
   end
 end
@@ -90,7 +91,7 @@ local function fill(self)
   end
   if self.items then
     return submit_some(self)
-  elseif self.feeder and has_room(self) then
+  elseif self.feeder and room_of(self) > 0 then
     scheduler.wake(self.feeder)
   end
 end
@@ -99,7 +100,7 @@ end
 local function feed(self)
   local who = waiting.waiter()
   while not self.ended and not self.stopping do
-    if has_room(self) then
+    if room_of(self) > 0 then
       local i, item = self.next_item()
       if i == nil then
         self.ended = true
@@ -261,7 +262,9 @@ local function next_result(self)
     elseif self.keeper and not self.stopping then
       local i, response = collect_one(self)
       if i then
-        fill(self)
+        if self.running < self.low then
+          fill(self)
+        end
         return i, response
       end
       advance(self)
@@ -344,7 +347,11 @@ function bulk.new(client, given)
   local self = setmetatable({
     client = client, what = given.what, place = given.place,
     items = given.items, at = 0, count = given.total, next_item = given.next_item,
-    concurrency = given.concurrency, most_ahead = math.min(given.concurrency, MOST_AHEAD),
+    concurrency = given.concurrency,
+    -- Fewer that run make who takes results start others, some at a time. (Who waits for
+    -- results, and the keeper, start all that there is room for.)
+    low = given.concurrency - math.floor(given.concurrency / 16),
+    most_ahead = math.min(given.concurrency, MOST_AHEAD),
     stops = given.stops,
     progress = given.progress, total = given.total, finished = 0,
     bare = bare,                    -- and URLs need no look:

@@ -111,6 +111,19 @@ end
 
 ---- Starting ------------------------------------------------------------------
 
+--- For how many more items there is room at least. Results that nobody takes are bounded as
+-- requests that run.
+function starting.room_of(self)
+  local most = self.concurrency
+  local free, unread = most - self.running, most - 1 - self.last + self.first
+  if free <= 0 or self.ended or self.stopping then
+    return 0
+  end
+  local ahead = self.most_ahead - self.ahead
+  free = unread < free and unread or free
+  return ahead < free and ahead or free
+end
+
 --- Whether it is nothing but a URL: then C has all of it, and `plain` of its origin what all
 -- of these have in common.
 function starting.is_plain(self, made, origin)
@@ -134,7 +147,6 @@ function starting.plain_origin(self, target)
   local origin = self.client.origins[target.origin]
   return origin, origin and origin.plain
 end
-local plain_origin = starting.plain_origin
 
 --- The request for a URL, and nothing else.
 function starting.indexed(self, i, target)
@@ -185,11 +197,12 @@ local start_at_once = starting.at_once
 -- @param target `kept`: without a user's name
 -- @return whether that is done: it runs, or has failed
 function starting.start_plain(self, i, target)
-  local origin, plain = plain_origin(self, target)
-  if plain and not self.lines[origin] then
-    return start_url(self, i, target, origin, plain)
+  local origin = self.client.origins[target.origin]
+  local plain = origin and origin.plain
+  if not plain or self.lines[origin] then
+    return false
   end
-  return false
+  return start_url(self, i, target, origin, plain)
 end
 
 --- It has a slot. A handle is made for it, if need be.
