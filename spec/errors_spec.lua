@@ -219,6 +219,17 @@ describe("errors of real transfers", function()
     assert.same({ "closed", "receive", 1 }, { err.kind, err.phase, err.attempts })
   end))
 
+  it("say whether the request or the answer was too long", task(function()
+    for _, is_kept in ipairs({ false, true }) do
+      if is_kept then
+        ms.assert(ms.assert(ms.get(hostile.url("/bytes?n=1"))):text())
+      end
+      local _, err = ms.get(hostile.url("/bytes?n=1&x=" .. ("y"):rep(2000000)))
+      assert.same({ "too_large", "wait" }, { err.kind, err.phase })
+      assert.matches("request", err.message:lower())
+    end
+  end))
+
   it("never show credentials", task(function()
     local function with_user(url)
       return (url:gsub("//", "//user:hidden@", 1))

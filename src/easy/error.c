@@ -191,6 +191,15 @@ static bool is_long(Easy *easy, CURLcode code)
   }
 }
 
+static const char *words_of_long(Easy *easy)
+{
+  long sent = 0;
+  (void)curl_easy_getinfo(easy->handle, CURLINFO_REQUEST_SIZE, &sent);
+  return sent > 0
+             ? "a header or trailer of the answer is longer than libcurl takes"
+             : "URL and headers of the request are longer than libcurl takes";
+}
+
 static bool over_cap(Easy *easy, Phase phase)
 {
   (void)phase;
@@ -334,7 +343,7 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
   if (easy != NULL && easy->guard.refused && code == CURLE_WRITE_ERROR)
     message = HEAD_GUARD_REASON;
   if (easy != NULL && easy->handle != NULL && is_long(easy, code))
-    message = "a header or trailer of the answer is longer than libcurl takes";
+    message = words_of_long(easy);
   error_push_kind(L, kind, message);
   if (row != NULL) {
     field_string(L, "code", row->name);
