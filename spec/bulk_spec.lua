@@ -261,12 +261,21 @@ describe("requests of a list", function()
   end))
 
   it("wait for a place as long as it takes, but each runs no longer than its total", task(function()
-    local client <close> = ms.client({ limits = { host_connections = 1 },
-      timeout = helper.seconds(1.1) })
+    local function pass(request, next) return next(request) end
     local late = hostile.url("/late?delay=" .. helper.seconds(0.25))
-    local results, errors = client:map(copies(late, 6))
-    assert.same({}, errors)
-    assert.equal(6, #results)
+    -- Also where a chain is passed before.
+    ms.map({
+      {}, { on = { response = function() end } }, { cookies = ms.cookies() },
+      { cache = true }, { middleware = { pass } }, { each_attempt = { pass } },
+      { throttle = { limit = 100, per = 1 } }, { retry = { idempotency_key = true } },
+    }, function(options)
+      options.limits = { host_connections = 1 }
+      options.timeout = { total = helper.seconds(1.1), queue = 0.1 }
+      local client <close> = ms.client(options)
+      local results, errors = client:map(copies(late, 6))
+      assert.same({}, errors)
+      assert.equal(6, #results)
+    end)
   end))
 
   it("leave their connections to others while a result is looked at", task(function()

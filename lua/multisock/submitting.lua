@@ -129,6 +129,12 @@ local function admit_target(self, i, target)
   return true
 end
 
+-- What performs it in a task: the network, or an agent.
+local function perform_first(self, asked)
+  local perform = self.client.perform
+  return perform(asked, perform == transfer.perform)
+end
+
 -- Sends it as soon as there is a slot.
 local function admit(self, made)
   local origin = origins.of(made)
@@ -136,7 +142,9 @@ local function admit(self, made)
   made.origin, made.limiter = origin, origin.limiter       -- `limiter`: for C
   if origin.http2_alone and made.settings.http_version == nil then
     self.running = self.running + 1
-    return in_task(self, made)
+    return in_task(self, made, function(asked)
+      return perform_first(self, asked)
+    end)
   elseif line == nil then
     if made.simple then
       local started, err = starting.at_once(self, made, origin)
@@ -189,7 +197,7 @@ local function pass_chain(self, made)
       made.waits = nil
       self.ahead = self.ahead - 1
     end
-    return self.client.perform(asked)
+    return perform_first(self, asked)
   end)
 end
 

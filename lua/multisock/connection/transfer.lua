@@ -279,9 +279,20 @@ local function look_up(request, origin, probe)
   return true, probe
 end
 
+-- One of a list begins when it has its slot.
+local function enter(request, origin, started, listed)
+  if not listed then
+    return admission.enter_in_time(origin, request, started)
+  end
+  local admitted, probe = admission.enter(origin)
+  local total = request.settings.total
+  request.deadline = total and now() + total or nil
+  return admitted, probe
+end
+
 -- Waits for a slot, too.
-local function admit(request, origin, started)
-  local admitted, probe = admission.enter_in_time(origin, request, started)
+local function admit(request, origin, started, listed)
+  local admitted, probe = enter(request, origin, started, listed)
   if not admitted then
     return nil, probe
   end
@@ -317,14 +328,15 @@ function transfer.admitted_until(request)
 end
 
 --- Sends a request, whatever it takes, at `origin`; it has its deadline.
+-- @param listed? boolean as for perform
 -- @return response; or nil, err
-function transfer.at_length(request, origin)
+function transfer.at_length(request, origin, listed)
   local who = waiter()              -- raises where nobody can wait
   if origin.http2_alone and request.settings.http_version == nil then
-    return transfer.perform(recovery.in_http2(request))
+    return transfer.perform(recovery.in_http2(request), listed)
   end
   local started = now()
-  local admitted, probe, nameless = admit(request, origin, started)
+  local admitted, probe, nameless = admit(request, origin, started, listed)
   if nameless then
     return again(recovery.without_name(request, probe))
   elseif not admitted then
@@ -336,15 +348,17 @@ function transfer.at_length(request, origin)
 end
 
 --- Sends a request.
+-- @param listed? boolean: it is one of a list, sent for the first time: `timeout.total` counts
+-- from when it is admitted, and `timeout.queue` is nothing to it
 -- @return response; or nil, err
-function transfer.perform(request)
+function transfer.perform(request, listed)
   local client, given = request.client, request.settings
   if client.closed then
     error("the client is closed", 0)
   elseif scheduler.refuse then
     scheduler.refuse(request.method .. " " .. errors.redact_url(request:url()))
   end
-  local origin, deadline = origins.of(request), request.deadline
+  local origin, deadline = origins.of(request), not listed and request.deadline or nil
   local task, total = scheduler.task, given.total
   if total and deadline == nil then
     deadline = now() + total
@@ -356,7 +370,7 @@ function transfer.perform(request)
     end
   end
   request.deadline = deadline
-  return transfer.at_length(request, origin)
+  return transfer.at_length(request, origin, listed)
 end
 
 return transfer
