@@ -1,5 +1,5 @@
 -- A client that is asked for one URL again and again: nothing that happens to one of the answers
--- may be seen in another, though no request was made of them but by C (lua/multisock/plain.lua).
+-- may be seen in another, though no request was made of them but by C (lua/multisock/url_only.lua).
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")

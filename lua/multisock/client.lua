@@ -12,7 +12,6 @@ local map = require("multisock.map")
 local DEFAULTS = require("multisock.request.options").defaults
 local origins = require("multisock.connection.origins")
 local pairs = compat.pairs
-local plain = require("multisock.plain")
 local pool = require("multisock.connection.pool")
 local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
@@ -21,9 +20,10 @@ local stream = require("multisock.connection.stream")
 local suggest = require("multisock.base.suggest")
 local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
+local url_only = require("multisock.url_only")
 require("multisock.response")
 
-local new_request, get_plain = request.new, plain.get
+local new_request, get_by_url = request.new, url_only.get
 
 local client = {}
 
@@ -32,7 +32,7 @@ Client.__index = Client
 
 -- Every method that sends: a request and what its chain makes of it.
 local function sender(name, method)
-  local may_be_plain = method == "GET"
+  local may_be_bare = method == "GET"
   --- Sends a request with the method in its name (`fetch`: that of the option `method`)
   -- and waits for the headers of the answer; the body streams.
   -- @param url string
@@ -45,8 +45,8 @@ local function sender(name, method)
       errors.called_with_dot("client", name)
     end
     local response, made, err
-    if may_be_plain and not options and self.is_plain then
-      response, err = get_plain(self, url)
+    if may_be_bare and not options and self.by_url then
+      response, err = get_by_url(self, url)
       if response or err then
         return response, err
       end
@@ -201,7 +201,7 @@ function Client:close()
   if self.closed then
     return
   end
-  self.closed, self.is_plain = true, false
+  self.closed, self.by_url = true, false
   if self.pauses then
     require("multisock.middleware.pause").wake(self)
   end
@@ -304,7 +304,7 @@ local function arrange(self)
   self.tell, self.uses.on = events.of(self.on, all)
   self.handler = chain.compose(self.uses, self.perform)
   self.bulk_handler = nil             -- made when it is used
-  self.is_plain = plain.suits(self)
+  self.by_url = url_only.suits(self)
 end
 
 --- Has functions listen to all clients.

@@ -15,10 +15,10 @@ local find_target, now = targets.get, scheduler.now
 local response_to, whole_response = answers.to_url, answers.whole
 local type = type
 
-local plain = {}
+local url_only = {}
 
 --- Whether requests of a client can be such.
-function plain.suits(client)
+function url_only.suits(client)
   local given = client.settings
   return client.is_bare and chain.is_bare(client.uses) and given.simple
     and not (given.detours or given.attempt or client.closed)
@@ -49,7 +49,7 @@ end
 --- Sends it, where all that it takes is known: from the second request to an origin on.
 -- @param client that suits @param url any
 -- @return response; or nil, err; or nothing: it is to be sent as any other
-function plain.get(client, url)
+function url_only.get(client, url)
   local target = targets.young[url]
   if target == nil then
     target = type(url) == "string" and find_target(url)
@@ -74,4 +74,4 @@ function plain.get(client, url)
   return go_on(client, target, origin, task, deadline, status, body, snapshot)
 end
 
-return plain
+return url_only
