@@ -1,11 +1,30 @@
 -- Tasks that end together: groups, and limits of time. When exactly: at the end, on a mock's clock.
 local helper = require("spec.helper")
 local ms = require("multisock")
+local protected = require("multisock.tasks.protected")
 local scheduler = require("multisock.tasks.scheduler")
 local support = require("spec.support.tasks")
 
 local task, simulated = helper.task, helper.simulated
-local turns, failure = support.turns, helper.failure
+local turns = support.turns
+
+-- The error of a call that waits, and must fail.
+local function failure(fn, ...)
+  local arguments = table.pack(...)
+  local ok, err = protected(function()
+    return fn(table.unpack(arguments, 1, arguments.n))
+  end)
+  assert.is_false(ok)
+  return err
+end
+
+-- Waits, whatever may end that. @return what was raised
+local function sleep_on(seconds)
+  local _, why = protected(function()
+    ms.sleep(seconds)
+  end)
+  return why
+end
 
 describe("group", function()
   after_each(helper.check_leaks)
@@ -41,8 +60,8 @@ describe("group", function()
   it("cancels what is spawned after the failure", task(function()
     local late
     assert.equal("boom", failure(ms.group, function(g)
-      g:spawn(error, "boom")
-      pcall(ms.sleep, 60)
+      g:spawn(error, "boom", 0)
+      sleep_on(60)
       late = g:spawn(ms.sleep, 60)
     end))
     assert.equal("cancelled", late:status())
@@ -52,11 +71,11 @@ describe("group", function()
     local clean = false
     failure(ms.group, function(g)
       g:spawn(function()
-        pcall(ms.sleep, 60)
+        sleep_on(60)
         ms.sleep(0.005)
         clean = true
       end)
-      g:spawn(error, "boom")
+      g:spawn(error, "boom", 0)
     end)
     assert.is_true(clean)
   end))
@@ -86,7 +105,7 @@ describe("group", function()
 
   it("fails on a child's failure even when somebody joins the child", task(function()
     assert.equal("boom", failure(ms.group, function(g)
-      g:spawn(error, "boom"):join()
+      g:spawn(error, "boom", 0):join()
     end))
   end))
 
@@ -138,14 +157,13 @@ describe("with_timeout", function()
   end))
 
   it("raises what the function raises", task(function()
-    assert.equal("boom", failure(ms.with_timeout, 60, error, "boom"))
+    assert.equal("boom", failure(ms.with_timeout, 60, error, "boom", 0))
   end))
 
   it("gives nil and a timeout, whatever the function swallowed", task(function()
     local swallowed
     local result, err = ms.with_timeout(0.005, function()
-      local _, why = pcall(ms.sleep, 60)
-      swallowed = why.kind
+      swallowed = sleep_on(60).kind
       return "too late"
     end)
     assert.equal("cancelled", swallowed)
@@ -178,7 +196,7 @@ describe("with_timeout", function()
     ms.with_timeout(helper.seconds(0.03), function()
       ms.with_timeout(0.005, function()
         while rounds < 2 do
-          pcall(ms.sleep, 60)
+          sleep_on(60)
           rounds = rounds + 1
         end
       end)
@@ -240,14 +258,14 @@ describe("on a mock's clock", function()
     end))
   end))
 
-  it("with_timeout waits for who tidies up, and for all that was spawned in it", helper.of_loop(
-    simulated(nil, function()
+  it("with_timeout waits for who tidies up, and for all that was spawned in it", simulated(nil,
+    function()
     local ends = {}
     local began = ms.now()
     local _, err = lasts(8, ms.with_timeout, 5, function()
       for i = 1, 3 do
         ms.spawn(function()
-          pcall(ms.sleep, i == 1 and 2 or 60)
+          sleep_on(i == 1 and 2 or 60)
           ends[#ends + 1] = ("%d cut %g"):format(i, ms.now() - began)
           ms.sleep(i)
           ends[#ends + 1] = ("%d ended %g"):format(i, ms.now() - began)
@@ -261,7 +279,7 @@ describe("on a mock's clock", function()
       ms.spawn(ms.sleep, 3)
       return "returned"
     end))
-  end)))
+  end))
 
   it("with_timeout nests: the nearest one ends what is in it", simulated(nil, function()
     for _, case in ipairs({
@@ -281,14 +299,13 @@ describe("on a mock's clock", function()
     end
   end))
 
-  it("groups end with their first failure, when that is tidied up", helper.of_loop(simulated(nil,
-    function()
+  it("groups end with their first failure, when that is tidied up", simulated(nil, function()
     local cut
     local began = ms.now()
     assert.equal("boom", lasts(5, function()
-      return helper.failure(ms.group, function(group)
+      return failure(ms.group, function(group)
         group:spawn(function()
-          pcall(ms.sleep, 60)
+          sleep_on(60)
           cut = ms.now() - began
           ms.sleep(2)
         end)
@@ -306,7 +323,7 @@ describe("on a mock's clock", function()
       ms.sleep(2)
     end)
     assert.equal("timeout", err.kind)
-  end)))
+  end))
 
   it("with_timeout ends requests wherever they are, and theirs end before it", simulated(SLOW,
     function(mock)
