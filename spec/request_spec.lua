@@ -197,11 +197,26 @@ describe("a request", function()
     local shared = { headers = { ["X-Mine"] = "1" }, body = "hello" }
     local seen = echo(setmetatable({ query = { a = 1 } }, { __index = shared }))
     assert.same({ "1", 5, "/echo?a=1" }, { seen.fields["x-mine"], seen.length, seen.path })
+    local client = ms.client(setmetatable({}, { __index = { redirect = "manual", middleware = {},
+      base_url = hostile.url("/"), timeout = 7 } }))
+    local made = assert(request.new(client, "GET", "/x", setmetatable({ timeout = { idle = 2 } },
+      { __index = { max_body = 5, query = { a = 1 } } })))
+    assert.same({ "manual", 5, 7, 2, hostile.url("/x?a=1") }, { made.settings.redirect,
+      made.settings.max_body, made.settings.total, made.settings.timeout.idle, made:url() })
+    made = assert(request.new(client, "GET", "/x", setmetatable({}, { __index = function(_, name)
+      return name == "timeout" and 3 or nil
+    end })))
+    assert.same({ 3, "manual" }, { made.settings.total, made.settings.redirect })
+    assert.matches("no such thing", failure(client.get, client, "/x", setmetatable({}, {
+      __index = function() error("no such thing") end })))
+    assert.matches("unknown option", failure(client.get, client, "/x",
+      setmetatable({ typo = 1 }, {})))
+    client:close()
     -- What frames a body is looked at, wherever it comes from.
     shared.headers["Content-Length"] = 6
     assert.matches("Content%-Length is 6, but the body has 5 bytes", failure(ms.fetch,
       hostile.url("/echo"), setmetatable({}, { __index = shared })))
-    local client = ms.client({ headers = { ["Content-Length"] = "6" } })
+    client = ms.client({ headers = { ["Content-Length"] = "6" } })
     assert.matches("Content%-Length is 6, but the body has 5 bytes", failure(client.post, client,
       hostile.url("/echo"), { body = "hello" }))
     client:close()

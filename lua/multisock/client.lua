@@ -9,7 +9,7 @@ local errors = require("multisock.base.errors")
 local events = require("multisock.middleware.events")
 local handles = require("multisock.connection.handles")
 local map = require("multisock.map")
-local DEFAULTS = require("multisock.request.options").defaults
+local option_list = require("multisock.request.options")
 local origins = require("multisock.connection.origins")
 local pairs = compat.pairs
 local pool = require("multisock.connection.pool")
@@ -21,8 +21,10 @@ local suggest = require("multisock.base.suggest")
 local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
 local url_only = require("multisock.url_only")
+local values = require("multisock.base.values")
 require("multisock.response")
 
+local DEFAULTS = option_list.defaults
 local new_request, get_by_url = request.new, url_only.get
 
 local client = {}
@@ -343,7 +345,7 @@ function client.new(options)
   if options ~= nil and type(options) ~= "table" then
     errors.misuse("options: table expected, got " .. type(options))
   end
-  for name, value in pairs(options or {}) do
+  for name, value in pairs(values.unfolded(options, OWN, option_list.rows) or {}) do
     if OWN[name] then
       own[name] = value
     else

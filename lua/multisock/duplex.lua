@@ -5,6 +5,7 @@ local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local pieces = require("multisock.response.pieces")
 local request = require("multisock.request")
+local ROWS = require("multisock.request.options").rows
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
 local values = require("multisock.base.values")
@@ -21,6 +22,7 @@ Duplex.__index = Duplex
 
 -- What is read up to a mark, at most, unless asked for another size.
 local LONGEST = 1024 * 1024
+local OWN = { max_size = true }
 local REFUSED = { "body", "json", "form", "multipart", "buffer" }
 -- Before libcurl 8.1 HTTP/2 may cut an answer off unseen, or stall once there is one.
 local HTTP1_ALONE = core.quirks().h2_truncates ~= nil
@@ -245,7 +247,7 @@ local function check(client, given)
     errors.misuse("duplex: table of options expected, got " .. values.describe(given))
   end
   local asked = {}
-  for name, value in pairs(given or {}) do
+  for name, value in pairs(values.unfolded(given, ROWS, OWN) or {}) do
     asked[name] = value
   end
   for _, name in ipairs(REFUSED) do

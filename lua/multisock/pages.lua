@@ -4,6 +4,7 @@ local errors = require("multisock.base.errors")
 local pairs = compat.pairs
 local percent = require("multisock.base.percent")
 local request = require("multisock.request")
+local ROWS = require("multisock.request.options").rows
 local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
 local values = require("multisock.base.values")
@@ -14,6 +15,7 @@ local Pages = { __name = "multisock.pages" }
 Pages.__index = Pages
 
 -- A page is asked for, and says where the next one is: nothing is sent to that.
+local OWN = { next = true, max = true }
 local REFUSED = { "method", "body", "json", "form", "multipart" }
 
 local function by_link(page)
@@ -27,7 +29,7 @@ local function check(options)
     errors.misuse("pages: table of options expected, got " .. values.describe(options))
   end
   local own = {}
-  for name, value in pairs(options or {}) do
+  for name, value in pairs(values.unfolded(options, ROWS, OWN) or {}) do
     own[name] = value
   end
   for _, name in ipairs(REFUSED) do

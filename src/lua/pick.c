@@ -32,24 +32,7 @@ static void pick_all(lua_State *L, int count)
   }
 }
 
-/* Where a metatable may have fields of its own. */
-static void pick_each(lua_State *L, int count)
-{
-  lua_pushboolean(L, 1);
-  lua_replace(L, OTHERS);
-  lua_pushnil(L);
-  while (lua_next(L, PLACES)) {
-    int place = (int)lua_tointeger(L, -1);
-    lua_pop(L, 1);
-    if (place <= 0 || place > count)
-      continue;
-    lua_pushvalue(L, -1);
-    lua_gettable(L, TABLE);
-    lua_replace(L, OTHERS + place);
-  }
-}
-
-/*** Takes fields of a table, all in one call.
+/*** Takes fields of a table, all in one call; a metatable has no say.
 @param table whose fields are asked for; nothing is returned of another value
 @param places table of integers by name: as what result each is returned
 @param count integer of places
@@ -67,11 +50,6 @@ int pick_fields(lua_State *L)
   lua_settop(L, PLACES);
   lua_pushboolean(L, 0);
   lua_settop(L, OTHERS + count);
-  if (lua_getmetatable(L, TABLE)) {
-    lua_pop(L, 1);
-    pick_each(L, count);
-  }
-  else
-    pick_all(L, count);
+  pick_all(L, count);
   return 1 + count;
 }

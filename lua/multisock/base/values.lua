@@ -91,4 +91,22 @@ function values.merged(base, over)
   return merged
 end
 
+--- A table of options as it is; or a plain one, with what a metatable gives it for these names.
+-- @param given any @param ... tables whose keys are the names
+function values.unfolded(given, ...)
+  if type(given) ~= "table" or getmetatable(given) == nil then
+    return given
+  end
+  local plain = {}
+  for name, value in pairs(given) do
+    plain[name] = value
+  end
+  for i = 1, select("#", ...) do
+    for name in pairs((select(i, ...))) do
+      plain[name] = given[name]
+    end
+  end
+  return plain
+end
+
 return values

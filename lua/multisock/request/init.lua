@@ -18,7 +18,7 @@ local values = require("multisock.base.values")
 local request = {}
 
 local find_target, pick, usual_fields = targets.get, core.pick, core.fields
-local setmetatable, type = setmetatable, type
+local setmetatable, type, unfolded = setmetatable, type, values.unfolded
 
 local Request = { __name = "multisock.request" }
 Request.__index = Request
@@ -78,6 +78,7 @@ local PLACE_COUNT = 9
 -- Raises at level 0. Returns its URL; or nil, err.
 local function fill(self, method, url, options)
   local base = self.settings
+  options = unfolded(options, ROWS)
   if base.own and (options == nil or type(options) == "table") then
     options = with_defaults(base.own, options)
   end

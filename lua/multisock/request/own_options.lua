@@ -47,6 +47,7 @@ function own_options.split(what, rows, refused, given)
   if type(given) ~= "table" then
     errors.misuse(what .. ": table of options expected, got " .. values.describe(given))
   end
+  given = values.unfolded(given, rows, known, refused)
   local own, asked = {}, {}
   for name, row in pairs(rows) do
     own[name] = row.default
