@@ -151,5 +151,5 @@ describe("URLs of one place", function()
     end
     local before = ask(1, 500)
     assert.is_true(ask(501, 1500) - before < 100, "they are kept")
-  end))
+  end, 60))
 end)

@@ -193,5 +193,5 @@ describe("requests for one URL", function()
       end
     end
     assert.is_true(count > 1200, count .. " without a request")
-  end))
+  end, 40))
 end)
