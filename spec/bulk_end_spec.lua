@@ -64,17 +64,21 @@ describe("requests of a list", function()
   end))
 
   it("end with their client", task(function()
-    local client = ms.client({ limits = { host_connections = 2 } })
-    local closer = ms.spawn(function()
-      ms.sleep(helper.seconds(0.05))
-      client:close()
-    end)
-    local results, errors = client:map(copies(hostile.url("/stall"), 5))
-    closer:await()
-    assert.same({ n = 5 }, results)
-    for i = 1, 5 do
-      assert.equal("cancelled", errors[i].kind)
-      assert.equal("the client was closed", errors[i].message)
+    local client
+    for _, chain in ipairs({ {}, { function(request, next) return next(request) end } }) do
+      client = ms.client({ limits = { host_connections = 2 }, middleware = chain })
+      local closer = ms.spawn(function()
+        ms.sleep(helper.seconds(0.05))
+        client:close()
+      end)
+      local url = hostile.url("/stall")
+      local results, errors = client:map(copies(url, 5))
+      closer:await()
+      assert.same({ n = 5 }, results)
+      for i = 1, 5 do
+        assert.same({ "cancelled", "the client was closed", url, url, 1 }, { errors[i].kind,
+          errors[i].message, errors[i].url, errors[i].request:url(), errors[i].attempts })
+      end
     end
     assert.matches("the client is closed", failure(client.map, client, { "http://h/" }))
   end))

@@ -196,6 +196,7 @@ describe("clients", function()
         assert.is_nil(response)
         assert.equal("cancelled", err.kind, tostring(i))
         assert.is_truthy(err.message:find("client was closed", 1, true), err.message)
+        assert.same({ 1, hostile.url("/") }, { err.attempts, err.url:match("^.*/") })
       end
       probe.open_becomes(hostile, 0)
       assert.equal("cancelled", select(2, early:text()).kind)

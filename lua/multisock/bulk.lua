@@ -21,7 +21,7 @@ local transfer = require("multisock.connection.transfer")
 local waiting = require("multisock.tasks.waiting")
 
 local collect, find_target = core.collect, targets.get
-local settle, wake = starting.settle, starting.wake
+local fail, settle, wake = starting.fail, starting.settle, starting.wake
 local room_of, start_plain = starting.room_of, starting.start_plain
 local plain_request = request.plain
 local response_to, whole_response = answers.to_url, answers.whole
@@ -328,7 +328,7 @@ function bulk.close_client(client)
         err = closed()
         err.url, err.phase, err.attempts = made:url(), "queue", 1
       end
-      settle(self, made.index, nil, err)
+      fail(self, made, err)
     end)
     wake(self)
   end

@@ -294,6 +294,7 @@ end
 local function admit(request, origin, started, listed)
   local admitted, probe = enter(request, origin, started, listed)
   if not admitted then
+    probe.url, probe.attempts = probe.url or request:url(), probe.attempts or 1
     return nil, probe
   end
   return look_up(request, origin, probe)
