@@ -222,6 +222,34 @@ describe("a request", function()
     client:close()
   end))
 
+  it("does not follow what becomes of its options, nor of its client's", task(function()
+    local lines, names, user = { "X-Line: 1" }, { "http" }, { "user", "password" }
+    local options = { curl = { httpheader = lines }, protocols = names, auth = { basic = user },
+      limits = { connections = 1 } }
+    local client <close> = ms.client(options)
+    local asked = { curl = { httpheader = { "X-Own: 1" } }, headers = { A = "1" } }
+    local late = ms.spawn(client.get, client, hostile.url("/late?delay=0.05"))
+    ms.sleep(0.01)
+    local queued = ms.spawn(client.get, client, hostile.url("/received"), asked)
+    ms.sleep(0.01)
+    lines[1], names[1], user[2] = "X-Line: 2\r\nX-Evil: 1", "ftp", "other"
+    asked.curl.httpheader[1], asked.headers.A = 5, "2"
+    assert.equal(200, late:await().status)
+    local seen = {}
+    for _, field in ipairs(queued:await():json().headers) do
+      seen[field[1]] = field[2]
+    end
+    assert.same({ "1", "1", "Basic dXNlcjpwYXNzd29yZA==" },
+      { seen["X-Own"], seen.A, seen.Authorization })
+    local text = ms.assert(client:get(hostile.url("/received"), { headers = { B = "1" } })):text()
+    assert.matches('"X%-Line", "1"', text)
+    assert.is_nil(text:find("Evil"))
+    local socket = { "one" }
+    local own = require("multisock.websocket.handshake").rows.subprotocols.check("x", socket)
+    socket[1] = "two"
+    assert.same({ "one" }, own)
+  end))
+
   it("keeps a type that the user gave", task(function()
     assert.equal("text/x", echo({ json = {}, headers = { ["content-type"] = "text/x" } })
       .fields["content-type"])

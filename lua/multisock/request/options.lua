@@ -100,10 +100,11 @@ local function list(name, value)
   if type(value) ~= "table" or values.odd_key(value) ~= nil then
     expected(name, "list of strings", value)
   end
+  local own = {}                    -- the user may change his
   for i = 1, #value do
-    text(name .. "[" .. i .. "]", value[i])
+    own[i] = text(name .. "[" .. i .. "]", value[i])
   end
-  return value
+  return own
 end
 
 local function pin_list(name, value)

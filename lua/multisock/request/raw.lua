@@ -39,6 +39,20 @@ local function unknown(name)
     suggest.hint(name, known_names()))
 end
 
+-- Lists and the like may be changed by who gave them, before they are sent.
+local function copy(value, copies)
+  if type(value) ~= "table" or getmetatable(value) ~= nil then
+    return value
+  elseif copies[value] == nil then
+    local own = {}
+    copies[value] = own
+    for key, field in pairs(value) do
+      own[key] = copy(field, copies)
+    end
+  end
+  return copies[value]
+end
+
 --- Checks the names; libcurl checks the values when a handle is set up.
 -- @param expected function(name, what, value), which raises
 function raw.check(name, value, expected)
@@ -54,7 +68,7 @@ function raw.check(name, value, expected)
       error(unknown(key), 0)
     end
   end
-  return value
+  return copy(value, {})
 end
 
 --- Those of a request over those of its client.

@@ -42,14 +42,14 @@ local OURS = {
 }
 
 local function subprotocols(name, value)
-  local seen = {}
-  for i, protocol in ipairs(checks.list(name, value)) do
+  local seen, own = {}, checks.list(name, value)
+  for i, protocol in ipairs(own) do
     if not is_token(protocol) or seen[protocol] then
       checks.expected(("%s[%d]"):format(name, i), "a name of its own, without blanks,", protocol)
     end
     seen[protocol] = true
   end
-  return value
+  return own
 end
 
 -- What a WebSocket takes beside the options of requests, as rows: see request/options.lua.
