@@ -78,8 +78,8 @@ static bool frames(const char *name, size_t size)
          header_is(name, size, "Transfer-Encoding");
 }
 
-/* Reads the name at the top but one and the value at the top, which the table keeps
-   alive; false: they are not in order. */
+/* Reads the name at the top but one and the value at the top; false: they are not in
+   order. */
 static bool read_usual(lua_State *L, Field *field)
 {
   if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
@@ -141,6 +141,7 @@ static int fields_new(lua_State *L)
   lua_settop(L, 1);
   if (!lua_istable(L, 1) || lua_getmetatable(L, 1))
     return 0; /* what a metatable has may be fields, too */
+  luaL_checkstack(L, 2 * MOST_FIELDS + 4, NULL);
   lua_pushnil(L);
   while (lua_next(L, 1) != 0) {
     Field field;
@@ -148,7 +149,7 @@ static int fields_new(lua_State *L)
       return 0;
     insert(list, count++, &field);
     bytes += field.name_size + field.value_size + 2;
-    lua_pop(L, 1);
+    lua_pushvalue(L, -2); /* both stay: a finalizer may change the table */
   }
   push_fields(L, list, count, bytes);
   return 1;

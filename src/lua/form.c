@@ -9,13 +9,18 @@
 /* So many fields are looked at here. */
 #define MOST_FIELDS 16
 
-/* Puts a name among others that are in order, of which there are few. */
-static void insert_name(const char **names, int count, const char *name)
+typedef struct Entry {
+  const char *name;
+  int at; /* where on the stack it stands, and its value behind it */
+} Entry;
+
+/* Puts one among others that are in order of their names, of which there are few. */
+static void insert(Entry *entries, int count, const Entry *entry)
 {
   int at = count;
-  for (; at > 0 && strcmp(names[at - 1], name) > 0; at--)
-    names[at] = names[at - 1];
-  names[at] = name;
+  for (; at > 0 && strcmp(entries[at - 1].name, entry->name) > 0; at--)
+    entries[at] = entries[at - 1];
+  entries[at] = *entry;
 }
 
 /* RFC 3986 2.3: unreserved */
@@ -53,7 +58,7 @@ static size_t print_number(lua_State *L, char *text)
   return isfinite(value) ? number_print(text, value) : 0;
 }
 
-/* The value at the top, which the table keeps alive; takes it off. */
+/* The value at the top, which stands elsewhere, too; takes it off. */
 static void add_value(lua_State *L, luaL_Buffer *buffer)
 {
   char number[NUMBER_ROOM];
@@ -90,26 +95,29 @@ static bool is_usual(lua_State *L)
 closely */
 int form_new(lua_State *L)
 {
-  const char *names[MOST_FIELDS];
+  Entry entries[MOST_FIELDS];
   int count = 0, i;
   luaL_Buffer buffer;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
+  luaL_checkstack(L, 2 * MOST_FIELDS + 4, NULL);
   lua_pushnil(L);
   while (lua_next(L, 1) != 0) {
+    Entry entry;
     if (count == MOST_FIELDS || !is_usual(L))
       return 0;
-    insert_name(names, count++, lua_tostring(L, -2));
-    lua_pop(L, 1);
+    entry.name = lua_tostring(L, -2);
+    entry.at = lua_gettop(L) - 1;
+    insert(entries, count++, &entry);
+    lua_pushvalue(L, -2); /* both stay: a finalizer may change the table */
   }
   luaL_buffinit(L, &buffer);
   for (i = 0; i < count; i++) {
     if (i > 0)
       luaL_addchar(&buffer, '&');
-    add_encoded(&buffer, names[i], strlen(names[i]));
+    add_encoded(&buffer, entries[i].name, strlen(entries[i].name));
     luaL_addchar(&buffer, '=');
-    lua_pushstring(L, names[i]);
-    lua_rawget(L, 1);
+    lua_pushvalue(L, entries[i].at + 1);
     add_value(L, &buffer);
   }
   luaL_pushresult(&buffer);
