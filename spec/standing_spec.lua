@@ -129,20 +129,23 @@ describe("requests for one URL", function()
   end))
 
   it("have all hops within one limit", helper.task(function()
-    local url = hostile.url("/redirect?delay=0.2&to=") .. ms.escape(hostile.url("/late?delay=0.2"))
-    local client <close> = ms.client({ timeout = 0.3 })
+    local delay = "delay=" .. helper.seconds(0.2)
+    local url = hostile.url("/redirect?" .. delay .. "&to=")
+      .. ms.escape(hostile.url("/late?" .. delay))
+    local client <close> = ms.client({ timeout = helper.seconds(0.3) })
     for _ = 1, 4 do
       local began = ms.now()
       local response, err = client:get(url)
       assert.is_nil(response)
       assert.equal("timeout", err.kind)
-      assert.is_true(ms.now() - began < 0.39, "the limit began again")
+      assert.is_true(ms.now() - began < helper.seconds(0.39), "the limit began again")
     end
   end))
 
   it("wait for a connection no longer than they may take in all", helper.task(function()
-    local url = hostile.url("/late?delay=0.2")
-    local client <close> = accustomed(url, { timeout = 0.5, limits = { host_connections = 1 } })
+    local url = hostile.url("/late?delay=" .. helper.seconds(0.2))
+    local client <close> = accustomed(url, { timeout = helper.seconds(0.5),
+      limits = { host_connections = 1 } })
     local began, kinds = ms.now(), {}
     ms.map({ 1, 2, 3, 4 }, function()
       local response, err = client:get(url)
@@ -151,7 +154,7 @@ describe("requests for one URL", function()
     end)
     table.sort(kinds)
     assert.same({ "good", "good", "timeout " .. url, "timeout " .. url }, kinds)
-    assert.is_true(ms.now() - began < 0.65, "the limit began again")
+    assert.is_true(ms.now() - began < helper.seconds(0.65), "the limit began again")
   end))
 
   it("follow redirects from one URL to another each time", helper.task(function()
