@@ -27,6 +27,17 @@ choose_lua "${MULTISOCK_LUA:-lua5.4}" "${LUA:-}" "${MULTISOCK_BUILD:-}"
 
 say() { printf '== %s\n' "$*"; }
 
+# explain [FIRST ARGUMENT]: when it asks for help, prints what the script says of
+# itself at its top, and ends.
+explain() {
+  case ${1:-} in
+    -h | --help)
+      sed -n '2,/^[^#]/ { s/^# \{0,1\}//p }' "${BASH_SOURCE[1]}"
+      exit 0
+      ;;
+  esac
+}
+
 # run_specs [busted's arguments]: runs spec files under the command in the array
 # `under` and adds to the counts below. Each file has a process of its own, so none
 # sees what another left; MULTISOCK_JOBS of them run at a time (one more than there are
