@@ -18,6 +18,12 @@ void batch_push_slot(lua_State *L, int idx)
   compat_getuservalue(L, idx);
 }
 
+bool batch_is(lua_State *L, int idx)
+{
+  const Batch *batch = luaL_testudata(L, idx, batch_type);
+  return batch != NULL && batch->self == batch;
+}
+
 void batch_put(lua_State *L, int idx, Easy *easy)
 {
   Batch *batch = lua_touserdata(L, idx);

@@ -14,6 +14,9 @@ typedef struct Batch {
 
 Batch *batch_check(lua_State *L, int idx);
 
+/* Whether the value is one: anything may stand in core.waiting. */
+bool batch_is(lua_State *L, int idx);
+
 /* Adds a ready transfer to the batch at this index of the stack. Who waits for
    the batch is pushed, and does so no longer; or nil. */
 void batch_put(lua_State *L, int idx, Easy *easy);

@@ -54,7 +54,7 @@ int ready_take(lua_State *L, ReadyList *ready)
       lua_rawseti(L, 2, ++last);
       continue;
     }
-    if (lua_isuserdata(L, 6)) { /* a batch */
+    if (batch_is(L, 6)) {
       batch_put(L, 6, easy);
       if (!lua_isnil(L, -1))
         lua_rawseti(L, 2, ++last);
