@@ -76,6 +76,7 @@ static int url_known(lua_State *L)
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
   size_t place = url_text_place(text, size);
+  luaL_checktype(L, 2, LUA_TTABLE);
   if (place == 0 || !url_text_is_sent_so(text + place, size - place))
     return 0;
   lua_pushlstring(L, text, place);
