@@ -147,6 +147,7 @@ function starting.plain_origin(self, target)
   local origin = self.client.origins[target.origin]
   return origin, origin and origin.plain
 end
+local plain_origin = starting.plain_origin
 
 --- The request for a URL, and nothing else.
 function starting.indexed(self, i, target)
@@ -197,12 +198,11 @@ local start_at_once = starting.at_once
 -- @param target `kept`: without a user's name
 -- @return whether that is done: it runs, or has failed
 function starting.start_plain(self, i, target)
-  local origin = self.client.origins[target.origin]
-  local plain = origin and origin.plain
-  if not plain or self.lines[origin] then
-    return false
+  local origin, plain = plain_origin(self, target)
+  if plain and not self.lines[origin] then
+    return start_url(self, i, target, origin, plain)
   end
-  return start_url(self, i, target, origin, plain)
+  return false
 end
 
 --- It has a slot. A handle is made for it, if need be.

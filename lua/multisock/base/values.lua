@@ -97,10 +97,7 @@ function values.unfolded(given, ...)
   if type(given) ~= "table" or getmetatable(given) == nil then
     return given
   end
-  local plain = {}
-  for name, value in pairs(given) do
-    plain[name] = value
-  end
+  local plain = values.merged(given, {})
   for i = 1, select("#", ...) do
     for name in pairs((select(i, ...))) do
       plain[name] = given[name]
