@@ -36,6 +36,13 @@ int number_text(lua_State *L);
 /* The bytes of the character of UTF-8 that begins at `at`; 0 when none does. */
 size_t json_character(const char *at, const char *end);
 
+typedef enum JsonPut { JSON_PUT, JSON_NO_UTF8, JSON_NO_MEMORY } JsonPut;
+
+struct Buffer;
+
+/* Appends text with its quotation marks, and what may steer a terminal escaped. */
+JsonPut json_put_string(struct Buffer *out, const char *text, size_t size);
+
 /* Pushes the metatable that marks arrays. */
 void json_push_mark(lua_State *L);
 

@@ -83,73 +83,15 @@ static void put(Writer *writer, const char *bytes, size_t size)
     luaL_error(writer->L, "not enough memory");
 }
 
-static void put_escape(Writer *writer, unsigned int code)
-{
-  char text[8];
-  (void)snprintf(text, sizeof text, "\\u%04x", code);
-  put(writer, text, 6);
-}
-
-/* For bytes below 0x20, those with a letter; "u": without one. */
-static const char letters[] = "uuuuuuuubtnufruuuuuuuuuuuuuuuuuu";
-
-/* Characters that are valid but may steer a terminal that shows them, or end a
-   line for some programs: C1 controls, line separators, directions of text. */
-static unsigned int unsafe_character(const char *text, size_t size)
-{
-  const unsigned char *at = (const unsigned char *)text;
-  unsigned int code;
-  if (size == 2 && at[0] == 0xC2 && at[1] < 0xA0)
-    return at[1];
-  if (size != 3 || at[0] != 0xE2 || at[1] > 0x81)
-    return 0;
-  code = 0x2000 | (at[1] & 1u) << 6 | (at[2] & 0x3Fu);
-  return (code >= 0x2028 && code <= 0x202E) ||
-                 (code >= 0x2066 && code <= 0x2069)
-             ? code
-             : 0;
-}
-
 static void write_string(Writer *writer, int idx, const Place *place)
 {
   size_t size;
-  const char *at = lua_tolstring(writer->L, idx, &size);
-  const char *end = at + size, *done = at;
-  put(writer, "\"", 1);
-  while (at < end) {
-    unsigned char byte = (unsigned char)*at;
-    unsigned int code = 0;
-    size_t step = 1;
-    if (byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\') {
-      at++;
-      continue;
-    }
-    if (byte >= 0x80) {
-      step = json_character(at, end);
-      if (step == 0)
-        fail(writer, place, "a string is no UTF-8");
-      code = unsafe_character(at, step);
-      if (code == 0) {
-        at += step;
-        continue;
-      }
-    }
-    put(writer, done, (size_t)(at - done));
-    if (byte == '"' || byte == '\\') {
-      char escape[2] = { '\\', (char)byte };
-      put(writer, escape, 2);
-    }
-    else if (byte < 0x20 && letters[byte] != 'u') {
-      char escape[2] = { '\\', letters[byte] };
-      put(writer, escape, 2);
-    }
-    else
-      put_escape(writer, code != 0 ? code : byte);
-    at += step;
-    done = at;
+  const char *text = lua_tolstring(writer->L, idx, &size);
+  switch (json_put_string(writer->out, text, size)) {
+  case JSON_PUT: return;
+  case JSON_NO_UTF8: fail(writer, place, "a string is no UTF-8"); return;
+  default: luaL_error(writer->L, "not enough memory");
   }
-  put(writer, done, (size_t)(at - done));
-  put(writer, "\"", 1);
 }
 
 static void write_number(Writer *writer, int idx, const Place *place)
