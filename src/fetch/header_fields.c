@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "sorted_pairs.h"
+
 static const char fields_type[] = "multisock.fields";
 
 /* Fields of one request, with the bytes of their names and values behind them. */
@@ -78,27 +80,25 @@ static bool frames(const char *name, size_t size)
          header_is(name, size, "Transfer-Encoding");
 }
 
-/* Reads the name at the top but one and the value at the top; false: they are not in
-   order. */
-static bool read_usual(lua_State *L, Field *field)
+static Field read_field(lua_State *L, int name, int value)
 {
-  if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
-    return false;
-  field->name = lua_tolstring(L, -2, &field->name_size);
-  field->value = lua_tolstring(L, -1, &field->value_size);
-  return is_token(field->name, field->name_size) &&
-         is_one_line(field->value, field->value_size) &&
-         !header_is(field->name, field->name_size, "Host") &&
-         !frames(field->name, field->name_size);
+  Field field;
+  field.name = lua_tolstring(L, name, &field.name_size);
+  field.value = lua_tolstring(L, value, &field.value_size);
+  return field;
 }
 
-/* Puts a field among others that are in order of their names. */
-static void insert(Field *list, int count, const Field *field)
+/* Whether the name at the top but one and the value at the top are in order. */
+static bool is_usual(lua_State *L)
 {
-  int at = count;
-  for (; at > 0 && strcmp(list[at - 1].name, field->name) > 0; at--)
-    list[at] = list[at - 1];
-  list[at] = *field;
+  Field field;
+  if (lua_type(L, -2) != LUA_TSTRING || lua_type(L, -1) != LUA_TSTRING)
+    return false;
+  field = read_field(L, -2, -1);
+  return is_token(field.name, field.name_size) &&
+         is_one_line(field.value, field.value_size) &&
+         !header_is(field.name, field.name_size, "Host") &&
+         !frames(field.name, field.name_size);
 }
 
 static const char *copy(char **to, const char *text, size_t size)
@@ -135,21 +135,19 @@ static void push_fields(lua_State *L, const Field *list, int count,
 when it has to be looked at closely */
 static int fields_new(lua_State *L)
 {
+  Pair pairs[MOST_FIELDS];
   Field list[MOST_FIELDS];
   size_t bytes = 0;
-  int count = 0;
+  int count, i;
   lua_settop(L, 1);
   if (!lua_istable(L, 1) || lua_getmetatable(L, 1))
     return 0; /* what a metatable has may be fields, too */
-  luaL_checkstack(L, 2 * MOST_FIELDS + 4, NULL);
-  lua_pushnil(L);
-  while (lua_next(L, 1) != 0) {
-    Field field;
-    if (count == MOST_FIELDS || !read_usual(L, &field))
-      return 0;
-    insert(list, count++, &field);
-    bytes += field.name_size + field.value_size + 2;
-    lua_pushvalue(L, -2); /* both stay: a finalizer may change the table */
+  count = sorted_pairs(L, 1, pairs, MOST_FIELDS, is_usual);
+  if (count < 0)
+    return 0;
+  for (i = 0; i < count; i++) {
+    list[i] = read_field(L, pairs[i].at, pairs[i].at + 1);
+    bytes += list[i].name_size + list[i].value_size + 2;
   }
   push_fields(L, list, count, bytes);
   return 1;

@@ -5,23 +5,10 @@
 #include <string.h>
 
 #include "json.h"
+#include "sorted_pairs.h"
 
 /* So many fields are looked at here. */
 #define MOST_FIELDS 16
-
-typedef struct Entry {
-  const char *name;
-  int at; /* where on the stack it stands, and its value behind it */
-} Entry;
-
-/* Puts one among others that are in order of their names, of which there are few. */
-static void insert(Entry *entries, int count, const Entry *entry)
-{
-  int at = count;
-  for (; at > 0 && strcmp(entries[at - 1].name, entry->name) > 0; at--)
-    entries[at] = entries[at - 1];
-  entries[at] = *entry;
-}
 
 /* RFC 3986 2.3: unreserved */
 static bool is_plain(char byte)
@@ -95,22 +82,14 @@ static bool is_usual(lua_State *L)
 closely */
 int form_new(lua_State *L)
 {
-  Entry entries[MOST_FIELDS];
-  int count = 0, i;
+  Pair entries[MOST_FIELDS];
+  int count, i;
   luaL_Buffer buffer;
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  luaL_checkstack(L, 2 * MOST_FIELDS + 4, NULL);
-  lua_pushnil(L);
-  while (lua_next(L, 1) != 0) {
-    Entry entry;
-    if (count == MOST_FIELDS || !is_usual(L))
-      return 0;
-    entry.name = lua_tostring(L, -2);
-    entry.at = lua_gettop(L) - 1;
-    insert(entries, count++, &entry);
-    lua_pushvalue(L, -2); /* both stay: a finalizer may change the table */
-  }
+  count = sorted_pairs(L, 1, entries, MOST_FIELDS, is_usual);
+  if (count < 0)
+    return 0;
   luaL_buffinit(L, &buffer);
   for (i = 0; i < count; i++) {
     if (i > 0)
