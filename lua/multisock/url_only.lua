@@ -13,6 +13,7 @@ local transfer = require("multisock.connection.transfer")
 
 local find_target, now = targets.get, scheduler.now
 local response_to, whole_response = answers.to_url, answers.whole
+local conclude_coming = transfer.conclude_coming
 local type = type
 
 local url_only = {}
@@ -65,6 +66,11 @@ function url_only.get(client, url)
   local deadline = total and now() + total or nil
   local status, body, snapshot, awaited, easy = perform_in_c(origin.limiter, target, task,
     given.profile.number, false, given.limits, lines, "GET", deadline)
+  if body == nil and status then
+    local made = new_request(client, target)
+    made.deadline = deadline
+    return conclude_coming(made, origin, status, snapshot, awaited, easy)
+  end
   if awaited or easy then
     transfer.left(client, origin, awaited, easy)
   end

@@ -6,23 +6,34 @@
 static const char guard_type[] = "multisock.guard";
 
 /* Of the values of an easy. */
-#define SELF "self"
+#define SELF 0 /* that of no option */
 
 typedef struct Guard {
   Easy *easy;
   unsigned serial; /* of the transfer: handles are used again */
 } Guard;
 
-/* A table that keeps the easy at 1 alive: its values, which then have itself. */
-static void push_anchor(lua_State *L)
+/* A table that keeps the easy at index `at` alive: its values, which then have itself. */
+static void push_anchor(lua_State *L, int at)
 {
-  compat_getuservalue(L, 1);
+  compat_getuservalue(L, at);
   if (!lua_istable(L, -1)) {
     lua_pop(L, 1);
     lua_newtable(L);
   }
-  lua_pushvalue(L, 1);
-  lua_setfield(L, -2, SELF);
+  lua_pushvalue(L, at);
+  lua_rawseti(L, -2, SELF);
+}
+
+void guard_push(lua_State *L, int at)
+{
+  Easy *easy = *(Easy **)lua_touserdata(L, at);
+  Guard *guard = compat_newuserdata(L, sizeof *guard);
+  guard->easy = easy;
+  guard->serial = easy->receiver->serial;
+  luaL_setmetatable(L, guard_type);
+  push_anchor(L, at);
+  compat_setuservalue(L, -2);
 }
 
 /*** Makes a guard of the transfer that a handle runs now.
@@ -31,13 +42,8 @@ static void push_anchor(lua_State *L)
 static int guard_new(lua_State *L)
 {
   Easy *easy;
-  Receiver *receiver = receiver_check(L, &easy);
-  Guard *guard = compat_newuserdata(L, sizeof *guard);
-  guard->easy = easy;
-  guard->serial = receiver->serial;
-  luaL_setmetatable(L, guard_type);
-  push_anchor(L);
-  compat_setuservalue(L, -2);
+  (void)receiver_check(L, &easy);
+  guard_push(L, 1);
   return 1;
 }
 
@@ -53,7 +59,7 @@ static int guard_gc(lua_State *L)
   compat_getuservalue(L, 1);
   if (!lua_istable(L, -1))
     return 0; /* a copy, of another Lua state */
-  lua_getfield(L, -1, SELF);
+  lua_rawgeti(L, -1, SELF);
   box = luaL_testudata(L, -1, easy_type);
   easy = box != NULL ? *box : NULL;
   if (easy != NULL && easy->multi != NULL && easy->receiver != NULL &&

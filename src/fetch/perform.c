@@ -135,20 +135,60 @@ int perform_conclude(lua_State *L, int limiter_at, int easy_at)
   return 5;
 }
 
-/* Goes on when the task is resumed. `box` is that of the easy. */
-static int finish(lua_State *L, Easy **box)
+/* Goes on when the task is resumed. `box` is that of the easy. False, and so many
+   results are pushed, when the task was cancelled. */
+static bool resumes(lua_State *L, Easy **box, int *results)
 {
   Easy *easy = *box;
   if (easy == NULL)
-    return luaL_error(L, "the handle of a running transfer was closed");
+    luaL_error(L, "the handle of a running transfer was closed");
   lua_settop(L, EASY);
   lua_pushboolean(L, 0);
   lua_rawseti(L, WAITING, easy->id);
   task_get(L, TASK, TASK_INTERRUPT);
-  if (!lua_isnil(L, -1))
-    return leave(L, easy, *easy->home);
+  if (!lua_isnil(L, -1)) {
+    *results = leave(L, easy, *easy->home);
+    return false;
+  }
   easy->profile = (int)lua_tointeger(L, PROFILE);
-  return perform_conclude(L, LIMITER, EASY);
+  return true;
+}
+
+/* Whether a good answer is there, more of its body is to come, and nothing else is
+   to be done for it. */
+static bool is_coming(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  return receiver_answered(easy) && receiver->status >= 200 &&
+         receiver->status < 300 && !easy->finished && !easy->failed_in_lua &&
+         receiver->coded == NULL && *easy->home != NULL &&
+         !receiver_is_whole(easy);
+}
+
+/* After the request was sent. */
+static int finish(lua_State *L, Easy **box)
+{
+  int results;
+  if (!resumes(L, box, &results))
+    return results;
+  if (!is_coming(*box))
+    return perform_conclude(L, LIMITER, EASY);
+  lua_pushinteger(L, (*box)->receiver->status);
+  lua_pushnil(L);
+  lua_pushvalue(L, EASY);
+  multi_push(L, *(*box)->home);
+  guard_push(L, EASY);
+  return 5;
+}
+
+/* Whether a task waits for this easy already. */
+static bool is_awaited(lua_State *L, const Easy *easy)
+{
+  bool is;
+  lua_rawgeti(L, WAITING, easy->id);
+  is = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return is;
 }
 
 /* The task is told when this easy is ready from now on. */
@@ -221,13 +261,12 @@ static Easy **begin(lua_State *L, int *results)
 static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
 {
   Easy **box = (Easy **)context;
-  (void)status;
   if (*box == NULL || (*box)->receiver == NULL || (*box)->multi == NULL ||
       (*box)->receiver->serial != (unsigned)lua_tointeger(L, SERIAL)) {
     lua_pushboolean(L, 0);
     return 1;
   }
-  return finish(L, box);
+  return resumes(L, box, &status) ? perform_conclude(L, LIMITER, EASY) : status;
 }
 
 /*** Waits for the rest of a body that is wanted whole, and takes all.
@@ -236,8 +275,8 @@ static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
 @param task who asks
 @param profile number to keep the handle with
 @param idle seconds for which nothing may come; nil: any time
-@return nothing when it cannot wait here; as `perform`; or false alone when another
-task has ended the transfer */
+@return nothing when it cannot wait here, or the body is too large already; as `perform`
+of one of which all is there; or false alone when another task has ended the transfer */
 static int perform_rest(lua_State *L)
 {
   Limiter *limiter = limiter_check(L, LIMITER);
@@ -251,7 +290,9 @@ static int perform_rest(lua_State *L)
   if (receiver == NULL || receiver->paused || receiver->coded != NULL ||
       easy->home == NULL || *easy->home != easy->multi || easy->multi == NULL ||
       easy->finished || sink_is_open(&receiver->seldom->sink) ||
-      !limiter_has(L, LIMITER, 2) || limiter->active == 0 || !can_wait(L))
+      (receiver->max_body != 0 && receiver->received > receiver->max_body) ||
+      !limiter_has(L, LIMITER, 2) || limiter->active == 0 ||
+      is_awaited(L, easy) || !can_wait(L))
     return 0;
   lua_pushvalue(L, 2); /* to EASY */
   lua_pushinteger(L, receiver->serial);
@@ -281,7 +322,8 @@ and with `web`: whether it is HTTP
 @param limits, lines, method, deadline, body, once, size the message: see message.h
 @return nothing when no handle is free, or no slot; status, body, snapshot
 (see core.snapshot), and where something is left: awaited (boolean: somebody may wait
-for the slot that was given back), easy (when it is to be closed, or nil); or, when something is left to
+for the slot that was given back), easy (when it is to be closed, or nil); status, nil, easy, multi,
+guard when that is good and more of the body is to come; or, when something is left to
 be done, false, easy, multi (nil when it is closed); or nil, err when it did not
 start, and then its slot is given back */
 static int perform_all(lua_State *L)

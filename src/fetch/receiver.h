@@ -91,6 +91,9 @@ void easy_transfer_open(lua_State *L);
 /* guard.c; easy_transfer_open calls it. */
 void guard_open(lua_State *L);
 
+/* Pushes a guard of the transfer of the easy at index `at`, which has a receiver. */
+void guard_push(lua_State *L, int at);
+
 /* The receiver of the easy at index 1; raises where it gathers nothing. */
 Receiver *receiver_check(lua_State *L, Easy **easy);
 

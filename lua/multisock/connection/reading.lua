@@ -12,8 +12,7 @@ local now = scheduler.now
 -- Where C can go on after suspending: see src/fetch/perform.c.
 local take_rest = core.rest
 
-local waiters = core.waiting        -- as in stream.lua
-local owners                        -- likewise
+local owners                        -- as in stream.lua
 
 local reading, methods = {}, {}
 
@@ -78,15 +77,19 @@ function methods:read(most)
   return failed(self)
 end
 
--- The same, in one call of C, where nothing has to be done meanwhile. Returns nothing
--- when Lua has to go on. Raises when the task was cancelled.
-local function read_rest(self)
-  local task, easy, origin, id = scheduler.task, self.easy, self.origin, self.id
-  if waiters[id] then
-    error("another task waits for this response already", 0)
-  end
+-- Whether nothing has to be done for it until all has come.
+local function is_bare(self)
+  return scheduler.task and not self.left and not (self.deadline and now() >= self.deadline)
+    and (self.bare or self.request.simple
+      and not (self.probe or self.settings.curl or self.attempt_at or self.since))
+end
+
+-- The same, in one call of C, where nothing has to be done meanwhile. Returns the body; or
+-- nil, and whether it has waited, when Lua has to go on. Raises when the task was cancelled.
+local function read_rest(self, task)
+  local easy, origin, given = self.easy, self.origin, self.settings
   local status, body, snapshot, awaited, extra = take_rest(origin.limiter, easy, task,
-    self.settings.profile.number, self.settings.timeout.idle or nil)
+    given.profile.number, given.timeout.idle or nil)
   if status then
     owners[easy] = nil
     self.snapshot, self.complete, self.released, self.left = snapshot, true, true, true
@@ -107,6 +110,7 @@ local function read_rest(self)
     self:abort(cancelled)
     error(cancelled, 0)
   end
+  return nil, status == false
 end
 
 --- The error of a body that has more bytes than the option `max_body` allows.
@@ -136,29 +140,30 @@ end
 --- All that is left of the body.
 -- @return string; or nil, err
 function methods:read_all()
-  local easy = self.easy
   local since = self.since          -- of a list: silence was counted before
+  local waited
   if self.released then
     return failed(self)
   end
   self.buffering = true
-  easy:gather("buffering", true)
-  local _, _, received = easy:marks()
-  local limit = self.settings.max_body
-  if limit > 0 and received > limit then
-    return self:refuse_size(limit)
-  end
-  if take_rest and self.request.simple and scheduler.task
-    and not (self.left or self.probe or self.settings.curl or self.attempt_at or since)
-    and not (self.deadline and now() >= self.deadline) then
+  if take_rest and is_bare(self) then
+    local body
     since = now()
-    local body = read_rest(self)
+    body, waited = read_rest(self, scheduler.task)
     if body then
       return body
     end
   end
+  if not waited then
+    self.easy:gather("buffering", true)
+    local _, _, received = self.easy:marks()
+    local limit = self.settings.max_body
+    if limit > 0 and received > limit then
+      return self:refuse_size(limit)
+    end
+  end
   if not self.released then
-    self.multi:resume(easy)
+    self.multi:resume(self.easy)
   end
   local err = await_end(self, since)
   if err then

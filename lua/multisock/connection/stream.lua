@@ -76,8 +76,10 @@ function Stream:release()
     return
   end
   self.released = true
-  local easy, who = self.easy, waiters[self.id]
-  owners[easy], waiters[self.id] = nil, false
+  local easy = self.easy
+  local id = easy:id()
+  local who = waiters[id]
+  owners[easy], waiters[id] = nil, false
   pacing.stop(self)
   if who then
     scheduler.wake(who)             -- another task reads what is ended here
@@ -185,7 +187,7 @@ function Stream:await_change(since)
       at, name = look_at, nil
     end
   end
-  local who, id = waiting.waiter(), self.id
+  local who, id = waiting.waiter(), easy:id()
   if waiters[id] then
     error("another task waits for this response already", 0)
   end
@@ -257,13 +259,27 @@ end
 function stream.new(request, easy, multi, origin, probe, started, queue_time)
   local given = request.settings
   return setmetatable({
-    request = request, client = request.client, settings = given, easy = easy, id = easy:id(),
+    request = request, client = request.client, settings = given, easy = easy,
     origin = origin, multi = multi,
     probe = probe, started = started, queue_time = queue_time, deadline = request.deadline,
     progress = given.progress,
     attempt_at = request.attempt_at,
     limited = request.deadline ~= nil or request.attempt_at ~= nil,
   }, Stream)
+end
+
+--- The stream of a transfer that core.perform has started: its answer is there, and nothing
+-- is to be done for it until all of its body has come, if that is what is wanted.
+function stream.coming(request, easy, multi, origin)
+  local deadline = request.deadline
+  local self = setmetatable({
+    request = request, client = request.client, settings = request.settings, easy = easy,
+    origin = origin, multi = multi, deadline = deadline, limited = deadline ~= nil,
+    answered = true, bare = true, queue_time = 0, buffering = false, reader = nil, snapshot = nil,
+    released = false, left = false, -- and with room for what comes
+  }, Stream)
+  owners[easy] = self
+  return self
 end
 
 --- Ends it before its answer.
