@@ -8,12 +8,13 @@ local errors = require("multisock.base.errors")
 local new_request = require("multisock.request").plain
 local perform_in_c = require("multisock.base.compat").perform
 local scheduler = require("multisock.tasks.scheduler")
+local stream = require("multisock.connection.stream")
 local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
 
 local find_target, now = targets.get, scheduler.now
 local response_to, whole_response = answers.to_url, answers.whole
-local conclude_coming = transfer.conclude_coming
+local coming_response, new_coming = answers.coming, stream.coming
 local type = type
 
 local url_only = {}
@@ -67,9 +68,12 @@ function url_only.get(client, url)
   local status, body, snapshot, awaited, easy = perform_in_c(origin.limiter, target, task,
     given.profile.number, false, given.limits, lines, "GET", deadline)
   if body == nil and status then
+    if given.buffer then
+      return go_on(client, target, origin, task, deadline, false, snapshot, awaited)
+    end
     local made = new_request(client, target)
     made.deadline = deadline
-    return conclude_coming(made, origin, status, snapshot, awaited, easy)
+    return coming_response(made, status, new_coming(made, snapshot, awaited, origin), easy)
   end
   if awaited or easy then
     transfer.left(client, origin, awaited, easy)

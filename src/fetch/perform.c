@@ -274,7 +274,6 @@ static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
 @param easy core.Easy whose answer was handed over
 @param task who asks
 @param profile number to keep the handle with
-@param idle seconds for which nothing may come; nil: any time
 @return nothing when it cannot wait here, or the body is too large already; as `perform`
 of one of which all is there; or false alone when another task has ended the transfer */
 static int perform_rest(lua_State *L)
@@ -283,7 +282,6 @@ static int perform_rest(lua_State *L)
   Easy *easy = easy_check(L, 2);
   Easy **box = lua_touserdata(L, 2);
   Receiver *receiver = easy->receiver;
-  lua_Number idle = luaL_optnumber(L, 5, 0);
   luaL_checktype(L, TASK, LUA_TTABLE);
   (void)luaL_checkinteger(L, PROFILE);
   lua_settop(L, EASY - 1);
@@ -298,8 +296,8 @@ static int perform_rest(lua_State *L)
   lua_pushinteger(L, receiver->serial);
   lua_replace(L, SERIAL);
   receiver->buffering = true;
-  if (idle > 0 && idle < 1e9)
-    multi_expect_more(easy->multi, easy, (uint64_t)(idle * 1000) + 1);
+  if (receiver->idle_ms > 0)
+    multi_expect_more(easy->multi, easy, receiver->idle_ms + 1);
   await(L, easy);
   return lua_yieldk(L, 0, (lua_KContext)box, go_on_with_rest);
 }

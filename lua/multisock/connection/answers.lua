@@ -1,5 +1,8 @@
 -- Responses, made of what a transfer gives. What they are says response/init.lua, above.
-local setmetatable = setmetatable
+local opened = require("multisock.connection.opened")
+local reading = require("multisock.connection.reading")
+
+local setmetatable, note_opened, read_rest = setmetatable, opened.add, reading.rest
 
 local answers = {}
 
@@ -25,6 +28,33 @@ function answers.to_url(client, target, status, body, snapshot)
   return setmetatable({
     status = status, ok = status >= 200 and status < 300, text = read_text,
     _client = client, _target = target, _body = body, _snapshot = snapshot, _use = "new",
+  }, response_metatable)
+end
+
+-- The text of such a response: mostly all of it is waited for, and nothing else is done
+-- meanwhile.
+local function text_to_come(self)
+  local running = self._transfer
+  if running.bare and self._use == "new" and not self._reading then
+    self._reading = true
+    local body = read_rest(running)
+    self._reading = false
+    if body then
+      self._body, self._use = body, "kept"
+      return body
+    end
+  end
+  return read_text(self)
+end
+
+--- Its body comes, and nothing has to be done for it meanwhile.
+-- @param running stream @param guard of core.guard
+function answers.coming(request, status, running, guard)
+  note_opened(running)
+  return setmetatable({
+    request = request, status = status, ok = true, text = text_to_come,
+    _transfer = running, _guard = guard, _use = "new", _reading = false,
+    _body = nil,                    -- with room for it
   }, response_metatable)
 end
 

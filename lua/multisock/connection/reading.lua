@@ -77,31 +77,9 @@ function methods:read(most)
   return failed(self)
 end
 
--- Whether nothing has to be done for it until all has come.
-local function is_bare(self)
-  return scheduler.task and not self.left and not (self.deadline and now() >= self.deadline)
-    and (self.bare or self.request.simple
-      and not (self.probe or self.settings.curl or self.attempt_at or self.since))
-end
-
--- The same, in one call of C, where nothing has to be done meanwhile. Returns the body; or
--- nil, and whether it has waited, when Lua has to go on. Raises when the task was cancelled.
-local function read_rest(self, task)
-  local easy, origin, given = self.easy, self.origin, self.settings
-  local status, body, snapshot, awaited, extra = take_rest(origin.limiter, easy, task,
-    given.profile.number, given.timeout.idle or nil)
-  if status then
-    owners[easy] = nil
-    self.snapshot, self.complete, self.released, self.left = snapshot, true, true, true
-    if extra then
-      handles.close(self.client, origin, easy, self.multi)
-    end
-    if awaited then
-      origin:pass_on()
-    end
-    return body
-  end
-  local cancelled = status == false and task.interrupt
+-- Its task is woken for another reason than that all has come.
+local function interrupted(self, task)
+  local cancelled = task.interrupt
   if cancelled then
     task.interrupt = nil
     if errors.is(cancelled) then
@@ -110,7 +88,40 @@ local function read_rest(self, task)
     self:abort(cancelled)
     error(cancelled, 0)
   end
-  return nil, status == false
+end
+
+--- The same, in one call of C, of a transfer for which nothing has to be done meanwhile.
+-- Raises when the task was cancelled.
+-- @return string; nil when Lua has to go on, and where it has waited it is `rested`
+function reading.rest(self)
+  local task, origin, deadline, since = scheduler.task, self.origin, self.deadline, now()
+  if task == nil or self.left or deadline and since >= deadline then
+    return nil
+  end
+  local easy = self.easy
+  self.buffering, self.reader = true, task
+  local status, body, snapshot, awaited, extra = take_rest(origin.limiter, easy, task,
+    self.settings.profile.number)
+  if status then
+    owners[easy] = nil
+    self.snapshot, self.released = snapshot, true
+    if extra then
+      handles.close(self.client, origin, easy, self.multi)
+    end
+    if awaited then
+      origin:pass_on()
+    end
+    return body
+  elseif status == false then
+    interrupted(self, task)
+    self.since, self.rested = since, true
+  end
+end
+
+-- Whether nothing has to be done for it until all has come.
+local function is_bare(self)
+  return take_rest and (self.bare or self.request.simple
+    and not (self.probe or self.settings.curl or self.attempt_at or self.since))
 end
 
 --- The error of a body that has more bytes than the option `max_body` allows.
@@ -140,21 +151,17 @@ end
 --- All that is left of the body.
 -- @return string; or nil, err
 function methods:read_all()
-  local since = self.since          -- of a list: silence was counted before
-  local waited
   if self.released then
     return failed(self)
   end
   self.buffering = true
-  if take_rest and is_bare(self) then
-    local body
-    since = now()
-    body, waited = read_rest(self, scheduler.task)
+  if not self.rested and is_bare(self) then
+    local body = reading.rest(self)
     if body then
       return body
     end
   end
-  if not waited then
+  if not self.rested then
     self.easy:gather("buffering", true)
     local _, _, received = self.easy:marks()
     local limit = self.settings.max_body
@@ -165,7 +172,7 @@ function methods:read_all()
   if not self.released then
     self.multi:resume(self.easy)
   end
-  local err = await_end(self, since)
+  local err = await_end(self, self.since)
   if err then
     return nil, err
   elseif self.released then

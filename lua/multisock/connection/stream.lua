@@ -18,7 +18,7 @@ local upload = require("multisock.connection.upload")
 local waiting = require("multisock.tasks.waiting")
 
 local now, park_until = scheduler.now, waiting.park_until
-local nearest_limit = limits.nearest
+local nearest_limit, take_rest = limits.nearest, core.rest
 
 local stream = { CLIENT_CLOSED = "the client was closed" }
 
@@ -243,7 +243,6 @@ function Stream:check_end()
   end
   if ended then
     self.snapshot = self.easy:snapshot()
-    self.complete = true
     self:release()
     return true
   end
@@ -275,8 +274,8 @@ function stream.coming(request, easy, multi, origin)
   local self = setmetatable({
     request = request, client = request.client, settings = request.settings, easy = easy,
     origin = origin, multi = multi, deadline = deadline, limited = deadline ~= nil,
-    answered = true, bare = true, queue_time = 0, buffering = false, reader = nil, snapshot = nil,
-    released = false, left = false, -- and with room for what comes
+    answered = true, bare = take_rest ~= nil, queue_time = 0, reader = nil, buffering = nil,
+    snapshot = nil, released = nil, left = nil, -- with room for these
   }, Stream)
   owners[easy] = self
   return self

@@ -23,8 +23,8 @@ local waiting = require("multisock.tasks.waiting")
 
 local now, waiter = scheduler.now, waiting.waiter
 local lines_of, is_once = header_lines.of, request_module.is_once
-local start, perform_in_c, new_coming = core.start, compat.perform, stream.coming
-local whole_response = answers.whole
+local start, perform_in_c = core.start, compat.perform
+local whole_response, new_coming = answers.whole, stream.coming
 
 local transfer = {}
 
@@ -164,13 +164,6 @@ function transfer.conclude(request, origin, task, easy, multi)
   return finish_start(self, easy:answer())
 end
 
---- It has its answer, and more of the body is to come.
--- @param guard of core.guard
--- @return response; or nil, err
-function transfer.conclude_coming(request, origin, status, easy, multi, guard)
-  return answers.of_stream(request, status, new_coming(request, easy, multi, origin), guard)
-end
-
 --- The same of a request of a list, whose body was waited for.
 function transfer.conclude_late(request, origin, easy, multi)
   local response, err = transfer.conclude(request, origin, scheduler.task, easy, multi)
@@ -210,10 +203,10 @@ local function perform_at_once(request, given, origin, task, deadline, taken)
     body and body.bytes, not bare and is_once(request))
   if text == nil and status then
     request.deadline = deadline
-    if given.attempt or given.curl then
+    if given.attempt or given.curl or given.buffer then
       return transfer.conclude(request, origin, task, snapshot, awaited)
     end
-    return transfer.conclude_coming(request, origin, status, snapshot, awaited, easy)
+    return answers.coming(request, status, new_coming(request, snapshot, awaited, origin), easy)
   elseif status then
     if awaited or easy then
       transfer.left(request.client, origin, awaited, easy)

@@ -342,20 +342,15 @@ function response.buffered(self, err)
   return body and self or nil, err
 end
 
-local read_text = methods.text
-
 -- A response of a transfer that still brings its body; or nil, err.
--- `guard`: of core.guard, when it is there already.
-local function of_stream(made_for, status, running, guard)
+local function of_stream(made_for, status, running)
   local self = setmetatable({
     request = made_for, status = status, ok = status >= 200 and status < 300,
     _use = "new",
     _queue_time = running.queue_time,
     _transfer = running,
     -- Collected unread: the guard tells the transfer.
-    _guard = guard or core.guard(running.easy),
-    text = read_text,               -- asked for first: found without __index
-    _body = nil, _reading = nil,    -- with room for these
+    _guard = core.guard(running.easy),
   }, Response)
   if made_for.watched then
     watched.arrived(made_for, self)
