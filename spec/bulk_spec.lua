@@ -1,4 +1,5 @@
 -- ms.map, ms.each, client:map and client:each without a function: requests of a list.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -18,15 +19,6 @@ local function count_tasks(fn)
   scopes.spawn = spawn
   assert(ok, err)
   return count
-end
-
--- A header of a request, as /echo has seen it.
-local function header(response, name)
-  for _, field in ipairs(response:json().headers) do
-    if field[1]:lower() == name then
-      return field[2]
-    end
-  end
 end
 
 local function copies(url, count)
@@ -133,7 +125,7 @@ describe("requests of a list", function()
       { hostile.url("/echo"), { method = "HEAD" } },
       { hostile.url("/echo"), { curl = { useragent = "old" } } },
     })
-    assert.equal("one", header(results[1], "x-which"))
+    assert.equal("one", echoed.of(results[1]).fields["x-which"])
     assert.equal("PUT", results[2]:json().method)
     assert.equal(3, results[2]:json().length)
     assert.equal("POST", results[3]:json().method)
@@ -144,7 +136,7 @@ describe("requests of a list", function()
     assert.equal("too_large", errors[7].kind)
     assert.equal(302, results[8].status)
     assert.equal("", results[9]:text())
-    assert.equal("old", header(results[10], "user-agent"))
+    assert.equal("old", echoed.of(results[10]).fields["user-agent"])
   end))
 
   it("are those of a client", task(function()
@@ -152,7 +144,7 @@ describe("requests of a list", function()
       base_url = hostile.url("/"), headers = { ["X-Client"] = "yes" }, fail_on_error = true,
     })
     local results, errors = client:map({ "echo", "status?code=503", "redirect?to=/echo" })
-    assert.equal("yes", header(results[1], "x-client"))
+    assert.equal("yes", echoed.of(results[1]).fields["x-client"])
     assert.equal("status", errors[2].kind)
     assert.equal(503, errors[2].response.status)
     assert.equal("/echo", results[3]:json().path)
@@ -192,7 +184,7 @@ describe("requests of a list", function()
     assert.same({}, errors)
     assert.same({ 20, 21, 20 }, { calls, attempts, done })
     for i = 1, 20 do
-      assert.is_truthy(header(results[i], "x-call"))
+      assert.is_truthy(echoed.of(results[i]).fields["x-call"])
     end
   end))
 
@@ -209,7 +201,7 @@ describe("requests of a list", function()
     assert.is_true(count <= 8, count .. " tasks")
     assert.same({ 503, 3 }, { results[2].status, results[2].attempts })
     assert.same({ "closed", 3 }, { errors[4].kind, errors[4].attempts })
-    assert.is_truthy(header(results[6], "idempotency-key"))
+    assert.is_truthy(echoed.of(results[6]).fields["idempotency-key"])
     assert.equal(10, #results[5]:text())
   end))
 

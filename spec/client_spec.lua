@@ -1,4 +1,5 @@
 -- client.lua: defaults of its own, what may be asked, and how it ends.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
@@ -12,13 +13,7 @@ describe("clients", function()
 
   -- What /echo saw of a request.
   local function echo(client, options, path)
-    local seen = ms.assert(ms.assert(client:post(path or hostile.url("/echo"), options)):json())
-    local headers = {}
-    for _, field in ipairs(seen.headers) do
-      headers[field[1]:lower()] = field[2]
-    end
-    seen.headers = headers
-    return seen
+    return (echoed.of(client:post(path or hostile.url("/echo"), options)))
   end
 
   it("put base_url before what is no absolute URL", helper.task(function()
@@ -53,12 +48,12 @@ describe("clients", function()
 
   it("give every request their own defaults", helper.task(function()
     local client <close> = ms.client({ headers = { ["X-One"] = "1", ["X-Two"] = "2" } })
-    local headers = echo(client, { headers = { ["x-two"] = "two" }, body = "" }).headers
+    local headers = echo(client, { headers = { ["x-two"] = "two" }, body = "" }).fields
     assert.same({ "1", "two" }, { headers["x-one"], headers["x-two"] })
-    headers = echo(client, { headers = { ["X-ONE"] = false }, body = "" }).headers
+    headers = echo(client, { headers = { ["X-ONE"] = false }, body = "" }).fields
     assert.same({ nil, "2" }, { headers["x-one"], headers["x-two"] })
     local other <close> = ms.client()
-    assert.is_nil(echo(other, { body = "" }).headers["x-one"])
+    assert.is_nil(echo(other, { body = "" }).fields["x-one"])
   end))
 
   it("send every method", helper.task(function()
@@ -97,8 +92,8 @@ describe("clients", function()
     local wrong = { auth = { basic = { "user", "no" } } }
     assert.equal(401, other:get(hostile.url("/basic"), wrong).status)
     assert.equal("Bearer T0K", echo(other, { auth = { bearer = "T0K" }, body = "" })
-      .headers.authorization)
-    assert.is_nil(echo(other, { body = "" }).headers.authorization)
+      .fields.authorization)
+    assert.is_nil(echo(other, { body = "" }).fields.authorization)
   end))
 
   it("speak the HTTP version asked for", helper.task(function()
@@ -110,9 +105,9 @@ describe("clients", function()
 
   it("pass raw options on", helper.task(function()
     local client <close> = ms.client({ curl = { useragent = "raw/1" } })
-    assert.equal("raw/1", echo(client, { body = "" }).headers["user-agent"])
+    assert.equal("raw/1", echo(client, { body = "" }).fields["user-agent"])
     assert.equal("raw/2", echo(client, { body = "", curl = { useragent = "raw/2" } })
-      .headers["user-agent"])
+      .fields["user-agent"])
     assert.equal(servers.bytes(10, 0, 5), client:get(nginx.url("/1k"), {
       curl = { range = "5-14" } }):text())
   end))

@@ -1,5 +1,6 @@
 -- The option `multipart`: what stands on the wire, what servers make of it, lengths,
 -- replay, and misuse.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
@@ -37,11 +38,7 @@ describe("multipart", function()
   local function sent(parts, options)
     options = options or {}
     options.multipart = parts
-    local seen = ms.assert(ms.assert(client:post(hostile.url("/received"), options)):json())
-    local fields = {}
-    for _, field in ipairs(seen.headers) do
-      fields[field[1]:lower()] = field[2]
-    end
+    local seen, fields = echoed.of(client:post(hostile.url("/received"), options))
     local boundary = fields["content-type"]:match("^multipart/form%-data; boundary=([%w-]+)$")
     local body = seen.body:gsub("..", function(hex) return string.char(tonumber(hex, 16)) end)
     return body:gsub(boundary:gsub("%-", "%%-"), "B"), fields, boundary

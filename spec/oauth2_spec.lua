@@ -1,5 +1,6 @@
 -- ms.oauth2: tokens, got and renewed once for all who need them, of a server that is really there.
 -- Who waits for one, and when it is renewed: oauth2_waits_spec.lua, on a mock's clock.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -151,11 +152,7 @@ describe("ms.oauth2", function()
         cookies = ms.cookies() })
       local there = hostile.url("/echo"):gsub("127%.0%.0%.1", "localhost")
       local function authorization(url)
-        for _, field in ipairs(ms.assert(ms.assert(client:get(url)):json()).headers) do
-          if field[1]:lower() == "authorization" then
-            return field[2]
-          end
-        end
+        return echoed.of(client:get(url)).fields.authorization
       end
       assert.equal("Bearer t1", authorization("echo"))
       assert.is_nil(authorization(there))

@@ -1,5 +1,6 @@
 -- URLs of a place that is known, such as thousands of one server: each handle has one parsed
 -- URL for them, of which the next request changes path, query and fragment.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -20,12 +21,8 @@ describe("URLs of one place", function()
 
   -- The path that the server was asked for, and the Host that it was told.
   local function asked(client, url, options)
-    local seen = assert(ms.assert(client:get(url, options)):json())
-    local host
-    for _, field in ipairs(seen.headers) do
-      host = field[1]:lower() == "host" and field[2] or host
-    end
-    return seen.path or seen.line:match("^GET (%S+) HTTP"), host
+    local seen, fields = echoed.of(client:get(url, options))
+    return seen.path or seen.line:match("^GET (%S+) HTTP"), fields.host
   end
 
   local PATHS = {
@@ -127,11 +124,7 @@ describe("URLs of one place", function()
     local client <close> = narrow({ cookies = jar })
     for i = 1, 3 do
       assert(jar:set(hostile.url("/"), ("c=%d; path=/echo"):format(i)))
-      local seen = ms.assert(client:get(hostile.url("/echo?" .. i))):json()
-      for _, field in ipairs(seen.headers) do
-        seen[field[1]:lower()] = field[2]
-      end
-      assert.equal("c=" .. i, seen.cookie)
+      assert.equal("c=" .. i, echoed.of(client:get(hostile.url("/echo?" .. i))).fields.cookie)
       assert.is_nil(jar:get(hostile.url("/received?" .. i)))
       local response = ms.assert(client:get(hostile.url("/echo?base=" .. i)))
       assert.equal(hostile.url("/x?y"), targets.resolve(response.request.target, "/x?y").text)

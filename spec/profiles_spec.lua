@@ -1,6 +1,7 @@
 -- Handles serve again for who has the same options of handles; what is a request's own
 -- is put on them and taken back.
 local core = require("multisock.core")
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -28,12 +29,7 @@ describe("a handle that serves one request after another", function()
       assert.equal("", assert(response:text()))
       return nil
     end
-    local seen = assert(response:json())
-    local fields = {}
-    for _, pair in ipairs(seen.headers) do
-      fields[pair[1]:lower()] = pair[2]
-    end
-    return seen, fields
+    return echoed.of(response)
   end
 
   -- How often a handle was set up.

@@ -1,5 +1,6 @@
 -- What RFC 9110, RFC 9112 and WHATWG fetch ask of a client, where no other spec has
 -- it. docs/standards.md is the list of all statements; it is checked here, too.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -22,13 +23,7 @@ describe("by the standard", function()
 
   -- What the server saw of a request, with its headers by name.
   local function echo(options, url)
-    local seen = ms.assert(ms.assert(client:fetch(url or hostile.url("/echo"), options)):json())
-    local fields = {}
-    for _, pair in ipairs(seen.headers) do
-      local name = pair[1]:lower()
-      fields[name] = fields[name] and fields[name] .. ", " .. pair[2] or pair[2]
-    end
-    return seen, fields
+    return echoed.of(client:fetch(url or hostile.url("/echo"), options))
   end
 
   -- An answer as it is written here, on a connection that ends with it.

@@ -1,5 +1,6 @@
 -- How long request bodies are: what is promised of them must be true, or the server
 -- waits for what never comes, or reads a part of a body.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
@@ -28,13 +29,7 @@ describe("the length of an upload", function()
 
   local function echo(method, options)
     options.method = method
-    local response = ms.assert(client:fetch(hostile.url("/echo"), options))
-    local seen = ms.assert(response:json())
-    local headers = {}
-    for _, field in ipairs(seen.headers) do
-      headers[field[1]:lower()] = field[2]
-    end
-    return seen, headers
+    return echoed.of(client:fetch(hostile.url("/echo"), options))
   end
 
   local function with_file(content, fn)

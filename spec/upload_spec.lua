@@ -1,5 +1,6 @@
 -- Request bodies: strings, files, iterators and generators, and servers that do
 -- not want them.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
@@ -51,12 +52,7 @@ describe("uploads", function()
   end
 
   local function echo(options)
-    local seen = ms.assert(ms.assert(client:post(hostile.url("/echo"), options)):json())
-    local headers = {}
-    for _, field in ipairs(seen.headers) do
-      headers[field[1]:lower()] = field[2]
-    end
-    return seen, headers
+    return echoed.of(client:post(hostile.url("/echo"), options))
   end
 
   it("send strings, lists, JSON and forms", helper.task(function()

@@ -2,6 +2,7 @@
 -- a multi, each with a deadline, and scripts in a process of their own.
 local cjson = require("cjson")
 local core = require("multisock.core")
+local echoed = require("spec.support.echoed")
 local helper = require("spec.helper")
 local socket = require("socket")
 
@@ -64,11 +65,7 @@ function support.echo(easy, body)
   end
   assert(easy:perform())
   local seen = cjson.decode(table.concat(body))
-  local headers = {}
-  for _, pair in ipairs(seen.headers) do
-    headers[pair[1]:lower()] = pair[2]
-  end
-  seen.headers = headers
+  seen.headers = echoed.fields(seen.headers)
   return seen
 end
 

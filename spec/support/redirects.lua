@@ -1,4 +1,5 @@
 -- What the specs of redirects share.
+local echoed = require("spec.support.echoed")
 local ms = require("multisock")
 
 local redirects = {}
@@ -14,13 +15,8 @@ end
 
 --- What the last server of the chain received; and its response.
 function redirects.echo(url, options, method)
-  local response = assert(ms[method or "fetch"](url, options))
-  local seen = assert(response:json())
-  seen.fields = {}
-  for _, pair in ipairs(seen.headers) do
-    seen.fields[pair[1]:lower()] = pair[2]
-  end
-  return seen, response
+  local response = ms.assert(ms[method or "fetch"](url, options))
+  return (echoed.of(response)), response
 end
 
 return redirects
