@@ -74,4 +74,14 @@ describe("script/check-layers", function()
     assert.equal(1, status, output)
     assert.truthy(output:find("no object: src/base/low.c", 1, true), output)
   end)
+
+  it("names a file that is too long", function()
+    local output, status = plant({
+      ["lua/multisock/base/errors.lua"] = ("-- a line\n"):rep(401),
+      ["lua/multisock/base/values.lua"] = ("-- a line\n"):rep(400),
+    })
+    assert.equal(1, status, output)
+    assert.truthy(output:find("lua/multisock/base/errors.lua: 401 lines", 1, true), output)
+    assert.is_nil(output:find("values.lua", 1, true))
+  end)
 end)
