@@ -40,6 +40,7 @@
 #include "lines.h"
 #include "message.h"
 #include "perform.h"
+#include "usual.h"
 #include "start.h"
 #include "url.h"
 #include "url_known.h"
@@ -382,6 +383,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   message_open(L);
   start_open(L);
   perform_open(L);
+  usual_open(L);
   batch_open(L);
   bulk_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {

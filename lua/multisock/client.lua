@@ -21,11 +21,12 @@ local suggest = require("multisock.base.suggest")
 local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
 local url_only = require("multisock.url_only")
+local usual = require("multisock.usual")
 local values = require("multisock.base.values")
 require("multisock.response")
 
 local DEFAULTS = option_list.defaults
-local new_request, get_by_url = request.new, url_only.get
+local new_request, get_by_url, send_usual = request.new, url_only.get, usual.send
 
 local client = {}
 
@@ -34,7 +35,7 @@ Client.__index = Client
 
 -- Every method that sends: a request and what its chain makes of it.
 local function sender(name, method)
-  local may_be_bare = method == "GET"
+  local may_be_bare = method == "GET" or method == nil
   --- Sends a request with the method in its name (`fetch`: that of the option `method`)
   -- and waits for the headers of the answer; the body streams.
   -- @param url string
@@ -47,11 +48,13 @@ local function sender(name, method)
       errors.called_with_dot("client", name)
     end
     local response, made, err
-    if may_be_bare and not options and self.by_url then
+    if options == nil and may_be_bare and self.by_url then
       response, err = get_by_url(self, url)
-      if response or err then
-        return response, err
-      end
+    elseif options ~= nil and self.by_options then
+      response, err = send_usual(self, method, url, options)
+    end
+    if response or err then
+      return response, err
     end
     made, err = new_request(self, method, url, options)
     if not made then
@@ -203,7 +206,7 @@ function Client:close()
   if self.closed then
     return
   end
-  self.closed, self.by_url = true, false
+  self.closed, self.by_url, self.by_options = true, false, false
   if self.pauses then
     require("multisock.middleware.pause").wake(self)
   end
@@ -306,7 +309,7 @@ local function arrange(self)
   self.tell, self.uses.on = events.of(self.on, all)
   self.handler = chain.compose(self.uses, self.perform)
   self.bulk_handler = nil             -- made when it is used
-  self.by_url = url_only.suits(self)
+  self.by_url, self.by_options = url_only.suits(self), usual.suits(self)
 end
 
 --- Has functions listen to all clients.

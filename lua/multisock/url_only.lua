@@ -26,13 +26,20 @@ function url_only.suits(client)
     and not (given.detours or given.attempt or client.closed)
 end
 
--- C could not do all of it, or the chain has something to do with its answer: that takes a
+--- C could not do all of it, or the chain has something to do with its answer: that takes a
 -- request.
-local function go_on(client, target, origin, task, deadline, status, body, snapshot)
-  local made = new_request(client, target)
+-- @param made request that has none of this @param origin, task, deadline as for C
+-- @param status, body, snapshot, awaited, easy what C has returned
+-- @return response; or nil, err
+function url_only.go_on(made, origin, task, deadline, status, body, snapshot, awaited, easy)
   local response, err
   made.deadline = deadline
-  if status then
+  if status and body == nil then
+    if not made.settings.buffer then
+      return coming_response(made, status, new_coming(made, snapshot, awaited, origin), easy)
+    end
+    response, err = transfer.conclude(made, origin, task, snapshot, awaited)
+  elseif status then
     response = whole_response(made, status, body, snapshot)
   elseif status == false then
     response, err = transfer.conclude(made, origin, task, body, snapshot)
@@ -41,7 +48,7 @@ local function go_on(client, target, origin, task, deadline, status, body, snaps
   else
     response, err = transfer.at_length(made, origin)
   end
-  response, err = chain.conclude(made, response, err, client.perform)
+  response, err = chain.conclude(made, response, err, made.client.perform)
   if response == nil and errors.is(err) then
     err.request = made
   end
@@ -67,21 +74,16 @@ function url_only.get(client, url)
   local deadline = total and now() + total or nil
   local status, body, snapshot, awaited, easy = perform_in_c(origin.limiter, target, task,
     given.profile.number, false, given.limits, lines, "GET", deadline)
-  if body == nil and status then
-    if given.buffer then
-      return go_on(client, target, origin, task, deadline, false, snapshot, awaited)
+  if status and body then
+    if awaited or easy then
+      transfer.left(client, origin, awaited, easy)
     end
-    local made = new_request(client, target)
-    made.deadline = deadline
-    return coming_response(made, status, new_coming(made, snapshot, awaited, origin), easy)
+    if status < 300 then
+      return response_to(client, target, status, body, snapshot)
+    end
   end
-  if awaited or easy then
-    transfer.left(client, origin, awaited, easy)
-  end
-  if status and status < 300 then
-    return response_to(client, target, status, body, snapshot)
-  end
-  return go_on(client, target, origin, task, deadline, status, body, snapshot)
+  return url_only.go_on(new_request(client, target), origin, task, deadline, status, body,
+    snapshot, awaited, easy)
 end
 
 return url_only

@@ -50,9 +50,6 @@ lua_Integer header_count(lua_State *L, int fields)
 
 /* ---- As users give them ---- */
 
-/* So many are looked at here; more, and all that is unusual, in headers.lua. */
-#define MOST_FIELDS 16
-
 /* RFC 9110: token characters. */
 static bool is_token(const char *text, size_t size)
 {
@@ -60,8 +57,8 @@ static bool is_token(const char *text, size_t size)
   for (i = 0; i < size; i++) {
     char c = text[i];
     if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-          (c >= '0' && c <= '9') ||
-          (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
+          (c >= '0' && c <= '9') || c == '-' ||
+          (c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL)))
       return false;
   }
   return size > 0;
@@ -129,26 +126,33 @@ static void push_fields(lua_State *L, const Field *list, int count,
   luaL_setmetatable(L, fields_type);
 }
 
+int header_fields_read(lua_State *L, int given, Field *list)
+{
+  Pair pairs[MOST_FIELDS];
+  int count, i;
+  if (!lua_istable(L, given) || lua_getmetatable(L, given))
+    return -1; /* what a metatable has may be fields, too */
+  count = sorted_pairs(L, given, pairs, MOST_FIELDS, is_usual);
+  for (i = 0; i < count; i++)
+    list[i] = read_field(L, pairs[i].at, pairs[i].at + 1);
+  return count;
+}
+
 /*** Header fields in order, for what is usual: few names with a text each.
 @param given value
 @return core.Fields, names in alphabetical order, none of which frames the body; nil
 when it has to be looked at closely */
 static int fields_new(lua_State *L)
 {
-  Pair pairs[MOST_FIELDS];
   Field list[MOST_FIELDS];
   size_t bytes = 0;
   int count, i;
   lua_settop(L, 1);
-  if (!lua_istable(L, 1) || lua_getmetatable(L, 1))
-    return 0; /* what a metatable has may be fields, too */
-  count = sorted_pairs(L, 1, pairs, MOST_FIELDS, is_usual);
+  count = header_fields_read(L, 1, list);
   if (count < 0)
     return 0;
-  for (i = 0; i < count; i++) {
-    list[i] = read_field(L, pairs[i].at, pairs[i].at + 1);
+  for (i = 0; i < count; i++)
     bytes += list[i].name_size + list[i].value_size + 2;
-  }
   push_fields(L, list, count, bytes);
   return 1;
 }

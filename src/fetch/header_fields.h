@@ -22,6 +22,14 @@ lua_Integer header_count(lua_State *L, int fields);
 /* Field `i`, from 1, of such a value, which keeps its strings alive. */
 Field header_field(lua_State *L, int fields, lua_Integer i);
 
+/* So many are looked at in C; more, and all that is unusual, in headers.lua. */
+#define MOST_FIELDS 16
+
+/* Fills `list` with the fields of the table at `given` in the order of their names,
+   and leaves their strings on the stack. Returns how many there are; -1: it is not
+   as usual, and has to be looked at closely. None of what is usual frames the body. */
+int header_fields_read(lua_State *L, int given, Field *list);
+
 /* Whether this is the name of that field, in upper or lower case. */
 static inline bool header_is(const char *name, size_t size, const char *other)
 {

@@ -7,6 +7,15 @@
 #include "header_fields.h"
 
 const char lines_type[] = "multisock.lines";
+
+const Lines *lines_check(lua_State *L, int idx)
+{
+  const Lines *lines = compat_checkmarked(L, idx, lines_type);
+  luaL_argcheck(L, lines->self == lines, idx,
+                "the lines are of another Lua state");
+  return lines;
+}
+
 typedef struct Given {
   bool agent, encoding, range, type, expect, upgrade, close, authorization;
 } Given;
@@ -94,21 +103,38 @@ typedef struct Writer {
   char *to;
 } Writer;
 
+/* Pushes room for so many lines with so many bytes, their ends among them. */
+static Writer push_room(lua_State *L, size_t count, size_t bytes)
+{
+  Writer writer;
+  writer.lines = compat_newuserdata(L, sizeof *writer.lines +
+                                           count * sizeof(Line) + bytes);
+  memset(writer.lines, 0, sizeof *writer.lines);
+  writer.lines->type = lines_type;
+  writer.lines->self = writer.lines;
+  writer.to = (char *)(writer.lines->list + count);
+  luaL_setmetatable(L, lines_type);
+  return writer;
+}
+
 static void add_line(Writer *writer, const char *name, size_t name_size,
                      const char *value, size_t size, const char *glue)
 {
   Lines *lines = writer->lines;
-  struct curl_slist *node = &lines->nodes[lines->count];
-  node->data = writer->to;
-  node->next = NULL;
+  Line *line = &lines->list[lines->count];
+  char *start = writer->to;
+  line->node.data = start;
+  line->node.next = NULL;
+  line->name_size = name_size;
   if (lines->count++ > 0)
-    node[-1].next = node;
+    line[-1].node.next = &line->node;
   memcpy(writer->to, name, name_size);
   writer->to += name_size;
   while (*glue != '\0')
     *writer->to++ = *glue++;
   memcpy(writer->to, value, size);
   writer->to += size;
+  line->size = (size_t)(writer->to - start);
   *writer->to++ = '\0';
 }
 
@@ -148,14 +174,24 @@ static const char *default_line(lua_State *L, const char *name)
   return line;
 }
 
+/* One that is written already. */
+static void add_written(Writer *writer, const char *text, size_t size)
+{
+  const char *colon = memchr(text, ':', size);
+  add_line(writer, text, size, "", 0, "");
+  if (colon != NULL)
+    writer->lines->list[writer->lines->count - 1].name_size =
+        (size_t)(colon - text);
+}
+
 static void add_default(Writer *writer, const char *line)
 {
   if (line != NULL)
-    add_line(writer, line, strlen(line), "", 0, "");
+    add_written(writer, line, strlen(line));
 }
 
 #define DEFAULTS_MOST 6
-#define DEFAULT_BYTES 512
+#define DEFAULT_BYTES 64
 
 /*** The header lines of a request as libcurl takes them, with what is sent unless
 the user says otherwise.
@@ -190,18 +226,12 @@ static int lines_new(lua_State *L)
            (agent != NULL ? strlen(agent) : 0) +
            (encoding != NULL ? strlen(encoding) : 0) +
            (authorization != NULL ? strlen(authorization) : 0);
-  writer.lines =
-      compat_newuserdata(L, sizeof *writer.lines +
-                                count * sizeof(struct curl_slist) + bytes);
-  memset(writer.lines, 0, sizeof *writer.lines);
-  writer.lines->type = lines_type;
-  writer.lines->self = writer.lines;
-  writer.to = (char *)(writer.lines->nodes + count);
+  writer = push_room(L, count, bytes);
   writer.lines->expects = asks;
   writer.lines->upgrades = given.upgrade;
   writer.lines->closes = given.close;
-  luaL_setmetatable(L, lines_type);
   add_fields(L, &writer, asks);
+  writer.lines->own = writer.lines->count;
   add_default(&writer, authorization);
   if (type != NULL && !given.type)
     add_line(&writer, "Content-Type", 12, type, strlen(type),
@@ -216,10 +246,93 @@ static int lines_new(lua_State *L)
   return 2;
 }
 
+/* ---- Over those of others ---- */
+
+/* What other lines depend on, or how the answer is read. */
+static bool is_special(const Field *field)
+{
+  return header_is(field->name, field->name_size, "Range") ||
+         header_is(field->name, field->name_size, "Expect") ||
+         header_is(field->name, field->name_size, "Upgrade") ||
+         header_is(field->name, field->name_size, "Connection");
+}
+
+static bool is_replaced(const Line *line, const Field *list, int count)
+{
+  int i;
+  for (i = 0; i < count; i++)
+    if (list[i].name_size == line->name_size &&
+        strncasecmp(list[i].name, line->node.data, line->name_size) == 0)
+      return true;
+  return false;
+}
+
+/* Those of `base` from one place to another that are not replaced. */
+static void add_others(Writer *writer, const Lines *base, int from, int to,
+                       const Field *list, int count)
+{
+  for (; from < to; from++) {
+    const Line *line = &base->list[from];
+    if (is_replaced(line, list, count))
+      continue;
+    add_line(writer, line->node.data, line->size, "", 0, "");
+    writer->lines->list[writer->lines->count - 1].name_size = line->name_size;
+  }
+}
+
+bool lines_push_over(lua_State *L, const Lines *base, const Field *list,
+                     int count)
+{
+  size_t bytes = 0;
+  Writer writer;
+  int i;
+  for (i = 0; i < count; i++) {
+    if (is_special(&list[i]) || is_blank(list[i].value, list[i].value_size))
+      return false;
+    bytes += list[i].name_size + list[i].value_size + 3;
+  }
+  for (i = 0; i < base->count; i++)
+    bytes += base->list[i].size + 1;
+  writer = push_room(L, (size_t)(base->count + count), bytes);
+  writer.lines->expects = base->expects;
+  writer.lines->upgrades = base->upgrades;
+  writer.lines->closes = base->closes;
+  add_others(&writer, base, 0, base->own, list, count);
+  writer.lines->own = writer.lines->count;
+  writer.lines->own_count = count;
+  for (i = 0; i < count; i++)
+    add_line(&writer, list[i].name, list[i].name_size, list[i].value,
+             list[i].value_size, ": ");
+  add_others(&writer, base, base->own, base->count, list, count);
+  return true;
+}
+
+/*** The fields that lines were given when they were laid over others.
+@param lines core.Lines
+@return list of {name, value} */
+static int lines_own(lua_State *L)
+{
+  const Lines *lines = lines_check(L, 1);
+  int i;
+  lua_createtable(L, lines->own_count, 0);
+  for (i = 0; i < lines->own_count; i++) {
+    const Line *line = &lines->list[lines->own + i];
+    size_t value = line->name_size + 2;
+    lua_createtable(L, 2, 0);
+    lua_pushlstring(L, line->node.data, line->name_size);
+    lua_rawseti(L, -2, 1);
+    lua_pushlstring(L, line->node.data + value, line->size - value);
+    lua_rawseti(L, -2, 2);
+    lua_rawseti(L, -2, i + 1);
+  }
+  return 1;
+}
+
 static const luaL_Reg none[] = { { NULL, NULL } };
 
 static const luaL_Reg functions[] = {
   { "lines", lines_new },
+  { "own_fields", lines_own },
   { NULL, NULL },
 };
 

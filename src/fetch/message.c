@@ -96,7 +96,7 @@ static CURLcode set_lines(lua_State *L, Easy *easy, int at, int idx)
     return CURLE_OK; /* what it had last time, and keeps alive */
   keep_value(L, at, CURLOPT_HTTPHEADER, idx);
   code = curl_easy_setopt(easy->handle, CURLOPT_HTTPHEADER,
-                          lines->count > 0 ? (void *)lines->nodes : NULL);
+                          lines->count > 0 ? (void *)&lines->list->node : NULL);
   receiver->message.lines = lines;
   receiver->expects = lines->expects;
   receiver->upgrades = lines->upgrades;
@@ -208,10 +208,8 @@ static CURLcode set_shape(lua_State *L, Easy *easy, int at, const char *method,
 void message_check(lua_State *L, int first)
 {
   int body = first + MESSAGE_BODY;
-  const Lines *lines = compat_checkmarked(L, first + MESSAGE_LINES, lines_type);
+  (void)lines_check(L, first + MESSAGE_LINES);
   (void)compat_checkmarked(L, first + MESSAGE_LIMITS, limits_type);
-  luaL_argcheck(L, lines->self == lines, first + MESSAGE_LINES,
-                "the lines are of another Lua state");
   luaL_checktype(L, first + MESSAGE_METHOD, LUA_TSTRING);
   if (!lua_isnil(L, body) && !lua_isboolean(L, body))
     luaL_checktype(L, body, LUA_TSTRING);

@@ -76,29 +76,43 @@ static bool is_usual(lua_State *L)
          (lua_type(L, -1) == LUA_TNUMBER && print_number(L, number) > 0);
 }
 
-/*** The fields of a form or a query, for what is usual: few names, with one value each.
-@param fields table
-@return string, "a=1&b=2", names in alphabetical order; nil when it has to be looked at
-closely */
-int form_new(lua_State *L)
+bool form_push(lua_State *L, int fields, const char *text, size_t size,
+               const char *glue)
 {
   Pair entries[MOST_FIELDS];
-  int count, i;
   luaL_Buffer buffer;
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  count = sorted_pairs(L, 1, entries, MOST_FIELDS, is_usual);
-  if (count < 0)
-    return 0;
+  int top = lua_gettop(L), i;
+  int count = lua_getmetatable(L, fields)
+                  ? -1
+                  : sorted_pairs(L, fields, entries, MOST_FIELDS, is_usual);
+  if (count < 0) {
+    lua_settop(L, top);
+    return false;
+  }
   luaL_buffinit(L, &buffer);
+  luaL_addlstring(&buffer, text, size);
   for (i = 0; i < count; i++) {
-    if (i > 0)
-      luaL_addchar(&buffer, '&');
+    luaL_addstring(&buffer, i > 0 ? "&" : glue);
     add_encoded(&buffer, entries[i].name, strlen(entries[i].name));
     luaL_addchar(&buffer, '=');
     lua_pushvalue(L, entries[i].at + 1);
     add_value(L, &buffer);
   }
   luaL_pushresult(&buffer);
-  return 1;
+  if (count > 0) {
+    lua_replace(L, top + 1);
+    lua_settop(L, top + 1);
+  }
+  return true;
+}
+
+/*** The fields of a form or a query, for what is usual: few names, with one value each.
+@param fields table
+@return string, "a=1&b=2", names in alphabetical order; nil when it has to be looked at
+closely */
+int form_new(lua_State *L)
+{
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  return form_push(L, 1, "", 0, "") ? 1 : 0;
 }

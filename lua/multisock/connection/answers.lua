@@ -31,6 +31,14 @@ function answers.to_url(client, target, status, body, snapshot)
   }, response_metatable)
 end
 
+--- The same where a request's parts are kept in its place: see usual.lua.
+function answers.to_parts(parts, status, body, snapshot)
+  return setmetatable({
+    status = status, ok = status >= 200 and status < 300, text = read_text,
+    _parts = parts, _body = body, _snapshot = snapshot, _use = "new",
+  }, response_metatable)
+end
+
 -- The text of such a response: mostly all of it is waited for, and nothing else is done
 -- meanwhile.
 local function text_to_come(self)

@@ -139,4 +139,30 @@ function header_lines.of(self)
   return lines
 end
 
+-- What lines of requests differ in that have no fields of their own, beside what makes a
+-- profile: the content type of the body; "": they say that they have none; 0: no body.
+local KEYS = { 0, "", "application/json", "application/octet-stream",
+  "application/x-www-form-urlencoded" }
+
+--- Has the lines ready that requests with these settings have when they say nothing of
+-- their own. @param given settings whose lines are kept, and whose headers do not ask
+function header_lines.prepare(given)
+  for _, key in ipairs(KEYS) do
+    given.lines[key] = given.lines[key] or make_lines({
+      settings = given, headers = given.headers, target = { web = true },
+      body = key ~= 0 and key ~= "" and {} or nil,
+    }, key ~= 0 and key or nil)
+  end
+end
+
+--- Whether lines of requests with these settings can be kept.
+function header_lines.are_kept(given)
+  return given.lines ~= settings.NO_LINES
+end
+
+--- Whether these fields ask the server if it wants a body.
+function header_lines.asks(list)
+  return headers.find(list, "Expect") ~= nil
+end
+
 return header_lines

@@ -19,6 +19,7 @@ local request = {}
 
 local find_target, pick, usual_fields = targets.get, core.pick, core.fields
 local setmetatable, type, unfolded = setmetatable, type, values.unfolded
+local unpack = require("multisock.base.compat").unpack
 
 local Request = { __name = "multisock.request" }
 Request.__index = Request
@@ -154,6 +155,20 @@ end
 --- A request that is nothing but a URL, of a client whose URLs need no look.
 function request.plain(client, target)
   return bare(client, "GET", target, client.settings)
+end
+
+--- One that usual.lua has sent.
+-- @param parts list of client, target, settings, method, core.Lines, body, its content type,
+-- and `meta`
+function request.of_parts(parts)
+  local client, target, given, method, lines, body, content_type, meta = unpack(parts, 1, 8)
+  local own = core.own_fields(lines)
+  return setmetatable({
+    client = client, method = method, settings = given,
+    headers = #own > 0 and headers.merge(given.headers, own) or given.headers,
+    target = target, body = body and { bytes = body }, content_type = content_type,
+    meta = meta, simple = given.simple,
+  }, Request)
 end
 
 --- Makes a request.
@@ -305,6 +320,13 @@ local IDEMPOTENT = {
 
 -- What a key of the caller's makes repeatable.
 local WITH_KEY = { POST = true, PATCH = true }
+
+--- Whether a request with this method, and without the option `retry`, must not be sent twice
+-- unasked: the methods of those that must not.
+request.once = {}
+for method in pairs(STANDARD) do
+  request.once[method] = not IDEMPOTENT[method]
+end
 
 --- Whether it must not be sent twice unasked. With the option `retry` that says what
 -- may be.

@@ -4,7 +4,7 @@ local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local milestones = require("multisock.connection.milestones")
-local plain_request = require("multisock.request").plain
+local requests = require("multisock.request")
 
 local computed = {}
 
@@ -78,15 +78,18 @@ function computed.history()
 end
 
 function computed:url()
-  local asked = rawget(self, "request")
-  local target = asked and asked.target or self._target
+  local asked, parts = rawget(self, "request"), self._parts
+  local target = asked and asked.target or parts and parts[2] or self._target
   -- One that a program has made answers what it says, if anything.
   return target and errors.without_user(target.text)
 end
 
---- That of a list which is nothing but a URL is made when somebody looks at it.
+--- One that is nothing but a URL, and one with usual options, is made when somebody looks at it.
 function computed:request()
-  return self._target and plain_request(self._client, self._target)
+  if self._parts then
+    return requests.of_parts(self._parts)
+  end
+  return self._target and requests.plain(self._client, self._target)
 end
 
 function computed:links()
