@@ -181,16 +181,6 @@ static int finish(lua_State *L, Easy **box)
   return 5;
 }
 
-/* Whether a task waits for this easy already. */
-static bool is_awaited(lua_State *L, const Easy *easy)
-{
-  bool is;
-  lua_rawgeti(L, WAITING, easy->id);
-  is = lua_toboolean(L, -1);
-  lua_pop(L, 1);
-  return is;
-}
-
 /* The task is told when this easy is ready from now on. */
 static void await(lua_State *L, const Easy *easy)
 {
@@ -257,6 +247,16 @@ static Easy **begin(lua_State *L, int *results)
 /* In place of the target: which transfer it is. The handle may serve another one
    when the task goes on. */
 #define SERIAL TARGET
+
+/* Whether a task waits for this easy already. */
+static bool is_awaited(lua_State *L, const Easy *easy)
+{
+  bool is;
+  lua_rawgeti(L, WAITING, easy->id);
+  is = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return is;
+}
 
 static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
 {
