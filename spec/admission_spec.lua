@@ -4,6 +4,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 local ms = require("multisock")
 
 describe("admission", function()
@@ -215,17 +216,7 @@ describe("admission", function()
 
   -- Runs a script in a process that may open few files; what it prints.
   local function run_with_files(files, script, ...)
-    local lua, path = 0, os.tmpname()
-    while arg[lua - 1] do
-      lua = lua - 1
-    end
-    helper.write_file(path, script)
-    local pipe = assert(io.popen(("ulimit -n %d; LUA_PATH='%s' LUA_CPATH='%s' '%s' %s %s 2>&1")
-      :format(files, package.path, package.cpath, arg[lua], path, table.concat({ ... }, " "))))
-    local said = pipe:read("*a")
-    pipe:close()
-    os.remove(path)
-    return said
+    return (support.child_in(("ulimit -n %d;"):format(files), script, ...))
   end
 
   it("waits for a descriptor where few files may be open", function()
@@ -241,7 +232,7 @@ describe("admission", function()
           assert(results[i], tostring(errors[i]))
         end
         print("all well")
-      ]], ("'http://%%s:%d/late?delay=0.05'"):format(hostile.port))
+      ]], ("http://%%s:%d/late?delay=0.05"):format(hostile.port))
       assert.equal("all well\n", said)
     end
   end)
@@ -330,8 +321,7 @@ describe("admission", function()
   end)
 
   it("keeps fewer idle connections than the process has descriptors", function()
-    local script = os.tmpname()
-    helper.write_file(script, [[
+    local said = run_with_files(300, [[
       local ms = require("multisock")
       local port = tonumber(arg[1])
       ms.run(function()
@@ -343,16 +333,7 @@ describe("admission", function()
         end
       end)
       print("all well")
-    ]])
-    local lua = 0
-    while arg[lua - 1] do
-      lua = lua - 1
-    end
-    local pipe = assert(io.popen(("ulimit -n 300; LUA_PATH='%s' LUA_CPATH='%s' '%s' %s %d 2>&1")
-      :format(package.path, package.cpath, arg[lua], script, nginx.port)))
-    local said = pipe:read("a")
-    pipe:close()
-    os.remove(script)
+    ]], nginx.port)
     assert.equal("all well\n", said)
   end)
 end)

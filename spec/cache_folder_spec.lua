@@ -2,6 +2,7 @@
 local cached = require("spec.support.cached")
 local helper = require("spec.helper")
 local ms = require("multisock")
+local shell = require("spec.support.shell")
 local support = require("spec.support.core_support")
 
 local task = helper.task
@@ -28,16 +29,9 @@ describe("cache in a folder", function()
     return ms.assert(response:text()) .. " " .. tostring(response.cached)
   end
 
-  local function output(command)
-    local pipe = assert(io.popen(command))
-    local text = pipe:read("*a")
-    pipe:close()
-    return text
-  end
-
   local function files()
     local list = {}
-    for name in output(("find '%s' -type f ! -name key"):format(folder)):gmatch("[^\n]+") do
+    for name in shell.said(("find '%s' -type f ! -name key"):format(folder)):gmatch("[^\n]+") do
       list[#list + 1] = name
     end
     table.sort(list)
@@ -68,8 +62,8 @@ describe("cache in a folder", function()
     get(client, url:gsub("//", "//user:hidden4@"), { headers = { Authorization = "Bearer hidden1",
       Cookie = "id=hidden2", ["X-Token"] = "hidden3" } })
     assert.equal(1, #files())
-    assert.equal("", output(("grep -rl hidden '%s'"):format(folder)))
-    assert.equal("", output(("find '%s' -perm /077"):format(folder)))
+    assert.equal("", shell.said(("grep -rl hidden '%s'"):format(folder)))
+    assert.equal("", shell.said(("find '%s' -perm /077"):format(folder)))
     assert.matches("/[%x-]+$", files()[1])       -- hashes: nothing of the URL
     client:close()
   end))
@@ -84,9 +78,7 @@ describe("cache in a folder", function()
     local client, count = client_of(), 1
     get(client, url)
     local path = files()[1]
-    local file = assert(io.open(path, "rb"))
-    local whole = file:read("*a")
-    file:close()
+    local whole = helper.read_file(path)
     local step = math.floor(#whole / 8)
     for at = 1, #whole, step do
       local flipped = whole:sub(1, at - 1) .. string.char((whole:byte(at) + 1) % 256)
@@ -110,7 +102,7 @@ describe("cache in a folder", function()
       cached.script(target, { { headers = FRESH.headers, body = body } })
       get(client, url)
       if i % 5 == 0 then
-        local size = tonumber(output(("cat '%s'/*/* | wc -c"):format(folder)))
+        local size = tonumber(shell.said(("cat '%s'/*/* | wc -c"):format(folder)))
         assert.truthy(size <= 200000 and size >= math.min(i, 7) * 20000, size)
       end
     end

@@ -75,9 +75,7 @@ describe("cache", function()
       assert.equal("first fresh", get(), name)
       client:close()
     end
-    local file = assert(io.open(path, "rb"))
-    assert.equal("first", file:read("*a"))
-    file:close()
+    assert.equal("first", helper.read_file(path))
     os.remove(path)
   end))
 

@@ -3,8 +3,9 @@ local command = require("spec.support.command")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 
-local run, get, shell = command.run, command.get, command.shell
+local run, get, said_by = command.run, command.get, shell.said
 local files, content, quote = command.files, command.content, servers.quote
 
 describe("the command", function()
@@ -124,9 +125,9 @@ describe("the command", function()
   end)
 
   it("runs from anywhere, and through links", function()
-    shell(("cd %s && ln -s %s one && ln -s d/one ../two"):format(quote(dir),
+    said_by(("cd %s && ln -s %s one && ln -s d/one ../two"):format(quote(dir),
       quote(command.root .. "/bin/multisock")))
-    local said = shell(("cd %s/.. && unset LUA_PATH LUA_CPATH && %s ./two version 2>&1"):format(
+    local said = said_by(("cd %s/.. && unset LUA_PATH LUA_CPATH && %s ./two version 2>&1"):format(
       quote(dir), quote(command.interpreter)))
     assert.truthy(said:find("^multisock %d"), said)
   end)

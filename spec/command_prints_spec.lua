@@ -3,11 +3,12 @@ local command = require("spec.support.command")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 local terminal = require("spec.support.terminal")
 
-local run, get, shell = command.run, command.get, command.shell
+local run, get, said = command.run, command.get, shell.said
 local files, content, records = command.files, command.content, command.records
-local quote, read_file, MULTISOCK = servers.quote, command.read_file, command.MULTISOCK
+local quote, read_file, MULTISOCK = servers.quote, shell.read_file, command.MULTISOCK
 
 describe("the command", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
@@ -42,7 +43,7 @@ describe("the command", function()
     assert.equal(slow, list[4].url)
     assert.truthy(list[4].seconds >= 0.3 and list[4].seconds < helper.seconds(5))
     list[4].seconds = nil
-    local sha256 = shell("printf slow | sha256sum"):match("^%x+")
+    local sha256 = said("printf slow | sha256sum"):match("^%x+")
     assert.same({ url = slow, path = "late", size = 4, status = 200, ok = true,
       sha256 = sha256 }, list[4])
     assert.equal("1k.1", by_url[nginx.url("/1k")].path)
@@ -79,20 +80,20 @@ describe("the command", function()
     assert.equal(1, #records(out))
     assert.truthy(read_file(dir .. "/../err2"):find("Broken pipe", 1, true))
     assert.truthy(content("late"))
-    shell("rm " .. quote(dir) .. "/*")
+    said("rm " .. quote(dir) .. "/*")
     assert.equal(0, (run({ "get", url }, "2>&-")))
     assert.equal("a", files())
     assert.equal("body-a", content("a"))
   end)
 
-  local has_script = shell("script --version 2>/dev/null"):find("util%-linux")
+  local has_script = said("script --version 2>/dev/null"):find("util%-linux")
   for _, columns in ipairs(has_script and { 80, 40 } or {}) do
     it(("shows progress on a terminal of %d columns, then a summary"):format(columns), function()
       local url = hostile.url("/trickle?bytes=12&delay=0.1")
       local inner = ("stty cols %d rows 10; unset COLUMNS LINES; cd %s; %s get %s %s %s"):format(
         columns, quote(dir), MULTISOCK, quote(url), quote(nginx.url("/1k")),
         quote(nginx.url("/nope")))
-      shell(("SHELL=/bin/sh TERM=xterm script -qec %s /dev/null </dev/null >%s"):format(
+      said(("SHELL=/bin/sh TERM=xterm script -qec %s /dev/null </dev/null >%s"):format(
         quote(inner), quote(dir .. "/../typescript")))
       local bytes = read_file(dir .. "/../typescript")
       local frames = select(2, bytes:gsub("\27%[%?7l", ""))

@@ -5,10 +5,11 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 
-local run, get, shell = command.run, command.get, command.shell
+local run, get, said = command.run, command.get, shell.said
 local files, content, records = command.files, command.content, command.records
-local words, quote, read_file = command.words, servers.quote, command.read_file
+local words, quote, read_file = command.words, servers.quote, shell.read_file
 local MULTISOCK, CURL = command.MULTISOCK, command.CURL
 
 describe("the command", function()
@@ -37,7 +38,7 @@ describe("the command", function()
 
     it("saves more than a buffered body may have", function()
       assert.equal(0, (get("-q", nginx.url("/200m"))))
-      assert.equal("209715200", (shell("wc -c <" .. quote(dir .. "/200m")):gsub("%s", "")))
+      assert.equal("209715200", (said("wc -c <" .. quote(dir .. "/200m")):gsub("%s", "")))
     end)
 
     it("makes the folder of -o, and stays inside of it", function()
@@ -47,10 +48,10 @@ describe("the command", function()
         hostile.url("/bytes?n=7"), nginx.url("/file/a%2fb"))
       assert.equal(1, status, err)
       -- What is not refused by the servers is there, and nowhere else.
-      assert.equal("b bytes", (shell("cd " .. quote(target) .. " && ls -A"):gsub("\n", " "):gsub(
+      assert.equal("b bytes", (said("cd " .. quote(target) .. " && ls -A"):gsub("\n", " "):gsub(
         " $", "")))
       assert.equal("new", files())
-      assert.equal("d err out", (shell("cd " .. quote(dir) .. "/.. && LC_ALL=C ls -A"):gsub("\n",
+      assert.equal("d err out", (said("cd " .. quote(dir) .. "/.. && LC_ALL=C ls -A"):gsub("\n",
         " "):gsub(" $", "")))
     end)
 
@@ -70,7 +71,7 @@ describe("the command", function()
     it("overwrites nothing, not even through a link", function()
       helper.write_file(dir .. "/1k", "mine")
       helper.write_file(dir .. "/../outside", "mine")
-      shell("cd " .. quote(dir) .. " && ln -s ../outside x.part && ln -s ../new y")
+      said("cd " .. quote(dir) .. " && ln -s ../outside x.part && ln -s ../new y")
       local status, _, err = get(nginx.url("/1k"), nginx.url("/file/x"), nginx.url("/file/y"))
       assert.equal(0, status, err)
       assert.equal("1k 1k.1 x y y.1", files())
@@ -136,7 +137,7 @@ describe("the command", function()
       assert.equal("1k a", files())
       local har, svg = content("../x.har"), content("../x.svg")
       assert.is_nil(har:find("S3CRET", 1, true) or svg:find("S3CRET", 1, true))
-      assert.equal("-rw-------", shell("ls -l " .. quote(dir .. "/../x.har")):sub(1, 10))
+      assert.equal("-rw-------", said("ls -l " .. quote(dir .. "/../x.har")):sub(1, 10))
       local statuses = {}
       for i, entry in ipairs(cjson.decode(har).log.entries) do
         statuses[i] = entry.response.status
@@ -153,7 +154,7 @@ describe("the command", function()
     end)
 
     it("checks files against a list of checksums", function()
-      shell(("cd %s/.. && printf body-a | sha256sum | sed 's/-$/a/' >sums; "
+      said(("cd %s/.. && printf body-a | sha256sum | sed 's/-$/a/' >sums; "
         .. "printf other | sha256sum | sed 's/-$/folder\\/b/' >>sums; "
         .. "echo \"SHA256 (c) = $(printf body-c | sha256sum | cut -c 1-64)\" >>sums"):format(
         quote(dir)))
@@ -197,9 +198,9 @@ describe("the command", function()
       local status, _, err = get("--retry", "1", "-x", "http://127.0.0.1:1", nginx.url("/1k"))
       assert.equal(1, status)
       assert.truthy(err:find("connect", 1, true), err)
-      shell(CURL .. hostile.url("/stats-reset"))
+      said(CURL .. hostile.url("/stats-reset"))
       assert.equal(1, (get("-q", "--retry", "1", hostile.url("/status?code=503"))))
-      assert.equal(2, cjson.decode(shell(CURL .. hostile.url("/stats"))).paths["/status"])
+      assert.equal(2, cjson.decode(said(CURL .. hostile.url("/stats"))).paths["/status"])
     end)
 
     it("is no faster than --limit-rate", function()
@@ -266,9 +267,9 @@ describe("the command", function()
         for i = 1, 6 do
           list[#list + 1] = hostile.url("/late?delay=0.2&body=" .. i)
         end
-        shell(CURL .. hostile.url("/stats-reset"))
+        said(CURL .. hostile.url("/stats-reset"))
         assert.equal(0, (run(list)))
-        local stats = cjson.decode(shell(CURL .. hostile.url("/stats")))
+        local stats = cjson.decode(said(CURL .. hostile.url("/stats")))
         -- curl's own connections may still be open, or be open again.
         assert.truthy(stats.peak >= count and stats.peak <= count + 1, stats.peak)
         assert.equal(6, stats.paths["/late"])
@@ -276,7 +277,7 @@ describe("the command", function()
     end)
 
     it("reports a file that cannot be written", function()
-      shell("mkdir " .. quote(dir .. "/x.part") .. " && touch " .. quote(dir .. "/x.part/y"))
+      said("mkdir " .. quote(dir .. "/x.part") .. " && touch " .. quote(dir .. "/x.part/y"))
       local status, _, err = get(nginx.url("/file/x"))
       assert.equal(1, status)
       assert.truthy(err:find("\nio +[^\n]+ x%.part: "), err)
@@ -297,7 +298,7 @@ describe("the command", function()
         start=$(date +%%s)
         wait $pid; echo $? $(($(date +%%s) - start))]]):format(quote(dir), MULTISOCK, words(list),
         helper.seconds(10) * 20)
-      local status, seconds = shell(script):match("(%d+) (%d+)")
+      local status, seconds = said(script):match("(%d+) (%d+)")
       assert.equal("130", status)
       assert.truthy(tonumber(seconds) <= helper.seconds(2), seconds)
       assert.equal("1k slow.part slow.part.json stall-body.part stall-body.part.json", files())

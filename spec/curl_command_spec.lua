@@ -3,6 +3,7 @@
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 local ms = require("multisock")
 
 local task = helper.task
@@ -48,10 +49,7 @@ describe("a command line of curl", function()
   -- ($'...' is what bash knows; others come to know it.)
   local function run(command, sh)
     helper.write_file(folder .. "/run", command .. " -s --max-time 10\n")
-    local pipe = assert(io.popen((sh or "sh") .. " " .. folder .. "/run"))
-    local text = pipe:read("*a")
-    pipe:close()
-    return text
+    return shell.said((sh or "sh") .. " " .. folder .. "/run")
   end
 
   local function fetched(url, options)

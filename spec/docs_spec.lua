@@ -10,12 +10,10 @@ local PUBLIC = {
 }
 
 local function pages()
-  local pipe = assert(io.popen("ls README.md docs/*.md"))
   local list = {}
-  for page in pipe:lines() do
+  for page in servers.output("ls README.md docs/*.md"):gmatch("[^\n]+") do
     list[#list + 1] = page
   end
-  pipe:close()
   return list
 end
 

@@ -27,9 +27,7 @@ describe("the body of an answer in a download", function()
     assert.is_true(stream.write(job, response, { first = 0, behind = 100 }, piece))
     local ranges = file.version.ranges
     file:close()
-    local part = assert(io.open(dir .. "/f.part", "rb"))
-    local got = part:read("*a")
-    part:close()
+    local got = helper.read_file(dir .. "/f.part")
     assert.equal(text:sub(1, #got), got)
     return ranges
   end

@@ -3,15 +3,10 @@
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 local support = require("spec.support.core_support")
 
-local function run(command)
-  local pipe = assert(io.popen(command .. " 2>&1; echo \"status=$?\""))
-  local text = pipe:read("a")
-  pipe:close()
-  local output, status = text:match("^(.*)status=(%d+)\n$")
-  return output, tonumber(status)
-end
+local run = shell.run
 
 describe("the libuv driver", function()
   local nginx, hostile, ftps, program

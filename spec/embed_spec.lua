@@ -3,6 +3,7 @@
 local embedding = require("spec.support.embedding")
 local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 local support = require("spec.support.core_support")
 
 -- Loads Lua so that no module finds it.
@@ -14,7 +15,7 @@ describe("a host that keeps its Lua to itself", function()
 
   setup(function()
     program = os.tmpname()
-    local output, status = embedding.shell("cc -o " .. program .. " spec/embed/local.c -ldl")
+    local output, status = shell.run("cc -o " .. program .. " spec/embed/local.c -ldl")
     assert.equal(0, status, output)
   end)
 
@@ -89,7 +90,7 @@ describe("libmultisock", function()
       "nm -D --defined-only " .. embedding.prefix("shared") .. "/lib/libmultisock.so.0",
     } do
       local names = {}
-      for name in embedding.shell(command):gmatch("%x+ %u ([%w_]+)") do
+      for name in shell.run(command):gmatch("%x+ %u ([%w_]+)") do
         if not name:find("^_") then           -- a sanitizer's
           names[#names + 1] = name
         end

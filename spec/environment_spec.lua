@@ -34,24 +34,15 @@ describe("the environment", function()
   -- What comes of GET URL with these options, in a process with these variables: "200", or
   -- the error's kind.
   local function get(variables, url, options)
-    local lua, words = 0, { CLEAN }
-    while arg[lua - 1] do
-      lua = lua - 1
-    end
+    local words = { CLEAN }
     for name, value in pairs(variables) do
       words[#words + 1] = ("'%s=%s'"):format(name, value)
     end
-    local path = os.tmpname()
-    helper.write_file(path, ([[
+    local said = support.child_in(table.concat(words, " "), ([[
       local ms = require("multisock")
       local response, err = ms.get(%q, %s)
       print(response and response.status or err.kind)]])
       :format(url, options or "{}"))
-    local pipe = assert(io.popen(("%s LUA_PATH='%s' LUA_CPATH='%s' %s %s 2>&1"):format(
-      table.concat(words, " "), package.path, package.cpath, arg[lua], path)))
-    local said = pipe:read("*a")
-    pipe:close()
-    os.remove(path)
     return said:match("^(%S+)\n$") or said
   end
 

@@ -1,5 +1,6 @@
 -- Every example runs as its header says, and does what it promises.
 local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local own_servers = require("spec.support.own_servers")
 local web_servers = require("spec.support.web_servers")
 local scripted = require("spec.support.scripted")
@@ -17,13 +18,7 @@ describe("the examples", function()
 
   -- As a line for sh, with variables of the environment.
   local function line(variables, name, ...)
-    local words = { variables, "LUA_PATH=" .. servers.quote(package.path),
-      "LUA_CPATH=" .. servers.quote(package.cpath), os.getenv("LUA") or "lua5.4",
-      "examples/" .. name .. ".lua" }
-    for _, word in ipairs { ... } do
-      words[#words + 1] = servers.quote(word)
-    end
-    return table.concat(words, " ") .. " 2>&1"
+    return variables .. " " .. support.line("examples/" .. name .. ".lua", ...) .. " 2>&1"
   end
 
   -- The same; returns what it said.
@@ -204,9 +199,7 @@ describe("the examples", function()
     local path = os.tmpname()
     local output, status = example("waterfall", site.url("/"), path)
     site.stop()
-    local file = assert(io.open(path))
-    local picture = file:read("*a")
-    file:close()
+    local picture = helper.read_file(path)
     os.remove(path)
     assert.equal(0, status, output)
     assert.truthy(output:find("3 parts", 1, true), output)
@@ -245,9 +238,7 @@ describe("the examples", function()
         .. "Disallow: /secret/\n",
       ["a.html"] = "<a href='index.html'>home</a><a href='/b.html#part'>b</a>", ["b.html"] = "b",
     }) do
-      local file = assert(io.open(site.folder .. "/" .. name, "w"))
-      assert(file:write(text))
-      file:close()
+      helper.write_file(site.folder .. "/" .. name, text)
     end
     local output, status = example("crawler", "10", site.url("/"))
     site.stop()
@@ -321,9 +312,8 @@ describe("the examples", function()
     -- What is typed ends when what was sent has come back.
     local file = os.tmpname()
     servers.output(("(echo one; echo two; i=0; until grep -q two %s || [ $i -gt 400 ]; do "
-      .. "i=$((i + 1)); sleep 0.05; done) | LUA_PATH=%s LUA_CPATH=%s timeout 30 %s "
-      .. "examples/websocket_chat.lua %s bob >%s 2>&1"):format(file, servers.quote(package.path),
-      servers.quote(package.cpath), os.getenv("LUA") or "lua5.4", chat.url("/echo"), file))
+      .. "i=$((i + 1)); sleep 0.05; done) | %s >%s 2>&1"):format(file,
+      support.line("examples/websocket_chat.lua", chat.url("/echo"), "bob"), file))
     assert.equal("bob: one\nbob: two\n-- closed: 1000 bye", servers.output("cat " .. file))
     os.remove(file)
     chat.stop()

@@ -53,12 +53,7 @@ local GOOD = {
 
 local NO_HEADER = "HTTP/1.1 200 OK\r\n\r\n until the end"
 
-local function read_file(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
+local read_file = helper.read_file
 
 local function sorted(names)
   local list = {}

@@ -17,12 +17,7 @@ local MIB = 1024 * 1024
 -- is nothing to send.
 local TLS_1_2 = 6 * 65536
 
-local function file_content(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
+local file_content = helper.read_file
 
 for name, kind in pairs({
   FTP = { server = {}, scheme = "ftp" },

@@ -118,12 +118,7 @@ describe("ms.help", function()
 end)
 
 describe("the definitions for lua-language-server", function()
-  local function read_file(path)
-    local file = assert(io.open(path))
-    local text = file:read("*a")
-    file:close()
-    return text
-  end
+  local read_file = helper.read_file
 
   it("define each type that they name", function()
     local text = read_file("library/multisock.lua") .. read_file("library/multisock/core.lua")

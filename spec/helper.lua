@@ -4,6 +4,7 @@ local admission = require("multisock.connection.admission")
 local compat = require("multisock.base.compat")
 local ms = require("multisock")
 local scheduler = require("multisock.tasks.scheduler")
+local shell = require("spec.support.shell")
 local stream = require("multisock.connection.stream")
 local waiting = require("multisock.tasks.waiting")
 local portable = package.loaded["spec.support.portable"]
@@ -84,12 +85,7 @@ function helper.number_type(value, expected)
   return type(value) == "number" and (expected == "float" or value % 1 == 0) and expected or nil
 end
 
---- Replaces the content of a file.
-function helper.write_file(path, content)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(content))
-  assert(file:close())
-end
+helper.read_file, helper.write_file = shell.read_file, shell.write_file
 
 -- Where nothing can wait inside xpcall, a task of its own protects.
 local protect = compat.yields_in_pcall and function(fn)
@@ -169,20 +165,13 @@ end
 -- did: a busy machine is nobody's fault. The clock alone where the kernel does not
 -- tell.
 function helper.own_time()
-  local file = io.open("/proc/thread-self/schedstat")
-  local text = file and file:read("*a") or ""
-  if file then
-    file:close()
-  end
+  local text = shell.read_file("/proc/thread-self/schedstat") or ""
   return ms.now() - (tonumber(text:match("^%d+ (%d+)")) or 0) / 1e9
 end
 
 --- KiB of resident memory now.
 function helper.resident_kib()
-  local file = assert(io.open("/proc/self/status"))
-  local kib = tonumber(file:read("*a"):match("VmRSS:%s*(%d+)"))
-  file:close()
-  return kib
+  return tonumber(shell.read_file("/proc/self/status"):match("VmRSS:%s*(%d+)"))
 end
 
 --- What an iterator gives, as a list: also where a loop of Lua's cannot wait for it.

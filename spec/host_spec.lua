@@ -1,6 +1,7 @@
 -- A host written in C whose libuv loop is adopted: tasks run while it runs.
 local embedding = require("spec.support.embedding")
 local fixtures = require("spec.support.fixtures")
+local shell = require("spec.support.shell")
 local support = require("spec.support.core_support")
 
 describe("an adopted loop", function()
@@ -375,7 +376,7 @@ describe("an adopted loop", function()
 
   it("is not unloaded while a loop may call it", function()
     local path = package.searchpath("multisock.core", package.cpath)
-    local output = embedding.shell("readelf -d " .. path)
+    local output = shell.run("readelf -d " .. path)
     assert.truthy(output:find("NODELETE", 1, true), output)
   end)
 end)

@@ -2,6 +2,7 @@
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
+local shell = require("spec.support.shell")
 local support = require("spec.support.core_support")
 
 describe("infos", function()
@@ -104,10 +105,8 @@ describe("infos", function()
   end)
 
   it("are all that the header of libcurl names", function()
-    local pipe = assert(io.popen("printf '#include <curl/curl.h>\\n' | ${CC:-cc} -E $(pkg-config "
-      .. "--cflags libcurl 2>/dev/null) - 2>&1"))
-    local text = pipe:read("a")
-    pipe:close()
+    local text = shell.said("printf '#include <curl/curl.h>\\n' | ${CC:-cc} -E $(pkg-config "
+      .. "--cflags libcurl 2>/dev/null) - 2>&1")
     local known, count = {}, 0
     for _, name in ipairs(core.infos()) do
       known[name] = true

@@ -210,12 +210,7 @@ describe("a jar's file", function()
   before_each(function() folder = servers.make_dir() end)
   after_each(function() os.execute("rm -rf '" .. folder .. "'") end)
 
-  local function read(path)
-    local file = assert(io.open(path, "rb"))
-    local text = file:read("*a")
-    file:close()
-    return text
-  end
+  local read = helper.read_file
 
   local function fill(jar)
     jar:set("https://www.a.test/x/", "host=1; Secure")

@@ -1,13 +1,9 @@
 -- script/check-layers finds an arrow of each kind that runs up: each is planted in a
 -- checkout made for it.
 local helper = require("spec.helper")
+local shell = require("spec.support.shell")
 
-local function run(command)
-  local pipe = assert(io.popen(command .. " 2>&1; echo status=$?"))
-  local output = pipe:read("*a")
-  pipe:close()
-  return output, tonumber(output:match("status=(%d+)\n$"))
-end
+local run = shell.run
 
 describe("script/check-layers", function()
   local folder

@@ -4,6 +4,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local own_servers = require("spec.support.own_servers")
 local proxies = require("spec.support.proxies")
+local support = require("spec.support.core_support")
 local core = require("multisock.core")
 local ms = require("multisock")
 
@@ -82,26 +83,14 @@ describe("a host that has not answered", function()
   end, 30))
 
   it("is not asked where libcurl's own transfers would tell the terminal", function()
-    local script = os.tmpname()
-    local file = assert(io.open(script, "w"))
-    file:write([[
+    local said = support.child([[
       local ms = require("multisock")
       ms.run(function()
         local _, err = ms.get("http://some.test/", { doh_url = arg[1], tls = { ca = arg[2] },
           timeout = { total = 0.5 } })
         print(err.kind)
       end)
-    ]])
-    file:close()
-    local lua = 0
-    while arg[lua - 1] do
-      lua = lua - 1
-    end
-    local pipe = assert(io.popen(("LUA_PATH='%s' LUA_CPATH='%s' '%s' %s '%s' '%s' 2>&1"):format(
-      package.path, package.cpath, arg[lua], script, secure.url("/stall"), secure.ca)))
-    local said = pipe:read("a")
-    pipe:close()
-    os.remove(script)
+    ]], secure.url("/stall"), secure.ca)
     assert.equal("timeout\n", said)
   end)
 

@@ -22,17 +22,10 @@ local function missing(name)
   return status ~= 0 and (output:match("use_loop: [^\n]*") or output) or nil
 end
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
 -- The blocks of Lua code of a page that have `pattern` in them.
 local function code(path, pattern)
   local blocks = {}
-  for block in read(path):gmatch("\n```lua\n(.-)```\n") do
+  for block in helper.read_file(path):gmatch("\n```lua\n(.-)```\n") do
     if block:find(pattern) then
       blocks[#blocks + 1] = block
     end
@@ -58,7 +51,7 @@ end
 local function end_specs(run)
   local output = run.pipe:read("*a")
   run.pipe:close()
-  local counts = read(run.result)
+  local counts = helper.read_file(run.result)
   os.remove(run.result)
   local passed, failed = counts:match("^(%d+) (%d+)")
   return output, tonumber(passed), tonumber(failed)

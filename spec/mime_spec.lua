@@ -2,6 +2,7 @@
 local cjson = require("cjson")
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -36,9 +37,7 @@ describe("core.mime", function()
 
   local function file_with(content)
     local name = os.tmpname()
-    local file = assert(io.open(name, "wb"))
-    file:write(content)
-    file:close()
+    helper.write_file(name, content)
     return name
   end
 

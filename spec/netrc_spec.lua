@@ -5,6 +5,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 local base64 = require("multisock.base.base64")
 local ms = require("multisock")
 
@@ -162,19 +163,12 @@ describe("netrc", function()
   it("true is the file in the home folder", function()
     local dir = servers.make_dir()
     helper.write_file(dir .. "/.netrc", "default login home password pw")
-    local lua = 0
-    while arg[lua - 1] do
-      lua = lua - 1
-    end
     local function run(home)
-      local pipe = assert(io.popen(("%s LUA_PATH='%s' LUA_CPATH='%s' %s -e '%s' 2>&1"):format(home,
-        package.path, package.cpath, arg[lua], ([[
-          local ms = require("multisock")
-          local response, err = ms.get("%s", { netrc = true, tls = { ca = "%s/ca.crt" } })
-          print(response and response:json().headers.authorization or err.message)]])
-          :format(witness.here, folder))))
-      local said = pipe:read("*a")
-      pipe:close()
+      local said = support.child_in(home, ([[
+        local ms = require("multisock")
+        local response, err = ms.get("%s", { netrc = true, tls = { ca = "%s/ca.crt" } })
+        print(response and response:json().headers.authorization or err.message)]])
+        :format(witness.here, folder))
       return (said:gsub("\n$", ""))
     end
     assert.equal(basic("home:pw"), run("HOME=" .. dir))

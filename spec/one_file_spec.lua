@@ -4,6 +4,7 @@ local embedding = require("spec.support.embedding")
 local fixtures = require("spec.support.fixtures")
 local own_servers = require("spec.support.own_servers")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 
 local LUA = os.getenv("LUA") or "lua5.4"
 local VERSION = embedding.lua:match("5%.%d") or "5.1"
@@ -15,7 +16,7 @@ describe("multisock.so alone", function()
   setup(function()
     dir = servers.make_dir()
     local build = os.getenv("MULTISOCK_BUILD") or "build"
-    local output, status = embedding.shell(("unset LD_PRELOAD; cmake --install %s --component "
+    local output, status = shell.run(("unset LD_PRELOAD; cmake --install %s --component "
       .. "one-file --prefix %s"):format(servers.quote(build), dir))
     assert.equal(0, status, output)
   end)
@@ -33,7 +34,7 @@ describe("multisock.so alone", function()
     for _, word in ipairs { ... } do
       words[#words + 1] = servers.quote(word)
     end
-    return embedding.shell("unset LUA_PATH LUA_CPATH; " .. table.concat(words, " "))
+    return shell.run("unset LUA_PATH LUA_CPATH; " .. table.concat(words, " "))
   end
 
   local function says(expected, code, ...)

@@ -2,6 +2,7 @@
 local cjson = require("cjson")
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local support = require("spec.support.core_support")
 
 describe("options", function()
@@ -83,10 +84,7 @@ describe("options", function()
     end)
 
     local function content()
-      local file = assert(io.open(path, "rb"))
-      local text = file:read("a")
-      file:close()
-      return text
+      return helper.read_file(path)
     end
 
     it("get body and headers, by path", function()
@@ -135,9 +133,7 @@ describe("options", function()
     end)
 
     it("are read again after a redirect", function()
-      local file = assert(io.open(path, "wb"))
-      file:write(("x"):rep(5000))
-      file:close()
+      helper.write_file(path, ("x"):rep(5000))
       local got = {}
       assert(easy:setopt {
         url = hostile.url("/redirect?status=307&to=/upload"), followlocation = true,

@@ -64,10 +64,7 @@ describe("a limited speed", function()
     read = read_all,
     save = function(response)
       assert.equal(SIZE, response:save(path))
-      local file = assert(io.open(path, "rb"))
-      local bytes = file:read("*a")
-      file:close()
-      return bytes
+      return helper.read_file(path)
     end,
   }
 

@@ -2,6 +2,7 @@
 local helper = require("spec.helper")
 local proxies = require("spec.support.proxies")
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 local ms = require("multisock")
 
 describe("resolve", function()
@@ -188,11 +189,7 @@ describe("resolve", function()
   end))
 
   it("leaves out a proxy that the environment names", function()
-    local lua, script = 0, os.tmpname()
-    while arg[lua - 1] do
-      lua = lua - 1
-    end
-    helper.write_file(script, [[
+    local said = support.child_in("http_proxy=http://127.0.0.1:1", [[
       local ms = require("multisock")
       local function ask(options)
         local response, err = ms.get(arg[1], options)
@@ -200,13 +197,7 @@ describe("resolve", function()
       end
       ask()
       ask { resolve = { arg[2] } }
-    ]])
-    local pipe = assert(io.popen(("http_proxy=http://127.0.0.1:1 LUA_PATH='%s' LUA_CPATH='%s' "
-      .. "'%s' %s '%s' '%s' 2>&1"):format(package.path, package.cpath, arg[lua], script,
-      url("pinned.test"), pin("pinned.test", "127.0.0.2"))))
-    local said = pipe:read("*a")
-    pipe:close()
-    os.remove(script)
+    ]], url("pinned.test"), pin("pinned.test", "127.0.0.2"))
     assert.equal("proxy\tnil\n127.0.0.2\t200\n", said)
   end)
 end)

@@ -3,6 +3,7 @@
 -- when it ends its Lua state.
 local embedding = require("spec.support.embedding")
 local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 
 describe("a forked process", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
@@ -187,9 +188,7 @@ describe("a process that has closed its standard files", function()
         .. "local loop = core.loop() loop:step(0) loop:close() "
         .. "io.open(\"%s\", \"w\"):write(\"done\")' %s"):format(lua, path, closed)
       os.execute(command)
-      local file = assert(io.open(path))
-      assert.equal("done", file:read("*a"), closed)
-      file:close()
+      assert.equal("done", helper.read_file(path), closed)
       os.remove(path)
     end
   end)

@@ -1,20 +1,9 @@
 -- script/docs --check finds what is stale, what has no doc, and other dialects of doc
 -- comments: each is planted in a copy of the checkout.
 local helper = require("spec.helper")
+local shell = require("spec.support.shell")
 
-local function read_file(path)
-  local file = assert(io.open(path))
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
-local function run(command)
-  local pipe = assert(io.popen(command .. " 2>&1; echo status=$?"))
-  local output = pipe:read("*a")
-  pipe:close()
-  return output, tonumber(output:match("status=(%d+)\n$"))
-end
+local run, read_file = shell.run, shell.read_file
 
 -- script/docs itself needs Lua 5.4, whichever Lua the specs run on.
 if _VERSION ~= "Lua 5.4" then

@@ -2,6 +2,8 @@
 -- system has slept, the other end is gone.
 local helper = require("spec.helper")
 local kept = require("spec.support.kept")
+local shell = require("spec.support.shell")
+local support = require("spec.support.core_support")
 local ms = require("multisock")
 
 local client
@@ -72,13 +74,9 @@ describe("a connection", function()
     local url, server = begin()
     ms.assert(ms.assert(client:get(url("/ok"))):text())
     local function options()
-      local file = assert(io.open("/proc/self/stat"))
-      local pid = file:read("*l"):match("^%d+")
-      file:close()
-      local pipe = io.popen(("/usr/bin/python3 -B spec/support/socket_options.py %s %d"):format(pid,
-        server.port))
-      local text = pipe:read("*a")
-      pipe:close()
+      local pid = helper.read_file("/proc/self/stat"):match("^%d+")
+      local text = shell.said(("/usr/bin/python3 -B spec/support/socket_options.py %s %d"):format(
+        pid, server.port))
       if text:find("denied") then
         pending("this process may not look at the descriptors of another")
       end
@@ -143,33 +141,24 @@ describe("a connection", function()
   ]]
 
   describe("that was idle", function()
-    local library, script
+    local library
 
     setup(function()
-      library, script = os.tmpname(), os.tmpname()
-      local pipe = io.popen(("LD_PRELOAD= ${CC:-cc} -shared -fPIC -o %s spec/support/sleep.c "
-        .. "-ldl 2>&1"):format(library))
-      assert.equal("", pipe:read("*a"))
-      pipe:close()
-      helper.write_file(script, CLOCKS)
+      library = os.tmpname()
+      assert.equal("", (shell.run(("LD_PRELOAD= ${CC:-cc} -shared -fPIC -o %s "
+        .. "spec/support/sleep.c -ldl"):format(library))))
     end)
     teardown(function()
       os.remove(library)
-      os.remove(script)
     end)
 
     local function clocks(set, by)
       local name = os.tmpname()
       helper.write_file(name, "0")
-      local command = ("SLEPT=%s LATER=%s SET=%s BY=%d LUA_PATH='%s' LUA_CPATH='%s' "
-        .. "LD_PRELOAD=\"$LD_PRELOAD %s\" timeout %d %s %s %s %s %s 2>&1"):format(
-        set == "SLEPT" and name or "/dev/null", set == "LATER" and name or "/dev/null", set, by,
-        package.path, package.cpath, library, math.ceil(helper.seconds(30)),
-        os.getenv("LUA") or "lua5.4", script, kept.plain.url("/ok"), kept.h2.url("/ok?clock=1"),
-        kept.h2.ca)
-      local pipe = io.popen(command)
-      local text = pipe:read("*a")
-      pipe:close()
+      local text = support.child_in(("SLEPT=%s LATER=%s SET=%s BY=%d "
+        .. "LD_PRELOAD=\"$LD_PRELOAD %s\""):format(set == "SLEPT" and name or "/dev/null",
+        set == "LATER" and name or "/dev/null", set, by, library), CLOCKS,
+        kept.plain.url("/ok"), kept.h2.url("/ok?clock=1"), kept.h2.ca)
       os.remove(name)
       return text
     end

@@ -343,12 +343,7 @@ end)
 ---- The list ------------------------------------------------------------------
 
 describe("docs/standards.md", function()
-  local function read(path)
-    local file = assert(io.open(path, "rb"))
-    local text = file:read("*a")
-    file:close()
-    return text
-  end
+  local read = helper.read_file
 
   it("names specs that exist, for each statement", function()
     local page, rows = read("docs/standards.md"), 0

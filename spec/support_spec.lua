@@ -1,6 +1,8 @@
 -- The servers that the other specs rely on: they start, answer as they promise,
 -- and leave nothing behind. Asked with the curl command, not with multisock.
 local fixtures = require("spec.support.fixtures")
+local shell = require("spec.support.shell")
+local support = require("spec.support.core_support")
 
 local folder = debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") or "."
 package.path = folder .. "/support/?.lua;" .. package.path
@@ -9,18 +11,9 @@ local servers = require "servers"
 -- Debian's curl hangs when a sanitizer is loaded into it.
 local CURL = "env -u LD_PRELOAD " .. servers.program("curl", "curl") .. " --noproxy '*' -s -m 10 "
 
-local function shell(command)
-  local pipe = assert(io.popen(command .. " 2>&1"))
-  local text = pipe:read("*a")
-  pipe:close()
-  return text
-end
-
 -- Returns what curl wrote and its exit status.
 local function curl(arguments)
-  local said = shell(CURL .. arguments .. "; echo \" exit=$?\"")
-  local text, status = said:match("^(.*) exit=(%d+)\n$")
-  return text, tonumber(status)
+  return shell.run(CURL .. arguments)
 end
 
 local function get(server, path, arguments)
@@ -28,16 +21,13 @@ local function get(server, path, arguments)
 end
 
 local function alive(pid)
-  local file = io.open("/proc/" .. pid .. "/stat")
-  if not file then return false end
-  local stat = file:read("*a")
-  file:close()
-  return not stat:find("%) Z")
+  local stat = shell.read_file("/proc/" .. pid .. "/stat")
+  return stat ~= nil and not stat:find("%) Z")
 end
 
 -- The servers and their watchdogs carry the folder in their command lines.
 local function processes_of(dir)
-  local lines = shell("cd /proc; for f in [0-9]*/cmdline; " ..
+  local lines = shell.run("cd /proc; for f in [0-9]*/cmdline; " ..
     "do tr '\\0' ' ' <$f; echo; done 2>/dev/null")
   local count = 0
   for line in lines:gmatch("[^\n]+") do
@@ -49,7 +39,7 @@ end
 local function is_gone(server)
   local deadline = os.time() + 10
   while alive(server.pid) or processes_of(server.dir) > 0
-    or shell("ls -d " .. server.dir) == server.dir .. "\n" do
+    or shell.run("ls -d " .. server.dir) == server.dir .. "\n" do
     if os.time() > deadline then return false end
     os.execute("sleep 0.02")
   end
@@ -151,10 +141,8 @@ describe("the test servers", function()
 
       it("hashes uploads, of known length and chunked", function()
         local file = hostile.dir .. "/stderr.body"
-        local handle = assert(io.open(file, "wb"))
-        handle:write(servers.bytes(2000000))
-        handle:close()
-        local expected = shell("sha256sum " .. file):match("^%x+")
+        shell.write_file(file, servers.bytes(2000000))
+        local expected = shell.run("sha256sum " .. file):match("^%x+")
         for _, how in ipairs { "-H Expect:\\ 100-continue", "-H Transfer-Encoding:\\ chunked" } do
           local text = get(hostile, "/upload", trust .. how .. " -T " .. file)
           assert.equal(('{"length": 2000000, "sha256": "%s"}\n'):format(expected), text)
@@ -228,11 +216,7 @@ describe("the test servers", function()
     ["stop all together"] = "servers.stop_all() os.execute('kill -0 ' .. pid)",
   } do
     it(name, function()
-      local lua = 0
-      while arg[lua - 1] do lua = lua - 1 end
-      local script = os.tmpname()
-      local file = assert(io.open(script, "w"))
-      file:write(("package.path = %q\n"):format(package.path), [[
+      local said = support.child([[
         local servers = require "servers"
         local pid
         for _, server in ipairs { servers.nginx(), servers.hostile { tls = true } } do
@@ -240,10 +224,7 @@ describe("the test servers", function()
           print(server.pid, server.dir)
         end
         io.stdout:flush()
-      ]], ending)
-      file:close()
-      local said = shell("'" .. arg[lua] .. "' " .. script)
-      os.remove(script)
+      ]] .. ending)
       local count = 0
       for pid, dir in said:gmatch("(%d+)\t(%S+)\n") do
         count = count + 1

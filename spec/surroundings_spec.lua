@@ -3,19 +3,18 @@
 -- (Vim), and their children.
 local fixtures = require("spec.support.fixtures")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 local support = require("spec.support.core_support")
 
 -- Every file of the library that needs nothing but itself.
 local function modules()
-  local pipe = assert(io.popen("find lua/multisock -name '*.lua' | sort"))
   local list = {}
-  for path in pipe:lines() do
+  for path in shell.said("find lua/multisock -name '*.lua' | sort"):gmatch("[^\n]+") do
     local name = path:gsub("^lua/", ""):gsub("%.lua$", ""):gsub("/init$", ""):gsub("/", ".")
     if not name:find("%.loop%.") or name:find("uv$") == #name - 1 and not name:find("luv") then
       list[#list + 1] = name
     end
   end
-  pipe:close()
   return list
 end
 
@@ -235,17 +234,7 @@ end)
 describe("SIGPIPE", function()
   -- Runs a script with the signal as most programs have it, whatever we inherited.
   local function run(script)
-    local path = os.tmpname()
-    local file = assert(io.open(path, "w"))
-    assert(file:write(script))
-    file:close()
-    local command = "LUA_PATH='%s' LUA_CPATH='%s' env --default-signal=PIPE timeout 30 %s %s 2>&1"
-    local pipe = assert(io.popen(command:format(package.path, package.cpath,
-      os.getenv("LUA") or "lua5.4", path)))
-    local output = pipe:read("*a")
-    pipe:close()
-    os.remove(path)
-    return output
+    return (support.child_in("env --default-signal=PIPE", script))
   end
 
   local LOOK = [[

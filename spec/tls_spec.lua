@@ -4,6 +4,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 local ms = require("multisock")
 
 describe("tls", function()
@@ -230,23 +231,8 @@ describe("tls", function()
 
   -- Runs a script where CA_FOLDER is mounted over that of the system.
   local function run_trusting(folder, script, ...)
-    local lua, words = 0, { ... }
-    while arg[lua - 1] do
-      lua = lua - 1
-    end
-    local path = os.tmpname()
-    helper.write_file(path, script)
-    for i, word in ipairs(words) do
-      words[i] = ("'%s'"):format(word)
-    end
-    local pipe = assert(io.popen(([[%s sh -c '
-      mount --bind %s %s || exit; LUA_PATH="%s" LUA_CPATH="%s" exec "$0" "$@"' '%s' %s %s 2>&1]])
-      :format(probe.apart(), folder, "/etc/ssl/certs", package.path, package.cpath, arg[lua], path,
-        table.concat(words, " "))))
-    local said = pipe:read("*a")
-    pipe:close()
-    os.remove(path)
-    return said
+    return (support.child_in(([[%s sh -c 'mount --bind %s %s && exec env "$@"' sh]]):format(
+      probe.apart(), folder, "/etc/ssl/certs"), script, ...))
   end
 
   it("trusts those that are named, and no others", function()

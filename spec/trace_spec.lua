@@ -4,7 +4,7 @@ local helper = require("spec.helper")
 local ms = require("multisock")
 local printer = require("multisock.trace.printer")
 local secrets = require("multisock.request.secrets")
-local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 
 local task = helper.task
 
@@ -114,14 +114,7 @@ describe("ms.trace", function()
 
     -- What a program prints with MULTISOCK_TRACE=1: to a file, not a terminal.
     local function traced(value, script)
-      local path = os.tmpname()
-      helper.write_file(path, script)
-      local command = ("MULTISOCK_TRACE=%s LUA_PATH=%s LUA_CPATH=%s %s %s 2>&1"):format(value,
-        servers.quote(package.path), servers.quote(package.cpath), os.getenv("LUA") or "lua5.4",
-        path)
-      local output = servers.output(command)
-      os.remove(path)
-      return output
+      return (support.child_in("MULTISOCK_TRACE=" .. value, script))
     end
 
     it("shows a program's requests, and no secrets", function()

@@ -5,6 +5,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 local ms = require("multisock")
 
 local MIB = 1024 * 1024
@@ -20,10 +21,7 @@ describe("uploads", function()
   end)
 
   local function sha256(file)
-    local pipe = assert(io.popen("sha256sum '" .. file .. "'"))
-    local sum = pipe:read("a"):match("^%x+")
-    pipe:close()
-    return sum
+    return shell.said("sha256sum '" .. file .. "'"):match("^%x+")
   end
 
   local function make_file(size)

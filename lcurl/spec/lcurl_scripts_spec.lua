@@ -5,6 +5,7 @@ local curl = require("lcurl")
 local fixtures = require("spec.support.fixtures")
 local safe = require("lcurl.safe")
 local layer = require("cURL.safe")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -15,12 +16,7 @@ describe("scripts for Lua-cURLv3", function()
   local nginx = fixtures.nginx()
   fixtures.no_handles_left()
 
-  local function read_file(path)
-    local file = assert(io.open(path, "rb"))
-    local text = file:read("*a")
-    file:close()
-    return text
-  end
+  local read_file = helper.read_file
 
   local function count(...) return select("#", ...) end
 

@@ -1,7 +1,7 @@
 -- Runs Lua in a process and a network of its own, beside a server that has these.
-local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 
 local pending = require("busted.core")().pending
 
@@ -24,18 +24,8 @@ function apart.run(server, argument, script, prelude)
   if command == nil then
     pending("no network namespace may be made here")
   end
-  local lua, path = 0, os.tmpname()
-  while arg[lua - 1] do
-    lua = lua - 1
-  end
-  helper.write_file(path, PREPARE .. script .. " ms.run(main)")
-  local pipe = assert(io.popen(("%s LUA_PATH='%s' LUA_CPATH='%s' %s /usr/bin/python3 -B %s '%s' "
-    .. "'%s' %s 2>&1"):format(prelude or "", package.path, package.cpath, command,
-    servers.support(server), argument, arg[lua], path)))
-  local said = pipe:read("*a")
-  pipe:close()
-  os.remove(path)
-  return said
+  return (support.child_in(("%s %s /usr/bin/python3 -B %s '%s' env"):format(prelude or "", command,
+    servers.support(server), argument), PREPARE .. script .. " ms.run(main)"))
 end
 
 return apart

@@ -1,5 +1,6 @@
 -- Asking hostile.py for bodies in content codings, and reading them.
 local codings = require("spec.support.codings")
+local shell = require("spec.support.shell")
 
 local coded = {}
 
@@ -40,9 +41,7 @@ end
 local function save(response)
   local path = os.tmpname()
   local size, err = response:save(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read("*a")
-  file:close()
+  local bytes = shell.read_file(path)
   os.remove(path)
   if size == nil then
     return nil, err

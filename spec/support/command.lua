@@ -1,19 +1,11 @@
 -- Runs bin/multisock as users do: in a folder of its own for each spec.
 local cjson = require("cjson")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 
-local quote = servers.quote
+local quote, said, read_file = shell.quote, shell.said, shell.read_file
 
 local command = {}
-
-function command.shell(script)
-  local pipe = assert(io.popen(script))
-  local said = pipe:read("*a")
-  pipe:close()
-  return said
-end
-
-local shell = command.shell
 
 do
   local i = 0
@@ -32,12 +24,12 @@ local dir
 --- Makes the folder of a spec. Returns its path.
 function command.open()
   dir = servers.make_dir() .. "/d"
-  shell("mkdir " .. quote(dir))
+  said("mkdir " .. quote(dir))
   return dir
 end
 
 function command.close()
-  shell("rm -rf " .. quote((dir:gsub("/d$", ""))))
+  said("rm -rf " .. quote((dir:gsub("/d$", ""))))
 end
 
 function command.words(list)
@@ -48,24 +40,13 @@ function command.words(list)
   return table.concat(quoted, " ")
 end
 
---- Its content; nil: there is none.
-function command.read_file(path)
-  local file = io.open(path, "rb")
-  if not file then
-    return nil
-  end
-  local content = file:read("*a")
-  file:close()
-  return content
-end
-
 --- Runs `multisock` with these arguments; returns its status, stdout, stderr.
 -- `rest` is shell: redirections and the like.
 function command.run(list, rest)
   local script = ("cd %s && { %s %s </dev/null %s; } >../out 2>../err; echo $?"):format(quote(dir),
     command.MULTISOCK, command.words(list), rest or "")
-  local status = tonumber(shell(script))
-  return status, command.read_file(dir .. "/../out"), command.read_file(dir .. "/../err")
+  local status = tonumber(said(script))
+  return status, read_file(dir .. "/../out"), read_file(dir .. "/../err")
 end
 
 function command.get(...)
@@ -74,11 +55,11 @@ end
 
 --- The names in the folder, as one string.
 function command.files()
-  return (shell("cd " .. quote(dir) .. " && LC_ALL=C ls -A"):gsub("\n", " "):gsub(" $", ""))
+  return (said("cd " .. quote(dir) .. " && LC_ALL=C ls -A"):gsub("\n", " "):gsub(" $", ""))
 end
 
 function command.content(name)
-  return command.read_file(dir .. "/" .. name)
+  return read_file(dir .. "/" .. name)
 end
 
 --- The records of --json: a list, and by URL.

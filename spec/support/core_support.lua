@@ -4,6 +4,7 @@ local cjson = require("cjson")
 local core = require("multisock.core")
 local echoed = require("spec.support.echoed")
 local helper = require("spec.helper")
+local shell = require("spec.support.shell")
 local socket = require("socket")
 
 local support = {}
@@ -216,43 +217,45 @@ function support.deaf_port()
   return tonumber(port), sockets
 end
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
-
---- Runs a Lua script in a process of its own; what follows `script` it finds in
--- `...`. Returns what it wrote to both its outputs, and its exit status.
-function support.child(script, ...)
-  local name = os.tmpname()
-  local file = assert(io.open(name, "w"))
-  assert(file:write(script))
-  file:close()
-  local output, status = support.run_script(name, ...)
-  os.remove(name)
-  return output, status
-end
-
 --- For the environment of a process that runs on this loop: luaevent itself leaves
 -- the base that it makes when it is loaded.
 function support.leaks_of(loop)
   return loop:find("^event") and 'ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" ' or ""
 end
 
---- The same for a script that has a file.
-function support.run_script(name, ...)
+--- The command line of a Lua script, on the Lua and with the modules of the specs.
+-- @param name its file @param ... what it finds in its `...`
+function support.line(name, ...)
   local words = {
     select("#", ...) > 0 and support.leaks_of(tostring((select(select("#", ...), ...)))) or "",
-    "LUA_PATH=" .. quote(package.path), "LUA_CPATH=" .. quote(package.cpath),
-    "timeout", tostring(math.ceil(helper.seconds(60))), os.getenv("LUA") or "lua5.4", quote(name),
+    "LUA_PATH=" .. shell.quote(package.path), "LUA_CPATH=" .. shell.quote(package.cpath),
+    "timeout", tostring(math.ceil(helper.seconds(60))), os.getenv("LUA") or "lua5.4",
+    shell.quote(name),
   }
   for _, word in ipairs { ... } do
-    words[#words + 1] = quote(tostring(word))
+    words[#words + 1] = shell.quote(word)
   end
-  local pipe = assert(io.popen(table.concat(words, " ") .. " 2>&1; echo \"status=$?\""))
-  local text = pipe:read("*a")
-  pipe:close()
-  local output, status = text:match("^(.*)status=(%d+)\n$")
-  return output, tonumber(status)
+  return table.concat(words, " ")
+end
+
+--- Runs it in a process of its own. Returns what it wrote to both its outputs, and its
+-- exit status.
+function support.run_script(name, ...)
+  return shell.run(support.line(name, ...))
+end
+
+--- The same for a script that is given as text.
+function support.child(script, ...)
+  return support.child_in("", script, ...)
+end
+
+--- The same behind something for the shell: variables, limits, a command that runs others.
+function support.child_in(before, script, ...)
+  local name = os.tmpname()
+  shell.write_file(name, script)
+  local output, status = shell.run(before .. " " .. support.line(name, ...))
+  os.remove(name)
+  return output, status
 end
 
 --- A loop, and a multi on it.

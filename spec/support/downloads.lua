@@ -26,10 +26,7 @@ end
 
 --- What is in a file, nil where there is none. @param name? a path, the download's without one
 function downloads.read(name)
-  local file = io.open(name or path, "rb")
-  local text = file and file:read("*a")
-  if file then file:close() end
-  return text
+  return helper.read_file(name or path)
 end
 
 --- The names in the folder.

@@ -3,6 +3,7 @@
 -- install from; MULTISOCK_HOSTS_UNDER a command to run them under (valgrind);
 -- MULTISOCK_SANITIZE=1 and MULTISOCK_TSAN=1 say how it was built.
 local helper = require("spec.helper")
+local shell = require("spec.support.shell")
 
 local embedding = {}
 
@@ -14,25 +15,13 @@ embedding.is_tsan = os.getenv("MULTISOCK_TSAN") == "1"
 --- The Lua that it was built for: the name of its pkg-config file.
 embedding.lua = os.getenv("MULTISOCK_LUA") or "lua5.4"
 
-local function quote(text)
-  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
-end
-
---- Runs a shell command. Returns what it wrote to both outputs, and its status.
-function embedding.shell(command)
-  -- The trailing status survives what the command does to the shell.
-  local pipe = assert(io.popen("{ " .. command .. "; } 2>&1; echo \"status=$?\""))
-  local text = pipe:read("*a")
-  pipe:close()
-  local output, status = text:match("^(.*)status=(%d+)\n$")
-  return output, tonumber(status)
-end
+local quote = shell.quote
 
 local folder
 
 local function check(command)
   -- LD_PRELOAD is a sanitizer's, for programs that are not built with it.
-  local output, status = embedding.shell("unset LD_PRELOAD; " .. command)
+  local output, status = shell.run("unset LD_PRELOAD; " .. command)
   assert(status == 0, command .. "\n" .. output)
   return output
 end
@@ -109,15 +98,13 @@ function embedding.run(program, ...)
   for _, word in ipairs { ... } do
     words[#words + 1] = quote(word)
   end
-  return embedding.shell(table.concat(words, " "))
+  return shell.run(table.concat(words, " "))
 end
 
 --- The same for a host that runs a Lua script, given as text.
 function embedding.script(program, script, ...)
   local name = os.tmpname()
-  local file = assert(io.open(name, "w"))
-  assert(file:write(script))
-  file:close()
+  shell.write_file(name, script)
   local output, status = embedding.run(program, name, ...)
   os.remove(name)
   return output, status

@@ -1,29 +1,13 @@
 -- The FTP and SSH servers of Debian for the callbacks of these protocols, on
 -- loopback, each in a folder of its own that goes with it.
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 local socket = require("socket")
+local support = require("spec.support.core_support")
 
 local file_servers = {}
 
-local function output(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read("*a")
-  pipe:close()
-  return (text:gsub("%s+$", ""))
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  file:close()
-end
-
-local function free_port()
-  local server = assert(socket.bind("127.0.0.1", 0))
-  local _, port = server:getsockname()
-  server:close()
-  return tonumber(port)
-end
+local output, write, free_port = shell.output, shell.write_file, support.refusing_port
 
 -- Starts it, waits until it accepts, and returns what ends it.
 local function start(dir, port, command)
@@ -74,7 +58,7 @@ function file_servers.ssh()
     "StrictModes no", "PermitRootLogin yes", "AuthorizedKeysFile " .. dir .. "/authorized",
     "PidFile none", "Subsystem sftp internal-sftp", "",
   }, "\n"))
-  local host = assert(io.open(dir .. "/host.pub")):read("*a"):match("^%S+ (%S+)")
+  local host = shell.read_file(dir .. "/host.pub"):match("^%S+ (%S+)")
   return {
     url = ("sftp://%s@127.0.0.1:%d%s/file"):format(output("id -un"), port, dir),
     key = dir .. "/key", public = dir .. "/key.pub", known_hosts = dir .. "/known",

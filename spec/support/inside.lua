@@ -20,6 +20,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local pending = require("busted.core")().pending
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 local support = require("spec.support.core_support")
 
 local inside = {}
@@ -52,7 +53,7 @@ end
 --- Why a program cannot be tried here; nil: it can.
 function inside.missing(program)
   local name = program.name or program.heading
-  local output, status = embedding.shell(("command -v %s >/dev/null && %s"):format(name,
+  local output, status = shell.run(("command -v %s >/dev/null && %s"):format(name,
     program.tells or "ldd $(command -v " .. name .. ")"))
   if status ~= 0 then
     return name .. " is not installed: script/setup hosts"
@@ -110,12 +111,8 @@ local function run(program, nginx, hostile)
   else
     line = line .. ("timeout %d sh -c \"%s\" </dev/null"):format(seconds, command)
   end
-  local output, status = embedding.shell(line)
-  local file = io.open(dir .. "/report")
-  local report = file and file:read("*a")
-  if file then
-    file:close()
-  end
+  local output, status = shell.run(line)
+  local report = shell.read_file(dir .. "/report")
   os.execute("rm -rf '" .. dir .. "'")
   return report, status, output
 end

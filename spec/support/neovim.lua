@@ -3,6 +3,7 @@
 local busted = require("busted")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
+local shell = require("spec.support.shell")
 
 local pending, quote = require("busted.core")().pending, servers.quote
 
@@ -28,17 +29,15 @@ function neovim.run(script, url, variables)
   for name, value in pairs(variables or {}) do
     words[#words + 1] = name .. "=" .. quote(value)
   end
-  local pipe = assert(io.popen(table.concat({
+  local output, status = shell.run(table.concat({
     table.concat(words, " "),
     "LUA_PATH=" .. quote(package.path), "LUA_CPATH=" .. quote(package.cpath),
     "timeout", tostring(math.ceil(helper.seconds(60))),
     "nvim --headless -i NONE -n -u NONE -c", quote("luafile " .. path),
-    "2>&1 </dev/null; echo \"status=$?\"",
-  }, " ")))
-  local output, status = pipe:read("*a"):match("^(.*)status=(%d+)\n$")
-  pipe:close()
+    "</dev/null",
+  }, " "))
   os.remove(path)
-  return output:gsub("\r", ""), tonumber(status)
+  return output:gsub("\r", ""), status
 end
 
 --- A spec that is for LuaJIT, and where Neovim is.

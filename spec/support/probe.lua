@@ -1,6 +1,7 @@
 -- What specs ask of the servers and of the machine beside their own requests.
 local ms = require("multisock")
 local helper = require("spec.helper")
+local shell = require("spec.support.shell")
 
 local probe = {}
 
@@ -53,10 +54,7 @@ end
 function probe.apart(net)
   for _, more in ipairs({ "", " --map-root-user" }) do
     local command = "unshare --mount" .. (net and " --net" or "") .. more
-    local pipe = assert(io.popen(command .. " echo yes 2>/dev/null"))
-    local said = pipe:read("*a")
-    pipe:close()
-    if said == "yes\n" then
+    if shell.output(command .. " echo yes 2>/dev/null") == "yes" then
       return command
     end
   end
@@ -95,11 +93,8 @@ end
 
 --- A port of 127.0.0.1 where nobody listens.
 function probe.closed_port()
-  local pipe = assert(io.popen("/usr/bin/python3 -c 'import socket; s = socket.socket(); "
+  return tonumber(shell.output("/usr/bin/python3 -c 'import socket; s = socket.socket(); "
     .. 's.bind(("127.0.0.1", 0)); print(s.getsockname()[1])\''))
-  local port = pipe:read("*n")
-  pipe:close()
-  return port
 end
 
 --- The URL of an answer that is sent as it is: "/raw" of hostile.py.

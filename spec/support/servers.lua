@@ -2,6 +2,8 @@
 -- Plain Lua (5.1 to 5.4, LuaJIT) with io.popen alone, so that it needs nothing
 -- of what it helps to test.
 
+local shell = require("spec.support.shell")
+
 local servers = {}
 
 -- A running server ends when its pipe is collected: this keeps it until stop().
@@ -9,29 +11,10 @@ local running = {}
 
 local START_SECONDS = 10
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
-end
+local quote, output, write_file = shell.quote, shell.output, shell.write_file
 
 local function read_file(path)
-  local file = io.open(path, "rb")
-  if not file then return "" end
-  local text = file:read("*a")
-  file:close()
-  return text
-end
-
-local function write_file(path, text)
-  local file = assert(io.open(path, "wb"))
-  assert(file:write(text))
-  file:close()
-end
-
-local function output(command)
-  local pipe = assert(io.popen(command))
-  local text = pipe:read("*a")
-  pipe:close()
-  return (text:gsub("%s+$", ""))
+  return shell.read_file(path) or ""
 end
 
 local here

@@ -34,18 +34,4 @@ function tasks.counter(n)
   end
 end
 
---- Runs a script in a state of its own. Returns what it wrote, both streams.
-function tasks.lua(script)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  assert(file:write(script))
-  assert(file:close())
-  local pipe = assert(io.popen("timeout 60 " .. (os.getenv("LUA") or "lua5.4") .. " " .. path
-    .. " 2>&1"))
-  local output = pipe:read("*a")
-  pipe:close()
-  os.remove(path)
-  return output
-end
-
 return tasks
