@@ -30,13 +30,9 @@ local methods = {}
 
 function methods.setopt(state, self, key, ...)
   if type(key) == "table" then
-    local ok, err = options.apply(key, function(name, value)
+    return options.apply(self, key, function(name, value)
       return set_one(state, self, name, "setopt_" .. tostring(name), value)
     end)
-    if not ok then
-      return nil, err
-    end
-    return self
   elseif type(key) ~= "number" and type(key) ~= "string" then
     bad_argument("setopt", 1, "option expected, got " .. type_name(key))
   end
@@ -249,14 +245,7 @@ function methods.unescape(_, _, text)
   end))
 end
 
-function methods.setdata(state, self, value)
-  state.data = value
-  return self
-end
-
-function methods.getdata(state)
-  return state.data
-end
+methods.setdata, methods.getdata = object.set_data, object.get_data
 
 -- ---- The class ----
 
@@ -310,16 +299,7 @@ function easy.new(mode, settings)
   end
   easy.clear(state)
   callbacks.begin(state)
-  local self = class.new(state)
-  if type(settings) == "table" then
-    local ok
-    ok, err = methods.setopt(state, self, settings)
-    if not ok then
-      methods.close(state)
-      return nil, err
-    end
-  end
-  return self
+  return options.start(class, methods, state, settings)
 end
 
 return easy

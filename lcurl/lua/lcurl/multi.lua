@@ -218,13 +218,9 @@ end
 
 function methods.setopt(state, self, key, ...)
   if type(key) == "table" then
-    local ok, err = options.apply(key, function(name, value)
+    return options.apply(self, key, function(name, value)
       return methods.setopt(state, self, name, value)
     end)
-    if not ok then
-      return nil, err
-    end
-    return self
   end
   local name = find(key)
   if not name then
@@ -244,14 +240,7 @@ end
 
 -- ---- Life ----
 
-function methods.setdata(state, self, value)
-  state.data = value
-  return self
-end
-
-function methods.getdata(state)
-  return state.data
-end
+methods.setdata, methods.getdata = object.set_data, object.get_data
 
 --- Takes out all transfers and closes all connections.
 function methods.close(state)
@@ -278,16 +267,7 @@ function multi.new(mode, settings)
   if not handle then
     return failed(state, err)
   end
-  local self = multi.class.new(state)
-  if type(settings) == "table" then
-    local ok
-    ok, err = methods.setopt(state, self, settings)
-    if not ok then
-      methods.close(state)
-      return nil, err
-    end
-  end
-  return self
+  return options.start(multi.class, methods, state, settings)
 end
 
 return multi

@@ -132,6 +132,16 @@ function object.class(name, methods, options)
   return class
 end
 
+--- The methods of a value that the program keeps with an object.
+function object.set_data(state, self, value)
+  state.data = value
+  return self
+end
+
+function object.get_data(state)
+  return state.data
+end
+
 --- A text argument: a string, or a number as Lua writes it.
 -- @return string
 function object.check_string(method, position, value)

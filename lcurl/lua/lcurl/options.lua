@@ -179,8 +179,8 @@ options.finish = finish
 
 --- Applies a table of options by name or number.
 -- @param set_one function(key, value) -> self, or nil, err
--- @return true, or what set_one returned
-function options.apply(settings, set_one)
+-- @return self, or what set_one returned
+function options.apply(self, settings, set_one)
   for key, value in pairs(settings) do
     if type(key) == "string" or type(key) == "number" then
       local ok, err = set_one(key, value)
@@ -189,7 +189,22 @@ function options.apply(settings, set_one)
       end
     end
   end
-  return true
+  return self
+end
+
+--- A new object of a class with its first options, if they are a table; it is closed
+-- when one is refused.
+-- @return the object, or what methods.setopt returned
+function options.start(class, methods, state, settings)
+  local self = class.new(state)
+  if type(settings) == "table" then
+    local ok, err = methods.setopt(state, self, settings)
+    if not ok then
+      methods.close(state)
+      return nil, err
+    end
+  end
+  return self
 end
 
 return options

@@ -40,13 +40,9 @@ local methods = {}
 
 function methods.setopt(state, self, key, value)
   if type(key) == "table" then
-    local ok, err = options.apply(key, function(name, item)
+    return options.apply(self, key, function(name, item)
       return methods.setopt(state, self, name, item)
     end)
-    if not ok then
-      return nil, err
-    end
-    return self
   end
   local verb = verbs[key]
   if not verb then
@@ -80,16 +76,7 @@ function share.new(mode, settings)
   if not handle then
     return errors.deliver(state, errors.convert("CURL-SHARE", err))
   end
-  local self = share.class.new(state)
-  if type(settings) == "table" then
-    local ok
-    ok, err = methods.setopt(state, self, settings)
-    if not ok then
-      methods.close(state)
-      return nil, err
-    end
-  end
-  return self
+  return options.start(share.class, methods, state, settings)
 end
 
 return share
