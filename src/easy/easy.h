@@ -160,7 +160,13 @@ void easy_set_home(lua_State *L, int self, int multi);
 void easy_join_ready(Easy *easy, ReadyList *ready);
 void easy_leave_ready(Easy *easy);
 
-/* Hands over all that are ready: what the method `ready` of loops and multis does. */
+/* Hands over all that are ready: who waits for one is added to the list at `tasks`,
+   whose last index it has and returns; those that nobody waits for to that at
+   `strays`, from 1 to `count`. */
+lua_Integer ready_move(lua_State *L, ReadyList *ready, int tasks,
+                       lua_Integer last, int strays, lua_Integer *count);
+
+/* The same as the method `ready` of loops and multis. */
 int ready_take(lua_State *L, ReadyList *ready);
 
 /* Frees all of it; it must not be in a multi or in a callback. */

@@ -37,35 +37,44 @@ void easy_leave_ready(Easy *easy)
 
 /* Who waits for an easy is found by its number, without its userdata: this is
    done for every request. */
-int ready_take(lua_State *L, ReadyList *ready)
+lua_Integer ready_move(lua_State *L, ReadyList *ready, int tasks,
+                       lua_Integer last, int strays, lua_Integer *count)
 {
-  lua_Integer last = luaL_checkinteger(L, 3);
-  lua_Integer strays = 0;
-  luaL_argcheck(L, last >= 0 && last <= INT_MAX, 3, "out of range");
-  luaL_checktype(L, 2, LUA_TTABLE);
-  luaL_checktype(L, 4, LUA_TTABLE);
-  lua_settop(L, 4);
+  int waiting = lua_gettop(L) + 1, who = waiting + 1;
+  *count = 0;
   easy_push_waiting(L);
   while (ready->first != NULL) {
     Easy *easy = ready->first;
     easy_leave_ready(easy);
-    lua_rawgeti(L, 5, easy->id);
-    if (lua_istable(L, 6)) {
-      lua_rawseti(L, 2, ++last);
+    lua_rawgeti(L, waiting, easy->id);
+    if (lua_istable(L, who)) {
+      lua_rawseti(L, tasks, ++last);
       continue;
     }
-    if (batch_is(L, 6)) {
-      batch_put(L, 6, easy);
+    if (batch_is(L, who)) {
+      batch_put(L, who, easy);
       if (!lua_isnil(L, -1))
-        lua_rawseti(L, 2, ++last);
-      lua_settop(L, 5);
+        lua_rawseti(L, tasks, ++last);
+      lua_settop(L, waiting);
       continue;
     }
     easy_push(L, easy);
     if (!lua_isnil(L, -1)) /* else collected: nobody asks */
-      lua_rawseti(L, 4, ++strays);
-    lua_settop(L, 5);
+      lua_rawseti(L, strays, ++*count);
+    lua_settop(L, waiting);
   }
+  lua_settop(L, waiting - 1);
+  return last;
+}
+
+int ready_take(lua_State *L, ReadyList *ready)
+{
+  lua_Integer last = luaL_checkinteger(L, 3);
+  lua_Integer strays;
+  luaL_argcheck(L, last >= 0 && last <= INT_MAX, 3, "out of range");
+  luaL_checktype(L, 2, LUA_TTABLE);
+  luaL_checktype(L, 4, LUA_TTABLE);
+  last = ready_move(L, ready, 2, last, 4, &strays);
   lua_pushinteger(L, last);
   lua_pushinteger(L, strays);
   return 2;

@@ -48,6 +48,10 @@ bool loop_has_results(const Loop *loop);
 /* Has the timer of the deadlines fire for the earliest of them. */
 void loop_arm_deadline(Loop *loop);
 
+/* What loop:step does, for so many seconds at most. */
+#define LOOP_NO_LIMIT (-1.0)
+bool loop_run_once(lua_State *L, Loop *loop, lua_Number seconds);
+
 extern const luaL_Reg loop_turn_methods[]; /* loop_turn.c */
 int loop_new(lua_State *L);
 void loop_open(lua_State *L);

@@ -93,6 +93,26 @@ static uv_run_mode arm_alarm(Loop *loop, lua_Number seconds)
   return UV_RUN_ONCE;
 }
 
+bool loop_run_once(lua_State *L, Loop *loop, lua_Number seconds)
+{
+  uv_run_mode mode = UV_RUN_ONCE;
+  if (!host_is_in_turn(loop->host)) {
+    loop_check_thread(L, loop, "step");
+    if (loop->depth > 0)
+      return luaL_error(L, "step: the loop is running");
+    if (host_is_running(loop->host))
+      return luaL_error(L, "step: " HOST_RUNS);
+    uv_update_time(loop->uv); /* Lua may have worked for long */
+    if (seconds >= 0)
+      mode = arm_alarm(loop, seconds);
+    loop->thread = pthread_self();
+    turn(loop, mode);
+  }
+  if (loop->failed != NULL)
+    raise_failed(L, loop);
+  return uv_loop_alive(loop->uv);
+}
+
 /*** Waits for events and serves them. In a turn of an adopted loop it does
 nothing: the host's uv_run does it.
 @param timeout? seconds at most; nil: until something happens; 0: what is
@@ -104,22 +124,13 @@ a push or notify function raised
 static int loop_step(lua_State *L)
 {
   Loop *loop = loop_check(L, 1);
-  uv_run_mode mode = UV_RUN_ONCE;
-  if (!host_is_in_turn(loop->host)) {
-    loop_check_thread(L, loop, "step");
-    if (loop->depth > 0)
-      return luaL_error(L, "step: the loop is running");
-    if (host_is_running(loop->host))
-      return luaL_error(L, "step: " HOST_RUNS);
-    uv_update_time(loop->uv); /* Lua may have worked for long */
-    if (!lua_isnoneornil(L, 2))
-      mode = arm_alarm(loop, luaL_checknumber(L, 2));
-    loop->thread = pthread_self();
-    turn(loop, mode);
+  lua_Number seconds = LOOP_NO_LIMIT;
+  if (!lua_isnoneornil(L, 2)) {
+    seconds = luaL_checknumber(L, 2);
+    if (!(seconds > 0))
+      seconds = 0;
   }
-  if (loop->failed != NULL)
-    raise_failed(L, loop);
-  lua_pushboolean(L, uv_loop_alive(loop->uv));
+  lua_pushboolean(L, loop_run_once(L, loop, seconds));
   return 1;
 }
 

@@ -70,8 +70,8 @@ compat.may_suspend = core.may_suspend
 
 compat.resume = resume
 
---- Resumes woken tasks, see src/fetch/resume.c.
-compat.resume_woken = core.resume
+--- Resumes woken tasks, and turns the loop meanwhile, see src/fetch/resume.c.
+compat.resume_woken, compat.turns = core.resume, core.turns
 
 --- A request in one call, see src/fetch/perform.c.
 compat.perform = core.perform
@@ -121,6 +121,7 @@ if not compat.yields_in_pcall then
     ready[first] = nil
     return first + 1, task
   end
+  compat.turns = nil
 
   function compat.perform(limiter, target, task, ...)
     local mine, can = compat.may_suspend(task.co)

@@ -11,6 +11,7 @@ local loop, on_turn
 local function set_loop(made)
   loop = made
   uv.handle, uv.step, uv.ready = loop, loop.step, loop.ready
+  uv.in_c = true                    -- C may turn it by itself
 end
 
 local function get_loop()

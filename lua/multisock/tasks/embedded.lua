@@ -4,6 +4,7 @@ local compat = require("multisock.base.compat")
 local scheduler = require("multisock.tasks.scheduler")
 local uncaught = require("multisock.base.uncaught")
 local unobserved = require("multisock.tasks.unobserved")
+local woken = require("multisock.tasks.woken")
 
 local get_loop = scheduler.loop
 
@@ -54,7 +55,7 @@ local function serve()
 end
 
 --- A turn in the loop of a host that has woken us. Nothing is raised into it.
-function scheduler.host_turn()
+function woken.host_turn()
   if not scheduler.is_driving() then
     local ok, failure = scheduler.drive_with(serve)
     unobserved.tell_host(ok and failure or not ok and { failure } or nil)

@@ -209,6 +209,7 @@ function tasks.on_error(fn)
     error("on_error: function expected, got " .. type(fn), 2)
   end
   unobserved.on_error = fn
+  scheduler.notice()
 end
 
 -- Who awaits was cancelled: it gets nothing.

@@ -1,36 +1,30 @@
 -- Tasks: coroutines that wait for transfers, timers and each other. Runs those that
--- were woken, and turns the loop, which it knows (of loop/init.lua) by `step`, `ready` and
--- a host's `arm` alone. Tasks are resumed from here only, never from inside another
+-- were woken (woken.lua), and turns the loop, which it knows (of loop/init.lua) by `step`,
+-- `ready` and `in_c` alone. Tasks are resumed from here only, never from inside another
 -- task's resume but to be cancelled. How they wait is waiting.lua's, who owns them
 -- scopes.lua's, and what a user does with one tasks/init.lua's.
 local clock = require("multisock.base.clock")
 local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
-local loops = require("multisock.loop")
 local timers = require("multisock.base.timers")
 local uncaught = require("multisock.base.uncaught")
 local unobserved = require("multisock.tasks.unobserved")
+local woken = require("multisock.tasks.woken")
 
 local pack, unpack = compat.pack, compat.unpack
 local create, resume = compat.create, compat.resume
 local running_coroutine = compat.running_coroutine
-local resume_woken, now = compat.resume_woken, clock.now
+local resume_woken, turns, now = compat.resume_woken, compat.turns, clock.now
 
-local scheduler = { now = now }
+local enqueue, main, rearm, wake = woken.enqueue, woken.main, woken.rearm, woken.wake
 
--- The loop, nil before the first use.
-local loop
+local scheduler = {
+  now = now, loop = woken.get_loop, main = main, enqueue = enqueue, wake = wake, rearm = rearm,
+  notice = woken.notice, has_ready = woken.has_ready, next_timeout = woken.next_timeout,
+}
 
 -- `scheduler.task` is the task whose coroutine runs, or nil. `scheduler.refuse` is
 -- function(what), which raises, while nothing may go to the network: simulated.lua.
-
--- Woken tasks, first in first out.
-local ready, ready_first, ready_last = {}, 1, 0
-
--- What stands for the main chunk when it waits: there waiting means driving the
--- loop.
-local main = {}
-local driving = false
 
 -- What `scheduler.task` is while a function given to on_done or on_error runs: what
 -- that spawns belongs to `scope`, and it may not wait.
@@ -56,75 +50,6 @@ end
 
 unobserved.call_back = call_back
 
----- The loop, and a host that runs it ----------------------------------------
-
-local rearm -- below
-
---- The loop; from the first call on no other can be chosen.
-local function get_loop()
-  if loop == nil then
-    loop = loops.take()
-    if loop.connect then
-      loop.connect(scheduler.host_turn, rearm)
-    end
-  end
-  return loop
-end
-scheduler.loop = get_loop
-
---- Has another loop and other woken tasks in the place of these: see simulated.lua.
--- @param other {loop, ready, first, last} @return those of before
-function scheduler.exchange(other)
-  local before = { loop = get_loop(), ready = ready, first = ready_first, last = ready_last }
-  loop, ready, ready_first, ready_last = other.loop, other.ready, other.first, other.last
-  return before
-end
-
---- How long a host may wait, at most, before it calls ms.step.
--- @return seconds; nil when only its sockets (ms.fd) can make one ready
-local function next_timeout()
-  if ready_first <= ready_last then
-    return 0
-  end
-  local deadline, timeout = timers.next_deadline(), get_loop().timeout()
-  local left = deadline and math.max(0, deadline - now())
-  if left and timeout then
-    return math.min(left, timeout)
-  end
-  return left or timeout
-end
-scheduler.next_timeout = next_timeout
-
---- Has a host's loop turn us when something is due, and lets it end when nothing
--- is left. To be called whenever that has changed; nothing to do for who drives: he
--- looks for himself.
-function rearm()
-  if not driving and get_loop().arm then
-    loop.arm(next_timeout())
-  end
-end
-scheduler.rearm = rearm
-
-local function enqueue(task)
-  ready_last = ready_last + 1
-  ready[ready_last] = task
-  if not driving then
-    rearm()
-  end
-end
-
---- Makes a parked task run in this turn or the next. Waking one that is not
--- parked does nothing.
-local function wake(task)
-  if task.parked then
-    task.parked = false
-    if task ~= main then
-      enqueue(task)
-    end
-  end
-end
-scheduler.wake = wake
-
 local function call_on_done(task, scope, fn)
   local ok, err = call_back(scope, fn, task.ok, unpack(task.results, 1, task.results.n))
   if not ok then
@@ -135,6 +60,7 @@ end
 -- The body has ended, its result is there.
 local function finish(task)
   task.done = true
+  woken.notice()
   if task.cancelled and (task.ok or not errors.is(task.results[1], "cancelled")) then
     -- It got over being cancelled, or failed for another reason while at it.
     task.cancelled = nil
@@ -221,33 +147,41 @@ end
 
 ---- Turning the loop -------------------------------------------------------
 
+-- What a task needs that C has come upon.
+local function attend(task, ok, err)
+  if ok ~= nil then
+    conclude(task, ok, err)
+  elseif task.visitor then
+    task.parked = false
+    woken.loop.resume(task)
+  elseif task == main then
+    -- What was left of an earlier wait wakes nobody.
+    main.parked = main.parked and false
+  elseif not task.done then
+    run_task(task)
+  end
+end
+
 -- `stop`: the time from which on no further one is run, but for the first.
 local function run_ready(stop)
   -- Those that are enqueued meanwhile wait for the next turn, so that tasks
   -- that wake each other cannot starve the sockets.
-  local last = ready_last
-  while ready_first <= last do
+  local ready = woken.ready
+  local last = ready.last
+  while ready.first <= last do
     nesting = 1
     -- Most only wait again: that is C's affair, see resume.c.
-    local following, task, ok, err = resume_woken(ready, ready_first, stop and ready_first or last,
+    local following, task, ok, err = resume_woken(ready, ready.first, stop and ready.first or last,
       scheduler)
     nesting, scheduler.task = 0, nil
-    ready_first = following
-    if ok ~= nil then
-      conclude(task, ok, err)
-    elseif task and task.visitor then
-      task.parked = false
-      loop.resume(task)
-    elseif task == main then
-      -- What was left of an earlier wait wakes nobody.
-      main.parked = main.parked and false
-    elseif task and not task.done then
-      run_task(task)
+    ready.first = following
+    if task then
+      attend(task, ok, err)
     end
     last = stop and now() >= stop and 0 or last
   end
-  if ready_first > ready_last then
-    ready_first, ready_last = 1, 0
+  if ready.first > ready.last then
+    ready.first, ready.last = 1, 0
   end
 end
 
@@ -269,31 +203,59 @@ end
 -- Returns whether any has got something.
 local function take_ready()
   -- Who waits for a transfer that is ready goes straight to the end of `ready`.
-  local last, stray_count = loop.ready(loop.handle, ready, ready_last, strays)
-  local some = last > ready_last or stray_count > 0
+  local loop, ready = woken.loop, woken.ready
+  local before = ready.last
+  local last, stray_count = loop.ready(loop.handle, ready, before, strays)
+  local some = last > before or stray_count > 0
   if ready[last] == main then
     -- Needs no other turn, and may not be left there: its wait may end with this.
     ready[last], last = nil, last - 1
     main.parked = main.parked and false
   end
-  ready_last = last
+  ready.last = last
   if stray_count > 0 then
     handle_strays(stray_count)
   end
   return some
 end
 
--- One turn. False when nothing is left that could ever happen.
+-- C turns the loop, and resumes who waits for transfers, until something else is to be
+-- done. False when nothing is left that could ever happen.
+local function turn_in_c(deadline)
+  local ready = woken.ready
+  ready.noticed, nesting = false, 1
+  local alive, stray_count, task, ok, err = turns(ready, woken.loop.handle, strays, scheduler,
+    deadline)
+  nesting, scheduler.task = 0, nil
+  if task then
+    attend(task, ok, err)
+  end
+  if stray_count > 0 then
+    handle_strays(stray_count)
+  end
+  if deadline then
+    run_timers()
+  end
+  return alive or deadline ~= nil
+end
+
+-- One turn; or as many as C can do, where `finished` says whether that was enough. False
+-- when nothing is left that could ever happen.
 local function turn(timeout, finished, stop)
-  if ready_first <= ready_last then
+  local loop, ready = woken.loop, woken.ready
+  if ready.first <= ready.last then
     run_ready(stop)
   end
   if finished and finished() then
     return true                     -- others may have much to wait for
   end
   local deadline = timers.next_deadline()
-  if ready_first <= ready_last or main.parked == false then
+  if ready.first <= ready.last or main.parked == false then
     timeout = 0
+  elseif finished and turns and loop.in_c and not unobserved.on_error then
+    if turn_in_c(deadline) then
+      return true
+    end
   elseif deadline then
     local left = deadline - now()
     if timeout == nil or left < timeout then
@@ -308,7 +270,7 @@ local function turn(timeout, finished, stop)
   if unobserved.on_error then
     unobserved.tell_collected()
   end
-  return alive or some or ready_first <= ready_last or timers.next_deadline() ~= nil
+  return alive or some or ready.first <= ready.last or timers.next_deadline() ~= nil
     or take_ready()                   -- a timer of libcurl's has ended the last transfer
 end
 
@@ -316,9 +278,9 @@ scheduler.DEADLOCK = "deadlock: every task waits for another, and no transfer or
 
 -- Calls `fn`, which turns the loop in one way or another.
 local function drive_with(fn, ...)
-  driving = true
+  woken.driving = true
   local ok, err = pcall(fn, ...)
-  driving = false
+  woken.driving = false
   if not ok then
     -- Ctrl-C may have come anywhere.
     scheduler.task, nesting = nil, 0
@@ -330,10 +292,11 @@ end
 --- Turns the loop until `finished()`.
 -- @raise when nothing is left that could ever happen; what interrupts it
 function scheduler.drive(finished)
-  if driving then
+  if woken.driving then
     error("the loop is running already", 0)
   end
-  get_loop().interruptible(true)
+  local loop = woken.get_loop()
+  loop.interruptible(true)
   local ok, err = drive_with(function()
     while not finished() do
       if not turn(nil, finished) and not finished() then
@@ -357,20 +320,14 @@ end
 scheduler.drive_with, scheduler.turn, scheduler.run_ready = drive_with, turn, run_ready
 scheduler.take_ready, scheduler.run_timers = take_ready, run_timers
 
-scheduler.main, scheduler.callback = main, callback
-scheduler.enqueue = enqueue
+scheduler.callback = callback
 scheduler.settle = settle
 scheduler.finish = finish
 scheduler.call_on_done = call_on_done
 
 --- Whether the loop is being turned.
 function scheduler.is_driving()
-  return driving
-end
-
---- Whether a task is woken, and will run.
-function scheduler.has_ready()
-  return ready_first <= ready_last
+  return woken.driving
 end
 
 --- Runs a parked task now; when tasks are nested too deeply, in the next turn.
@@ -389,7 +346,8 @@ end
 
 --- Tasks, timers and woken tasks that are left, for leak checks.
 function scheduler.pending()
-  return unobserved.outside.count, timers.count(), ready_last - ready_first + 1
+  local ready = woken.ready
+  return unobserved.outside.count, timers.count(), ready.last - ready.first + 1
 end
 
 return scheduler

@@ -12,6 +12,7 @@ local timers = require("multisock.base.timers")
 local unobserved = require("multisock.tasks.unobserved")
 local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
+local woken = require("multisock.tasks.woken")
 
 local outside = unobserved.outside
 
@@ -36,7 +37,7 @@ end
 
 --- @return what leave() takes
 local function enter(world)
-  local before = scheduler.exchange({ loop = world.loop, ready = {}, first = 1, last = 0 })
+  local before = woken.exchange({ loop = world.loop })
   before.timers, before.bytes = timers.exchange(), chance.bytes
   before.unobserved, outside.unobserved = outside.unobserved, nil
   world.loop.beneath = before.loop
@@ -51,9 +52,9 @@ local function leave(world, before)
   timers.exchange(before.timers)
   -- Of several failures that nobody awaited one was raised: the others are no later run's.
   outside.unobserved = before.unobserved
-  local here = scheduler.exchange(before)
-  for i = here.first, here.last do
-    scheduler.enqueue(here.ready[i])  -- tasks from before that were woken
+  local ready = woken.exchange(before).ready
+  for i = ready.first, ready.last do
+    scheduler.enqueue(ready[i])       -- tasks from before that were woken
   end
 end
 

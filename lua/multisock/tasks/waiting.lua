@@ -95,6 +95,7 @@ waiting.park = park
 -- nothing any more.
 local function add_timer(entry)
   timers.add(entry)
+  scheduler.notice()
   rearm()
   return entry
 end
