@@ -7,13 +7,9 @@ local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local ms = require("multisock")
 
-local TEXT, CODED = codings.text, codings.coded
+local TEXT, CODED, of = codings.text, codings.coded, codings.of
 local FRAMES, ways = coded_bodies.FRAMES, coded_bodies.ways
 local MIB = 1024 * 1024
-
-local function of(name, fn)
-  return codings.of(name, pending, fn)
-end
 
 describe("a body that is decoded", function()
   local hostile = fixtures.hostile()
@@ -24,9 +20,7 @@ describe("a body that is decoded", function()
     return client
   end)
 
-  local function url(bytes, more)
-    return coded_bodies.url(hostile, bytes, more)
-  end
+  local url = coded_bodies.urls(hostile)
 
   -- The worst time between two turns of the loop while `fn` runs.
   local function worst_gap(fn)

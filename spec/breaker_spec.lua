@@ -1,32 +1,20 @@
 -- `retry.breaker`: a server that fails too often is left alone for a while.
+local attempted = require("spec.support.attempted")
 local core_support = require("spec.support.core_support")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
 local ms = require("multisock")
 
 local task, failure, simulated = helper.task, helper.failure, helper.simulated
 
 describe("breaker", function()
-  local hostile
-  local keys = 0
+  local hostile, _, script = attempted.hostile()
 
-  setup(function() hostile = servers.hostile() end)
-  teardown(function() servers.stop_all() end)
   after_each(helper.check_leaks)
 
   local function client_of(breaker, retry)
     retry = retry or {}
     retry.breaker, retry.limit = breaker, retry.limit or 0
     return ms.client({ retry = retry })
-  end
-
-  -- A URL with these answers, one after the other, and how often it was asked.
-  local function script(words)
-    keys = keys + 1
-    local key = "breaker-" .. keys
-    return hostile.url("/script?key=" .. key .. "&words=" .. words), function()
-      return #ms.assert(ms.get(hostile.url("/script-log?key=" .. key))):json()
-    end
   end
 
   local function outcome(client, url)
@@ -41,13 +29,13 @@ describe("breaker", function()
 
   it("opens when too much has failed, and asks nobody then", task(function()
     local client = client_of(QUICK)
-    local url, count = script("200,503,200,503,200")
+    local url, log = script("200,503,200,503,200")
     local seen = {}
     for i = 1, 6 do
       seen[i] = outcome(client, url)
     end
     assert.same({ 200, 503, 200, 503, "breaker", "breaker" }, seen)
-    assert.equal(4, count())
+    assert.equal(4, #log())
     local _, err = client:get(url)
     assert.same({ "queue", true, 1 }, { err.phase, err.retryable, err.attempts })
     assert.truthy(err.message:find("http://127.0.0.1:%d+ has failed too often; it is asked again"),
@@ -98,22 +86,22 @@ describe("breaker", function()
 
   it("ends the tries of one request, with the answer that there is", task(function()
     local client = client_of(QUICK, { limit = 10, backoff = 0.001 })
-    local url, count = script("503")
+    local url, log = script("503")
     assert.equal(503, outcome(client, url))
-    assert.equal(4, count())
+    assert.equal(4, #log())
     client:close()
   end))
 
   it("holds for lists of URLs, too", task(function()
     local client = client_of(QUICK)
-    local url, count = script("503")
+    local url, log = script("503")
     local urls = {}
     for i = 1, 12 do
       urls[i] = url
     end
     local _, errs = client:map(urls, { concurrency = 1 })
     assert.same({ nil, "breaker" }, { errs[4], errs[5] and errs[5].kind })
-    assert.equal(4, count())
+    assert.equal(4, #log())
     client:close()
   end))
 

@@ -1,4 +1,5 @@
 -- The option `buffer`: the response comes with its whole body, or not at all.
+local attempted = require("spec.support.attempted")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -6,19 +7,12 @@ local ms = require("multisock")
 local task = helper.task
 
 describe("buffer", function()
-  local hostile = fixtures.hostile()
+  local hostile, _, script = attempted.hostile()
   local client
-  local count = 0
   fixtures.each(function()
     client = ms.client({ buffer = true })
     return client
   end)
-
-  -- A URL whose requests get these answers, one after the other.
-  local function script(words)
-    count = count + 1
-    return hostile.url(("/script?key=%d&words=%s"):format(count, words))
-  end
 
   local FAST = { limit = 3, backoff = 0.001 }
 
@@ -28,10 +22,7 @@ describe("buffer", function()
         "/trickle?bytes=5", "/gzip?n=70000" }) do
         local response = ms.assert(client:get(hostile.url(path)))
         assert.equal("multisock.response (200, complete)", tostring(response), path)
-        local read = 0
-        for chunk in response:chunks() do
-          read = read + #chunk
-        end
+        local read = helper.length_of(response:chunks())
         assert.is_true(read > 0)
       end
     end

@@ -5,13 +5,7 @@ local ms = require("multisock")
 
 local task, failure = helper.task, helper.failure
 
-local function copies(url, count)
-  local list = {}
-  for i = 1, count do
-    list[i] = url
-  end
-  return list
-end
+local copies = require("spec.support.tasks").copies
 
 describe("requests of a list", function()
   local hostile = fixtures.hostile()

@@ -6,7 +6,8 @@ local ms = require("multisock")
 local scopes = require("multisock.tasks.scopes")
 local support = require("spec.support.tasks")
 
-local task, failure, turns = helper.task, helper.failure, support.turns
+local task, failure = helper.task, helper.failure
+local turns, copies = support.turns, support.copies
 
 -- How many tasks are started meanwhile.
 local function count_tasks(fn)
@@ -19,14 +20,6 @@ local function count_tasks(fn)
   scopes.spawn = spawn
   assert(ok, err)
   return count
-end
-
-local function copies(url, count)
-  local list = {}
-  for i = 1, count do
-    list[i] = url
-  end
-  return list
 end
 
 describe("requests of a list", function()

@@ -8,12 +8,8 @@ local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
-local TEXT, CODED = codings.text, codings.coded
+local TEXT, CODED, of = codings.text, codings.coded, codings.of
 local FRAMES, ways, escape = coded_bodies.FRAMES, coded_bodies.ways, coded_bodies.escape
-
-local function of(name, fn)
-  return codings.of(name, pending, fn)
-end
 
 describe("a coded body", function()
   local hostile = fixtures.hostile()
@@ -24,9 +20,7 @@ describe("a coded body", function()
     return client
   end)
 
-  local function url(bytes, more)
-    return coded_bodies.url(hostile, bytes, more)
-  end
+  local url = coded_bodies.urls(hostile)
 
   local loops = { chunks = true, lines = true }
 
@@ -242,7 +236,7 @@ describe("a coded body", function()
     }) do
       local response = ms.assert(client:get(hostile.url("/raw?text=" .. escape(
         "HTTP/1.1 200 OK\r\nContent-Length: " .. #CODED.gzip .. "\r\n" .. head .. "\r\n\r\n")
-        .. CODED.gzip:gsub(".", function(c) return ("%%%02x"):format(c:byte()) end))))
+        .. helper.escape(CODED.gzip))))
       assert.equal(TEXT, response:text(), head)
     end
   end))

@@ -1,7 +1,6 @@
 -- bin/multisock: what it refuses, what it says of itself, where it runs from.
 local command = require("spec.support.command")
 local fixtures = require("spec.support.fixtures")
-local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local shell = require("spec.support.shell")
 
@@ -12,13 +11,7 @@ describe("the command", function()
   local nginx = fixtures.nginx()
   local dir
 
-  before_each(function()
-    dir = command.open()
-  end)
-  after_each(function()
-    command.close()
-    helper.check_leaks()
-  end)
+  command.fixture(function(made) dir = made end)
 
   for name, case in pairs({
     ["no URL"] = { {}, "no URL given" },

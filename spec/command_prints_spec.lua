@@ -14,13 +14,7 @@ describe("the command", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local dir
 
-  before_each(function()
-    dir = command.open()
-  end)
-  after_each(function()
-    command.close()
-    helper.check_leaks()
-  end)
+  command.fixture(function(made) dir = made end)
 
   it("shows no credentials and nothing that steers a terminal", function()
     local port = nginx.port

@@ -16,13 +16,7 @@ describe("the command", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local dir
 
-  before_each(function()
-    dir = command.open()
-  end)
-  after_each(function()
-    command.close()
-    helper.check_leaks()
-  end)
+  command.fixture(function(made) dir = made end)
 
   describe("get", function()
     it("saves each URL under its name and says so in one line", function()

@@ -1,18 +1,12 @@
 -- The option `cookies`: requests with a jar. The jar itself: jar_spec.lua.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
+local jars = require("spec.support.jars")
 local ms = require("multisock")
 
 local task = helper.task
 
-local function names(jar)
-  local list = {}
-  for cookie in jar:each() do
-    list[#list + 1] = cookie.name
-  end
-  table.sort(list)
-  return table.concat(list, " ")
-end
+local names = jars.names
 
 -- The same server under a name.
 local function under(host, server, path)
@@ -37,9 +31,7 @@ describe("a client with a jar", function()
   end
 
   local function setting(lines, more)
-    return "/cookies?set=" .. lines:gsub("[^%w]", function(byte)
-      return ("%%%02X"):format(byte:byte())
-    end) .. (more or "")
+    return "/cookies?set=" .. helper.escape(lines) .. (more or "")
   end
 
   it("logs in, and then all requests are logged in", task(function()
@@ -107,9 +99,7 @@ describe("a client with a jar", function()
     local client = ms.client({
       cookies = ms.cookies(), resolve = pins(hostile, { "a.test", "b.test" }),
     })
-    local there = under("b.test", hostile, "/cookies"):gsub("[^%w]", function(byte)
-      return ("%%%02X"):format(byte:byte())
-    end)
+    local there = helper.escape(under("b.test", hostile, "/cookies"))
     local first = under("a.test", hostile, setting("sid=a", "&status=302&to=" .. there))
     assert.equal("", text(client, first, { headers = { Cookie = "mine=1" } }))
     assert.equal("sid=a", text(client, under("a.test", hostile, "/cookies")))

@@ -59,10 +59,7 @@ describe("a command line of curl", function()
   describe("that ms.to_curl writes", function()
     local function same(options, path)
       local url = hostile.url(path or "/received")
-      local again = {}
-      for name, value in pairs(options) do
-        again[name] = value
-      end
+      local again = helper.with({}, options)
       again.redact = false
       local command = ms.assert(ms.to_curl(url, again))
       local expected, got = normal(fetched(url, options)), normal(run(command))

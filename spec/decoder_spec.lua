@@ -5,7 +5,7 @@ local core = require("multisock.core")
 
 local TEXT, CODED, TWICE, RAW = codings.text, codings.coded, codings.twice, codings.raw
 local BOMBS, ZEROS = codings.bombs, codings.zeros
-local bytes, has = codings.bytes, codings.has
+local bytes, has, of = codings.bytes, codings.has, codings.of
 
 --- Decodes all of it, in pieces of `size` bytes.
 -- @return string, whether it has ended; or nil, message
@@ -30,10 +30,6 @@ local function decode(names, coded, size)
       return table.concat(pieces), decoder:ended()
     end
   end
-end
-
-local function of(name, fn)
-  return codings.of(name, pending, fn)
 end
 
 describe("decoder", function()

@@ -5,7 +5,6 @@ local downloads = require("spec.support.downloads")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local own_servers = require("spec.support.own_servers")
 local servers = require("spec.support.servers")
 
 local read, files, file, asked = downloads.read, downloads.files, downloads.file, downloads.asked
@@ -13,13 +12,8 @@ local leave, is_right = downloads.leave, downloads.is_right
 
 describe("a download", function()
   local nginx = fixtures.nginx()
-  local odd = fixtures.server(own_servers.odd_ranges)
   local path, dir
-
-  before_each(function()
-    path, dir = downloads.open(odd)
-  end)
-  after_each(downloads.close)
+  local odd = downloads.fixture(function(...) path, dir = ... end)
 
   describe("in segments", function()
     local SIZE = 4 * 1024 * 1024

@@ -4,7 +4,6 @@ local downloads = require("spec.support.downloads")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local own_servers = require("spec.support.own_servers")
 local web_servers = require("spec.support.web_servers")
 local servers = require("spec.support.servers")
 
@@ -14,13 +13,8 @@ local read, files, file = downloads.read, downloads.files, downloads.file
 local SIZE = 3000000
 
 describe("downloads", function()
-  local odd = fixtures.server(own_servers.odd_ranges)
   local path
-
-  before_each(function()
-    path = downloads.open(odd)
-  end)
-  after_each(downloads.close)
+  downloads.fixture(function(made) path = made end)
 
   local function wait_for(name)
     local ends = ms.now() + helper.seconds(8)

@@ -6,7 +6,6 @@ local downloads = require("spec.support.downloads")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
-local own_servers = require("spec.support.own_servers")
 local servers = require("spec.support.servers")
 
 local quote, output = servers.quote, servers.output
@@ -15,13 +14,8 @@ local leave, is_right = downloads.leave, downloads.is_right
 
 describe("a download", function()
   local nginx = fixtures.nginx()
-  local odd = fixtures.server(own_servers.odd_ranges)
   local path, dir
-
-  before_each(function()
-    path, dir = downloads.open(odd)
-  end)
-  after_each(downloads.close)
+  downloads.fixture(function(...) path, dir = ... end)
 
   it("has the file, its size and its SHA-256", helper.task(function()
     local result, err = ms.download(nginx.url("/1k"), path)

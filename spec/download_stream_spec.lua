@@ -1,4 +1,5 @@
 -- How the body of one answer gets into the file of a download.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local servers = require("spec.support.servers")
@@ -8,8 +9,7 @@ local target = require("multisock.download.target")
 describe("the body of an answer in a download", function()
   local dir
 
-  before_each(function() dir = servers.make_dir() end)
-  after_each(function() servers.output("rm -rf " .. servers.quote(dir)) end)
+  fixtures.folder(function(made) dir = made end)
 
   -- What the file has after a body in pieces of 10 bytes, of 100, was written to a piece that
   -- ends at 35; `meanwhile` is called before each of them is read.

@@ -1,5 +1,6 @@
 -- ms.download: when it goes on after a cut, when it gives up, and what its limits of time end. On
 -- a mock's clock; over connections that are really there: download_spec.lua.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local servers = require("spec.support.servers")
@@ -10,16 +11,10 @@ local simulated, words = helper.simulated, timed_out.words
 describe("a download that waits", function()
   local URL, NEVER = "https://h.example/file", math.huge
   local CONTENT = servers.bytes(1000)
-  local dir, path
+  local path
 
-  before_each(function()
-    dir = servers.make_dir()
-    path = dir .. "/f"
-  end)
-  after_each(function()
-    os.execute("rm -rf '" .. dir .. "'")
-    helper.check_leaks()
-  end)
+  fixtures.folder(function(made) path = made .. "/f" end)
+  after_each(helper.check_leaks)
 
   -- What a server answers that brings `count` bytes more, and then this. nil: all that is left.
   local function part(request, count, ends)

@@ -91,9 +91,7 @@ describe("a clone of an easy handle that collects", function()
   fixtures.no_handles_left()
 
   local function run(multi)
-    while multi:perform() > 0 do
-      multi:poll(100)
-    end
+    support.run_out(multi)
     multi:info_read()
   end
 

@@ -30,13 +30,7 @@ describe("events", function()
     return ms.client(options), log
   end
 
-  local function said(log)
-    local names = {}
-    for i, event in ipairs(log) do
-      names[i] = event.name
-    end
-    return table.concat(names, " ")
-  end
+  local said = helper.names
 
   local WHOLE = "queue start connect sent headers response done"
 

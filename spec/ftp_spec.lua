@@ -38,23 +38,16 @@ for name, kind in pairs({
         options.use_ssl, options.share = 3, core.share("ssl_session")
         options.fresh_connect, options.forbid_reuse = true, true
       end
-      for key, value in pairs(more or {}) do
-        options[key] = value
-      end
-      return options
+      return helper.with(options, more)
     end
 
     -- Options of a fetch.
     local function given(more)
-      local options = {
+      return helper.with({
         protocols = { kind.scheme }, trust_env = false, timeout = helper.seconds(8),
         tls = kind.tls and { ca = server.ca } or nil,
         curl = { use_ssl = kind.tls and 3 or nil },
-      }
-      for key, value in pairs(more or {}) do
-        options[key] = value
-      end
-      return options
+      }, more)
     end
 
     it("is fetched when it is asked for, and refused when not", helper.task(function()
@@ -72,11 +65,7 @@ for name, kind in pairs({
     it("streams more than is held, to a reader that takes its time", helper.task(function()
       local response = ms.assert(ms.fetch(server.url("/1m"), given({ high_water = 32768 })))
       ms.sleep(0.05)
-      local size = 0
-      for chunk in response:chunks() do
-        size = size + #chunk
-      end
-      assert.equal(MIB, size)
+      assert.equal(MIB, helper.length_of(response:chunks()))
     end))
 
     it("runs many at once", helper.task(function()

@@ -190,9 +190,7 @@ describe("ms.har", function()
         { form = { password = SECRET, ["user[password]"] = SECRET } },
         { multipart = { { name = "password", value = SECRET }, { name = "a", value = "b" } } } }
       for _, own in ipairs(bodies) do
-        for name, value in pairs(options) do
-          own[name] = value
-        end
+        helper.with(own, options)
         client:post(url, own):text()
       end
       client:post(hostile.url("/echo"), { auth = { basic = { "u", SECRET } }, body = "1" }):text()

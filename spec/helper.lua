@@ -185,6 +185,39 @@ function helper.all_of(iterator)
   return list
 end
 
+--- How many bytes an iterator gives.
+function helper.length_of(iterator)
+  local length = 0
+  for piece in iterator do
+    length = length + #piece
+  end
+  return length
+end
+
+--- The names of the things in a list, as one string.
+function helper.names(list)
+  local names = {}
+  for i, thing in ipairs(list) do
+    names[i] = thing.name
+  end
+  return table.concat(names, " ")
+end
+
+--- Adds the fields of `more`, and returns the table.
+function helper.with(fields, more)
+  for name, value in pairs(more or {}) do
+    fields[name] = value
+  end
+  return fields
+end
+
+--- A text as a part of a URL: %XX for each byte that is neither letter nor digit.
+function helper.escape(text)
+  return (text:gsub("[^%w]", function(byte)
+    return ("%%%02X"):format(byte:byte())
+  end))
+end
+
 --- The error of a call that must fail.
 function helper.failure(fn, ...)
   local ok, err = pcall(fn, ...)

@@ -8,11 +8,7 @@ describe("an adopted loop", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local program
 
-  setup(function()
-    program = embedding.build("spec/embed/host.c")
-  end)
-
-  teardown(embedding.clean)
+  embedding.fixture("spec/embed/host.c", function(path) program = path end)
 
   -- Runs the script in a host; it finds `ms`, and after it all must be closed.
   local function host(script, ...)

@@ -12,20 +12,14 @@ local newer = core.version().curl_number >= 0x080000
 local GONE = newer and "CURLE_RECV_ERROR" or "CURLE_HTTP2"
 
 describe("an HTTP/2 server", function()
-  local server, run = fixtures.server(own_servers.hostile_h2), 0
+  local server = fixtures.server(own_servers.hostile_h2)
   local client
 
   fixtures.each(function()
     client = ms.client({ tls = { ca = server.ca }, http_version = "2",
       timeout = helper.seconds(8) })
-    run = run + 1
     return client
   end)
-
-  -- A path that was not asked for before: the server counts.
-  local function fresh(path)
-    return server.url(path .. "&run=" .. run)
-  end
 
   local function count(url)
     local text = ms.assert(client:get(server.url("/count"), { http_version = "2" })):text()
@@ -73,16 +67,16 @@ describe("an HTTP/2 server", function()
   end
 
   it("that refuses a stream is asked again", helper.task(function()
-    local url = fresh("/refuse?n=2")
+    local url = server.fresh("/refuse?n=2")
     assert.equal("ok", ms.assert(client:get(url)):text())
     assert.equal(3, count(url))
-    local bodies, failed = many(fresh("/refuse?n=3&many=1"), 20)
+    local bodies, failed = many(server.fresh("/refuse?n=3&many=1"), 20)
     assert.same({}, failed)
     assert.equal(20, #bodies)
   end, 20))
 
   it("that refuses for ever closes", helper.task(function()
-    assert.same({ "closed", "CURLE_RECV_ERROR", true }, failure(fresh("/refuse?n=1000")))
+    assert.same({ "closed", "CURLE_RECV_ERROR", true }, failure(server.fresh("/refuse?n=1000")))
     assert.equal("ok", ms.assert(client:get(server.url("/ok"))):text())
   end, 20))
 
@@ -143,11 +137,11 @@ describe("an HTTP/2 server", function()
   it("that goes away after an answer serves the rest on another connection",
     helper.task(function()
       for i = 1, 5 do
-        local url = fresh("/goaway-later?n=1&i=" .. i)
+        local url = server.fresh("/goaway-later?n=1&i=" .. i)
         assert.equal("last\n", ms.assert(client:get(url)):text())
         assert.equal("ok", ms.assert(client:get(url)):text())
       end
-      local bodies, failed = many(fresh("/goaway-later?n=1&many=1"), 20)
+      local bodies, failed = many(server.fresh("/goaway-later?n=1&many=1"), 20)
       for _, err in ipairs(failed) do
         assert.same({ "closed", true }, { err.kind, err.retryable })
       end

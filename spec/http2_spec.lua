@@ -1,8 +1,10 @@
 -- HTTP/2: many streams on one connection, their ends, and bodies that are not
 -- read: libcurl before 8.4 cannot pause those.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
+local transfers = require("spec.support.transfers")
 local core = require("multisock.core")
 local ms = require("multisock")
 
@@ -19,18 +21,7 @@ describe("HTTP/2", function()
   end)
 
   it("runs 1,000 at once, each with its own body", helper.task(function()
-    local count = 0
-    ms.group(function(group)
-      for i = 1, 1000 do
-        group:spawn(function()
-          local response = ms.assert(client:get(nginx.tls_url("/file/" .. i)))
-          assert.equal("2", response.http_version)
-          assert.equal("body-" .. i, response:text())
-          count = count + 1
-        end)
-      end
-    end)
-    assert.equal(1000, count)
+    transfers.fetch_files(client, nginx.tls_url, 1000, "2")
   end, 30))
 
   it("is spoken by who may, whatever a request for HTTP/1.1 has left", helper.task(function()
@@ -93,10 +84,7 @@ describe("HTTP/2", function()
     for i = 1, 20 do
       assert.equal("body-" .. i, ms.assert(client:get(nginx.tls_url("/file/" .. i))):text())
     end
-    local size = 1
-    for chunk in waiting:chunks() do
-      size = size + #chunk
-    end
+    local size = 1 + helper.length_of(waiting:chunks())
     assert.equal(MIB, size)
   end))
 
@@ -160,17 +148,11 @@ describe("HTTP/2", function()
   end, 60))
 
   it("uploads", helper.task(function()
-    local body = servers.bytes(3 * MIB)
-    local at = 1
-    local response = ms.assert(client:put(nginx.tls_url("/upload/h2"), {
-      body = function()
-        local piece = body:sub(at, at + 99999)
-        at = at + 100000
-        return piece ~= "" and piece or nil
-      end,
-    }))
+    local response = ms.assert(client:put(nginx.tls_url("/upload/h2"),
+      { body = echoed.pieces(3 * MIB, 100000) }))
     assert.equal(201, response.status)
-    assert.is_true(ms.assert(client:get(nginx.tls_url("/upload/h2"))):text() == body)
+    assert.is_true(ms.assert(client:get(nginx.tls_url("/upload/h2"))):text()
+      == servers.bytes(3 * MIB))
   end, 20))
 
   it("does not meet HTTP/1.1 that is busy: their answers are not mixed up",

@@ -43,7 +43,7 @@ end)
 -- A body that was sent in part is sent again, from its first byte, when the server
 -- says that it has not looked at the request.
 describe("HTTP/2 uploads that were refused", function()
-  local server, run = fixtures.server(own_servers.hostile_h2), 0
+  local server = fixtures.server(own_servers.hostile_h2)
   local client
 
   fixtures.each(function()
@@ -57,12 +57,6 @@ describe("HTTP/2 uploads that were refused", function()
     return number >= 0x080100 and number < 0x080300 and function()
       pending("libcurl 8.1 and 8.2 do not ask again while they send")
     end or helper.task(fn, 60)
-  end
-
-  -- A path that was not asked for before: the server counts.
-  local function fresh(path)
-    run = run + 1
-    return server.url(path .. "&run=" .. run)
   end
 
   -- Gives a list's pieces, so many seconds apart.
@@ -98,7 +92,7 @@ describe("HTTP/2 uploads that were refused", function()
         }) do
           -- A connection that others have used is kept when a stream is refused.
           assert.equal("ok", ms.assert(client:get(server.url("/ok"))):text())
-          local response, err = client:fetch(fresh(path), { method = method, body = body })
+          local response, err = client:fetch(server.fresh(path), { method = method, body = body })
           local text
           if response then
             text, err = response:text()
@@ -106,7 +100,7 @@ describe("HTTP/2 uploads that were refused", function()
           assert.equal("abcd", text, ("%s %s %s: %s"):format(path, method, name, tostring(err)))
         end
         local body = pieces(long_list(6))
-        assert.equal("60000", ms.assert(client:fetch(fresh(path .. "&after=40000"),
+        assert.equal("60000", ms.assert(client:fetch(server.fresh(path .. "&after=40000"),
           { method = method, body = body })):text())
       end
     end
@@ -118,7 +112,7 @@ describe("HTTP/2 uploads that were refused", function()
     for _, path in ipairs(REFUSALS) do
       local file = assert(io.open(name, "rb"))
       file:seek("set", 100)
-      local response = ms.assert(client:put(fresh(path .. "&after=300000"), { body = file }))
+      local response = ms.assert(client:put(server.fresh(path .. "&after=300000"), { body = file }))
       assert.equal("499900", response:text())
       file:close()
     end
@@ -129,7 +123,7 @@ describe("HTTP/2 uploads that were refused", function()
   it("by GOAWAY come again, or have closed", asked_again(function()
     for i = 1, 4 do
       local method = i % 2 == 0 and "POST" or "PUT"
-      local response, err = client:fetch(fresh("/goaway-upload?n=1"),
+      local response, err = client:fetch(server.fresh("/goaway-upload?n=1"),
         { method = method, body = pieces({ "ab", "c", "d" }, i > 2 and 0.02 or nil) })
       if newer or response then
         assert.equal("abcd", ms.assert(response, err):text())
@@ -142,7 +136,7 @@ describe("HTTP/2 uploads that were refused", function()
   it("have closed when a function cannot give them again", asked_again(function()
     for _, path in ipairs(REFUSALS) do
       for _, method in ipairs({ "POST", "PUT" }) do
-        local response, err = client:fetch(fresh(path .. "&after=100000"),
+        local response, err = client:fetch(server.fresh(path .. "&after=100000"),
           { method = method, body = pieces(long_list(50)) })
         assert.is_nil(response)
         assert.same({ "closed", "send", true }, { err.kind, err.phase, err.retryable },

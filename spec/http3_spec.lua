@@ -1,4 +1,5 @@
 -- HTTP/3: QUIC through the driver, whose sockets carry datagrams.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local own_servers = require("spec.support.own_servers")
@@ -123,28 +124,18 @@ describe("HTTP/3", function()
   end, 30))
 
   it("uploads, and gets back what it has sent", helper.task(function()
-    local body = servers.bytes(250000)
-    local at = 1
-    local response = ms.assert(client:put(nginx.url("/upload/h3"), {
-      body = function()
-        local piece = body:sub(at, at + 99999)
-        at = at + 100000
-        return piece ~= "" and piece or nil
-      end,
-    }))
+    local response = ms.assert(client:put(nginx.url("/upload/h3"),
+      { body = echoed.pieces(250000, 100000) }))
     assert.equal(201, response.status)
     assert.equal("3", response.http_version)
-    assert.is_true(ms.assert(client:get(nginx.url("/upload/h3"))):text() == body)
+    assert.is_true(ms.assert(client:get(nginx.url("/upload/h3"))):text()
+      == servers.bytes(250000))
   end, 20))
 
   it("ends one stream without harm to the others", helper.task(function()
     local long = ms.spawn(function()
       local response = ms.assert(client:get(nginx.url("/big")))
-      local size = 0
-      for chunk in response:chunks() do
-        size = size + #chunk
-      end
-      return size
+      return helper.length_of(response:chunks())
     end)
     for i = 1, 20 do
       local started = ms.queue()
@@ -208,12 +199,8 @@ describe("HTTP/3", function()
 
   describe("of raw handles", function()
     local function raw(path, more)
-      local options = { url = nginx.url(path), cainfo = nginx.ca, http_version = HTTP_3_ONLY,
-        pipewait = true, ssl_ec_curves = ONE_DATAGRAM }
-      for name, value in pairs(more or {}) do
-        options[name] = value
-      end
-      return options
+      return helper.with({ url = nginx.url(path), cainfo = nginx.ca, http_version = HTTP_3_ONLY,
+        pipewait = true, ssl_ec_curves = ONE_DATAGRAM }, more)
     end
 
     it("runs many at once on the driver", function()

@@ -1,7 +1,7 @@
 -- `interface`: the local end of one request, and of nobody else's; and what else libcurl would
 -- mix up when it looks for a connection.
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
+local own_servers = require("spec.support.own_servers")
 local trust = require("multisock.request.trust")
 local ms = require("multisock")
 
@@ -9,10 +9,8 @@ describe("interface", function()
   local server, url
 
   setup(function()
-    server = servers.start("addresses.py", servers.make_dir(), { "/usr/bin/python3", "-B",
-      servers.support("addresses.py") }, "stdout")
-    local port = servers.read_file(server.dir .. "/stdout"):match("PORT (%d+)")
-    url = ("http://127.0.0.1:%s/from"):format(port)
+    server = own_servers.addresses()
+    url = ("http://127.0.0.1:%d/from"):format(server.port)
   end)
   teardown(function() server.stop() end)
   after_each(helper.check_leaks)

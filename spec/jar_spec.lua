@@ -4,6 +4,7 @@ local clock = require("multisock.base.clock")
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
+local jars = require("spec.support.jars")
 local servers = require("spec.support.servers")
 local ms = require("multisock")
 
@@ -14,14 +15,7 @@ local function set(jar, url, line)
   return ok or err.message
 end
 
-local function names(jar)
-  local list = {}
-  for cookie in jar:each() do
-    list[#list + 1] = cookie.name
-  end
-  table.sort(list)
-  return table.concat(list, " ")
-end
+local names = jars.names
 
 local function sorted(header)
   local list = {}
@@ -207,8 +201,7 @@ describe("a jar's file", function()
   local hostile = fixtures.hostile()
   local folder
 
-  before_each(function() folder = servers.make_dir() end)
-  after_each(function() os.execute("rm -rf '" .. folder .. "'") end)
+  fixtures.folder(function(made) folder = made end)
 
   local read = helper.read_file
 

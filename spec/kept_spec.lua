@@ -21,15 +21,7 @@ local WAITS = {
 }
 
 describe("a kept connection", function()
-  setup(kept.start)
-  teardown(kept.stop)
-  after_each(function()
-    if client then
-      client:close()
-      client = nil
-    end
-    helper.check_leaks()
-  end)
+  kept.fixture(function() return client end)
 
   describe("that says something unasked", function()
     -- For each path a client and a connection, and one wait for all.

@@ -121,9 +121,7 @@ describe("the version of a request that was sent", function()
     easy:gather("version", true)
     assert.is_nil(easy:version())
     multi:add_handle(easy)
-    while multi:perform() > 0 do
-      multi:poll(100)
-    end
+    support.run_out(multi)
     local found = easy:version()
     multi:remove_handle(easy)
     easy:forget()

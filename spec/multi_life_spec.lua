@@ -65,11 +65,7 @@ describe("core.multi", function()
       local multi = core.multi()
       local easy = support.easy { url = nginx.url("/1k") }
       multi:add_handle(easy)
-      local check = support.deadline()
-      while multi:perform() > 0 do
-        multi:poll(10)
-        check()
-      end
+      support.run_out(multi)
       assert.same({ easy, true }, { multi:info_read() })
       assert.same({}, { multi:info_read() })
       assert.truthy(tostring(easy):find("finished", 1, true))
@@ -121,11 +117,7 @@ describe("core.multi", function()
       local multi = core.multi()
       local easy = support.easy { url = nginx.url("/1k") }
       multi:add_handle(easy)
-      local check = support.deadline()
-      while multi:perform() > 0 do
-        multi:poll(10)
-        check()
-      end
+      support.run_out(multi)
       easy:close()
       assert.is_nil((multi:info_read()))
       multi:close()
@@ -135,11 +127,7 @@ describe("core.multi", function()
       local multi = core.multi()
       local easy, body = support.easy { url = nginx.url("/file/1"), httpheader = { "X-A: b" } }
       multi:add_handle(easy)
-      local check = support.deadline()
-      while multi:perform() > 0 do
-        multi:poll(10)
-        check()
-      end
+      support.run_out(multi)
       assert.equal(easy, (multi:info_read()))
       easy:setopt { url = nginx.url("/file/2"), httpheader = { "X-C: d" }, postfields = "x" }
       easy:unsetopt("postfields")

@@ -3,6 +3,7 @@
 local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
+local own_servers = require("spec.support.own_servers")
 local packaged = require("spec.support.packaged")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
@@ -10,15 +11,8 @@ local base64 = require("multisock.base.base64")
 local ms = require("multisock")
 
 describe("netrc", function()
-  local folder, path
-  local witness = fixtures.server(function()
-    folder = servers.certificate_dir()
-    local server = servers.start("witness.py", servers.make_dir(), { "/usr/bin/python3", "-B",
-      servers.support("witness.py"), folder }, "stdout")
-    local here, there = servers.read_file(server.dir .. "/stdout"):match("PORTS (%d+) (%d+)")
-    server.here, server.there = "https://localhost:" .. here, "https://127.0.0.1:" .. there
-    return server
-  end)
+  local path
+  local witness = fixtures.server(own_servers.witness)
   local hostile = fixtures.hostile()
   local client
   setup(function()
@@ -29,7 +23,7 @@ describe("netrc", function()
   end)
   fixtures.each(function()
     client = ms.client({ trust_env = false, timeout = helper.seconds(10),
-      tls = { ca = folder .. "/ca.crt" } })
+      tls = { ca = witness.ca } })
     return client
   end)
 
@@ -80,12 +74,12 @@ describe("netrc", function()
     write("default login all password pw")
     assert.is_nil(sent(witness.here))
     assert.is_nil(sent(witness.here, { netrc = false }))
-    local own = ms.client({ trust_env = false, netrc = path, tls = { ca = folder .. "/ca.crt" } })
+    local own = ms.client({ trust_env = false, netrc = path, tls = { ca = witness.ca } })
     for _ = 1, 2 do
       assert.equal(basic("all:pw"), own:get(witness.here):json().headers.authorization)
       assert.is_nil(own:get(witness.here, { netrc = false }):json().headers.authorization)
     end
-    local results = own:map({ witness.here, witness.there })
+    local results = own:map({ witness.here, witness.numbered })
     assert.equal(basic("all:pw"), results[1]:json().headers.authorization)
     assert.equal(basic("all:pw"), results[2]:json().headers.authorization)
     own:close()
@@ -112,15 +106,15 @@ describe("netrc", function()
     helper.task(function()
       local options = write("machine localhost login me password pw")
       assert.equal(basic("me:pw"), sent(witness.here .. "/to?/x", options))
-      assert.is_nil(sent(witness.here .. "/to?" .. witness.there, options))
-      assert.equal(basic("me:pw"), sent(witness.here .. "/to?" .. witness.there .. "/to?"
+      assert.is_nil(sent(witness.here .. "/to?" .. witness.numbered, options))
+      assert.equal(basic("me:pw"), sent(witness.here .. "/to?" .. witness.numbered .. "/to?"
         .. witness.here, options))
       options = write("machine localhost login me password pw\n"
         .. "machine 127.0.0.1 login it password x")
-      assert.equal(basic("it:x"), sent(witness.here .. "/to?" .. witness.there, options))
+      assert.equal(basic("it:x"), sent(witness.here .. "/to?" .. witness.numbered, options))
       options = write("machine localhost login me password pw\ndefault login all password no")
-      assert.equal(basic("all:no"), sent(witness.there, options))
-      assert.is_nil(sent(witness.here .. "/to?" .. witness.there, options))
+      assert.equal(basic("all:no"), sent(witness.numbered, options))
+      assert.is_nil(sent(witness.here .. "/to?" .. witness.numbered, options))
       -- From what is not encrypted to what is, and back.
       assert.equal(basic("me:pw"), sent(hostile.url("/redirect?to=" .. witness.here), options))
       assert.is_nil(sent(witness.here .. "/to?" .. hostile.url("/echo"), options))
@@ -129,8 +123,8 @@ describe("netrc", function()
   it("is for the host that a middleware sends it to", helper.task(function()
     write("machine localhost login me password pw\nmachine 127.0.0.1 login it password x")
     for _, place in ipairs({ "middleware", "each_attempt" }) do
-      local to = witness.there
-      local own = ms.client({ trust_env = false, netrc = path, tls = { ca = folder .. "/ca.crt" },
+      local to = witness.numbered
+      local own = ms.client({ trust_env = false, netrc = path, tls = { ca = witness.ca },
         [place] = { function(request, next)
           request.url = to
           return next(request)
@@ -145,9 +139,9 @@ describe("netrc", function()
   it("with a base_url has nothing that is there for all for other origins", helper.task(function()
     write("default login all password no")
     local own = ms.client({ base_url = witness.here, trust_env = false, netrc = path,
-      tls = { ca = folder .. "/ca.crt" } })
+      tls = { ca = witness.ca } })
     assert.equal(basic("all:no"), own:get("/x"):json().headers.authorization)
-    assert.is_nil(own:get(witness.there):json().headers.authorization)
+    assert.is_nil(own:get(witness.numbered):json().headers.authorization)
     own:close()
   end))
 
@@ -160,7 +154,7 @@ describe("netrc", function()
     end
   end))
 
-  it("true is the file in the home folder", function()
+  it("true is the file in the home witness.certificates", function()
     local dir = servers.make_dir()
     helper.write_file(dir .. "/.netrc", "default login home password pw")
     local function run(home)
@@ -168,7 +162,7 @@ describe("netrc", function()
         local ms = require("multisock")
         local response, err = ms.get("%s", { netrc = true, tls = { ca = "%s/ca.crt" } })
         print(response and response:json().headers.authorization or err.message)]])
-        :format(witness.here, folder))
+        :format(witness.here, witness.certificates))
       return (said:gsub("\n$", ""))
     end
     assert.equal(basic("home:pw"), run("HOME=" .. dir))

@@ -28,9 +28,7 @@ describe("ms.oauth2", function()
       given[name] = value or nil
     end
     local settings = { base_url = hostile.url("/"), each_attempt = { ms.oauth2(given) } }
-    for name, value in pairs(more or {}) do
-      settings[name] = value
-    end
+    helper.with(settings, more)
     client = ms.client(settings)
     return client
   end
@@ -156,9 +154,7 @@ describe("ms.oauth2", function()
       end
       assert.equal("Bearer t1", authorization("echo"))
       assert.is_nil(authorization(there))
-      assert.is_nil(authorization("redirect?to=" .. there:gsub("[^%w]", function(byte)
-        return ("%%%02X"):format(byte:byte())
-      end)))
+      assert.is_nil(authorization("redirect?to=" .. helper.escape(there)))
       local log = asked()
       assert.same({ nil, "t", 1 }, { log[1].headers["x-api-key"], log[1].headers["x-team"], #log })
       client:close()

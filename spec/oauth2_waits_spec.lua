@@ -33,18 +33,13 @@ describe("a token of ms.oauth2", function()
   end
 
   local function auth(options)
-    local given = { token_url = TOKENS, client_id = "me", client_secret = "s" }
-    for name, value in pairs(options or {}) do
-      given[name] = value
-    end
-    return ms.oauth2(given)
+    return ms.oauth2(helper.with({ token_url = TOKENS, client_id = "me", client_secret = "s" },
+      options))
   end
 
   local function over(given, options, more)
-    local settings = { agent = mock_of(given), base_url = API, each_attempt = { auth(options) } }
-    for name, value in pairs(more or {}) do
-      settings[name] = value
-    end
+    local settings = helper.with({ agent = mock_of(given), base_url = API,
+      each_attempt = { auth(options) } }, more)
     return ms.client(settings), settings.agent
   end
 

@@ -9,15 +9,9 @@ describe("options", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local easy, body
 
-  before_each(function()
-    easy, body = support.easy { url = hostile.url("/echo") }
+  fixtures.echoing(hostile, function(...)
+    easy, body = ...
   end)
-
-  after_each(function()
-    easy:close()
-    easy, body = nil, nil
-  end)
-  fixtures.no_handles_left()
 
   describe("that are objects", function()
     it("take a core.url, which lives as long as it is used", function()

@@ -7,15 +7,9 @@ describe("options", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local easy, body
 
-  before_each(function()
-    easy, body = support.easy { url = hostile.url("/echo") }
+  fixtures.echoing(hostile, function(...)
+    easy, body = ...
   end)
-
-  after_each(function()
-    easy:close()
-    easy, body = nil, nil
-  end)
-  fixtures.no_handles_left()
 
   describe("when they are unset", function()
     it("verify the server again", function()

@@ -1,33 +1,25 @@
 -- Credentials stay with the origin that they are for: two servers tell what they get.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local servers = require("spec.support.servers")
+local own_servers = require("spec.support.own_servers")
 local ms = require("multisock")
 
 describe("credentials", function()
-  local folder
-  local witness = fixtures.server(function()
-    folder = servers.certificate_dir()
-    local server = servers.start("witness.py", servers.make_dir(), { "/usr/bin/python3", "-B",
-      servers.support("witness.py"), folder }, "stdout")
-    local here, there = servers.read_file(server.dir .. "/stdout"):match("PORTS (%d+) (%d+)")
-    server.here, server.there = "https://localhost:" .. here, "https://localhost:" .. there
-    return server
-  end)
+  local witness = fixtures.server(own_servers.witness)
   after_each(helper.check_leaks)
 
   local CERT = "multisock test client"
 
+  local function file(name)
+    return witness.certificates .. "/" .. name
+  end
+
   local function tls(changes)
-    local all = { ca = folder .. "/ca.crt" }
-    for name, value in pairs(changes or {}) do
-      all[name] = value
-    end
-    return all
+    return helper.with({ ca = witness.ca }, changes)
   end
 
   local function mine()
-    return tls({ cert = folder .. "/client.crt", key = folder .. "/client.key" })
+    return tls({ cert = file("client.crt"), key = file("client.key") })
   end
 
   -- What a server got.
@@ -152,8 +144,8 @@ describe("credentials", function()
 
   it("of libcurl's own options stay, too", helper.task(function()
     local client = ms.client({ base_url = witness.here, tls = tls(), trust_env = false, curl = {
-      userpwd = "user:secret", cookie = "a=b", sslcert = folder .. "/client.crt",
-      sslkey = folder .. "/client.key", httpheader = { "X-Mine: secret" } } })
+      userpwd = "user:secret", cookie = "a=b", sslcert = file("client.crt"),
+      sslkey = file("client.key"), httpheader = { "X-Mine: secret" } } })
     local got = identity(client, "/x")
     assert.same({ authorization = "Basic dXNlcjpzZWNyZXQ=", cookie = "a=b", ["x-mine"] = "secret",
       cert = CERT }, got)
@@ -197,7 +189,7 @@ describe("credentials", function()
     end))
 
     it("may have a key with a password", helper.task(function()
-      local locked = { cert = folder .. "/client.crt", key = folder .. "/locked.key" }
+      local locked = { cert = file("client.crt"), key = file("locked.key") }
       local _, err = client:get(witness.here, { tls = tls(locked) })
       assert.equal("tls", err.kind)         -- and nobody is asked on the terminal
       locked.password = "wrong"

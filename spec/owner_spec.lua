@@ -6,11 +6,7 @@ describe("a handle", function()
   local nginx = fixtures.nginx()
   local program
 
-  setup(function()
-    program = embedding.build("spec/embed/host.c")
-  end)
-
-  teardown(embedding.clean)
+  embedding.fixture("spec/embed/host.c", function(path) program = path end)
 
   local function host(script, ...)
     local output, status = embedding.script(program, script, ...)

@@ -1,5 +1,6 @@
 -- part_file.c and sha256_lua.c: what a download writes to, and checks it with.
 local core = require("multisock.core")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 
@@ -7,12 +8,8 @@ local quote, output = servers.quote, servers.output
 
 describe("core.part_file", function()
   local dir, path
-  before_each(function()
-    dir = servers.make_dir()
-    path = dir .. "/f"
-  end)
-  after_each(function()
-    output("rm -rf " .. quote(dir))
+  fixtures.folder(function(made)
+    dir, path = made, made .. "/f"
   end)
 
   it("writes anywhere, reads, and is cut", function()

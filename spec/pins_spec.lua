@@ -1,24 +1,16 @@
 -- `resolve`: the addresses of a name, for one request and for nobody else.
 local helper = require("spec.helper")
+local own_servers = require("spec.support.own_servers")
 local proxies = require("spec.support.proxies")
-local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 local ms = require("multisock")
 
 describe("resolve", function()
-  local plain, secure, squid, certificates
-
-  local function start(...)
-    local server = servers.start("addresses.py", servers.make_dir(), { "/usr/bin/python3", "-B",
-      servers.support("addresses.py"), ... }, "stdout")
-    server.port = servers.read_file(server.dir .. "/stdout"):match("PORT (%d+)")
-    return server
-  end
+  local plain, secure, squid
 
   setup(function()
-    certificates = servers.certificate_dir()
-    plain, squid = start(), proxies.http_proxy()
-    secure = start(certificates .. "/server.crt", certificates .. "/server.key")
+    plain, squid = own_servers.addresses(), proxies.http_proxy()
+    secure = own_servers.addresses(true)
   end)
   teardown(function()
     plain.stop()
@@ -38,9 +30,7 @@ describe("resolve", function()
   -- Which address has answered, over its how manieth connection; or the error's kind.
   local function ask(client, host, entries, more)
     local options = { resolve = entries }
-    for name, value in pairs(more or {}) do
-      options[name] = value
-    end
+    helper.with(options, more)
     local response, err = client:get(url(host), options)
     if response == nil then
       return err.kind
@@ -157,7 +147,7 @@ describe("resolve", function()
   end))
 
   it("leaves TLS to the name", helper.task(function()
-    local client <close> = ms.client({ tls = { ca = certificates .. "/ca.crt" } })
+    local client <close> = ms.client({ tls = { ca = secure.ca } })
     local function get(host, address)
       return client:get(("https://%s:%s/"):format(host, secure.port), { resolve = {
         ("%s:%s:%s"):format(host, secure.port, address) } })

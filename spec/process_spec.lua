@@ -10,11 +10,7 @@ describe("a forked process", function()
   local secret = fixtures.hostile({ tls = true })
   local program
 
-  setup(function()
-    program = embedding.build("spec/embed/host.c")
-  end)
-
-  teardown(embedding.clean)
+  embedding.fixture("spec/embed/host.c", function(path) program = path end)
 
   local function host(script, ...)
     local output, status = embedding.script(program, [[

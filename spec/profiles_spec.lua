@@ -18,13 +18,8 @@ describe("a handle that serves one request after another", function()
 
   -- What the server received, as text: method, body, and the fields in lower case.
   local function echo(method, options)
-    local response = assert(client:fetch(hostile.url("/echo"), (function()
-      local all = { method = method }
-      for name, value in pairs(options or {}) do
-        all[name] = value
-      end
-      return all
-    end)()))
+    local response = assert(client:fetch(hostile.url("/echo"),
+      helper.with({ method = method }, options)))
     if method == "HEAD" then
       assert.equal("", assert(response:text()))
       return nil

@@ -8,12 +8,7 @@ local support = require("spec.support.core_support")
 local transfers = require("spec.support.transfers")
 local ms = require("multisock")
 
-local function with(options, more)
-  for name, value in pairs(more or {}) do
-    options[name] = value
-  end
-  return options
-end
+local with = helper.with
 
 -- Fetches `count` at once; the texts, or the first error raised.
 local function fetch_all(client, count, url)
@@ -297,11 +292,8 @@ describe("a Unix socket", function()
     for i, text in ipairs(texts) do
       assert.equal("body-" .. i, text)
     end
-    local size = 0
-    for chunk in ms.assert(client:get("http://localhost/1m", { high_water = 16384 })):chunks() do
-      size = size + #chunk
-    end
-    assert.equal(1024 * 1024, size)
+    local response = ms.assert(client:get("http://localhost/1m", { high_water = 16384 }))
+    assert.equal(1024 * 1024, helper.length_of(response:chunks()))
   end, 20))
 
   it("is left when the task is cancelled, and refused when nobody listens", helper.task(function()

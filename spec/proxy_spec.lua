@@ -24,11 +24,8 @@ describe("a proxy", function()
   after_each(helper.check_leaks)
 
   local function given(proxy, more)
-    local options = { proxy = proxy, tls = { ca = nginx.ca }, timeout = helper.seconds(8) }
-    for name, value in pairs(more or {}) do
-      options[name] = value
-    end
-    return options
+    return helper.with({ proxy = proxy, tls = { ca = nginx.ca }, timeout = helper.seconds(8) },
+      more)
   end
 
   it("of HTTP passes http on, and tunnels https", helper.task(function()

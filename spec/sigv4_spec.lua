@@ -27,9 +27,7 @@ describe("auth.aws_sigv4", function()
   local function keys(changes)
     local all = { access_key = "AKID", secret_key = "SECRET", region = "eu-west-1",
       service = "execute-api" }
-    for name, value in pairs(changes or {}) do
-      all[name] = value
-    end
+    helper.with(all, changes)
     return { aws_sigv4 = all }
   end
 

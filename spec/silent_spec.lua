@@ -15,15 +15,7 @@ local function begin(way)
 end
 
 describe("a connection", function()
-  setup(kept.start)
-  teardown(kept.stop)
-  after_each(function()
-    if client then
-      client:close()
-      client = nil
-    end
-    helper.check_leaks()
-  end)
+  kept.fixture(function() return client end)
 
   describe("when the network has changed", function()
     it("is not used again, over any protocol", helper.task(function()

@@ -13,12 +13,7 @@ local MIB = 1024 * 1024
 
 local ssh = fixtures.server(packaged.ssh)
 
-local function with(options, more)
-  for name, value in pairs(more or {}) do
-    options[name] = value
-  end
-  return options
-end
+local with = helper.with
 
 -- libcurl's options for whom to trust and who asks.
 local function keys(more)
@@ -58,11 +53,7 @@ for scheme, name in pairs({ sftp = "SFTP", scp = "SCP" }) do
     spec("streams more than is held, to a reader that takes its time", helper.task(function()
       local response = ms.assert(ms.fetch(url("/1m"), given({ high_water = 32768 })))
       ms.sleep(0.05)
-      local size = 0
-      for chunk in response:chunks() do
-        size = size + #chunk
-      end
-      assert.equal(MIB, size)
+      assert.equal(MIB, helper.length_of(response:chunks()))
     end, 20))
 
     spec("runs many at once, and one after the other", helper.task(function()

@@ -8,11 +8,7 @@ describe("threads, each with a state of its own", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local program
 
-  setup(function()
-    program = embedding.build("spec/embed/threads.c")
-  end)
-
-  teardown(embedding.clean)
+  embedding.fixture("spec/embed/threads.c", function(path) program = path end)
 
   -- The tools make everything slow: there fewer will do.
   local transfers = (embedding.is_tsan or not helper.timing_is_real) and 100 or 1000

@@ -2,13 +2,14 @@
 -- clock; then over sockets, where silence is what libcurl sees, with a server that really stalls.
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
+local mocked = require("spec.support.mocked")
 local servers = require("spec.support.servers")
 local DEFAULTS = require("multisock.request.options").defaults
 local ms = require("multisock")
 local timed_out = require("spec.support.timed_out")
 
 describe("idle", function()
-  local exactly, simulated = timed_out.exactly, helper.simulated
+  local exactly = timed_out.exactly
   local HOST, NEVER = "https://h.example", math.huge
   local SERVER = { routes = {
     { url = "/stalls", reply = { body = { "some", NEVER } } },
@@ -21,13 +22,7 @@ describe("idle", function()
 
   after_each(helper.check_leaks)
 
-  local function served(fn)
-    return simulated(SERVER, function(mock)
-      local client = ms.client({ agent = mock })
-      fn(client, mock)
-      client:close()
-    end)
-  end
+  local served = mocked.served(SERVER)
 
   it("ends a body that falls silent, however it is read", served(function(client)
     for _, way in ipairs({ "text", "read", "discard", "json" }) do
@@ -177,9 +172,7 @@ describe("idle over sockets", function()
     return client
   end)
 
-  local function check(...)
-    return timed_out.check(hostile, ...)
-  end
+  local check = timed_out.at(hostile)
 
   it("in a body that falls silent, however it is read", helper.task(function()
     for _, way in ipairs({ "text", "read", "discard" }) do

@@ -18,9 +18,7 @@ describe("timeouts", function()
     return client
   end)
 
-  local function check(...)
-    return timed_out.check(hostile, ...)
-  end
+  local check = timed_out.at(hostile)
 
   it("total: before the answer", helper.task(function()
     check(0.05, "wait", "total", function()

@@ -3,6 +3,7 @@
 -- over the network: admission_spec.lua, timeout_network_spec.lua.
 local helper = require("spec.helper")
 local ms = require("multisock")
+local mocked = require("spec.support.mocked")
 local timed_out = require("spec.support.timed_out")
 
 local exactly, words = timed_out.exactly, timed_out.words
@@ -19,17 +20,11 @@ local SERVER = { routes = {
 
 local ONE = { limits = { host_connections = 1 } }
 
+local served_with = mocked.served(SERVER)
+
 -- A spec on such a server, with a client of these options: fn(client, mock).
 local function served(options, fn)
-  return helper.simulated(SERVER, function(mock)
-    local given = { agent = mock }
-    for name, value in pairs(options) do
-      given[name] = value
-    end
-    local client = ms.client(given)
-    fn(client, mock)
-    client:close()
-  end)
+  return served_with(fn, options)
 end
 
 describe("a request that waits for its turn", function()

@@ -3,6 +3,7 @@
 -- libcurl does then: timeout_network_spec.lua. Silence in bodies: timeout_idle_spec.lua.
 local helper = require("spec.helper")
 local ms = require("multisock")
+local mocked = require("spec.support.mocked")
 local timed_out = require("spec.support.timed_out")
 
 local exactly, words = timed_out.exactly, timed_out.words
@@ -24,18 +25,7 @@ local SERVER = { routes = {
   { url = "/*", reply = { body = "soon" } },
 } }
 
--- A spec on such a server: fn(client, mock).
-local function served(fn, options)
-  return helper.simulated(SERVER, function(mock)
-    local given = { agent = mock }
-    for name, value in pairs(options or {}) do
-      given[name] = value
-    end
-    local client = ms.client(given)
-    fn(client, mock)
-    client:close()
-  end)
-end
+local served = mocked.served(SERVER)
 
 describe("timeouts", function()
   after_each(helper.check_leaks)

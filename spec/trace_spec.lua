@@ -80,12 +80,8 @@ describe("ms.trace", function()
 
   describe("printed", function()
     local function event_of(fields)
-      local event = { name = "queue", time = 12.5, call = 3, attempt = 1, method = "GET",
-        url = "http://h/", waited = 0 }
-      for name, value in pairs(fields) do
-        event[name] = value
-      end
-      return event
+      return helper.with({ name = "queue", time = 12.5, call = 3, attempt = 1, method = "GET",
+        url = "http://h/", waited = 0 }, fields)
     end
 
     local ODD = {

@@ -3,6 +3,7 @@ local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
+local transfers = require("spec.support.transfers")
 local core = require("multisock.core")
 local ms = require("multisock")
 
@@ -16,17 +17,7 @@ describe("transfers", function()
   end)
 
   it("run 1,000 at once, each with its own body", helper.task(function()
-    local count = 0
-    ms.group(function(group)
-      for i = 1, 1000 do
-        group:spawn(function()
-          local response = ms.assert(client:get(nginx.url("/file/" .. i)))
-          assert.equal("body-" .. i, response:text())
-          count = count + 1
-        end)
-      end
-    end)
-    assert.equal(1000, count)
+    transfers.fetch_files(client, nginx.url, 1000)
   end, 30))
 
   it("run 1,000 at once that all wait for the server", helper.task(function()

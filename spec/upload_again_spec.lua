@@ -1,5 +1,6 @@
 -- Request bodies that must be sent again: after a round of authentication, and when
 -- a kept connection has died. What was sent comes once more, from its first byte.
+local echoed = require("spec.support.echoed")
 local helper = require("spec.helper")
 local probe = require("spec.support.probe")
 local servers = require("spec.support.servers")
@@ -34,19 +35,8 @@ describe("an upload that has to be sent again", function()
     helper.check_leaks()
   end)
 
-  -- Gives `size` bytes in pieces.
-  local function generator(size, piece, pause)
-    local at = 0
-    return function()
-      if pause then
-        ms.sleep(pause)
-      end
-      if at < size then
-        local bytes = servers.bytes(math.min(piece, size - at), 0, at)
-        at = at + #bytes
-        return bytes
-      end
-    end
+  local function doze()
+    ms.sleep(0.01)
   end
 
   -- Every kind of body, of what can be sent again.
@@ -55,8 +45,8 @@ describe("an upload that has to be sent again", function()
     return {
       string = { servers.bytes(500000), 500000 },
       list = { { servers.bytes(60000) }, 60000 },
-      ["function"] = { generator(60000, 7000), 60000 },
-      ["slow function"] = { generator(60000, 20000, 0.01), 60000 },
+      ["function"] = { echoed.pieces(60000, 7000), 60000 },
+      ["slow function"] = { echoed.pieces(60000, 20000, doze), 60000 },
       file = { file, 500000 },
     }, file
   end
@@ -139,16 +129,16 @@ describe("an upload that has to be sent again", function()
     end
     local length = { ["Content-Length"] = "500000" }
     for _, headers in ipairs({ {}, length }) do
-      local message = check_closed("PUT", generator(500000, 50000), 300000, true, headers)
+      local message = check_closed("PUT", echoed.pieces(500000, 50000), 300000, true, headers)
       -- libcurl 8.14 meets it while the body is being sent.
       if not (newer and message:find("^Send failure: ")) then
         assert.equal("the connection was closed before an answer came, and the body cannot be sent "
           .. "again from its start", message)
       end
-      check_closed("POST", generator(500000, 50000), 300000, false, headers)
+      check_closed("POST", echoed.pieces(500000, 50000), 300000, false, headers)
     end
-    check_closed("POST", generator(60000, 5000), 1, false)
-    check_closed("POST", generator(60000, 20000, 0.01), 1, false)
+    check_closed("POST", echoed.pieces(60000, 5000), 1, false)
+    check_closed("POST", echoed.pieces(60000, 20000, doze), 1, false)
     check_closed("POST", "abc", 1, false)
   end, 60))
 end)

@@ -34,21 +34,6 @@ describe("uploads", function()
     return file
   end
 
-  -- Gives `size` bytes in pieces.
-  local function generator(size, piece, each)
-    local at = 0
-    return function()
-      if each then
-        each(at)
-      end
-      if at < size then
-        local bytes = servers.bytes(math.min(piece, size - at), 0, at)
-        at = at + #bytes
-        return bytes
-      end
-    end
-  end
-
   local function echo(options)
     return echoed.of(client:post(hostile.url("/echo"), options))
   end
@@ -78,7 +63,7 @@ describe("uploads", function()
   it("stream 200 MB from an iterator in under 20 MB", helper.task(function()
     local before, most = helper.resident_kib(), 0
     local response = ms.assert(client:post(hostile.url("/upload"), {
-      body = generator(SIZE, 300000, function()
+      body = echoed.pieces(SIZE, 300000, function()
         most = math.max(most, helper.resident_kib())
       end),
     }))
@@ -118,7 +103,7 @@ describe("uploads", function()
     assert.same({ 3, "chunked" }, { seen.length, headers["transfer-encoding"] })
     assert.equal(0, echo({ body = function() end }).length)
     assert.equal(4, ms.assert(ms.assert(client:put(hostile.url("/upload"), {
-      body = generator(4, 1), headers = { ["Content-Length"] = "4" } })):json()).length)
+      body = echoed.pieces(4, 1), headers = { ["Content-Length"] = "4" } })):json()).length)
   end))
 
   it("wait for a generator that sleeps, while others run", helper.task(function()
@@ -130,7 +115,7 @@ describe("uploads", function()
       end
     end)
     local response = ms.assert(client:post(hostile.url("/upload"), {
-      body = generator(5, 1, function()
+      body = echoed.pieces(5, 1, function()
         ms.sleep(0.03)
       end),
     }))
@@ -179,7 +164,7 @@ describe("uploads", function()
   it("take an early refusal of a body that goes on", helper.task(function()
     for _ = 1, 5 do
       local response, err = client:post(hostile.url("/reject-early?linger=5"), {
-        body = generator(1000 * MIB, 65536),
+        body = echoed.pieces(1000 * MIB, 65536),
       })
       assert.is_nil(err)
       assert.equal(413, response.status)
@@ -187,7 +172,7 @@ describe("uploads", function()
     end
     -- Without linger a reset may overtake the answer.
     local response, err = client:post(hostile.url("/reject-early"), {
-      body = generator(1000 * MIB, 65536),
+      body = echoed.pieces(1000 * MIB, 65536),
     })
     assert.is_truthy(response and response.status == 413 or err.kind == "closed", tostring(err))
   end, 20))
@@ -214,7 +199,8 @@ describe("uploads", function()
         { err.kind, err.phase, err.retryable, err.attempts }, tostring(err))
     end
     for _ = 1, 3 do
-      local response, err = client:put(hostile.url("/reset"), { body = generator(50 * MIB, 65536) })
+      local response, err = client:put(hostile.url("/reset"),
+        { body = echoed.pieces(50 * MIB, 65536) })
       assert.is_nil(response)
       assert.same({ "closed", "send", true }, { err.kind, err.phase, err.retryable },
         tostring(err))
@@ -231,7 +217,7 @@ describe("uploads", function()
     local given = 0
     local task = ms.spawn(function()
       return client:post(hostile.url("/upload-slow?rate=3000000"), {
-        body = generator(1000 * MIB, 65536, function(at)
+        body = echoed.pieces(1000 * MIB, 65536, function(at)
           given = at
         end),
       })
@@ -265,7 +251,7 @@ describe("uploads", function()
       assert.same(expected, { seen.method, seen.length })
       assert.same({ true, 1 }, { response.redirected, #response.history })
     end
-    local response, err = client:post(hostile.url(path .. 307), { body = generator(3, 1) })
+    local response, err = client:post(hostile.url(path .. 307), { body = echoed.pieces(3, 1) })
     assert.is_nil(response)
     assert.equal("redirect", err.kind)
   end))

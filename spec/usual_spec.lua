@@ -57,11 +57,7 @@ describe("requests with usual options", function()
 
   -- A client with these settings that makes a request of all that it is asked for.
   local function requesting(settings)
-    local other = { throttle = { limit = 1000000 } }
-    for name, value in pairs(settings) do
-      other[name] = value
-    end
-    return ms.client(other)
+    return ms.client(helper.with({ throttle = { limit = 1000000 } }, settings))
   end
 
   local function is_plain(response)

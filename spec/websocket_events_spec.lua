@@ -35,11 +35,7 @@ describe("a WebSocket", function()
   end
 
   local function said()
-    local names = {}
-    for i, event in ipairs(log) do
-      names[i] = event.name
-    end
-    return table.concat(names, " ")
+    return helper.names(log)
   end
 
   -- Closes it and waits for the end, which is the last event.

@@ -33,9 +33,7 @@ for _, scheme in ipairs({ "ws", "wss" }) do
 
     local function add(path, options)
       local all = { url = server.url(path), cainfo = server.ca }
-      for name, value in pairs(options or {}) do
-        all[name] = value
-      end
+      helper.with(all, options)
       return driver.add(all)
     end
 

@@ -1,6 +1,7 @@
 -- What the specs of retries share: a server that answers as it is told, try by try, and what
 -- came of asking it.
 local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local ms = require("multisock")
 
 local attempted = {}
@@ -21,10 +22,8 @@ function attempted.hostile()
   local function script(words, head)
     count = count + 1
     local key = tostring(count)
-    local escaped = (head or ""):gsub("[^%w]", function(byte)
-      return ("%%%02X"):format(byte:byte())
-    end)
-    return hostile.url(("/script?key=%s&words=%s&head=%s"):format(key, words, escaped)), function()
+    return hostile.url(("/script?key=%s&words=%s&head=%s"):format(key, words,
+      helper.escape(head or ""))), function()
       return ms.assert(ms.get(hostile.url("/script-log?key=" .. key))):json()
     end
   end

@@ -66,10 +66,7 @@ end
 function cached.script(target, answers)
   local list = {}
   for i, answer in ipairs(answers) do
-    local copy = {}
-    for name, value in pairs(answer) do
-      copy[name] = value
-    end
+    local copy = helper.with({}, answer)
     copy.headers = cached.headers(answer.headers)
     list[i] = copy
   end

@@ -11,10 +11,12 @@ function coded.escape(text)
   end))
 end
 
---- The URL of these bytes. @param more? string: other parameters of /coded
-function coded.url(hostile, bytes, more)
-  return hostile.url("/coded?hex=" .. codings.hex(bytes)
-    .. (more and "&" .. coded.escape(more) or ""))
+--- What makes the URL of a body: function(bytes, more); `more`: other parameters of /coded.
+function coded.urls(hostile)
+  return function(bytes, more)
+    return hostile.url("/coded?hex=" .. codings.hex(bytes)
+      .. (more and "&" .. coded.escape(more) or ""))
+  end
 end
 
 --- At once, in chunks, to the close, and in pieces that come late.

@@ -1,5 +1,8 @@
 -- Runs bin/multisock as users do: in a folder of its own for each spec.
+local busted = require("busted")
 local cjson = require("cjson")
+local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local shell = require("spec.support.shell")
 
@@ -21,15 +24,15 @@ command.CURL = "env -u LD_PRELOAD " .. servers.program("curl", "curl") .. " --no
 
 local dir
 
---- Makes the folder of a spec. Returns its path.
-function command.open()
-  dir = servers.make_dir() .. "/d"
-  said("mkdir " .. quote(dir))
-  return dir
-end
-
-function command.close()
-  said("rm -rf " .. quote((dir:gsub("/d$", ""))))
+--- A folder for each spec of this block, in one that goes with it; nothing may be left running.
+-- @param give function(path)
+function command.fixture(give)
+  fixtures.folder(function(made)
+    dir = made .. "/d"
+    said("mkdir " .. quote(dir))
+    give(dir)
+  end)
+  busted.after_each(helper.check_leaks)
 end
 
 function command.words(list)

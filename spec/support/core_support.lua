@@ -43,9 +43,7 @@ function support.easy(options)
     noproxy = "*",
     writefunction = function(bytes) body[#body + 1] = bytes end,
   }
-  for name, value in pairs(options) do
-    all[name] = value
-  end
+  helper.with(all, options)
   local easy = assert(core.easy(all))
   return easy, body
 end
@@ -97,6 +95,15 @@ function support.perform(multi)
     check("multi:perform")
   until running == 0
   return seen
+end
+
+--- Drives one until nothing runs, and leaves in it what has ended.
+function support.run_out(multi)
+  local check = support.deadline()
+  while multi:perform() > 0 do
+    multi:poll(10)
+    check()
+  end
 end
 
 --- A driver on socket.select for a multi: `driver:run(done)` drives it until

@@ -1,8 +1,11 @@
 -- What the specs of downloads share: a folder for each of them, and files of odd_ranges.py.
+local busted = require("busted")
 local cjson = require("cjson")
+local fixtures = require("spec.support.fixtures")
 local assert = require("luassert")
 local helper = require("spec.helper")
 local ms = require("multisock")
+local own_servers = require("spec.support.own_servers")
 local servers = require("spec.support.servers")
 
 local downloads = {}
@@ -10,18 +13,17 @@ local downloads = {}
 local quote, output = servers.quote, servers.output
 local odd, dir, path, id
 
---- Makes the folder of a spec. @param server own_servers.odd_ranges()
--- @return the path in it that is downloaded to, and the folder
-function downloads.open(server)
-  odd, dir, id = server, servers.make_dir(), 0
-  path = dir .. "/f"
-  return path, dir
-end
-
---- Takes the folder away, and looks for what the spec has left.
-function downloads.close()
-  output("rm -rf " .. quote(dir))
-  helper.check_leaks()
+--- The server and a folder for each spec of this block, after which nothing may be left running.
+-- @param give function(path, dir): the path in the folder that is downloaded to, and the folder
+-- @return server own_servers.odd_ranges()
+function downloads.fixture(give)
+  odd = fixtures.server(own_servers.odd_ranges)
+  fixtures.folder(function(made)
+    dir, path, id = made, made .. "/f", 0
+    give(path, dir)
+  end)
+  busted.after_each(helper.check_leaks)
+  return odd
 end
 
 --- What is in a file, nil where there is none. @param name? a path, the download's without one

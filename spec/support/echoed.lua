@@ -33,6 +33,22 @@ function echoed.by(server)
   end
 end
 
+--- A body that a function gives: servers.bytes(size), in pieces.
+-- @param each? function(at), called before each piece
+function echoed.pieces(size, piece, each)
+  local at = 0
+  return function()
+    if each then
+      each(at)
+    end
+    if at < size then
+      local bytes = servers.bytes(math.min(piece, size - at), 0, at)
+      at = at + #bytes
+      return bytes
+    end
+  end
+end
+
 --- What /echo and /upload tell of a body with this text.
 function echoed.sha256(text)
   local path = os.tmpname()

@@ -2,6 +2,7 @@
 -- installed, with pkg-config. MULTISOCK_EMBED_BUILD names the build folder to
 -- install from; MULTISOCK_HOSTS_UNDER a command to run them under (valgrind);
 -- MULTISOCK_SANITIZE=1 and MULTISOCK_TSAN=1 say how it was built.
+local busted = require("busted")
 local helper = require("spec.helper")
 local shell = require("spec.support.shell")
 
@@ -73,6 +74,15 @@ function embedding.build(source, kind)
     "-Wl,-rpath," .. prefix .. "/lib -ldl -lpthread",
   }, " "))
   return program
+end
+
+--- A C program that is there while the specs of this block run.
+-- @param give function(path)
+function embedding.fixture(source, give)
+  busted.setup(function()
+    give(embedding.build(source))
+  end)
+  busted.teardown(embedding.clean)
 end
 
 --- Builds a C file that is a Lua module. Returns its folder.

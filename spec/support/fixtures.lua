@@ -55,6 +55,36 @@ function fixtures.each(before)
   end)
 end
 
+--- Gives each spec an easy handle that asks hostile.py's /echo, and the list that gets its
+-- body; after it, the handle is closed, and none may be left but those that pools have kept.
+-- @param give function(easy, body)
+function fixtures.echoing(hostile, give)
+  local easy
+  busted.before_each(function()
+    local body
+    easy, body = support.easy { url = hostile.url("/echo") }
+    give(easy, body)
+  end)
+  busted.after_each(function()
+    easy:close()
+    easy = nil
+    give()
+  end)
+  fixtures.no_handles_left()
+end
+
+--- A folder for each spec of this block. @param give function(path)
+function fixtures.folder(give)
+  local folder
+  busted.before_each(function()
+    folder = servers.make_dir()
+    give(folder)
+  end)
+  busted.after_each(function()
+    servers.output("rm -rf " .. servers.quote(folder))
+  end)
+end
+
 --- After each spec no easy handle may be left, but those that pools have kept.
 function fixtures.no_handles_left()
   busted.setup(support.begin)

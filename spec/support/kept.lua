@@ -1,5 +1,7 @@
 -- What the specs of kept connections share: kept.py in its ways, and what it has
 -- seen of one spec.
+local busted = require("busted")
+local helper = require("spec.helper")
 local own_servers = require("spec.support.own_servers")
 local core = require("multisock.core")
 local ms = require("multisock")
@@ -16,6 +18,20 @@ function kept.stop()
   kept.plain.stop()
   kept.secure.stop()
   kept.h2.stop()
+end
+
+--- The servers of the specs of this block, each of which may leave nothing running.
+-- @param current function() -> the spec's client, which is closed after it; or nil
+function kept.fixture(current)
+  busted.setup(kept.start)
+  busted.teardown(kept.stop)
+  busted.after_each(function()
+    local client = current()
+    if client then
+      client:close()
+    end
+    helper.check_leaks()
+  end)
 end
 
 --- What a request goes through: each gives a client, a maker of URLs, the server.

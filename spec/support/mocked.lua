@@ -1,4 +1,5 @@
 -- What specs of mocks share.
+local helper = require("spec.helper")
 local ms = require("multisock")
 
 local mocked = {}
@@ -6,12 +7,23 @@ local mocked = {}
 --- A mock of these routes, and a client over it.
 function mocked.over(routes, options, more)
   local given = { routes = routes }
-  for name, value in pairs(more or {}) do
-    given[name] = value
-  end
+  helper.with(given, more)
   options = options or {}
   options.agent = ms.mock(given)
   return ms.client(options), options.agent
+end
+
+--- What makes specs with a client of a mock: function(fn, options), see helper.simulated. The
+-- spec is fn(client, mock).
+-- @param server options of the mock
+function mocked.served(server)
+  return function(fn, options)
+    return helper.simulated(server, function(mock)
+      local client = ms.client(helper.with({ agent = mock }, options))
+      fn(client, mock)
+      client:close()
+    end)
+  end
 end
 
 --- The body of what a client gets.

@@ -13,17 +13,41 @@ local function python(name, tls, ...)
     command[4], command[5] = certs .. "/server.crt", certs .. "/server.key"
   end
   local server = servers.start(name, servers.make_dir(), command, "stdout")
-  server.port = tonumber(servers.read_file(server.dir .. "/stdout"):match("^PORT (%d+)\n"))
-  server.ca = certs .. "/ca.crt"
+  server.said = servers.read_file(server.dir .. "/stdout")
+  server.port = tonumber(server.said:match("^PORT (%d+)\n"))
+  server.certificates, server.ca = certs, certs .. "/ca.crt"
   return server
 end
 
 --- hostile_h2.py, whose comments say what each path does.
--- @return table server with `url`, `ca`
+-- @return table server with `url`, `ca`, and `fresh(path)`: a URL that was not asked for
+-- before, for the server counts
 function own_servers.hostile_h2()
   local server = python("hostile_h2.py", true)
   server.url = function(path) return ("https://localhost:%d%s"):format(server.port, path) end
+  local count = 0
+  server.fresh = function(path)
+    count = count + 1
+    return server.url(path .. "&run=" .. count)
+  end
   return server
+end
+
+--- witness.py, whose comment says what it tells of requests.
+-- @return table server with `here` and `there`, URLs of two origins, and `numbered`: `there` by
+-- the number of its address
+function own_servers.witness()
+  local server = python("witness.py", false, servers.certificate_dir())
+  local here, there = server.said:match("PORTS (%d+) (%d+)")
+  server.here, server.there = "https://localhost:" .. here, "https://localhost:" .. there
+  server.numbered = "https://127.0.0.1:" .. there
+  return server
+end
+
+--- addresses.py, whose comment says what it tells of addresses.
+-- @param tls? boolean
+function own_servers.addresses(tls)
+  return python("addresses.py", tls)
 end
 
 --- kept.py, whose comments say what each path does.

@@ -103,9 +103,7 @@ function probe.raw(hostile, fields)
   local query = {}
   for _, name in ipairs({ "text", "next", "close" }) do
     if fields[name] then
-      query[#query + 1] = name .. "=" .. tostring(fields[name]):gsub("[^%w]", function(byte)
-        return ("%%%02X"):format(byte:byte())
-      end)
+      query[#query + 1] = name .. "=" .. helper.escape(tostring(fields[name]))
     end
   end
   return hostile.url("/raw?" .. table.concat(query, "&"))

@@ -1,16 +1,13 @@
 -- What the specs of redirects share.
 local echoed = require("spec.support.echoed")
+local helper = require("spec.helper")
 local ms = require("multisock")
 
 local redirects = {}
 
-local function encode(text)
-  return (text:gsub("[^%w]", function(byte) return ("%%%02X"):format(byte:byte()) end))
-end
-
 --- The path that redirects to `to` with `status`.
 function redirects.path(to, status)
-  return "/redirect?status=" .. (status or 302) .. "&to=" .. encode(to)
+  return "/redirect?status=" .. (status or 302) .. "&to=" .. helper.escape(to)
 end
 
 --- What the last server of the chain received; and its response.

@@ -25,6 +25,15 @@ function tasks.gauge()
   return self
 end
 
+--- A list that has a value so many times.
+function tasks.copies(value, count)
+  local list = {}
+  for i = 1, count do
+    list[i] = value
+  end
+  return list
+end
+
 --- An iterator over 1 to n.
 function tasks.counter(n)
   local i = 0

@@ -41,10 +41,8 @@ function timed_out.exactly(seconds, phase, word, fn, limit)
   return err
 end
 
---- Runs `fn`, which is to fail by a timeout after `seconds`, and leave nothing open at the
--- server. @param hostile servers.hostile() @param word? the limit that passes
--- @return the error
-function timed_out.check(hostile, seconds, phase, word, fn)
+-- Runs `fn`, which is to fail by a timeout after `seconds`, and leave nothing open at the server.
+local function check(hostile, seconds, phase, word, fn)
   local started = ms.now()
   local result, err = fn()
   local elapsed = ms.now() - started
@@ -65,6 +63,15 @@ function timed_out.check(hostile, seconds, phase, word, fn)
   assert.is_true(elapsed < helper.seconds(seconds + 0.5), "after " .. elapsed)
   probe.open_becomes(hostile, 0)
   return err
+end
+
+--- What checks a timeout at a server that really stalls.
+-- @param hostile servers.hostile()
+-- @return function(seconds, phase, word, fn) -> the error; `word`: the limit that passes, or nil
+function timed_out.at(hostile)
+  return function(...)
+    return check(hostile, ...)
+  end
 end
 
 return timed_out

@@ -89,6 +89,23 @@ function transfers.cancel(options, another, expected)
   driver.close()
 end
 
+--- Fetches so many files at once with a client; each has its own body.
+-- @param url function(path), of an nginx @param version? the version of HTTP that they come by
+function transfers.fetch_files(client, url, count, version)
+  local right = 0
+  ms.group(function(group)
+    for i = 1, count do
+      group:spawn(function()
+        local response = ms.assert(client:get(url("/file/" .. i)))
+        assert.equal(version or response.http_version, response.http_version)
+        assert.equal("body-" .. i, response:text())
+        right = right + 1
+      end)
+    end
+  end)
+  assert.equal(count, right)
+end
+
 --- Fetches; returns the body, or nil, err, whenever it failed.
 function transfers.fetch(url, options)
   local response, err = ms.fetch(url, options)
