@@ -63,7 +63,8 @@ describe("requests for one URL", function()
       { middleware = { function(asked, next) return next(asked) end } }, { query = { a = 1 } },
       { each_attempt = { function(asked, next) return next(asked) end } },
       { cookies = ms.cookies() },
-      { on = { response = function() end } }, { retry = true }, { base_url = nginx.url("/") },
+      { on = { response = function() end } }, { retry = true },
+      { base_url = nginx.url("/a/.b/") },
       { timeout = { attempt = 5 } }, { cache = true },
     }) do
       local other <close> = accustomed(url, options)

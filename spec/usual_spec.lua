@@ -92,6 +92,30 @@ describe("requests with usual options", function()
     end
   end, 120))
 
+  it("do so behind a base_url", helper.task(function()
+    for _, folder in ipairs({ "/", "/received", "/a/.b/" }) do
+      local settings = { base_url = hostile.url(folder), headers = { ["X-Default"] = "d" } }
+      local client <close> = ms.client(settings)
+      local other <close> = requesting(settings)
+      for _, reference in ipairs({ "", "/", "received", "/received", "//received", "received?x=1",
+        "received?", "?x=1", "?", "received?x#y", " received ", "./received", "received/../x", "..",
+        "received/.x", "received?x=%2F", "received?x=%2f", "received?a=/.b", "re%63eived", "x://y",
+        "received?x=%", "%2e%2E/received", "received/\195\164", "a:b/c", "received\0", "a b",
+        hostile.url("/received?x"), "http:/received" }) do
+        for _, options in ipairs({ false, { query = { a = "x y/" } },
+          { json = { 1 }, headers = { A = "b" } } }) do
+          local function ask(each)
+            local response, err = each:fetch(reference, options or nil)
+            return response and seen(response) or { err.kind, err.message, err.url }
+          end
+          local expected = ask(other)
+          assert.same(expected, ask(client), reference)
+          assert.same(expected, ask(client), reference)
+        end
+      end
+    end
+  end, 60))
+
   it("make no request before somebody looks at one", helper.task(function()
     local client <close> = ms.client({ headers = { B = "b" } })
     local url = nginx.url("/file/plain")
@@ -108,6 +132,17 @@ describe("requests with usual options", function()
       assert.equal("body-plain", response:text())
       assert.equal(response.url, response.request:url())
       assert.equal(response.request, response.request)
+    end
+    local based <close> = ms.client({ base_url = nginx.url("/file") })
+    for _, options in ipairs({ false, { timeout = 30 } }) do
+      local count = 0
+      for _ = 1, 20 do
+        local response = ms.assert(based:get("/plain", options or nil))
+        count = count + (is_plain(response) and 1 or 0)
+        assert.equal("body-plain", response:text())
+        assert.equal(nginx.url("/file/plain"), response.request:url())
+      end
+      assert.is_true(count > 0)
     end
   end))
 
@@ -192,10 +227,14 @@ describe("requests with usual options", function()
     lines = select(2, read({ headers = { B = "b", A = "a" } }, "GET", "http://h/", known))
     assert.same({ { "A", "a" }, { "B", "b" } }, core.own_fields(lines))
     assert.same({}, core.own_fields(base))
+    assert.equal("http://h/a/b?c=1&a=1", (read({ query = { a = 1 } }, nil, "/b?c=1", known,
+      "http://h/a/")))
     assert.is_false(read({ body = "x" }, nil, "http://h/", known))
     assert.equal(0, select("#", read({ unknown = 1 }, nil, "http://h/", known)))
     assert.equal(0, select("#", read(nil, nil, "http://h/", known)))
     assert.equal(0, select("#", read({}, nil, 5, known)))
+    assert.equal(0, select("#", read({}, nil, "../x", known, "http://h/")))
+    assert.equal(0, select("#", read({}, nil, 5, known, "http://h/")))
     assert.is_false((pcall(read, {}, nil, "http://h/")))
     assert.is_false((pcall(read, {}, nil, "http://h/", { [0] = core.fields({}) })))
     assert.is_false((pcall(core.own_fields, core.fields({}))))

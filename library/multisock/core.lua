@@ -537,6 +537,12 @@ function multisock_core.url_known(text, places) end
 ---@return string # string; nothing when it is something else
 function multisock_core.url_place(text) end
 
+---A path, and perhaps a query, behind what stands before all that are written so.
+---@param prefix string "http://host/folder/"
+---@param text any
+---@return string # string; nothing when it is something else, or not sent as it is written
+function multisock_core.url_under(prefix, text) end
+
 ---The versions that run, not those it was built with.
 ---@return table # table: multisock, lua, curl, curl_number, ssl, quic (nil without HTTP/3), cainfo and capath (where it looks for authorities by default, nil: nowhere), uv, protocols (list), features (set), codings (list: the content codings that fetch undoes)
 function multisock_core.version() end

@@ -25,7 +25,6 @@ local usual = require("multisock.usual")
 local values = require("multisock.base.values")
 require("multisock.response")
 
-local DEFAULTS = option_list.defaults
 local new_request, get_by_url, send_usual = request.new, url_only.get, usual.send
 
 local client = {}
@@ -376,12 +375,11 @@ function client.new(options)
   if not ok then
     errors.misuse(given)
   end
-  local is_usual = base == nil and given.curl == nil and given.resolve == nil
-    and given.allow_private and not given.netrc and given.protocols == DEFAULTS.protocols
+  local is_usual = base == nil and request.needs_no_look(given)
   local known = origins.new()
   local self = setmetatable({
     settings = given,
-    base = base,
+    base = base, prefix = base and base.prefix or nil,
     limits = limits,
     pool = not uses.foreign and new_pool(limits) or nil,
     known = known, origins = known.by_key,

@@ -4,7 +4,9 @@
 -- have in common.
 local answers = require("multisock.connection.answers")
 local chain = require("multisock.chain")
+local core = require("multisock.core")
 local errors = require("multisock.base.errors")
+local needs_no_look = require("multisock.request").needs_no_look
 local new_request = require("multisock.request").plain
 local perform_in_c = require("multisock.base.compat").perform
 local scheduler = require("multisock.tasks.scheduler")
@@ -12,7 +14,7 @@ local stream = require("multisock.connection.stream")
 local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
 
-local find_target, now = targets.get, scheduler.now
+local find_target, now, under = targets.get, scheduler.now, core.url_under
 local response_to, whole_response = answers.to_url, answers.whole
 local coming_response, new_coming = answers.coming, stream.coming
 local type = type
@@ -22,7 +24,8 @@ local url_only = {}
 --- Whether requests of a client can be such.
 function url_only.suits(client)
   local given = client.settings
-  return client.is_bare and chain.is_bare(client.uses) and given.simple
+  return (client.base == nil or client.prefix) and needs_no_look(given) and not given.own
+    and chain.is_bare(client.uses) and given.simple
     and not (given.detours or given.attempt or client.closed)
 end
 
@@ -59,6 +62,9 @@ end
 -- @param client that suits @param url any
 -- @return response; or nil, err; or nothing: it is to be sent as any other
 function url_only.get(client, url)
+  if client.prefix then
+    url = under(client.prefix, url)
+  end
   local target = targets.young[url]
   if target == nil then
     target = type(url) == "string" and find_target(url)

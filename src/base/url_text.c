@@ -110,6 +110,46 @@ bool url_text_is_sent_so(const char *at, size_t size)
   return true;
 }
 
+static bool is_upper_digit(char byte)
+{
+  return is_digit(byte) || (byte >= 'A' && byte <= 'F');
+}
+
+/* RFC 3986 3.3, and slashes. */
+static bool is_of_path(char byte)
+{
+  return is_letter(byte) || is_digit(byte) ||
+         (byte != '\0' && strchr("/-._~%!$&'()*+,;=:@", byte) != NULL);
+}
+
+/* Of a query; libcurl may write other escapes in another way. */
+static bool is_plain_query(const char *at, const char *end)
+{
+  if (at == end)
+    return false; /* libcurl leaves the question mark out */
+  for (; at < end; at++)
+    if ((!is_of_path(*at) && *at != '?') ||
+        (*at == '%' &&
+         !(end - at > 2 && is_upper_digit(at[1]) && is_upper_digit(at[2]))))
+      return false;
+  return true;
+}
+
+bool url_text_is_plain(const char *at, size_t size)
+{
+  const char *end = at + size, *part = at;
+  if (size == 0 || size > LONGEST || *at == '?')
+    return false;
+  for (; at < end && *at != '?'; at++) {
+    if (!is_of_path(*at) || (at == part && *at == '.') ||
+        (*at == ':' && end - at > 2 && at[1] == '/' && at[2] == '/'))
+      return false;
+    if (*at == '/')
+      part = at + 1;
+  }
+  return at == end || is_plain_query(at + 1, end);
+}
+
 size_t url_text_foreign(const char *text, size_t size, bool blanks)
 {
   const char *end = text + size, *at = skip_authority(text, end);

@@ -27,6 +27,10 @@ size_t url_text_place(const char *text, size_t size);
 /* Whether libcurl sends the path at `at`, and what is behind it, as it is written. */
 bool url_text_is_sent_so(const char *at, size_t size);
 
+/* Whether this, behind a path that ends with a slash, is sent as it is written, and is
+   nothing but the rest of the path and perhaps a query. */
+bool url_text_is_plain(const char *at, size_t size);
+
 /* As curl_url_get, for names that are not ASCII: libidn2 takes them for text in
    the encoding of the locale, which in a program that never calls setlocale is
    ASCII. */

@@ -85,7 +85,35 @@ static int url_known(lua_State *L)
   return 2;
 }
 
+bool url_push_under(lua_State *L, int prefix, int idx)
+{
+  size_t size, prefix_size;
+  const char *text = lua_tolstring(L, idx, &size), *end = text + size;
+  const char *start = lua_tolstring(L, prefix, &prefix_size);
+  luaL_Buffer buffer;
+  while (text < end && *text == '/')
+    text++;
+  if (!url_text_is_plain(text, (size_t)(end - text)))
+    return false;
+  luaL_buffinit(L, &buffer);
+  luaL_addlstring(&buffer, start, prefix_size);
+  luaL_addlstring(&buffer, text, (size_t)(end - text));
+  luaL_pushresult(&buffer);
+  return true;
+}
+
+/*** A path, and perhaps a query, behind what stands before all that are written so.
+@param prefix string, "http://host/folder/"
+@param text any
+@return string; nothing when it is something else, or not sent as it is written */
+static int url_under(lua_State *L)
+{
+  (void)luaL_checkstring(L, 1);
+  return lua_type(L, 2) == LUA_TSTRING && url_push_under(L, 1, 2) ? 1 : 0;
+}
+
 static const luaL_Reg functions[] = {
+  { "url_under", url_under },
   { "url_known", url_known },
   { "url_place", url_place },
   { NULL, NULL },

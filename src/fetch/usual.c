@@ -6,15 +6,17 @@
 
 #include "form.h"
 #include "lines.h"
+#include "url_known.h"
 
 /* Where its arguments stand. */
 #define OPTIONS 1
 #define METHOD 2 /* nil: what the options say, or the body */
 #define URL 3
 #define KNOWN 4
+#define PREFIX 5 /* nil: the URL is whole */
 
 /* The options that are looked at here, and where they stand then. */
-enum { TIMEOUT = 5, HEADERS, BODY, JSON, FORM, QUERY, METHOD_GIVEN, META };
+enum { TIMEOUT = 6, HEADERS, BODY, JSON, FORM, QUERY, METHOD_GIVEN, META };
 #define FIRST TIMEOUT
 #define COUNT (META - FIRST + 1)
 static const char *const option_names[COUNT] = { "timeout", "headers", "body",
@@ -121,6 +123,19 @@ static int make_body(lua_State *L)
   return lua_type(L, BODY) == LUA_TSTRING ? TYPE_BYTES : -1;
 }
 
+/* Makes it whole, where it stands behind a base_url. */
+static bool complete_url(lua_State *L)
+{
+  if (lua_type(L, URL) != LUA_TSTRING)
+    return false;
+  if (lua_isnil(L, PREFIX))
+    return true;
+  if (!url_push_under(L, PREFIX, URL))
+    return false;
+  lua_replace(L, URL);
+  return true;
+}
+
 /* The query goes behind the URL. */
 static bool add_query(lua_State *L)
 {
@@ -176,6 +191,7 @@ static bool add_fields(lua_State *L)
 @param url any
 @param known table of core.Lines: those of requests without fields of their own, by
 their content type; "": they say that they have none; 0: they have no body
+@param prefix string that stands before all URLs, see url_under; nil: none does
 @return url with the query; its core.Lines; timeout as it was given; body, its content type,
 method, meta: nil where there is none; nothing where something is unusual; false when
 the lines are not known
@@ -184,12 +200,13 @@ static int usual(lua_State *L)
 {
   int type;
   luaL_checktype(L, KNOWN, LUA_TTABLE);
+  (void)luaL_optstring(L, PREFIX, NULL);
   lua_settop(L, META);
-  if (!lua_istable(L, OPTIONS) || lua_type(L, URL) != LUA_TSTRING ||
-      lua_getmetatable(L, OPTIONS) || !read_options(L) || !choose_method(L))
+  if (!lua_istable(L, OPTIONS) || lua_getmetatable(L, OPTIONS) ||
+      !read_options(L) || !choose_method(L))
     return 0;
   type = make_body(L);
-  if (type < 0 || !add_query(L) || !push_key(L, type))
+  if (type < 0 || !complete_url(L) || !add_query(L) || !push_key(L, type))
     return 0;
   lua_rawget(L, KNOWN);
   if (lua_isnil(L, -1)) {

@@ -1618,6 +1618,13 @@ core.url_place(text) -> string; nothing when it is something else
   What is before the path, where it is nothing but http or https, a name and a
   port: of URLs with the same libcurl need be asked only once.
     text: string]==] },
+  { "core.url_under", [==[
+core.url_under(prefix, text) -> string; nothing when it is something else, or
+not sent as it is written
+  A path, and perhaps a query, behind what stands before all that are written
+  so.
+    prefix: string, "http://host/folder/"
+    text: any]==] },
   { "core.version", [==[
 core.version() -> table: multisock, lua, curl, curl_number, ssl, quic (nil
 without HTTP/3), cainfo and capath (where it looks for authorities by default,

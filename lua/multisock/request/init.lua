@@ -152,6 +152,12 @@ local function bare(client, method, target, given)
   }, Request)
 end
 
+--- Whether nothing has to be looked at in these settings before a URL of the web is asked for.
+function request.needs_no_look(given)
+  return given.curl == nil and given.resolve == nil and given.allow_private and not given.netrc
+    and given.protocols == DEFAULTS.protocols
+end
+
 --- A request that is nothing but a URL, of a client whose URLs need no look.
 function request.plain(client, target)
   return bare(client, "GET", target, client.settings)

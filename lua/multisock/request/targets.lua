@@ -6,7 +6,7 @@ local errors = require("multisock.base.errors")
 local pairs = require("multisock.base.compat").pairs
 local values = require("multisock.base.values")
 
-local known = core.url_known
+local known, put_under = core.url_known, core.url_under
 local setmetatable = setmetatable
 
 local targets = {}
@@ -224,26 +224,27 @@ function targets.base(text)
   base.path = url:get("path")
   base.folder = base.path:gsub("/+$", "") .. "/"
   base.root = not base.has_user and base.text:match("^%a[%w+.-]*://[^/?#]*")
+  -- What core.url_under puts paths behind; false: each has to be looked at.
+  base.prefix = base.root and not base.folder:find("/.", 1, true) and base.root .. base.folder
   return base
 end
-
--- What is sent as it is written, and needs no look.
-local PLAIN = "^[%w._~!$&'()*+,;=:@%%/-]*$"
 
 --- Puts a path, a query or both behind a base_url; an absolute URL stays as it is.
 -- @param base target of targets.base
 -- @return target; or nil, err
 function targets.under(base, reference)
+  local usual = base.prefix and (reference == "" and base.root .. base.path
+    or put_under(base.prefix, reference))
+  if usual then
+    return targets.get(usual)
+  end
   reference = targets.trim(reference)
   if reference:find("^%a[%w+.-]*://") then
     return targets.resolve(base, reference)
   end
   local path, rest = reference:match("^([^?#]*)(.*)$")
-  local placed = (path == "" and base.path or base.folder .. path:gsub("^/+", "")) .. rest
-  if base.root and rest == "" and path:find(PLAIN) and not placed:find("/.", 1, true) then
-    return targets.get(base.root .. placed)
-  end
-  return targets.resolve(base, placed)
+  return targets.resolve(base, (path == "" and base.path
+    or base.folder .. path:gsub("^/+", "")) .. rest)
 end
 
 --- The same target with user name and password of another.
