@@ -253,7 +253,7 @@ describe("header fields of a request", function()
 
   -- In a state of its own, which is small: there all is collected at once.
   it("are what they were when a finalizer takes them out of the table", function()
-    assert.equal("good", require("spec.support.tasks").lua([[
+    assert.equal("good", require("spec.support.core_support").child([[
       local core = require("multisock.core")
       local finalizer = require("multisock.base.compat").finalizer
       collectgarbage("setpause", 1)
