@@ -148,20 +148,49 @@ describe("misuse", function()
     os.remove(name)
   end)
 
+  local FIELDS = { "headers", "trailers", "peer", "reason", "timings", "sizes", "http_version",
+    "attempts", "cookies" }
+
   it("of snapshots that nobody made", function()
     local easy = core.easy():collect()
     local good = easy:snapshot()
     easy:close()
     assert.is_nil(core.snapshot(good, "peer"))
-    for at = 1, #good do
-      for _, patch in ipairs { ("\255"):rep(8), ("\255"):rep(48), "\1" } do
-        local bad = good:sub(1, at - 1) .. patch .. good:sub(at + #patch)
-        for _, field in ipairs { "peer", "reason", "headers", "trailers", "timings" } do
-          pcall(core.snapshot, bad, field)
-        end
+    assert.equal(good, core.snapshot(good, "headers"))
+    assert.is_nil(good["content-type"])
+    local text = ("\255"):rep(200)
+    for _, bad in ipairs { core.headers(text), core.headers(""), text, "", 1, io.stdout, {}, print,
+      core.snapshot(good, "trailers"), core.easy() } do
+      for _, field in ipairs(FIELDS) do
+        assert.has_error(function() core.snapshot(bad, field) end)
       end
     end
-    assert.has_error(function() core.snapshot(good .. "x", "headers") end)
+    assert.has_error(function() core.snapshot(good, "other") end)
+  end)
+
+  it("of what looks for a field of a response", function()
+    local type_of = getmetatable(require("multisock").response(""))
+    local looks = { false, nil, 1, "text", io.stdout, {}, print }
+    for _, name in ipairs { "headers", "status_text", "http_version", "attempts", "url", "text" } do
+      for i = 1, 7 do
+        pcall(type_of.__index, looks[i], name)
+        pcall(type_of.__index, setmetatable({ _snapshot = looks[i] }, type_of), name)
+      end
+      pcall(type_of.__index, name)
+      pcall(type_of.__index)
+      pcall(type_of.__index, {}, nil, name)
+      pcall(type_of.__index, {}, 0 / 0, name)
+    end
+    for _, bad in ipairs { "text", 1, io.stdout, core.headers("A: b\r\n") } do
+      assert.has_error(function() return setmetatable({ _snapshot = bad }, type_of).attempts end)
+    end
+    local look = core.response_index({ high = 1000, low = -1, part = 1.5, text = "text" }, error)
+    pcall(look, { _snapshot = 1 }, "part")
+    assert.equal(1000, look({}, "high"))
+    assert.equal(-1, look({}, "low"))
+    assert.has_error(function() look({}, "text") end)
+    assert.has_error(function() core.response_index() end)
+    assert.has_error(function() core.response_index({}, 1) end)
   end)
 
   -- A limiter that lets all through at once.

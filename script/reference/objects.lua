@@ -39,8 +39,9 @@ function objects.of(ms, core)
     end)
   end)
   add("client", "multisock.Client", of(client))
-  add("response", "multisock.Response", upvalue(of(response), "methods"))
-  found[#found].fields = upvalue(of(response), "computed")
+  -- Of a C function upvalues have no names; its first has the fields, too.
+  add("response", "multisock.Response", upvalue(of(response), ""))
+  found[#found].fields = require("multisock.response.fields").computed
   add("headers", "multisock.Headers", upvalue(of(request.headers), "methods"), "headers")
   add("request", "multisock.Request", of(request))
   add("task", "multisock.Task", of(task))

@@ -7,6 +7,7 @@
 #include "multi.h"
 #include "receiver.h"
 #include "replacement_lua.h"
+#include "response_index.h"
 #include "seldom.h"
 #include "snapshot.h"
 #include "upload.h"
@@ -360,6 +361,7 @@ static const luaL_Reg methods[] = {
 
 static const luaL_Reg functions[] = {
   { "snapshot", snapshot_read },
+  { "response_index", response_index_new },
   { NULL, NULL },
 };
 

@@ -8,12 +8,13 @@
 #include "headers.h"
 #include "receiver.h"
 
-/* A string, because nothing is cheaper for the collector. */
+/* What the headers of a response keep beside them, so that there is but one object:
+   most responses are never asked for either. */
 typedef struct Snapshot {
   curl_off_t dns, connect, tls, first_byte, total; /* microseconds */
   curl_off_t down, up;
   int version, head_size, request_size, port, attempts;
-  size_t ip, head, trailers; /* bytes that follow */
+  int ip; /* its size; it follows, and the block of the trailers follows that */
 } Snapshot;
 
 static int info_int(CURL *handle, CURLINFO info)
@@ -68,38 +69,36 @@ void snapshot_count(const Easy *easy, Traffic *traffic)
   traffic->received += down + info_int(easy->handle, CURLINFO_HEADER_SIZE);
 }
 
-static char *put(char *to, const Buffer *buffer)
+static void put(char *to, const Buffer *buffer)
 {
   size_t size = buffer_size(buffer);
   if (size > 0)
     memcpy(to, buffer_head(buffer), size);
-  return to + size;
 }
 
 void snapshot_push(lua_State *L, const Easy *easy, Traffic *traffic)
 {
   const Receiver *receiver = easy->receiver;
+  const Buffer *trailers = &receiver->seldom->trailers;
   Snapshot shot;
-  luaL_Buffer buffer;
   const char *ip = snapshot_fill(&shot, easy->handle);
-  char *to;
-  size_t size;
+  size_t ip_size = strlen(ip);
+  void *memory;
+  char *own, *head;
   if (traffic != NULL) {
     traffic->sent += bytes_sent(easy, shot.request_size, shot.up);
     traffic->received += shot.down + shot.head_size;
   }
   shot.attempts = receiver->tries + 1;
-  shot.ip = strlen(ip);
-  shot.head = buffer_size(&receiver->head);
-  shot.trailers = buffer_size(&receiver->seldom->trailers);
-  size = sizeof shot + shot.ip + shot.head + shot.trailers;
-  to = luaL_buffinitsize(L, &buffer, size);
-  memcpy(to, &shot, sizeof shot);
-  to += sizeof shot;
-  memcpy(to, ip, shot.ip);
-  to = put(to + shot.ip, &receiver->head);
-  (void)put(to, &receiver->seldom->trailers);
-  luaL_pushresultsize(&buffer, size);
+  shot.ip = (int)ip_size;
+  head = headers_push(L, buffer_size(&receiver->head),
+                      sizeof shot + ip_size + buffer_size(trailers), &memory);
+  put(head, &receiver->head);
+  own = memory;
+  memcpy(own, &shot, sizeof shot);
+  own += sizeof shot;
+  memcpy(own, ip, ip_size);
+  put(own + ip_size, trailers);
 }
 
 /* ---- Reading ---- */
@@ -138,17 +137,17 @@ static void push_timings(lua_State *L, const Snapshot *shot)
 }
 
 /* "ADDRESS:PORT" */
-static void push_peer(lua_State *L, const char *ip, const Snapshot *shot)
+static void push_peer(lua_State *L, const Snapshot *shot)
 {
-  bool is_v6;
-  if (shot->ip == 0) {
+  const char *ip = (const char *)(shot + 1);
+  size_t size = (size_t)shot->ip;
+  if (size == 0) {
     lua_pushnil(L);
     return;
   }
-  is_v6 = memchr(ip, ':', shot->ip) != NULL;
-  lua_pushlstring(L, ip, shot->ip);
-  lua_pushfstring(L, is_v6 ? "[%s]:%d" : "%s:%d", lua_tostring(L, -1),
-                  shot->port);
+  lua_pushlstring(L, ip, size);
+  lua_pushfstring(L, memchr(ip, ':', size) != NULL ? "[%s]:%d" : "%s:%d",
+                  lua_tostring(L, -1), shot->port);
 }
 
 static void push_sizes(lua_State *L, const Snapshot *shot)
@@ -160,39 +159,42 @@ static void push_sizes(lua_State *L, const Snapshot *shot)
   set_integer(L, "request", shot->request_size);
 }
 
+void snapshot_push_field(lua_State *L, int idx, SnapshotField field)
+{
+  const void *memory;
+  size_t own;
+  Span head = headers_read(L, idx, &memory, &own), trailers;
+  const Snapshot *shot = memory;
+  luaL_argcheck(L, own >= sizeof *shot, idx, "is no snapshot");
+  switch (field) {
+  case SNAPSHOT_TIMINGS: push_timings(L, shot); break;
+  case SNAPSHOT_SIZES: push_sizes(L, shot); break;
+  case SNAPSHOT_VERSION: lua_pushstring(L, version_name(shot->version)); break;
+  case SNAPSHOT_PEER: push_peer(L, shot); break;
+  case SNAPSHOT_REASON: headers_push_reason(L, head); break;
+  case SNAPSHOT_HEADERS: lua_pushvalue(L, idx); break;
+  case SNAPSHOT_TRAILERS:
+    trailers.at = (const char *)(shot + 1) + shot->ip;
+    trailers.end = (const char *)memory + own;
+    headers_push_copy(L, trailers);
+    break;
+  case SNAPSHOT_ATTEMPTS: lua_pushinteger(L, shot->attempts); break;
+  case SNAPSHOT_COOKIES: headers_push_cookies(L, head); break;
+  }
+}
+
 /*** Reads one field of a snapshot.
-@param snapshot string
+@param snapshot headers of Easy:snapshot
 @param field "timings" (seconds), "sizes" (bytes), "http_version", "peer",
-"reason" (the reason phrase), "headers", "trailers" (see headers.c), "attempts"
-(see repeat.c), "cookies" (list of what Set-Cookie says)
+"reason" (the reason phrase), "headers" (itself), "trailers" (headers as well),
+"attempts" (see repeat.c), "cookies" (list of what Set-Cookie says)
 @return the value; nil where there is none */
 int snapshot_read(lua_State *L)
 {
-  static const char *const fields[] = { "timings",  "sizes",    "http_version",
-                                        "peer",     "reason",   "headers",
-                                        "trailers", "attempts", "cookies",
-                                        NULL };
-  size_t size;
-  const char *bytes = luaL_checklstring(L, 1, &size);
-  Snapshot shot;
-  luaL_argcheck(L, size >= sizeof shot, 1, "is no snapshot");
-  memcpy(&shot, bytes, sizeof shot);
-  bytes += sizeof shot;
-  size -= sizeof shot;
-  luaL_argcheck(L,
-                shot.ip <= size && shot.head <= size - shot.ip &&
-                    shot.trailers == size - shot.ip - shot.head,
-                1, "is no snapshot");
-  switch (luaL_checkoption(L, 2, NULL, fields)) {
-  case 0: push_timings(L, &shot); break;
-  case 1: push_sizes(L, &shot); break;
-  case 2: lua_pushstring(L, version_name(shot.version)); break;
-  case 3: push_peer(L, bytes, &shot); break;
-  case 4: headers_push_reason(L, bytes + shot.ip, shot.head); break;
-  case 5: headers_push(L, bytes + shot.ip, shot.head); break;
-  case 6: headers_push(L, bytes + shot.ip + shot.head, shot.trailers); break;
-  case 7: lua_pushinteger(L, shot.attempts); break;
-  default: headers_push_cookies(L, bytes + shot.ip, shot.head); break;
-  }
+  static const char *const names[] = { "timings",  "sizes",    "http_version",
+                                       "peer",     "reason",   "headers",
+                                       "trailers", "attempts", "cookies",
+                                       NULL };
+  snapshot_push_field(L, 1, (SnapshotField)luaL_checkoption(L, 2, NULL, names));
   return 1;
 }

@@ -13,9 +13,11 @@
 
 static const char headers_type[] = "multisock.headers";
 
+/* Behind it lies what its maker wanted, then the raw block. */
 typedef struct Block {
-  size_t size;
-  char bytes[];
+  _Alignas(int64_t) const char *type; /* headers_type */
+  size_t size;                        /* of the raw block */
+  size_t own;
 } Block;
 
 /* ---- Values ---- */
@@ -53,10 +55,9 @@ static void push_value(lua_State *L, Span value)
   luaL_pushresultsize(&buffer, size);
 }
 
-void headers_push_reason(lua_State *L, const char *block, size_t size)
+void headers_push_reason(lua_State *L, Span block)
 {
-  Span rest = { block, block + size };
-  Span line = field_line(&rest);
+  Span line = field_line(&block);
   if (line.end - line.at < 5 || memcmp(line.at, "HTTP/", 5) != 0) {
     lua_pushnil(L);
     return;
@@ -78,12 +79,13 @@ void headers_push_reason(lua_State *L, const char *block, size_t size)
 
 static const Block *check_block(lua_State *L)
 {
-  return compat_checkudata(L, 1, headers_type);
+  return compat_checkmarked(L, 1, headers_type);
 }
 
 static Span whole(const Block *block)
 {
-  Span span = { block->bytes, block->bytes + block->size };
+  const char *bytes = (const char *)(block + 1) + block->own;
+  Span span = { bytes, bytes + block->size };
   return span;
 }
 
@@ -112,16 +114,16 @@ static void add_values(lua_State *L, Span rest, const char *name, size_t size)
   }
 }
 
-void headers_push_cookies(lua_State *L, const char *block, size_t size)
+void headers_push_cookies(lua_State *L, Span block)
 {
   static const char name[] = "set-cookie";
-  Span rest = { block, block + size }, look = rest, value;
+  Span look = block, value;
   if (!field_find(&look, name, sizeof name - 1, &value)) {
     lua_pushnil(L);
     return;
   }
   lua_newtable(L);
-  add_values(L, rest, name, sizeof name - 1);
+  add_values(L, block, name, sizeof name - 1);
 }
 
 /*** All values of a field, in the order of arrival.
@@ -142,12 +144,13 @@ static int each_next(lua_State *L)
 {
   const Block *block = lua_touserdata(L, lua_upvalueindex(1));
   Span rest = whole(block), name, value;
+  const char *start = rest.at;
   rest.at += (size_t)lua_tointeger(L, lua_upvalueindex(2));
   if (!field_next(&rest, &name, &value)) {
     lua_pushnil(L);
     return 1;
   }
-  lua_pushinteger(L, (lua_Integer)(rest.at - block->bytes));
+  lua_pushinteger(L, (lua_Integer)(rest.at - start));
   lua_replace(L, lua_upvalueindex(2));
   lua_pushlstring(L, name.at, (size_t)(name.end - name.at));
   push_value(L, value);
@@ -280,13 +283,33 @@ static int headers_tostring(lua_State *L)
   return 1;
 }
 
-void headers_push(lua_State *L, const char *block, size_t size)
+char *headers_push(lua_State *L, size_t size, size_t own, void **memory)
 {
-  Block *made = compat_newbytes(L, sizeof *made + size);
+  Block *made = compat_newbytes(L, sizeof *made + own + size);
+  made->type = headers_type;
   made->size = size;
+  made->own = own;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, headers_type);
+  lua_setmetatable(L, -2);
+  if (memory != NULL)
+    *memory = made + 1;
+  return (char *)(made + 1) + own;
+}
+
+void headers_push_copy(lua_State *L, Span block)
+{
+  size_t size = (size_t)(block.end - block.at);
+  char *to = headers_push(L, size, 0, NULL);
   if (size > 0)
-    memcpy(made->bytes, block, size);
-  luaL_setmetatable(L, headers_type);
+    memcpy(to, block.at, size);
+}
+
+Span headers_read(lua_State *L, int idx, const void **memory, size_t *own)
+{
+  const Block *block = compat_checkmarked(L, idx, headers_type);
+  *memory = block + 1;
+  *own = block->own;
+  return whole(block);
 }
 
 /*** Reads a raw header block.
@@ -296,9 +319,11 @@ void headers_push(lua_State *L, const char *block, size_t size)
 int headers_new(lua_State *L)
 {
   size_t size;
-  const char *block = luaL_checklstring(L, 1, &size);
-  headers_push(L, block, size);
-  headers_push_reason(L, block, size);
+  Span block;
+  block.at = luaL_checklstring(L, 1, &size);
+  block.end = block.at + size;
+  headers_push_copy(L, block);
+  headers_push_reason(L, block);
   return 2;
 }
 

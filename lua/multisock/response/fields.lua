@@ -1,5 +1,6 @@
 -- The fields of a response that are computed when they are asked for, out of the snapshot
 -- of its transfer: most are never looked at.
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
@@ -9,6 +10,30 @@ local requests = require("multisock.request")
 local computed = {}
 
 local fields = { computed = computed }
+
+-- These change until the body has ended, so they are not kept before.
+local CHANGING = { trailers = true, timings = true, sizes = true }
+
+local function compute(self, name)
+  local value = computed[name](self)
+  if not CHANGING[name] or self._transfer == nil or self._transfer.released then
+    self[name] = value
+  end
+  return value
+end
+
+--- `__index` of responses, which have these methods. What C finds in `_snapshot` is not
+-- asked of those below.
+function fields.index(methods)
+  local found = {}
+  for name in compat.pairs(computed) do
+    found[name] = name
+  end
+  for name, method in compat.pairs(methods) do
+    found[name] = method
+  end
+  return core.response_index(found, compute)
+end
 
 --- What its transfer knows, for core.snapshot; nil of one that a program has made.
 function fields.snapshot(self)

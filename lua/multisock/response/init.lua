@@ -58,28 +58,7 @@ local MOST = 64 * 1024
 
 local Response = { __name = "multisock.response" }
 local methods = {}
-local computed, snapshot = fields.computed, fields.snapshot
-
----- Fields that are computed when asked for: fields.lua ------------------------------------
-
--- These change until the body has ended, so they are not kept before.
-local CHANGING = { trailers = true, timings = true, sizes = true }
-
-function Response.__index(self, key)
-  local method = methods[key]
-  if method then
-    return method
-  end
-  local compute = computed[key]
-  if compute == nil then
-    return nil
-  end
-  local value = compute(self)
-  if not CHANGING[key] or self._transfer == nil or self._transfer.released then
-    self[key] = value
-  end
-  return value
-end
+local snapshot = fields.snapshot
 
 ---- The body ------------------------------------------------------------------
 
@@ -311,6 +290,8 @@ end
 Response.__close = methods.close
 
 iterators.add_to(methods, { describe = body_error, decode = decode, MOST = MOST })
+
+Response.__index = fields.index(methods)
 
 function Response:__tostring()
   return ("multisock.response (%d, %s)"):format(self.status,
