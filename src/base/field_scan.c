@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include <curl/curl.h>
-
 Span field_trim(Span span)
 {
   while (!span_is_empty(span) &&
@@ -26,19 +24,35 @@ Span field_line(Span *rest)
   return line;
 }
 
-/* RFC 9110 5.6.2 */
-bool field_is_name(const char *name, size_t size)
+/* How common each byte from '!' to '~' is in header fields, from 'a' for the rarest;
+   a space where no name has it (RFC 9110 5.6.2). */
+static const char common[] = "{ {{{{{  {{ |{ {{{{{{{{{{       "
+                             "xeupzjimsbdqowvnatrykgflhc"
+                             "   {{{xeupzjimsbdqowvnatrykgflhc { {";
+
+bool field_name(FieldName *name, const char *text, size_t size)
 {
-  static const char others[] = "!#$%&'*+-.^_`|~";
   size_t i;
+  char least = '~';
+  name->text = text;
+  name->size = size;
+  name->rare = 0;
   for (i = 0; i < size; i++) {
-    char byte = name[i];
-    if (!((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-          (byte >= '0' && byte <= '9') ||
-          (byte != '\0' && strchr(others, byte) != NULL)))
+    unsigned int place = (unsigned char)text[i] - (unsigned int)'!';
+    if (place >= sizeof common - 1 || common[place] == ' ')
       return false;
+    if (common[place] < least) {
+      least = common[place];
+      name->rare = i;
+    }
   }
   return size > 0;
+}
+
+bool field_is_name(const char *text, size_t size)
+{
+  FieldName name;
+  return field_name(&name, text, size);
 }
 
 /* A line that begins with a blank continues the value. */
@@ -48,24 +62,62 @@ static void take_continuation(Span *rest, Span *value)
     value->end = field_line(rest).end;
 }
 
-bool field_find(Span *rest, const char *name, size_t size, Span *value)
+/* Whether a line begins with a name, a token, in any case. */
+static bool begins_with(const char *line, const char *name, size_t size)
 {
-  while (!span_is_empty(*rest)) {
-    Span line = field_line(rest);
-    /* The byte behind the name tells at once of nearly all other lines. */
-    if ((size_t)(line.end - line.at) <= size ||
-        (line.at[size] != ':' && !field_blank(line.at[size])) ||
-        !curl_strnequal(line.at, name, size))
-      continue;
-    line.at += size;
-    while (!span_is_empty(line) && field_blank(*line.at))
-      line.at++;
-    if (span_is_empty(line) || *line.at != ':')
-      continue;
-    line.at++;
-    *value = line;
-    take_continuation(rest, value);
-    return true;
+  size_t i;
+  for (i = 0; i < size; i++) {
+    char byte = name[i] | 0x20;
+    if (line[i] != name[i] &&
+        ((line[i] | 0x20) != byte || byte < 'a' || byte > 'z'))
+      return false;
+  }
+  return true;
+}
+
+/* Takes the name, blanks and a colon from the beginning of a line. */
+static bool take_name(Span *line, const FieldName *name)
+{
+  if ((size_t)(line->end - line->at) <= name->size ||
+      !begins_with(line->at, name->text, name->size))
+    return false;
+  line->at += name->size;
+  while (!span_is_empty(*line) && field_blank(*line->at))
+    line->at++;
+  return !span_is_empty(*line) && *line->at++ == ':';
+}
+
+static const char *seek(const char *at, const char *end, char byte)
+{
+  const char *found = memchr(at, byte, (size_t)(end - at));
+  return found != NULL ? found : end;
+}
+
+/* Goes from one to the next of the rarest letter of the name, either case, because
+   memchr passes over many bytes at once: most lines need not be looked at. */
+bool field_find(Span *rest, const FieldName *name, Span *value)
+{
+  const char *start = rest->at, *end = rest->end, *lower, *upper;
+  char letter = name->text[name->rare];
+  bool has_case = (letter | 0x20) >= 'a' && (letter | 0x20) <= 'z';
+  rest->at = end;
+  if ((size_t)(end - start) <= name->rare)
+    return false;
+  lower = seek(start + name->rare, end, has_case ? letter | 0x20 : letter);
+  upper = has_case ? seek(start + name->rare, end, letter & ~0x20) : end;
+  while (lower < end || upper < end) {
+    const char *at = lower < upper ? lower : upper;
+    Span line = { at - name->rare, end };
+    if ((line.at == start || line.at[-1] == '\n') && take_name(&line, name)) {
+      *rest = line;
+      *value = field_line(rest);
+      take_continuation(rest, value);
+      return true;
+    }
+    if (at == lower)
+      lower = seek(at + 1, end, *at);
+    else
+      upper = seek(at + 1, end, *at);
   }
   return false;
 }

@@ -89,26 +89,25 @@ static Span whole(const Block *block)
   return span;
 }
 
-/* The name at index 2 for `method`; an empty one when it can be no field's. */
-static const char *check_name(lua_State *L, const char *method, size_t *size)
+/* The name at index 2 for `method`; false when it can be no field's. */
+static bool check_name(lua_State *L, const char *method, FieldName *name)
 {
-  const char *name;
+  const char *text;
+  size_t size;
   lua_settop(L, 2);
   if (lua_type(L, 2) != LUA_TSTRING)
     luaL_error(L, "%s: name: string expected, got %s", method,
                luaL_typename(L, 2));
-  name = lua_tolstring(L, 2, size);
-  if (!field_is_name(name, *size))
-    *size = 0;
-  return name;
+  text = lua_tolstring(L, 2, &size);
+  return field_name(name, text, size);
 }
 
 /* Adds all values of a name to the list on top. */
-static void add_values(lua_State *L, Span rest, const char *name, size_t size)
+static void add_values(lua_State *L, Span rest, const FieldName *name)
 {
   Span value;
   lua_Integer count = 0;
-  while (field_find(&rest, name, size, &value)) {
+  while (field_find(&rest, name, &value)) {
     push_value(L, value);
     lua_rawseti(L, -2, ++count);
   }
@@ -116,14 +115,16 @@ static void add_values(lua_State *L, Span rest, const char *name, size_t size)
 
 void headers_push_cookies(lua_State *L, Span block)
 {
-  static const char name[] = "set-cookie";
+  static const char text[] = "set-cookie";
+  FieldName name;
   Span look = block, value;
-  if (!field_find(&look, name, sizeof name - 1, &value)) {
+  if (!field_name(&name, text, sizeof text - 1) ||
+      !field_find(&look, &name, &value)) {
     lua_pushnil(L);
     return;
   }
   lua_newtable(L);
-  add_values(L, block, name, sizeof name - 1);
+  add_values(L, block, &name);
 }
 
 /*** All values of a field, in the order of arrival.
@@ -131,12 +132,12 @@ void headers_push_cookies(lua_State *L, Span block)
 @return list, empty when there is none */
 static int headers_get_all(lua_State *L)
 {
-  size_t size;
+  FieldName name;
   Span rest = whole(check_block(L));
-  const char *name = check_name(L, "get_all", &size);
+  bool possible = check_name(L, "get_all", &name);
   lua_newtable(L);
-  if (size > 0)
-    add_values(L, rest, name, size);
+  if (possible)
+    add_values(L, rest, &name);
   return 1;
 }
 
@@ -169,16 +170,16 @@ static int headers_each(lua_State *L)
 }
 
 /* All values of a name, joined by ", "; nil when there is none. */
-static void push_joined(lua_State *L, Span rest, const char *name, size_t size)
+static void push_joined(lua_State *L, Span rest, const FieldName *name)
 {
   luaL_Buffer buffer;
   Span value;
-  if (!field_find(&rest, name, size, &value)) {
+  if (!field_find(&rest, name, &value)) {
     lua_pushnil(L);
     return;
   }
   push_value(L, value);
-  if (!field_find(&rest, name, size, &value))
+  if (!field_find(&rest, name, &value))
     return;
   lua_insert(L, 1); /* the buffer has the top to itself */
   luaL_buffinit(L, &buffer);
@@ -188,7 +189,7 @@ static void push_joined(lua_State *L, Span rest, const char *name, size_t size)
     luaL_addstring(&buffer, ", ");
     push_value(L, value);
     luaL_addvalue(&buffer);
-  } while (field_find(&rest, name, size, &value));
+  } while (field_find(&rest, name, &value));
   luaL_pushresult(&buffer);
 }
 
@@ -199,10 +200,9 @@ static void push_joined(lua_State *L, Span rest, const char *name, size_t size)
 static int headers_get(lua_State *L)
 {
   const Block *block = check_block(L);
-  size_t size;
-  const char *name = check_name(L, "get", &size);
-  if (size > 0)
-    push_joined(L, whole(block), name, size);
+  FieldName name;
+  if (check_name(L, "get", &name))
+    push_joined(L, whole(block), &name);
   else
     lua_pushnil(L);
   return 1;
@@ -213,16 +213,17 @@ static int headers_index(lua_State *L)
 {
   const Block *block = check_block(L);
   size_t size;
-  const char *name;
+  const char *text;
+  FieldName name;
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(1));
   if (!lua_isnil(L, -1))
     return 1;
   if (lua_type(L, 2) != LUA_TSTRING)
     return 1;
-  name = lua_tolstring(L, 2, &size);
-  if (field_is_name(name, size))
-    push_joined(L, whole(block), name, size);
+  text = lua_tolstring(L, 2, &size);
+  if (field_name(&name, text, size))
+    push_joined(L, whole(block), &name);
   return 1;
 }
 
