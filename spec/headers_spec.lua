@@ -66,6 +66,35 @@ describe("headers that were received", function()
     assert.equal("", collect(headers.parse(" no field to continue\r\n")))
   end)
 
+  -- They are found by one letter of their name, wherever that stands.
+  it("are found as one finds them line by line", function()
+    local names = { "a", "-", "Qq", "qQ", "x-Y", "Y-x", "content-type", "Content-Type-2", "7", "e" }
+    local pieces = { ": ", " ", "\n", "\r\n", "q", "Y: ", "\0", "\t" }
+    local random, found = 1, 0
+    local function pick(list)
+      random = random * 16807 % 2147483647
+      return list[random % #list + 1]
+    end
+    for _ = 1, 300 do
+      local parts = {}
+      for i = 1, 60 do
+        parts[i] = pick(i % 2 == 0 and names or pieces)
+      end
+      local bytes = table.concat(parts)
+      local fields, wanted = headers.parse(bytes), {}
+      for name, value in fields:each() do
+        local list = wanted[name:lower()] or {}
+        list[#list + 1], wanted[name:lower()] = value, list
+      end
+      for _, name in ipairs(names) do
+        local list = wanted[name:lower()] or {}
+        found = found + #list
+        assert.same(list, fields:get_all(name), bytes)
+      end
+    end
+    assert.is_true(found > 300, found)
+  end)
+
   it("end at a line feed, not at a lone carriage return", function()
     local fields = headers.parse("X: a\rSet-Cookie: forged=1\r\nY: b\n\nZ: c\r\r\n")
     assert.is_nil(fields:get("set-cookie"))
