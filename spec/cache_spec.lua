@@ -341,8 +341,7 @@ describe("cache", function()
       { { max_size = 0 }, "option 'cache.max_size': integer of 1 or more expected, got 0" },
       { { path = 1 }, "option 'cache.path'" }, { { coalesce = 1 }, "option 'cache.coalesce'" },
     }) do
-      local ok, err = pcall(ms.client, { cache = case[1] })
-      assert.is_false(ok)
+      local err = helper.failure(ms.client, { cache = case[1] })
       assert.truthy(err:find(case[2], 1, true), err)
     end
   end)

@@ -228,15 +228,13 @@ describe("ms.har", function()
   end)
 
   it("says what is wrong with its arguments, and with files", function()
-    local function failing(...)
-      local ok, err = pcall(ms.har, ...)
-      assert.is_false(ok)
-      return tostring(err)
-    end
-    assert.truthy(failing(1, "record"):find("har: path of a file expected, got 1", 1, true))
-    assert.truthy(failing(path, "rekord"):find('"record" or "replay" expected, got "rekord"', 1,
+    local make = ms.har
+    assert.truthy(helper.failure(make, 1, "record"):find("har: path of a file expected, got 1", 1,
       true))
-    assert.truthy(failing(path, "replay", print):find("a replay asks nobody", 1, true))
+    assert.truthy(helper.failure(make, path, "rekord"):find(
+      '"record" or "replay" expected, got "rekord"', 1, true))
+    assert.truthy(helper.failure(make, path, "replay", print):find("a replay asks nobody", 1,
+      true))
     local function refusal(content)
       helper.write_file(path, content)
       local player, err = ms.har(path, "replay")

@@ -2,12 +2,6 @@
 local helper = require("spec.helper")
 local ms = require("multisock")
 
-local function failing(fn, ...)
-  local ok, err = pcall(fn, ...)
-  assert.is_false(ok)
-  return tostring(err)
-end
-
 describe("ms.response", function()
   local TEXT = '{"a":\n[1]}'
 
@@ -104,7 +98,7 @@ describe("ms.response", function()
     assert.equal("piece", response:read())
     assert.equal("io", select(2, response:read()).kind)
     assert.equal("io", select(2, response:read()).kind)
-    assert.truthy(failing(function()
+    assert.truthy(helper.failure(function()
       ms.response(function() return 5 end):text()
     end):find("string or nil expected", 1, true))
   end)
@@ -117,7 +111,7 @@ describe("ms.response", function()
       ["invalid name"] = { "", { headers = { ["a b"] = "1" } } },
       ["url: string expected"] = { "", { url = 1 } },
     }) do
-      assert.truthy(failing(ms.response, arguments[1], arguments[2]):find(message, 1, true))
+      assert.truthy(helper.failure(ms.response, arguments[1], arguments[2]):find(message, 1, true))
     end
   end)
 end)

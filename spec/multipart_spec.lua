@@ -224,8 +224,7 @@ describe("multipart", function()
     local function wrong(parts, options)
       options = options or {}
       options.multipart = parts
-      local ok, err = pcall(client.post, client, hostile.url("/"), options)
-      assert.is_false(ok)
+      local err = helper.failure(client.post, client, hostile.url("/"), options)
       return (err:gsub("^[^:]*:%d+: ", ""))
     end
     for message, parts in pairs({

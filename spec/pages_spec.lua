@@ -85,9 +85,7 @@ describe("client:pages", function()
   end
 
   local function failure(...)
-    local ok, err = pcall(read, ...)
-    assert.is_false(ok)
-    return err
+    return helper.failure(read, ...)
   end
 
   it("follows Link to the end, or to `max`", task(of_loop(function()

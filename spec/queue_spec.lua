@@ -222,8 +222,7 @@ describe("a queue", function()
     local queue = ms.queue()
     assert.has_error(function() queue:put(nil) end)
     for _, bad in ipairs({ 0, -1, 1.5, "x", {}, 0 / 0 }) do
-      local ok, err = pcall(ms.queue, bad)
-      assert.is_false(ok)
+      local err = helper.failure(ms.queue, bad)
       assert.matches("queue: integer of 1 or more expected, got", err)
     end
     assert.equal(0, #ms.queue(math.huge))

@@ -1,4 +1,5 @@
 -- Request options: what each takes, what it says when it is given another.
+local helper = require("spec.helper")
 local DEFAULTS = require("multisock.request.options").defaults
 local request = require("multisock.request")
 local settings = require("multisock.request.settings")
@@ -109,11 +110,9 @@ describe("an option", function()
   end)
 
   it("is refused where the user called", function()
-    local ok, err = pcall(function() ms.fetch("http://127.0.0.1:1/", { timout = 3 }) end)
-    assert.is_false(ok)
+    local err = helper.failure(function() ms.fetch("http://127.0.0.1:1/", { timout = 3 }) end)
     assert.matches("settings_spec", err)
-    ok, err = pcall(function() ms.client({ timout = 3 }) end)
-    assert.is_false(ok)
+    err = helper.failure(function() ms.client({ timout = 3 }) end)
     assert.matches("settings_spec", err)
   end)
 end)

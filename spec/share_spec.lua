@@ -139,8 +139,7 @@ describe("core.share", function()
       function() other:setopt { hsts_ctrl = 2 } end,
       function() easy:unsetopt("hsts_ctrl") end,
     } do
-      local ok, err = pcall(switch_off)
-      assert.is_false(ok)
+      local err = helper.failure(switch_off)
       assert.truthy(tostring(err):find("option 'HSTS_CTRL': cannot be switched off", 1, true), err)
     end
     easy:unsetopt("share")

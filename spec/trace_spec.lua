@@ -73,8 +73,7 @@ describe("ms.trace", function()
   end)
 
   it("wants a function", function()
-    local ok, err = pcall(ms.trace, 1)
-    assert.is_false(ok)
+    local err = helper.failure(ms.trace, 1)
     assert.truthy(tostring(err):find("trace: function expected, got 1", 1, true))
   end)
 

@@ -95,8 +95,7 @@ describe("sources of uploads", function()
         return { replay = function() end }
       end },
     }) do
-      local ok, err = pcall(client.post, client, hostile.url("/upload"), { body = body })
-      assert.is_false(ok)
+      local err = helper.failure(client.post, client, hostile.url("/upload"), { body = body })
       assert.is_truthy(tostring(err):find(expected, 1, true), tostring(err))
     end
   end))

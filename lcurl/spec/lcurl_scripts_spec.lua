@@ -29,8 +29,7 @@ describe("scripts for Lua-cURLv3", function()
     local function check(category, name, fn)
       local prefix = category == "CURL-EASY" and "E_" or category:gsub("CURL%-", "E_") .. "_"
       local expected = safe.error(category, curl[prefix .. name])
-      local ok, err = pcall(fn)
-      assert.is_false(ok)
+      local err = helper.failure(fn)
       if LUA_51 then
         assert.equal(tostring(expected), err)
       else
@@ -200,8 +199,7 @@ describe("scripts for Lua-cURLv3", function()
       multi = function() safe.multi():wait({}) end,
       layer = function() of_layer:setopt { url = 5 } end, self = function() e.perform(5) end,
     } do
-      local ok, err = pcall(fn)
-      assert.is_false(ok)
+      local err = helper.failure(fn)
       assert.truthy(err:find(here, 1, true), name .. ": " .. err)
     end
   end)

@@ -19,12 +19,25 @@ local function python(name, tls, ...)
   return server
 end
 
+local function http(tls)
+  return tls and "https://localhost" or "http://127.0.0.1"
+end
+
+local function websocket(tls)
+  return tls and "wss://localhost" or "ws://127.0.0.1"
+end
+
+-- Gives a server `url(path)`.
+local function with_urls(server, base)
+  server.url = function(path) return ("%s:%d%s"):format(base, server.port, path) end
+  return server
+end
+
 --- hostile_h2.py, whose comments say what each path does.
 -- @return table server with `url`, `ca`, and `fresh(path)`: a URL that was not asked for
 -- before, for the server counts
 function own_servers.hostile_h2()
-  local server = python("hostile_h2.py", true)
-  server.url = function(path) return ("https://localhost:%d%s"):format(server.port, path) end
+  local server = with_urls(python("hostile_h2.py", true), http(true))
   local count = 0
   server.fresh = function(path)
     count = count + 1
@@ -54,25 +67,18 @@ end
 -- @param tls? boolean
 -- @return table server with `url`, `ca`
 function own_servers.kept(tls)
-  local server = python("kept.py", tls)
-  local base = tls and "https://localhost:" or "http://127.0.0.1:"
-  server.url = function(path) return base .. server.port .. path end
-  return server
+  return with_urls(python("kept.py", tls), http(tls))
 end
 
 --- scripted.py, whose comment says what it does. Started by scripted.lua.
 function own_servers.scripted()
-  local server = python("scripted.py")
-  server.url = function(path) return "http://127.0.0.1:" .. server.port .. path end
-  return server
+  return with_urls(python("scripted.py"), http())
 end
 
 --- odd_ranges.py, whose comments say what its paths do.
 -- @return table server with `url`
 function own_servers.odd_ranges()
-  local server = python("odd_ranges.py", false)
-  server.url = function(path) return ("http://127.0.0.1:%d%s"):format(server.port, path) end
-  return server
+  return with_urls(python("odd_ranges.py", false), http())
 end
 
 --- lossy_udp.py before another server's port.
@@ -86,31 +92,21 @@ end
 --- hasty_ftp.py, whose comment says what it does.
 -- @return table server with `url`
 function own_servers.hasty_ftp()
-  local server = python("hasty_ftp.py")
-  server.url = function(path) return ("ftp://127.0.0.1:%d%s"):format(server.port, path) end
-  return server
+  return with_urls(python("hasty_ftp.py"), "ftp://127.0.0.1")
 end
 
 --- websocket.py, on the websockets package of Python.
 -- @param tls? boolean
 -- @return table server with `url`, `ca`
 function own_servers.websocket(tls)
-  local server = python("websocket.py", tls)
-  server.url = function(path)
-    return ("%s:%d%s"):format(tls and "wss://localhost" or "ws://127.0.0.1", server.port, path)
-  end
-  return server
+  return with_urls(python("websocket.py", tls), websocket(tls))
 end
 
 --- raw_websocket.py, whose comment says what its paths do.
 -- @param tls? boolean
 -- @return table server with `url`, `ca`
 function own_servers.raw_websocket(tls)
-  local server = python("raw_websocket.py", tls)
-  server.url = function(path)
-    return ("%s:%d%s"):format(tls and "wss://localhost" or "ws://127.0.0.1", server.port, path)
-  end
-  return server
+  return with_urls(python("raw_websocket.py", tls), websocket(tls))
 end
 
 return own_servers
