@@ -40,7 +40,7 @@ bool buffer_reserve(Buffer *buffer, size_t size)
   return true;
 }
 
-bool buffer_append(Buffer *buffer, const char *bytes, size_t size)
+bool buffer_append_more(Buffer *buffer, const char *bytes, size_t size)
 {
   if (size == 0)
     return true;

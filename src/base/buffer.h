@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #pragma GCC visibility push(hidden)
 
@@ -30,7 +31,17 @@ static inline const char *buffer_head(const Buffer *buffer)
    is unchanged then. */
 bool buffer_reserve(Buffer *buffer, size_t size);
 
-bool buffer_append(Buffer *buffer, const char *bytes, size_t size);
+/* The same where there is no room. */
+bool buffer_append_more(Buffer *buffer, const char *bytes, size_t size);
+
+static inline bool buffer_append(Buffer *buffer, const char *bytes, size_t size)
+{
+  if (size == 0 || size > buffer->capacity - buffer->end)
+    return buffer_append_more(buffer, bytes, size);
+  memcpy(buffer->bytes + buffer->end, bytes, size);
+  buffer->end += size;
+  return true;
+}
 
 /* Drops `size` bytes from the front. When none are left the block is kept if
    much of it was used since it was empty last. */
