@@ -116,6 +116,31 @@ describe("requests with usual options", function()
     end
   end, 60))
 
+  it("say who asks, and in what codings he can be answered", helper.task(function()
+    local tls = { ca = nginx.ca }
+    for _, settings in ipairs({
+      {}, { http_version = "2", tls = tls }, { tls = tls, curl = { aws_sigv4 = "aws:amz:a:b" } },
+      { headers = { ["X-Own"] = "c" } },
+    }) do
+      local client <close> = ms.client(settings)
+      local url = settings.tls and nginx.tls_url("/said") or nginx.url("/said")
+      local own = settings.headers and "c" or ""
+      local function said(headers)
+        local text
+        for _ = 1, 2 do
+          text = ms.assert(client:get(url, headers and { headers = headers })):text()
+        end
+        return text:gsub("multisock/[%d.]+%w*", "us", 1):gsub("gzip[^|]*", "codings", 1)
+      end
+      assert.equal("us|codings|" .. own, (said()))
+      assert.equal("us|codings|a", (said({ ["X-Own"] = "a" })))
+      assert.equal("b|codings|" .. own, (said({ ["User-Agent"] = "b" })))
+      assert.equal("us|identity|" .. own, (said({ ["Accept-Encoding"] = "identity" })))
+      assert.equal("b|identity|a",
+        (said({ ["accept-encoding"] = "identity", ["user-agent"] = "b", ["X-Own"] = "a" })))
+    end
+  end))
+
   it("make no request before somebody looks at one", helper.task(function()
     local client <close> = ms.client({ headers = { B = "b" } })
     local url = nginx.url("/file/plain")

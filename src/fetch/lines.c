@@ -126,6 +126,7 @@ static void add_line(Writer *writer, const char *name, size_t name_size,
   line->node.data = start;
   line->node.next = NULL;
   line->name_size = name_size;
+  line->leads = line->follows = false;
   if (lines->count++ > 0)
     line[-1].node.next = &line->node;
   memcpy(writer->to, name, name_size);
@@ -164,6 +165,30 @@ static void add_fields(lua_State *L, Writer *writer, bool asks)
   }
 }
 
+/* The last one may have another behind it in the same node. */
+static void lead(Writer *writer)
+{
+  writer->lines->list[writer->lines->count - 1].leads = true;
+  writer->to++; /* room for the line break */
+}
+
+/* libcurl passes on what a node has as it is, and looks for a dozen of names in each
+   node of each request, none of which is in a line that follows: one node less saves
+   1,500 instructions. */
+static void join(Lines *lines)
+{
+  int i;
+  for (i = 1; i < lines->count; i++) {
+    Line *line = &lines->list[i];
+    char *end = line[-1].node.data + line[-1].size;
+    if (!line[-1].leads || !line->follows)
+      continue;
+    end[0] = '\r';
+    end[1] = '\n';
+    line[-1].node.next = line->node.next;
+  }
+}
+
 /* Of the table of defaults. */
 static const char *default_line(lua_State *L, const char *name)
 {
@@ -198,7 +223,7 @@ the user says otherwise.
 @param fields list of {name, value}, or core.Fields
 @param extra list of lines of the raw option httpheader; or nil
 @param defaults table of lines: "agent", "encoding", "identity" (in its place for a
-part of a body); what is missing is not sent
+part of a body); what is missing is not sent; "apart": libcurl has to know each
 @param type content type of the body, where none is given; ""; none is sent
 @param body boolean whether there is one
 @param unasked boolean: the server is not asked whether it wants the body
@@ -237,11 +262,16 @@ static int lines_new(lua_State *L)
     add_line(&writer, "Content-Type", 12, type, strlen(type),
              *type != '\0' ? ": " : ":");
   add_default(&writer, agent);
+  if (agent != NULL && default_line(L, "apart") == NULL)
+    lead(&writer);
   add_default(&writer, encoding);
+  if (encoding != NULL)
+    writer.lines->list[writer.lines->count - 1].follows = true;
   /* libcurl would ask before large bodies, and wait for servers that do not
      say. */
   if (body && !asks)
     add_line(&writer, "Expect", 6, "", 0, ":");
+  join(writer.lines);
   lua_pushboolean(L, asks);
   return 2;
 }
@@ -273,10 +303,14 @@ static void add_others(Writer *writer, const Lines *base, int from, int to,
 {
   for (; from < to; from++) {
     const Line *line = &base->list[from];
+    Line *made = &writer->lines->list[writer->lines->count];
     if (is_replaced(line, list, count))
       continue;
     add_line(writer, line->node.data, line->size, "", 0, "");
-    writer->lines->list[writer->lines->count - 1].name_size = line->name_size;
+    made->name_size = line->name_size;
+    made->follows = line->follows;
+    if (line->leads)
+      lead(writer);
   }
 }
 
@@ -292,7 +326,7 @@ bool lines_push_over(lua_State *L, const Lines *base, const Field *list,
     bytes += list[i].name_size + list[i].value_size + 3;
   }
   for (i = 0; i < base->count; i++)
-    bytes += base->list[i].size + 1;
+    bytes += base->list[i].size + 2;
   writer = push_room(L, (size_t)(base->count + count), bytes);
   writer.lines->expects = base->expects;
   writer.lines->upgrades = base->upgrades;
@@ -304,6 +338,7 @@ bool lines_push_over(lua_State *L, const Lines *base, const Field *list,
     add_line(&writer, list[i].name, list[i].name_size, list[i].value,
              list[i].value_size, ": ");
   add_others(&writer, base, base->own, base->count, list, count);
+  join(writer.lines);
   return true;
 }
 

@@ -10,6 +10,7 @@
 typedef struct Line {
   struct curl_slist node;
   size_t name_size, size; /* its name's bytes, and all of its bytes */
+  bool leads, follows;    /* one that leads has one that follows in its node */
 } Line;
 
 /* A list for libcurl in one piece of memory, which Lua collects: handles keep it

@@ -45,7 +45,9 @@ end
 -- character.
 local function default_lines(given)
   local raw = raw_options(given)
-  local lines = { agent = not raw.useragent and USER_AGENT or nil }
+  -- libcurl signs line by line, and sorts them for proxies.
+  local apart = (raw.aws_sigv4 or raw.headeropt) and "apart" or nil
+  local lines = { agent = not raw.useragent and USER_AGENT or nil, apart = apart }
   if given.decompress and not raw.accept_encoding then
     -- A part of a coded body is no coded body.
     local is_part = raw.range or raw.resume_from or raw.resume_from_large
