@@ -55,8 +55,7 @@ describe("a download", function()
 
   it("that is refused leaves nothing", helper.task(function()
     for _, url in ipairs({ nginx.url("/nope"), "http://127.0.0.1:1/", file("fail=1") }) do
-      local result, err = ms.download(url, path)
-      assert.is_nil(result)
+      local err = helper.err_of(ms.download(url, path))
       assert.truthy(err.kind == "status" or err.kind == "connect", err)
       assert.equal("", files())
     end
@@ -79,15 +78,13 @@ describe("a download", function()
       is_right(ms.download(file("cut=60000&fail=2&wait=300"), path), nil, 100000)
       assert.is_true(ms.now() - start >= 0.3)
       os.remove(path)
-      local result, err = ms.download(file("cut=60000&fail=2&wait=200000"), path)
-      assert.is_nil(result)
+      local err = helper.err_of(ms.download(file("cut=60000&fail=2&wait=200000"), path))
       assert.equal(503, err.response.status)
     end))
 
     it("ends when nothing is gained any more", helper.task(function()
       local url = file("cut=30000&mode=whole")
-      local result, err = ms.download(url, path, { tries = 2 })
-      assert.is_nil(result)
+      local err = helper.err_of(ms.download(url, path, { tries = 2 }))
       assert.equal("closed", err.kind)
       assert.equal("f.part f.part.json", files())
       assert.is_true(#asked(url) <= 6, #asked(url))
@@ -204,17 +201,15 @@ describe("a download", function()
     end))
 
     it("ends after timeout.total, which is of all of it", helper.task(function()
-      local result, err = ms.download(file("size=1000000&delay=0.05&cut=100000"), path,
-        { timeout = 0.3 })
-      assert.is_nil(result)
+      local err = helper.err_of(ms.download(file("size=1000000&delay=0.05&cut=100000"), path,
+        { timeout = 0.3 }))
       assert.equal("timeout", err.kind)
       assert.truthy(err.url)
     end))
 
     it("ends when its server falls silent", helper.task(function()
-      local result, err = ms.download(file("size=1000000&delay=5"), path,
-        { timeout = { idle = 0.1 }, tries = 0 })
-      assert.is_nil(result)
+      local err = helper.err_of(ms.download(file("size=1000000&delay=5"), path,
+        { timeout = { idle = 0.1 }, tries = 0 }))
       assert.equal("timeout", err.kind)
     end))
 
@@ -299,8 +294,7 @@ describe("a download", function()
     local url = file("size=1000000&delay=0.02")
     local task = ms.spawn(ms.download, url, path)
     while (read(path .. ".part") or "") == "" do ms.sleep(0.01) end
-    local result, err = ms.download(file(""), path)
-    assert.is_nil(result)
+    local err = helper.err_of(ms.download(file(""), path))
     assert.equal("io", err.kind)
     assert.truthy(err.message:find("f.part: another download is writing this file", 1, true),
       err.message)
@@ -309,8 +303,7 @@ describe("a download", function()
 
   describe("that cannot write", function()
     local function fails(where, message, url)
-      local result, err = ms.download(url or file(""), where)
-      assert.is_nil(result)
+      local err = helper.err_of(ms.download(url or file(""), where))
       assert.equal("io", err.kind)
       assert.truthy(err.message:find(message, 1, true), err.message)
       assert.falsy(err.retryable)

@@ -218,7 +218,13 @@ function helper.escape(text)
   end))
 end
 
---- The error of a call that must fail.
+--- The err of what has returned nil, err, as it must.
+function helper.err_of(value, err)
+  assert(value == nil, "no error, but " .. tostring(value))
+  return err
+end
+
+--- What a call raises that must fail.
 function helper.failure(fn, ...)
   local ok, err = pcall(fn, ...)
   assert(ok == false, "the call has not failed")

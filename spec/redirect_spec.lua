@@ -9,9 +9,7 @@ local task, redirect, echo = helper.task, redirects.path, redirects.echo
 local here, there = fixtures.hostile(), fixtures.hostile()
 
 local function failure(url, options)
-  local response, err = ms.fetch(url, options)
-  assert.is_nil(response)
-  return err
+  return helper.err_of(ms.fetch(url, options))
 end
 
 describe("a redirect", function()
@@ -95,8 +93,7 @@ describe("a redirect", function()
       })
     end
     assert.equal(200, ms.assert(answer("/echo")).status)
-    local response, err = answer("/bytes?n=1")
-    assert.is_nil(response)
+    local err = helper.err_of(answer("/bytes?n=1"))
     assert.equal("redirect", err.kind)
     assert.matches("several URLs at once", err.message)
     assert.equal(302, err.response.status)

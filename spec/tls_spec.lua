@@ -30,8 +30,7 @@ describe("tls", function()
       [nginx.unknown_ca_url("/")] = client, [nginx.wrong_host_url("/")] = client,
       [nginx.tls_url("/1k")] = stranger,
     }) do
-      local response, err = asked:get(url)
-      assert.is_nil(response)
+      local err = helper.err_of(asked:get(url))
       assert.same({ "tls", "tls", "CURLE_PEER_FAILED_VERIFICATION", false, 60 },
         { err.kind, err.phase, err.code, err.retryable, err.number })
     end
@@ -42,8 +41,7 @@ describe("tls", function()
     local unsafe = { tls = { verify = false } }
     for _, url in ipairs({ nginx.unknown_ca_url("/"), nginx.wrong_host_url("/") }) do
       assert.equal(200, ms.assert(client:get(url, unsafe)).status)
-      local response, err = client:get(url)
-      assert.is_nil(response)
+      local err = helper.err_of(client:get(url))
       assert.equal("tls", err.kind)
       assert.equal(200, ms.assert(client:get(url, unsafe)).status)
     end
@@ -71,8 +69,7 @@ describe("tls", function()
   it("says when the CA file is not there, or no CA", helper.task(function()
     for _, file in ipairs({ "/nonexistent/ca.pem", "/etc/hostname" }) do
       local client <close> = ms.client({ tls = { ca = file } })
-      local response, err = client:get(nginx.tls_url("/1k"))
-      assert.is_nil(response)
+      local err = helper.err_of(client:get(nginx.tls_url("/1k")))
       assert.equal("tls", err.kind, tostring(err))
     end
   end))
@@ -96,8 +93,7 @@ describe("tls", function()
     assert.equal(2, probe.stats(secure).connections)
     assert.equal("closed", select(2, client:get(secure.url("/reset"))).kind)
     for _, path in ipairs({ "/reset-after", "/truncate", "/truncate-chunk" }) do
-      local body, err = ms.assert(client:get(secure.url(path))):text()
-      assert.is_nil(body)
+      local err = helper.err_of(ms.assert(client:get(secure.url(path))):text())
       assert.equal("closed", err.kind, path)
     end
   end))

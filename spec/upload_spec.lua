@@ -191,22 +191,19 @@ describe("uploads", function()
 
   it("have closed in the phase in which the server has reset them", helper.task(function()
     for phase, body in pairs({ send = ("x"):rep(20 * MIB), wait = "hello" }) do
-      local response, err = client:post(hostile.url("/reset"), { body = body })
-      assert.is_nil(response)
+      local err = helper.err_of(client:post(hostile.url("/reset"), { body = body }))
       assert.same({ "closed", phase, false, 1 },
         { err.kind, err.phase, err.retryable, err.attempts }, tostring(err))
     end
     for _ = 1, 3 do
-      local response, err = client:put(hostile.url("/reset"),
-        { body = echoed.pieces(50 * MIB, 65536) })
-      assert.is_nil(response)
+      local err = helper.err_of(client:put(hostile.url("/reset"),
+        { body = echoed.pieces(50 * MIB, 65536) }))
       assert.same({ "closed", "send", true }, { err.kind, err.phase, err.retryable },
         tostring(err))
     end
     -- In longer time the kernel would have taken all of it.
-    local response, err = client:post(hostile.url("/upload-slow?rate=3000000"), {
-      body = ("x"):rep(20 * MIB), timeout = { total = math.min(helper.seconds(0.3), 2) } })
-    assert.is_nil(response)
+    local err = helper.err_of(client:post(hostile.url("/upload-slow?rate=3000000"), {
+      body = ("x"):rep(20 * MIB), timeout = { total = math.min(helper.seconds(0.3), 2) } }))
     assert.same({ "timeout", "send" }, { err.kind, err.phase })
     probe.open_becomes(hostile, 0)
   end, 20))
@@ -249,8 +246,7 @@ describe("uploads", function()
       assert.same(expected, { seen.method, seen.length })
       assert.same({ true, 1 }, { response.redirected, #response.history })
     end
-    local response, err = client:post(hostile.url(path .. 307), { body = echoed.pieces(3, 1) })
-    assert.is_nil(response)
+    local err = helper.err_of(client:post(hostile.url(path .. 307), { body = echoed.pieces(3, 1) }))
     assert.equal("redirect", err.kind)
   end))
 end)

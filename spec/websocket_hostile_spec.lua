@@ -95,8 +95,7 @@ describe("a WebSocket server", function()
     }) do
       local ws = { open(query) }
       assert.is_nil(ws[1], query)
-      local none, err = client:websocket(server.url("/?" .. query))
-      assert.is_nil(none)
+      local err = helper.err_of(client:websocket(server.url("/?" .. query)))
       assert.equal("protocol", err.kind, query)
       assert.is_truthy(tostring(err):find(message, 1, true), tostring(err))
     end
@@ -115,9 +114,8 @@ describe("a WebSocket server", function()
   it("may answer with something else", helper.task(function()
     for status, code in pairs({ ["200+OK"] = 200, ["302+Found"] = 302, ["404+No"] = 404,
       ["500+Oh"] = 500, ["426+Upgrade+Required"] = 426 }) do
-      local none, err = client:websocket(server.url("/?then=close&status=" .. status
-        .. "&header=Content-Length:+4&send=" .. hex("body")))
-      assert.is_nil(none)
+      local err = helper.err_of(client:websocket(server.url("/?then=close&status=" .. status
+        .. "&header=Content-Length:+4&send=" .. hex("body"))))
       assert.same({ "status", code, "body" }, { err.kind, err.response.status,
         err.response:text() })
       assert.equal("websocket", err.response.headers:get("upgrade"))
@@ -131,8 +129,7 @@ describe("a WebSocket server", function()
   end))
 
   it("has as long for its handshake as the total says", helper.task(function()
-    local none, err = client:websocket(server.url("/?late=60"), { timeout = 0.2 })
-    assert.is_nil(none)
+    local err = helper.err_of(client:websocket(server.url("/?late=60"), { timeout = 0.2 }))
     assert.same({ "timeout", "wait" }, { err.kind, err.phase })
     local ws = ms.assert(open("", { timeout = helper.seconds(0.5) }))
     ms.sleep(helper.seconds(0.7))     -- it is for that alone
@@ -142,8 +139,7 @@ describe("a WebSocket server", function()
 
   it("is given up after a silence that is too long, when that is asked for", helper.task(function()
     local ws = ms.assert(open("", { timeout = { idle = 0.2 } }))
-    local data, err = ws:receive()
-    assert.is_nil(data)
+    local err = helper.err_of(ws:receive())
     assert.same({ "timeout", 1006 }, { err.kind, err.close_code })
   end))
 
@@ -334,8 +330,7 @@ describe("a WebSocket server", function()
   it("may reset the connection, while a message comes, too", helper.task(function()
     for _, query in ipairs({ "", sends(frame(BINARY, ("x"):rep(100)):sub(1, 50)) .. "&" }) do
       local ws = ms.assert(open(query .. "then=reset"))
-      local data, err = ws:receive()
-      assert.is_nil(data)
+      local err = helper.err_of(ws:receive())
       assert.same({ "closed", 1006 }, { err.kind, err.close_code })
       local sent, why = ws:send("x")
       assert.same({ nil, err }, { sent, why })
