@@ -114,15 +114,12 @@ functions.error = function() return { kind = values.word(), message = values.str
 functions.is_terminal = function() return one { 0, 1, 2, values.integer() } end
 functions.may_suspend = function() return coroutine.running() end
 functions.snapshot = function()
-  local bytes = object("snapshot") or values.string()
-  if chance(60) and #bytes > 0 then
-    local at = random(#bytes)
-    local patch = ("\255"):rep(one { 1, 8, 16, 48 })
-    bytes = bytes:sub(1, at - 1) .. patch .. bytes:sub(at + #patch)
-  end
-  return bytes, one { "timings", "sizes", "http_version", "peer", "reason", "headers", "trailers",
-    values.any() }
+  local shot = chance(80) and object("snapshot")
+    or chance(50) and core.headers(values.string()) or values.any()
+  return shot, one { "timings", "sizes", "http_version", "peer", "reason", "headers", "trailers",
+    "attempts", "cookies", values.any() }
 end
+functions.response_index = function() return values.table(1), values.any() end
 
 local names = {}
 for name, fn in pairs(core) do
@@ -246,7 +243,8 @@ function act.perform_at_once()
     local results = call("core.perform", compat.perform, limiter, target(), task, 1, chance(50),
       message())
     for i = 1, results.n do
-      if type(results[i]) == "string" and #results[i] > 100 then
+      local type_of = type(results[i]) == "userdata" and getmetatable(results[i])
+      if type_of and type_of.__name == "multisock.headers" then
         values.keep("snapshot", results[i])
       end
     end
@@ -270,6 +268,17 @@ function act.snapshot()
   if not easy then return end
   local results = call("easy:snapshot", easy.snapshot, easy)
   if results[1] then values.keep("snapshot", results[2]) end
+end
+
+-- What a response does to find its fields.
+function act.look()
+  local look = core.response_index({ a = 1, b = -1, c = 2.5, d = "e", f = 1e9 }, function()
+    return values.any()
+  end)
+  local response = { _snapshot = chance(80) and object("snapshot") or values.any() }
+  call("look", look, chance(90) and response or values.any(),
+    one { "headers", "status_text", "http_version", "attempts", "peer", "a", "b", "c", "d", "f",
+      values.any() })
 end
 
 function act.touch_waiting()
@@ -314,8 +323,8 @@ local weights = {
   { 1, make.closed_file }, { 1, make.stranger }, { 4, act.call_function }, { 14, act.add },
   { 5, act.perform }, { 30, act.drive }, { 3, act.start }, { 5, act.perform_at_once },
   { 3, act.resume_parked },
-  { 1, act.snapshot }, { 1, act.touch_waiting }, { 2, act.header }, { 4, act.collect },
-  { 2, act.forget }, { 2, act.coroutine },
+  { 1, act.snapshot }, { 1, act.look }, { 1, act.touch_waiting }, { 2, act.header },
+  { 4, act.collect }, { 2, act.forget }, { 2, act.coroutine },
 }
 for kind, weight in pairs { easy = 40, multi = 16, loop = 4, share = 4, mime = 2, part = 6, url = 6,
   limiter = 5, counter = 1, guard = 1, decoder = 5 } do
