@@ -14,6 +14,7 @@ static const struct {
   { "status_text", SNAPSHOT_REASON },
   { "http_version", SNAPSHOT_VERSION },
   { "attempts", SNAPSHOT_ATTEMPTS },
+  { "peer", SNAPSHOT_PEER },
 };
 
 #define COUNT (sizeof fields / sizeof *fields)

@@ -148,6 +148,9 @@ errors.metatable = getmetatable(core.error({ kind = "curl", message = "" }))
 
 --- A URL without user name and password: what a program is told.
 function errors.without_user(url)
+  if not url:find("@", 1, true) then
+    return url
+  end
   return (url:gsub("^(%a[%w+.-]*:/+)[^/?#]*@", "%1"))
 end
 

@@ -14,9 +14,13 @@ local fields = { computed = computed }
 -- These change until the body has ended, so they are not kept before.
 local CHANGING = { trailers = true, timings = true, sizes = true }
 
+-- What is had at once is not kept either (`again`): with a field more most responses would
+-- outgrow their table, and building it anew costs more than many looks.
 local function compute(self, name)
-  local value = computed[name](self)
-  if not CHANGING[name] or self._transfer == nil or self._transfer.released then
+  local value, again = computed[name](self)
+  if again then
+    return value
+  elseif not CHANGING[name] or self._transfer == nil or self._transfer.released then
     self[name] = value
   end
   return value
@@ -94,7 +98,7 @@ end
 
 --- Whether this answers another URL than the one asked for.
 function computed.redirected()
-  return false                    -- the redirect middleware says otherwise
+  return false, true              -- the redirect middleware says otherwise
 end
 
 --- The redirects that led here, oldest first.
@@ -103,8 +107,12 @@ function computed.history()
 end
 
 function computed:url()
-  local asked, parts = rawget(self, "request"), self._parts
-  local target = asked and asked.target or parts and parts[2] or self._target
+  local asked, target = rawget(self, "request"), self._target
+  if target and not asked then
+    return target.text, true            -- there is no user in it, or it was a request
+  end
+  local parts = self._parts
+  target = asked and asked.target or parts and parts[2] or target
   -- One that a program has made answers what it says, if anything.
   return target and errors.without_user(target.text)
 end
