@@ -206,6 +206,28 @@ describe("misuse", function()
     loop:close()
   end)
 
+  it("of what turns a loop and resumes tasks", function()
+    local loop = core.loop()
+    assert.same({ false, 0 }, { core.turns({}, loop, {}, {}) })
+    assert.same({ false, 0 }, { core.turns({}, loop, {}, {}, core.now() + 0.01) })
+    assert.same({ false, 0 }, { core.turns({}, loop, {}, {}, -1) })
+    for _, bad in ipairs { 1, "text", print } do
+      assert.has_error(function() core.turns(bad, loop, {}, {}) end)
+      assert.has_error(function() core.turns({}, bad, {}, {}) end)
+      assert.has_error(function() core.turns({}, loop, bad, {}) end)
+      assert.has_error(function() core.turns({}, loop, {}, bad) end)
+      assert.has_error(function() core.turns({ bad, last = 1 }, loop, {}, {}) end)
+    end
+    for _, last in ipairs { 1, 2 ^ 31, 2 ^ 53, math.huge } do
+      assert.has_error(function() core.resume({}, 1, last, {}) end)
+      pcall(core.turns, { last = last }, loop, {}, {})
+    end
+    local task = {}
+    assert.same({ true, 0, task, n = 3 }, table.pack(core.turns({ task, last = 1 }, loop, {}, {})))
+    loop:close()
+    assert.has_error(function() core.turns({}, loop, {}, {}) end)
+  end)
+
   local function perform_dropped()
     local easy, multi, loop = collected(nginx.url("/1k"))
     local door, task, results = limiter(), {}, nil

@@ -57,11 +57,6 @@ static int resume_all(lua_State *L, lua_Integer *next, lua_Integer last)
     lua_rawgeti(L, READY, *next);
     lua_pushnil(L);
     lua_rawseti(L, READY, (*next)++);
-    if (lua_isnil(L,
-                  TASK)) { /* what was raised came before its number was kept */
-      lua_settop(L, SCHEDULER);
-      continue;
-    }
     luaL_checktype(L, TASK, LUA_TTABLE);
     if (!is_suspended(L, &co))
       return 1;
