@@ -379,7 +379,7 @@ function client.new(options)
   local known = origins.new()
   local self = setmetatable({
     settings = given,
-    base = base, prefix = base and base.prefix or nil,
+    base = base, prefix = base and base.prefix or false,
     limits = limits,
     pool = not uses.foreign and new_pool(limits) or nil,
     known = known, origins = known.by_key,
@@ -389,6 +389,7 @@ function client.new(options)
     is_usual = is_usual, closed = false,
     usual_profile = given.resolve == nil and given.profile,    -- URLs alone tell its origins
     is_bare = is_usual and not given.own,      -- a URL alone needs no look
+    get = Client.get, post = Client.post,      -- asked for most: found without __index
   }, Client)
   arrange(self)
   clients[self] = true

@@ -38,7 +38,7 @@ end
 function usual.send(client, method, url, options)
   local base = client.settings
   local asked, lines, timeout, body, content_type, wanted, meta = read(options, method, url,
-    base.lines, client.prefix)
+    base.lines, client.prefix or nil)
   if not asked then
     if asked == false then
       header_lines.prepare(base)    -- for the next one
