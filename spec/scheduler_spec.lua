@@ -1,4 +1,5 @@
 -- What runs when, on a loop that we turn: run, sleep, step, and who cannot wait.
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local waiting = require("multisock.tasks.waiting")
@@ -112,6 +113,8 @@ describe("a deadlock", function()
 end)
 
 describe("sleep and now", function()
+  local hostile = fixtures.hostile()
+
   after_each(helper.check_leaks)
 
   it("sleeps at least so long, and lets others run", task(function()
@@ -125,6 +128,31 @@ describe("sleep and now", function()
     order[#order + 1] = "long"
     assert.is_true(ms.now() - started >= helper.seconds(0.05))
     assert.same({ "short", "long" }, order)
+  end))
+
+  it("lets who slept run before those whom the end of a transfer wakes", task(function()
+    local client, order = ms.client(), {}
+    client:get(hostile.url("/bytes")):text()
+    client:get(hostile.url("/late?delay=0.01")):text()
+    local started = ms.now()
+    local reader = ms.spawn(function()
+      client:get(hostile.url("/late?delay=0.2")):text()
+    end)
+    local busy = ms.spawn(function()
+      client:get(hostile.url("/bytes")):text()
+      repeat until ms.now() > started + 0.4     -- both are due by then
+      client:get(hostile.url("/bytes")):text()
+    end)
+    local sleeper = ms.spawn(function()
+      ms.sleep(0.25)
+      order[#order + 1] = "slept"
+    end)
+    reader:await()
+    order[#order + 1] = "read"
+    sleeper:await()
+    busy:await()
+    assert.same({ "slept", "read" }, order)
+    client:close()
   end))
 
   it("wakes in order of time, whatever the order of calls", task(function()

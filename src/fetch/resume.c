@@ -141,9 +141,13 @@ static bool clear(lua_State *L, lua_Integer next, lua_Integer last)
   return false;
 }
 
+/* Seconds; without a deadline there is no limit. */
 static lua_Number left_until(lua_Number deadline)
 {
-  lua_Number left = deadline - (lua_Number)uv_hrtime() / 1e9;
+  lua_Number left;
+  if (deadline <= 0)
+    return LOOP_NO_LIMIT;
+  left = deadline - (lua_Number)uv_hrtime() / 1e9;
   return left > 0 ? left : 0;
 }
 
@@ -153,17 +157,18 @@ for as long as these only wait again: until Lua has something to do.
 @param loop core.Loop
 @param strays as for loop:ready
 @param scheduler as for `resume`
-@param deadline? when to return, seconds of core.now
+@param deadline? when to return, seconds of core.now; who is ready then is left to
+Lua, which wakes others, too
 @return whether anything has happened, or can; the number of strays; and as `resume`
 the task that needs something, whether its coroutine got on, the error
 @raise as loop:step
 @local */
 static int turns(lua_State *L)
 {
-  lua_Number deadline = luaL_optnumber(L, 5, 0), left = LOOP_NO_LIMIT;
-  lua_Integer last, next, strays;
+  lua_Number deadline = luaL_optnumber(L, 5, 0);
+  lua_Integer last, next, strays = 0;
   bool alive, empty;
-  int count;
+  int count = 0;
   luaL_checktype(L, READY, LUA_TTABLE);
   luaL_checktype(L, STRAYS, LUA_TTABLE);
   luaL_checktype(L, SCHEDULER, LUA_TTABLE);
@@ -171,9 +176,9 @@ static int turns(lua_State *L)
   do {
     /* A task may have closed it. */
     Loop *loop = loop_check(L, LOOP);
-    if (deadline > 0)
-      left = left_until(deadline);
-    alive = loop_run_once(L, loop, left);
+    alive = loop_run_once(L, loop, left_until(deadline));
+    if (left_until(deadline) == 0)
+      break;
     next = 1;
     last =
         ready_move(L, &loop->ready, READY, get_index(L, LAST), STRAYS, &strays);
@@ -187,8 +192,8 @@ static int turns(lua_State *L)
     }
     alive = alive || last > 0 || strays > 0;
     /* A hook of the main chunk is how Ctrl-C comes to it. */
-  } while (alive && empty && count == 0 && strays == 0 && left != 0 &&
-           !is_noticed(L) && lua_gethook(L) == NULL);
+  } while (alive && empty && count == 0 && strays == 0 && !is_noticed(L) &&
+           lua_gethook(L) == NULL);
   lua_pushboolean(L, alive);
   lua_pushinteger(L, strays);
   lua_insert(L, SCHEDULER + 1);

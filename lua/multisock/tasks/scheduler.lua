@@ -233,7 +233,8 @@ local function turn_in_c(deadline)
   if stray_count > 0 then
     handle_strays(stray_count)
   end
-  if deadline then
+  if deadline and now() >= deadline then
+    take_ready()                    -- in their order: these, those, and who waits for either
     run_timers()
   end
   return alive or deadline ~= nil
