@@ -320,11 +320,11 @@ describe("header fields of a request", function()
   end)
 
   it("are told from other objects", function()
-    local lines = core.lines({}, nil, {})
-    for _, bad in ipairs({ lines, io.stdout, 5, "x" }) do
+    for _, bad in ipairs({ core.url(), io.stdout, 5, "x" }) do
       assert.is_false((pcall(core.field_list, bad)))
       assert.is_false((pcall(core.with_field, bad, "A", "1")))
       assert.is_false((pcall(core.lines, bad, nil, {})))
     end
+    assert.is_false((pcall(core.lines, core.lines({}, nil, {}), nil, {})))
   end)
 end)

@@ -25,7 +25,7 @@ local usual = require("multisock.usual")
 local values = require("multisock.base.values")
 require("multisock.response")
 
-local new_request, get_by_url, send_usual = request.new, url_only.get, usual.send
+local new_request, get_by_url = request.new, url_only.get
 
 local client = {}
 
@@ -50,7 +50,7 @@ local function sender(name, method)
     if options == nil and may_be_bare and self.by_url then
       response, err = get_by_url(self, url)
     elseif options ~= nil and self.by_options then
-      response, err = send_usual(self, method, url, options)
+      response, err = self.by_options(self, method, url, options)
     end
     if response or err then
       return response, err
@@ -308,7 +308,7 @@ local function arrange(self)
   self.tell, self.uses.on = events.of(self.on, all)
   self.handler = chain.compose(self.uses, self.perform)
   self.bulk_handler = nil             -- made when it is used
-  self.by_url, self.by_options = url_only.suits(self), usual.suits(self)
+  self.by_url, self.by_options = url_only.suits(self), usual.way(self)
 end
 
 --- Has functions listen to all clients.

@@ -21,12 +21,18 @@ local type = type
 
 local url_only = {}
 
+--- Whether there is nothing of a client's own in its requests, and nobody else has to do
+-- with them.
+function url_only.is_simple(client)
+  local given = client.settings
+  return (client.base == nil or client.prefix) and needs_no_look(given) and not given.own
+    and chain.is_bare(client.uses) and given.simple and not client.closed
+end
+
 --- Whether requests of a client can be such.
 function url_only.suits(client)
   local given = client.settings
-  return (client.base == nil or client.prefix) and needs_no_look(given) and not given.own
-    and chain.is_bare(client.uses) and given.simple
-    and not (given.detours or given.attempt or client.closed)
+  return url_only.is_simple(client) and not (given.detours or given.attempt)
 end
 
 --- C could not do all of it, or the chain has something to do with its answer: that takes a

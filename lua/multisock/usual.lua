@@ -1,10 +1,12 @@
--- Requests whose options say nothing unusual, of a client that does nothing with such
--- requests before they are sent: headers, a timeout, a query, a body that is a text or made
--- of a table. C reads the options and makes header lines and body of them (src/fetch/usual.c).
--- No request is made of it, until somebody looks at the request of its response. What is
--- unusual, or wrong, goes the way of all requests.
+-- Requests whose options say nothing unusual: headers, a timeout, a query, a body that is a
+-- text or made of a table. C reads the options and makes header lines and body of them
+-- (src/fetch/usual.c). Of a client that does nothing with such requests before they are sent
+-- no request is made of it, until somebody looks at the request of its response; of one with
+-- cookies, retries and the like it is made of these parts. What is unusual, or wrong, goes the
+-- way of all requests.
 local answers = require("multisock.connection.answers")
 local core = require("multisock.core")
+local errors = require("multisock.base.errors")
 local header_lines = require("multisock.request.header_lines")
 local once = require("multisock.request").once
 local new_request = require("multisock.request").of_parts
@@ -24,18 +26,9 @@ local function has_special(list)
   return core.frames(list) or header_lines.asks(list)
 end
 
---- Whether requests of a client can be such.
-function usual.suits(client)
-  local given = client.settings
-  return url_only.suits(client) and given.http_version ~= "1.0" and not given.json_codec
-    and header_lines.are_kept(given) and not has_special(given.headers)
-end
-
---- Sends it, where all that it takes is known: from the second request to an origin on.
--- @param client that suits @param method string; nil: that of the options, or what goes with
--- the body @param url any @param options any
--- @return response; or nil, err; or nothing: it is to be sent as any other
-function usual.send(client, method, url, options)
+-- What the options say: target, settings, core.Lines, body, its content type, method, meta;
+-- nothing where something is unusual.
+local function parts_of(client, method, url, options)
   local base = client.settings
   local asked, lines, timeout, body, content_type, wanted, meta = read(options, method, url,
     base.lines, client.prefix or nil)
@@ -47,28 +40,63 @@ function usual.send(client, method, url, options)
   end
   local given = timeout == nil and base or base.totals.known[timeout]
   local target = given and (targets.young[asked] or find_target(asked))
-  if not (target and target.kept) then
-    return nil
+  if target and target.kept then
+    return target, given, lines, body, content_type, wanted or body and "POST" or "GET", meta
   end
-  local origin, task = client.origins[target.origin], scheduler.task
+end
+
+-- Sends it, where all that it takes is known: from the second request to an origin on.
+-- Returns response; or nil, err; or nothing: it is to be sent as any other.
+local function send(client, method, url, options)
+  local target, given, lines, body, content_type, wanted, meta = parts_of(client, method, url,
+    options)
+  local origin, task = target and client.origins[target.origin], scheduler.task
   if not (origin and task) or scheduler.refuse then
     return nil
   end
-  method = wanted or body and "POST" or "GET"
   local total = given.total
   local deadline = total and now() + total or nil
   local status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, target, task,
-    base.profile.number, false, given.limits, lines, method, deadline, body, once[method])
-  local parts = { client, target, given, method, lines, body, content_type, meta }
+    given.profile.number, false, given.limits, lines, wanted, deadline, body, once[wanted])
   if status and text then
     if awaited or easy then
       transfer.left(client, origin, awaited, easy)
     end
     if status < 300 then
-      return response_to(parts, status, text, snapshot)
+      return response_to({ client, target, given, wanted, lines, body, content_type, meta },
+        status, text, snapshot)
     end
   end
-  return go_on(new_request(parts), origin, task, deadline, status, text, snapshot, awaited, easy)
+  local made = new_request(client, target, given, wanted, lines, body, content_type, meta)
+  return go_on(made, origin, task, deadline, status, text, snapshot, awaited, easy)
+end
+
+-- Makes a request of it, for the chain. Returns as `send`.
+local function pass(client, method, url, options)
+  local target, given, lines, body, content_type, wanted, meta = parts_of(client, method, url,
+    options)
+  if target == nil then
+    return nil
+  end
+  local made = new_request(client, target, given, wanted, lines, body, content_type, meta)
+  local response, err = client.handler(made)
+  if response == nil and errors.is(err) then
+    err.request = made
+  end
+  return response, err
+end
+
+--- How a client sends such requests.
+-- @return function(client, method, url, options) -> response; or nil, err; or nothing: it is to
+-- be sent as any other. `method`: nil: that of the options, or what goes with the body; url and
+-- options: any. False where none of its requests are such
+function usual.way(client)
+  local given = client.settings
+  if not url_only.is_simple(client) or given.http_version == "1.0" or given.json_codec
+    or not header_lines.are_kept(given) or has_special(given.headers) then
+    return false
+  end
+  return url_only.suits(client) and send or pass
 end
 
 return usual

@@ -157,10 +157,7 @@ static int fields_new(lua_State *L)
   return 1;
 }
 
-/*** The same as a list.
-@param fields core.Fields
-@return list of {name, value} */
-static int fields_list(lua_State *L)
+int header_fields_list(lua_State *L)
 {
   const Fields *own = fields_check(L, 1);
   int i;
@@ -176,12 +173,7 @@ static int fields_list(lua_State *L)
   return 1;
 }
 
-/*** The same fields and one more, which is the first.
-@param fields core.Fields
-@param name string
-@param value string; nil: nothing is added
-@return core.Fields; nil when it has a field of that name */
-static int fields_with(lua_State *L)
+int header_fields_with(lua_State *L)
 {
   const Fields *own = fields_check(L, 1);
   Field list[MOST_FIELDS + 1];
@@ -226,8 +218,6 @@ static const luaL_Reg none[] = { { NULL, NULL } };
 
 static const luaL_Reg functions[] = {
   { "fields", fields_new },
-  { "field_list", fields_list },
-  { "with_field", fields_with },
   { "frames", fields_frame },
   { NULL, NULL },
 };

@@ -36,7 +36,11 @@ static inline bool header_is(const char *name, size_t size, const char *other)
   return size == strlen(other) && strncasecmp(name, other, size) == 0;
 }
 
-/* Adds core.fields, core.field_list and core.frames to the table on top. */
+/* core.field_list and core.with_field of core.Fields: see lines.c. */
+int header_fields_list(lua_State *L);
+int header_fields_with(lua_State *L);
+
+/* Adds core.fields and core.frames to the table on top. */
 void header_fields_open(lua_State *L);
 
 #pragma GCC visibility pop

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "header_fields.h"
+#include "lines_writer.h"
 
 const char lines_type[] = "multisock.lines";
 
@@ -98,47 +99,6 @@ static size_t survey(lua_State *L, Given *given)
   return bytes;
 }
 
-typedef struct Writer {
-  Lines *lines;
-  char *to;
-} Writer;
-
-/* Pushes room for so many lines with so many bytes, their ends among them. */
-static Writer push_room(lua_State *L, size_t count, size_t bytes)
-{
-  Writer writer;
-  writer.lines = compat_newuserdata(L, sizeof *writer.lines +
-                                           count * sizeof(Line) + bytes);
-  memset(writer.lines, 0, sizeof *writer.lines);
-  writer.lines->type = lines_type;
-  writer.lines->self = writer.lines;
-  writer.to = (char *)(writer.lines->list + count);
-  luaL_setmetatable(L, lines_type);
-  return writer;
-}
-
-static void add_line(Writer *writer, const char *name, size_t name_size,
-                     const char *value, size_t size, const char *glue)
-{
-  Lines *lines = writer->lines;
-  Line *line = &lines->list[lines->count];
-  char *start = writer->to;
-  line->node.data = start;
-  line->node.next = NULL;
-  line->name_size = name_size;
-  line->leads = line->follows = false;
-  if (lines->count++ > 0)
-    line[-1].node.next = &line->node;
-  memcpy(writer->to, name, name_size);
-  writer->to += name_size;
-  while (*glue != '\0')
-    *writer->to++ = *glue++;
-  memcpy(writer->to, value, size);
-  writer->to += size;
-  line->size = (size_t)(writer->to - start);
-  *writer->to++ = '\0';
-}
-
 static void add_fields(lua_State *L, Writer *writer, bool asks)
 {
   lua_Integer i, count = header_count(L, FIELDS);
@@ -150,42 +110,18 @@ static void add_fields(lua_State *L, Writer *writer, bool asks)
       continue; /* there is nothing to be waited for */
     /* "Name:" would remove the field, with or without spaces behind. */
     if (is_blank(field.value, field.value_size))
-      add_line(writer, field.name, field.name_size, "", 0, ";");
+      lines_add(writer, field.name, field.name_size, "", 0, ";");
     else
-      add_line(writer, field.name, field.name_size, field.value,
-               field.value_size, ": ");
+      lines_add(writer, field.name, field.name_size, field.value,
+                field.value_size, ": ");
   }
   count = lua_istable(L, EXTRA) ? (lua_Integer)lua_rawlen(L, EXTRA) : 0;
   for (i = 1; i <= count; i++) {
     lua_rawgeti(L, EXTRA, i);
     name = lua_tolstring(L, -1, &size);
     if (asks || strncasecmp(name, "Expect:", 7) != 0)
-      add_line(writer, name, size, "", 0, "");
+      lines_add(writer, name, size, "", 0, "");
     lua_pop(L, 1);
-  }
-}
-
-/* The last one may have another behind it in the same node. */
-static void lead(Writer *writer)
-{
-  writer->lines->list[writer->lines->count - 1].leads = true;
-  writer->to++; /* room for the line break */
-}
-
-/* libcurl passes on what a node has as it is, and looks for a dozen of names in each
-   node of each request, none of which is in a line that follows: one node less saves
-   1,500 instructions. */
-static void join(Lines *lines)
-{
-  int i;
-  for (i = 1; i < lines->count; i++) {
-    Line *line = &lines->list[i];
-    char *end = line[-1].node.data + line[-1].size;
-    if (!line[-1].leads || !line->follows)
-      continue;
-    end[0] = '\r';
-    end[1] = '\n';
-    line[-1].node.next = line->node.next;
   }
 }
 
@@ -203,7 +139,7 @@ static const char *default_line(lua_State *L, const char *name)
 static void add_written(Writer *writer, const char *text, size_t size)
 {
   const char *colon = memchr(text, ':', size);
-  add_line(writer, text, size, "", 0, "");
+  lines_add(writer, text, size, "", 0, "");
   if (colon != NULL)
     writer->lines->list[writer->lines->count - 1].name_size =
         (size_t)(colon - text);
@@ -251,7 +187,7 @@ static int lines_new(lua_State *L)
            (agent != NULL ? strlen(agent) : 0) +
            (encoding != NULL ? strlen(encoding) : 0) +
            (authorization != NULL ? strlen(authorization) : 0);
-  writer = push_room(L, count, bytes);
+  writer = lines_push_room(L, count, bytes);
   writer.lines->expects = asks;
   writer.lines->upgrades = given.upgrade;
   writer.lines->closes = given.close;
@@ -259,19 +195,19 @@ static int lines_new(lua_State *L)
   writer.lines->own = writer.lines->count;
   add_default(&writer, authorization);
   if (type != NULL && !given.type)
-    add_line(&writer, "Content-Type", 12, type, strlen(type),
-             *type != '\0' ? ": " : ":");
+    lines_add(&writer, "Content-Type", 12, type, strlen(type),
+              *type != '\0' ? ": " : ":");
   add_default(&writer, agent);
   if (agent != NULL && default_line(L, "apart") == NULL)
-    lead(&writer);
+    lines_lead(&writer);
   add_default(&writer, encoding);
   if (encoding != NULL)
     writer.lines->list[writer.lines->count - 1].follows = true;
   /* libcurl would ask before large bodies, and wait for servers that do not
      say. */
   if (body && !asks)
-    add_line(&writer, "Expect", 6, "", 0, ":");
-  join(writer.lines);
+    lines_add(&writer, "Expect", 6, "", 0, ":");
+  lines_join(writer.lines);
   lua_pushboolean(L, asks);
   return 2;
 }
@@ -306,11 +242,11 @@ static void add_others(Writer *writer, const Lines *base, int from, int to,
     Line *made = &writer->lines->list[writer->lines->count];
     if (is_replaced(line, list, count))
       continue;
-    add_line(writer, line->node.data, line->size, "", 0, "");
+    lines_add(writer, line->node.data, line->size, "", 0, "");
     made->name_size = line->name_size;
     made->follows = line->follows;
     if (line->leads)
-      lead(writer);
+      lines_lead(writer);
   }
 }
 
@@ -319,36 +255,52 @@ bool lines_push_over(lua_State *L, const Lines *base, const Field *list,
 {
   size_t bytes = 0;
   Writer writer;
-  int i;
+  int i, kept = 0;
   for (i = 0; i < count; i++) {
     if (is_special(&list[i]) || is_blank(list[i].value, list[i].value_size))
       return false;
     bytes += list[i].name_size + list[i].value_size + 3;
   }
-  for (i = 0; i < base->count; i++)
+  for (i = 0; i < base->count; i++) {
     bytes += base->list[i].size + 2;
-  writer = push_room(L, (size_t)(base->count + count), bytes);
+    if (i >= base->own && i < base->own + base->own_count &&
+        !is_replaced(&base->list[i], list, count))
+      kept++;
+  }
+  writer = lines_push_room(L, (size_t)(base->count + count), bytes);
   writer.lines->expects = base->expects;
   writer.lines->upgrades = base->upgrades;
   writer.lines->closes = base->closes;
   add_others(&writer, base, 0, base->own, list, count);
   writer.lines->own = writer.lines->count;
-  writer.lines->own_count = count;
+  writer.lines->own_count = count + kept;
   for (i = 0; i < count; i++)
-    add_line(&writer, list[i].name, list[i].name_size, list[i].value,
-             list[i].value_size, ": ");
+    lines_add(&writer, list[i].name, list[i].name_size, list[i].value,
+              list[i].value_size, ": ");
   add_others(&writer, base, base->own, base->count, list, count);
-  join(writer.lines);
+  lines_join(writer.lines);
   return true;
 }
 
-/*** The fields that lines were given when they were laid over others.
-@param lines core.Lines
-@return list of {name, value} */
-static int lines_own(lua_State *L)
+/* Whether the value at the index is core.Lines; else it is core.Fields, or wrong. */
+static bool is_lines(lua_State *L, int idx)
 {
-  const Lines *lines = lines_check(L, 1);
+  const char **memory = lua_touserdata(L, idx);
+  return memory != NULL && lua_rawlen(L, idx) >= sizeof *memory &&
+         *memory == lines_type;
+}
+
+/*** Fields as a list.
+@param fields core.Fields; or core.Lines: those that they were given when they were
+laid over others
+@return list of {name, value} */
+static int field_list(lua_State *L)
+{
+  const Lines *lines;
   int i;
+  if (!is_lines(L, 1))
+    return header_fields_list(L);
+  lines = lines_check(L, 1);
   lua_createtable(L, lines->own_count, 0);
   for (i = 0; i < lines->own_count; i++) {
     const Line *line = &lines->list[lines->own + i];
@@ -363,11 +315,38 @@ static int lines_own(lua_State *L)
   return 1;
 }
 
+/*** The same fields and one more, which is the first.
+@param fields core.Fields or core.Lines
+@param name string
+@param value string; nil: nothing is added
+@return the same kind of value; nil when it has a field of that name, or where its
+lines depend on it */
+static int with_field(lua_State *L)
+{
+  const Lines *lines;
+  Field field;
+  int i;
+  if (!is_lines(L, 1))
+    return header_fields_with(L);
+  lines = lines_check(L, 1);
+  field.name = luaL_checklstring(L, 2, &field.name_size);
+  field.value = luaL_optlstring(L, 3, NULL, &field.value_size);
+  for (i = 0; i < lines->count; i++)
+    if (is_replaced(&lines->list[i], &field, 1))
+      return 0;
+  if (field.value == NULL) {
+    lua_settop(L, 1);
+    return 1;
+  }
+  return lines_push_over(L, lines, &field, 1);
+}
+
 static const luaL_Reg none[] = { { NULL, NULL } };
 
 static const luaL_Reg functions[] = {
   { "lines", lines_new },
-  { "own_fields", lines_own },
+  { "field_list", field_list },
+  { "with_field", with_field },
   { NULL, NULL },
 };
 

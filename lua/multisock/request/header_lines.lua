@@ -120,6 +120,12 @@ end
 -- @return core.Lines
 function header_lines.of(self)
   local given, body, content_type = self.settings, self.body, self.content_type
+  if self.lines_of and type(self.headers) == "userdata" then
+    if self.lines_of == given and not self.unexpected then
+      return self.headers           -- are lines already
+    end
+    self:fields()
+  end
   if body == nil then
     content_type = HAS_LENGTH[self.method] and "" or nil
   elseif body.unframed then

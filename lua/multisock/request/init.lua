@@ -18,8 +18,8 @@ local values = require("multisock.base.values")
 local request = {}
 
 local find_target, pick, usual_fields = targets.get, core.pick, core.fields
+local field_list = core.field_list
 local setmetatable, type, unfolded = setmetatable, type, values.unfolded
-local unpack = require("multisock.base.compat").unpack
 
 local Request = { __name = "multisock.request" }
 Request.__index = Request
@@ -163,15 +163,11 @@ function request.plain(client, target)
   return bare(client, "GET", target, client.settings)
 end
 
---- One that usual.lua has sent.
--- @param parts list of client, target, settings, method, core.Lines, body, its content type,
--- and `meta`
-function request.of_parts(parts)
-  local client, target, given, method, lines, body, content_type, meta = unpack(parts, 1, 8)
-  local own = core.own_fields(lines)
+--- One of usual.lua. Its header fields stay lines until somebody looks at them.
+-- @param lines core.Lines @param body? string
+function request.of_parts(client, target, given, method, lines, body, content_type, meta)
   return setmetatable({
-    client = client, method = method, settings = given,
-    headers = #own > 0 and headers.merge(given.headers, own) or given.headers,
+    client = client, method = method, settings = given, headers = lines, lines_of = given,
     target = target, body = body and { bytes = body }, content_type = content_type,
     meta = meta, simple = given.simple,
   }, Request)
@@ -270,9 +266,12 @@ end
 --- The header fields that it has of its options and its client's.
 -- @return list of {name, value}, not to be changed
 function Request:fields()
-  local list = self.headers
+  local list, base = self.headers, self.lines_of
   if type(list) == "userdata" then
-    list = core.field_list(list)
+    list = field_list(list)
+    if base then
+      list = #list > 0 and headers.merge(base.headers, list) or base.headers
+    end
     self.headers = list
   end
   return list
@@ -286,6 +285,7 @@ end
 --- The same request for another URL: what a redirect needs.
 function Request:clone()
   local copy = {}
+  self:fields()                     -- lines are those of one request
   for key, value in pairs(self) do
     copy[key] = value
   end

@@ -2,6 +2,7 @@
 -- of its transfer: most are never looked at.
 local compat = require("multisock.base.compat")
 local core = require("multisock.core")
+local unpack = require("multisock.base.compat").unpack
 local errors = require("multisock.base.errors")
 local headers = require("multisock.request.headers")
 local milestones = require("multisock.connection.milestones")
@@ -120,7 +121,7 @@ end
 --- One that is nothing but a URL, and one with usual options, is made when somebody looks at it.
 function computed:request()
   if self._parts then
-    return requests.of_parts(self._parts)
+    return requests.of_parts(unpack(self._parts, 1, 8))
   end
   return self._target and requests.plain(self._client, self._target)
 end
