@@ -4,7 +4,8 @@ local ms = require("multisock")
 local support = require("spec.support.tasks")
 
 local task = helper.task
-local turns, failure, lua = support.turns, helper.failure, support.lua
+local turns, failure = support.turns, helper.failure
+local lua = require("spec.support.core_support").child
 
 describe("errors that nobody awaited", function()
   after_each(function()
@@ -152,19 +153,19 @@ describe("errors that nobody awaited", function()
   end)
 
   it("are not printed when they were awaited or raised", function()
-    assert.equal("", lua([[
+    assert.equal("", (lua([[
       local ms = require("multisock")
       local work = ms.spawn(function() error("heard") end)
       ms.sleep(0.001)
       work:join()
       pcall(ms.run, function() ms.spawn(error, "raised") end)
-    ]]))
+    ]])))
   end)
 
   it("reach the user of lua as a plain uncaught error", function()
-    assert.matches("lua%a*[%d.]*: boom", lua([[
+    assert.matches("lua%a*[%d.]*: boom", (lua([[
       require("multisock").run(function() error("boom", 0) end)
-    ]]))
+    ]])))
   end)
 
   it("refuses an on_error that is no function", function()

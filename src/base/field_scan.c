@@ -37,6 +37,7 @@ bool field_name(FieldName *name, const char *text, size_t size)
   name->text = text;
   name->size = size;
   name->rare = 0;
+  name->lower = name->upper = NULL;
   for (i = 0; i < size; i++) {
     unsigned int place = (unsigned char)text[i] - (unsigned int)'!';
     if (place >= sizeof common - 1 || common[place] == ' ')
@@ -93,31 +94,38 @@ static const char *seek(const char *at, const char *end, char byte)
   return found != NULL ? found : end;
 }
 
+/* The first such byte from `at` on: `known`, which an earlier look has found, is it
+   still when it is not passed. So all looks together go over the bytes once. */
+static const char *first_from(const char *known, const char *at,
+                              const char *end, char byte)
+{
+  return known != NULL && known >= at ? known : seek(at, end, byte);
+}
+
 /* Goes from one to the next of the rarest letter of the name, either case, because
    memchr passes over many bytes at once: most lines need not be looked at. */
-bool field_find(Span *rest, const FieldName *name, Span *value)
+bool field_find(Span *rest, FieldName *name, Span *value)
 {
-  const char *start = rest->at, *end = rest->end, *lower, *upper;
-  char letter = name->text[name->rare];
-  bool has_case = (letter | 0x20) >= 'a' && (letter | 0x20) <= 'z';
+  const char *start = rest->at, *end = rest->end;
+  char letter = name->text[name->rare], low = letter | 0x20;
+  bool has_case = low >= 'a' && low <= 'z';
   rest->at = end;
   if ((size_t)(end - start) <= name->rare)
     return false;
-  lower = seek(start + name->rare, end, has_case ? letter | 0x20 : letter);
-  upper = has_case ? seek(start + name->rare, end, letter & ~0x20) : end;
-  while (lower < end || upper < end) {
-    const char *at = lower < upper ? lower : upper;
-    Span line = { at - name->rare, end };
-    if ((line.at == start || line.at[-1] == '\n') && take_name(&line, name)) {
+  start += name->rare;
+  name->lower = first_from(name->lower, start, end, has_case ? low : letter);
+  name->upper =
+      has_case ? first_from(name->upper, start, end, letter & ~0x20) : end;
+  while (name->lower < end || name->upper < end) {
+    const char **next = name->lower < name->upper ? &name->lower : &name->upper;
+    Span line = { *next - name->rare, end };
+    if ((*next == start || line.at[-1] == '\n') && take_name(&line, name)) {
       *rest = line;
       *value = field_line(rest);
       take_continuation(rest, value);
       return true;
     }
-    if (at == lower)
-      lower = seek(at + 1, end, *at);
-    else
-      upper = seek(at + 1, end, *at);
+    *next = seek(*next + 1, end, **next);
   }
   return false;
 }

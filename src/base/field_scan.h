@@ -40,11 +40,14 @@ Span field_line(Span *rest);
 /* Whether it can be the name of a field. */
 bool field_is_name(const char *name, size_t size);
 
-/* A name to look for. */
+/* A name to look for in one block, from its start to its end. */
 typedef struct FieldName {
   const char *text;
   size_t size;
   size_t rare; /* which of its bytes is the rarest in header fields */
+  const char *lower,
+      *upper; /* where the next ones of that byte are, as it is in
+                                either case; NULL: nobody has looked */
 } FieldName;
 
 /* Makes one of a text, which has to stay; false when it cannot be the name of a
@@ -52,7 +55,7 @@ typedef struct FieldName {
 bool field_name(FieldName *name, const char *text, size_t size);
 
 /* Takes lines up to the next field with this name; false at the end. */
-bool field_find(Span *rest, const FieldName *name, Span *value);
+bool field_find(Span *rest, FieldName *name, Span *value);
 
 /* Takes lines up to the next field of any name; false at the end. What is no
    field is passed over: the status line, for one. */

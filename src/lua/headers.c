@@ -102,11 +102,11 @@ static bool check_name(lua_State *L, const char *method, FieldName *name)
   return field_name(name, text, size);
 }
 
-/* Adds all values of a name to the list on top. */
-static void add_values(lua_State *L, Span rest, const FieldName *name)
+/* Adds all values of a name to the list on top, which has so many. */
+static void add_values(lua_State *L, Span rest, FieldName *name,
+                       lua_Integer count)
 {
   Span value;
-  lua_Integer count = 0;
   while (field_find(&rest, name, &value)) {
     push_value(L, value);
     lua_rawseti(L, -2, ++count);
@@ -117,14 +117,16 @@ void headers_push_cookies(lua_State *L, Span block)
 {
   static const char text[] = "set-cookie";
   FieldName name;
-  Span look = block, value;
+  Span value;
   if (!field_name(&name, text, sizeof text - 1) ||
-      !field_find(&look, &name, &value)) {
+      !field_find(&block, &name, &value)) {
     lua_pushnil(L);
     return;
   }
   lua_newtable(L);
-  add_values(L, block, &name);
+  push_value(L, value);
+  lua_rawseti(L, -2, 1);
+  add_values(L, block, &name, 1);
 }
 
 /*** All values of a field, in the order of arrival.
@@ -137,7 +139,7 @@ static int headers_get_all(lua_State *L)
   bool possible = check_name(L, "get_all", &name);
   lua_newtable(L);
   if (possible)
-    add_values(L, rest, &name);
+    add_values(L, rest, &name, 0);
   return 1;
 }
 
@@ -170,7 +172,7 @@ static int headers_each(lua_State *L)
 }
 
 /* All values of a name, joined by ", "; nil when there is none. */
-static void push_joined(lua_State *L, Span rest, const FieldName *name)
+static void push_joined(lua_State *L, Span rest, FieldName *name)
 {
   luaL_Buffer buffer;
   Span value;
