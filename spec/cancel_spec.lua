@@ -166,14 +166,14 @@ describe("cancelling", function()
 
   it("a thousand at once", helper.task(function()
     local many <close> = ms.client()
-    local tasks = {}
-    for i = 1, 1000 do
+    local tasks, count = {}, helper.many(1000)
+    for i = 1, count do
       tasks[i] = ms.spawn(function()
         return many:get(hostile.url("/stall"))
       end)
     end
     ms.sleep(helper.seconds(0.3))
-    for i = 1, 1000 do
+    for i = 1, count do
       assert.is_true(tasks[i]:cancel())
     end
     assert_free()

@@ -31,6 +31,11 @@ end
 
 local TIME_SCALE = tonumber(os.getenv("MULTISOCK_TIME_SCALE") or "1")
 
+--- So many, or a few where the collector never rests: it looks at all of them each time.
+function helper.many(count)
+  return os.getenv("MULTISOCK_STRESS_GC") == "1" and math.ceil(count / 5) or count
+end
+
 if os.getenv("MULTISOCK_STRESS_GC") == "1" then
   if _VERSION == "Lua 5.4" then
     collectgarbage("incremental", 1, 1000)

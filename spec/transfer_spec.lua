@@ -17,19 +17,19 @@ describe("transfers", function()
   end)
 
   it("run 1,000 at once, each with its own body", helper.task(function()
-    transfers.fetch_files(client, nginx.url, 1000)
+    transfers.fetch_files(client, nginx.url, helper.many(1000))
   end, 30))
 
   it("run 1,000 at once that all wait for the server", helper.task(function()
     probe.reset(hostile)
-    local urls = {}
-    for i = 1, 1000 do
+    local urls, count = {}, helper.many(1000)
+    for i = 1, count do
       urls[i] = hostile.url("/late?delay=0.5&body=late-" .. i)
     end
     local results, errors = ms.map(urls, function(url)
       return client:get(url)
-    end, { concurrency = 1000 })
-    for i = 1, 1000 do
+    end, { concurrency = count })
+    for i = 1, count do
       assert.is_nil(errors[i])
       assert.equal("late-" .. i, results[i]:text())
     end
