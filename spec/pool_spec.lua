@@ -1,5 +1,8 @@
 -- pool.lua: one multi after the other, as handles become many.
+local helper = require("spec.helper")
 local pool = require("multisock.connection.pool")
+local settings = require("multisock.request.settings")
+local trust = require("multisock.request.trust")
 
 local function new_pool(idle, files)
   local given, shared = {}, {}
@@ -85,7 +88,7 @@ describe("a pool", function()
     assert.is_true(alone.closed and shared.closed)
   end)
 
-  it("spreads TLS over four at most, and heats one after the other", function()
+  it("spreads what parses many over four at most, and heats one after the other", function()
     local made = new_pool()
     for _ = 1, 200 do
       assert.equal(made[1], made:assign(true, true))
@@ -102,7 +105,7 @@ describe("a pool", function()
       made:assign(true, true)
     end
     assert.equal(4, #made)
-    -- Without TLS there may be more.
+    -- Where few are parsed, or none, there may be more.
     for _ = 1, 5000 do
       made:assign(true)
     end
@@ -180,5 +183,32 @@ describe("a pool", function()
     for i = 1, #made do
       assert.is_true(made[i].closed)
     end
+  end)
+end)
+
+describe("the authorities that libcurl has to parse", function()
+  local function are_many(options)
+    return trust.parses_many(settings.of_client(options))
+  end
+
+  it("are many where they are those of a system", function()
+    assert.is_true(are_many({}))
+    assert.is_true(are_many({ tls = { ca_path = "/etc/ssl/certs" } }))
+    assert.is_true(are_many({ tls = { ca = "/no/such/file" } }))
+  end)
+
+  it("are few, or none, in a small file and where nothing is verified", function()
+    local path = os.tmpname()
+    helper.write_file(path, ("x"):rep(16 * 1024))
+    assert.is_false(are_many({ tls = { ca = path } }))
+    helper.write_file(path, ("x"):rep(16 * 1024 + 1))
+    assert.is_true(are_many({ tls = { ca = path } }))
+    os.remove(path)
+    assert.is_false(are_many({ tls = { verify = false } }))
+  end)
+
+  it("are many where raw options may say so", function()
+    assert.is_true(are_many({ tls = { verify = false }, curl = { ssl_verifypeer = 1 } }))
+    assert.is_true(are_many({ curl = { cainfo = "/etc/ssl/certs/ca-certificates.crt" } }))
   end)
 end)

@@ -95,12 +95,12 @@ end
 -- A fresh handle, and the multi that it belongs to. `home`: where it finds a
 -- connection, or nil.
 local function make(client, origin, profile, home, web)
-  local http1, tls = version_of(origin), origin.tls
+  local http1, parses = version_of(origin), origin.parses
   local model = web and not origin.pin and model_of(client, profile)
   local easy = model and model:clone() or core.easy():collect()
-  local multi = client.pool:assign(http1 ~= nil or origin.limiter:version() == "h1", tls,
+  local multi = client.pool:assign(http1 ~= nil or origin.limiter:version() == "h1", parses,
     origin.trust, home, origin.apart)
-  if tls and not multi:is_warm() then
+  if parses and not multi:is_warm() then
     easy:gather("heats", true)
   end
   if model and http1 then

@@ -34,6 +34,7 @@ local function new_origin(request, key, pin)
   local origin = admission.new_origin(client.limits, known, target.scheme == "http",
     setup.http1(given, target.scheme))
   origin.tls, origin.pin = target.scheme == "https", pin
+  origin.parses = origin.tls and trust.parses_many(given)
   if given ~= usual then
     origin.trust, origin.apart = trust.differs(given, usual, origin.tls)
   end

@@ -5,9 +5,9 @@
 -- stays on one.
 --
 -- libcurl parses a file of authorities once for each multi, and keeps one file in
--- each: so TLS spreads over few multis, one after the other, and who trusts another
--- file has multis of his own. So has what libcurl would send on connections of others, or
--- others on its connections: see request/trust.lua.
+-- each: so TLS spreads over few multis, one after the other, where they are many. Who
+-- trusts another file has multis of his own. So has what libcurl would send on
+-- connections of others, or others on its connections: see request/trust.lua.
 --
 -- An easy handle belongs to one multi, where its connection is, for as long as
 -- it waits with its host (handles.lua): so the next transfer finds it.
@@ -27,10 +27,10 @@ local CROWD = 16
 
 local MOST_MEMBERS = 32
 
--- Multis that TLS spreads over, and their crowd: the work of a handshake is more
--- than that of a search.
-local MOST_OF_TLS = 4
-local CROWD_OF_TLS = 64
+-- Multis over which spreads what has many authorities to parse in each, and their crowd: this
+-- is more work than many searches.
+local MOST_PARSED = 4
+local PARSED_CROWD = 64
 
 -- Files of authorities that have multis of their own; more share those of the
 -- client.
@@ -89,21 +89,21 @@ function pool.new(new_multi, close_multi, idle, files)
   return self
 end
 
--- The multi with the fewest handles; one more while all are crowded. For TLS not
--- while one has its file of authorities still to parse: that takes 20 ms each time.
-local function least_crowded(self, tls)
+-- The multi with the fewest handles; one more while all are crowded, but not while one has
+-- its file of many authorities still to parse: that takes 20 ms each time.
+local function least_crowded(self, parses)
   local handles, best = self.handles, self[1]
   local most, crowd, cold = self.most, CROWD, false
-  if tls then
-    crowd = CROWD_OF_TLS
-    most = math.min(most, MOST_OF_TLS)
+  if parses then
+    crowd = PARSED_CROWD
+    most = math.min(most, MOST_PARSED)
   end
   for i = 1, math.min(#self, most) do
     local multi = self[i]
     if handles[multi] < handles[best] then
       best = multi
     end
-    cold = cold or tls and not multi:is_warm()
+    cold = cold or parses and not multi:is_warm()
   end
   if handles[best] >= crowd and #self < most and not cold then
     return add(self)
@@ -113,7 +113,7 @@ end
 
 local function add_pool(self, key)
   local other = pool.new(self.new_multi, self.close_multi, self.idle, self.idle)
-  other.most = MOST_OF_TLS
+  other.most = MOST_PARSED
   self.trusting[key] = other
   return other
 end
@@ -139,12 +139,12 @@ end
 --- The multi for a new handle.
 -- @param spread boolean whether it is for HTTP/1; what may be HTTP/2 shares a
 -- connection with others
--- @param tls? boolean: its connection is one of TLS
+-- @param parses? boolean: many authorities are parsed before its multi connects
 -- @param trust? string: other authorities than those of the client
 -- @param home? the multi that is preferred, while it is not crowded: there is a
 -- connection
 -- @param apart? boolean: libcurl would take connections of others for it, or its for others
-function Pool:assign(spread, tls, trust, home, apart)
+function Pool:assign(spread, parses, trust, home, apart)
   local members = home and self.handles[home]
   if members and members < 2 * CROWD then
     self.handles[home] = members + 1
@@ -152,10 +152,10 @@ function Pool:assign(spread, tls, trust, home, apart)
   elseif trust then
     local other = pool_for(self, trust, apart)
     if other ~= self then
-      return other:assign(spread, tls)
+      return other:assign(spread, parses)
     end
   end
-  local multi = spread and least_crowded(self, tls) or shared(self)
+  local multi = spread and least_crowded(self, parses) or shared(self)
   self.handles[multi] = self.handles[multi] + 1
   return multi
 end
