@@ -10,13 +10,11 @@ local needs_no_look = require("multisock.request").needs_no_look
 local new_request = require("multisock.request").plain
 local perform_in_c = require("multisock.base.compat").perform
 local scheduler = require("multisock.tasks.scheduler")
-local stream = require("multisock.connection.stream")
 local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
 
 local find_target, now, under = targets.get, scheduler.now, core.url_under
-local response_to, whole_response = answers.to_url, answers.whole
-local coming_response, new_coming = answers.coming, stream.coming
+local outcome, response_to = transfer.outcome, answers.to_url
 local type = type
 
 local url_only = {}
@@ -38,23 +36,11 @@ end
 --- C could not do all of it, or the chain has something to do with its answer: that takes a
 -- request.
 -- @param made request that has none of this @param origin, task, deadline as for C
--- @param status, body, snapshot, awaited, easy what C has returned
+-- @param ... what C has returned
 -- @return response; or nil, err
-function url_only.go_on(made, origin, task, deadline, status, body, snapshot, awaited, easy)
-  local response, err
-  made.deadline = deadline
-  if status and body == nil then
-    if not made.settings.buffer then
-      return coming_response(made, status, new_coming(made, snapshot, awaited, origin), easy)
-    end
-    response, err = transfer.conclude(made, origin, task, snapshot, awaited)
-  elseif status then
-    response = whole_response(made, status, body, snapshot)
-  elseif status == false then
-    response, err = transfer.conclude(made, origin, task, body, snapshot)
-  elseif body then
-    response, err = transfer.conclude_refused(made, origin, body)
-  else
+function url_only.go_on(made, origin, task, deadline, ...)
+  local response, err = outcome(made, origin, task, deadline, ...)
+  if response == nil and err == nil then
     response, err = transfer.at_length(made, origin)
   end
   response, err = chain.conclude(made, response, err, made.client.perform)
@@ -86,13 +72,11 @@ function url_only.get(client, url)
   local deadline = total and now() + total or nil
   local status, body, snapshot, awaited, easy = perform_in_c(origin.limiter, target, task,
     given.profile.number, false, given.limits, lines, "GET", deadline)
-  if status and body then
+  if status and body and status < 300 then
     if awaited or easy then
       transfer.left(client, origin, awaited, easy)
     end
-    if status < 300 then
-      return response_to(client, target, status, body, snapshot)
-    end
+    return response_to(client, target, status, body, snapshot)
   end
   return url_only.go_on(new_request(client, target), origin, task, deadline, status, body,
     snapshot, awaited, easy)

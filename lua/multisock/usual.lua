@@ -58,14 +58,12 @@ local function send(client, method, url, options)
   local deadline = total and now() + total or nil
   local status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, target, task,
     given.profile.number, false, given.limits, lines, wanted, deadline, body, once[wanted])
-  if status and text then
+  if status and text and status < 300 then
     if awaited or easy then
       transfer.left(client, origin, awaited, easy)
     end
-    if status < 300 then
-      return response_to({ client, target, given, wanted, lines, body, content_type, meta },
-        status, text, snapshot)
-    end
+    return response_to({ client, target, given, wanted, lines, body, content_type, meta },
+      status, text, snapshot)
   end
   local made = new_request(client, target, given, wanted, lines, body, content_type, meta)
   return go_on(made, origin, task, deadline, status, text, snapshot, awaited, easy)

@@ -282,14 +282,6 @@ bool lines_push_over(lua_State *L, const Lines *base, const Field *list,
   return true;
 }
 
-/* Whether the value at the index is core.Lines; else it is core.Fields, or wrong. */
-static bool is_lines(lua_State *L, int idx)
-{
-  const char **memory = lua_touserdata(L, idx);
-  return memory != NULL && lua_rawlen(L, idx) >= sizeof *memory &&
-         *memory == lines_type;
-}
-
 /*** Fields as a list.
 @param fields core.Fields; or core.Lines: those that they were given when they were
 laid over others
@@ -298,7 +290,7 @@ static int field_list(lua_State *L)
 {
   const Lines *lines;
   int i;
-  if (!is_lines(L, 1))
+  if (compat_testmarked(L, 1, lines_type) == NULL)
     return header_fields_list(L);
   lines = lines_check(L, 1);
   lua_createtable(L, lines->own_count, 0);
@@ -326,7 +318,7 @@ static int with_field(lua_State *L)
   const Lines *lines;
   Field field;
   int i;
-  if (!is_lines(L, 1))
+  if (compat_testmarked(L, 1, lines_type) == NULL)
     return header_fields_with(L);
   lines = lines_check(L, 1);
   field.name = luaL_checklstring(L, 2, &field.name_size);

@@ -221,15 +221,22 @@ static inline void *compat_checkudata(lua_State *L, int idx, const char *type)
   return luaL_checkudata(L, idx, type); /* raises */
 }
 
-/* The same where the first word of the memory is `type`, which Lua cannot write: for
-   what every request passes. */
-static inline void *compat_checkmarked(lua_State *L, int idx, const char *type)
+/* A userdata of which the first word of the memory is `type`, which Lua cannot write;
+   NULL for any other value. */
+static inline void *compat_testmarked(lua_State *L, int idx, const char *type)
 {
   const char **memory = lua_touserdata(L, idx);
   /* Of a light one the length is 0. */
   if (memory == NULL || lua_rawlen(L, idx) < sizeof *memory || *memory != type)
-    return luaL_checkudata(L, idx, type); /* raises */
+    return NULL;
   return memory;
+}
+
+/* The same, and raises for any other value: for what every request passes. */
+static inline void *compat_checkmarked(lua_State *L, int idx, const char *type)
+{
+  void *memory = compat_testmarked(L, idx, type);
+  return memory != NULL ? memory : luaL_checkudata(L, idx, type); /* raises */
 }
 
 /* Each userdata of ours has one user value: a table that holds the Lua

@@ -24,7 +24,8 @@ local waiting = require("multisock.tasks.waiting")
 local now, waiter = scheduler.now, waiting.waiter
 local lines_of, is_once = header_lines.of, request_module.is_once
 local start, perform_in_c = core.start, compat.perform
-local whole_response, new_coming = answers.whole, stream.coming
+local whole_response, coming_response = answers.whole, answers.coming
+local new_coming = stream.coming
 
 local transfer = {}
 
@@ -184,8 +185,36 @@ function transfer.left(client, origin, awaited, easy)
   end
 end
 
--- Returns the response; nil, err; or nothing when Lua has to do it. `taken`: it has
--- its slot already.
+--- What has become of a request that C has sent.
+-- @param deadline? seconds of the clock
+-- @param status, text, snapshot, awaited, easy what core.perform has returned
+-- @return response; nil, err; or nothing: Lua has to send it
+function transfer.outcome(request, origin, task, deadline, status, text, snapshot, awaited, easy)
+  if status and text then
+    if awaited or easy then
+      transfer.left(request.client, origin, awaited, easy)
+    end
+    if deadline and status >= 300 then
+      request.deadline = deadline
+    end
+    return whole_response(request, status, text, snapshot)
+  end
+  request.deadline = deadline
+  if status then                    -- more of its body is to come
+    local given = request.settings
+    if given.attempt or given.curl or given.buffer then
+      return transfer.conclude(request, origin, task, snapshot, awaited)
+    end
+    return coming_response(request, status, new_coming(request, snapshot, awaited, origin), easy)
+  elseif status == false then
+    return transfer.conclude(request, origin, task, text, snapshot)
+  elseif text then
+    return transfer.conclude_refused(request, origin, text)
+  end
+end
+local outcome = transfer.outcome
+
+-- Returns as `outcome`. `taken`: it has its slot already.
 local function perform_at_once(request, given, origin, task, deadline, taken)
   local due = deadline
   if given.attempt then
@@ -198,30 +227,9 @@ local function perform_at_once(request, given, origin, task, deadline, taken)
   local body = request.body
   local bare = body == nil and request.method == "GET"
   local lines = bare and request.headers == given.headers and given.lines[0] or lines_of(request)
-  local status, text, snapshot, awaited, easy = perform_in_c(origin.limiter, request.target, task,
-    given.profile.number, taken, given.limits, lines, request.method, due,
-    body and body.bytes, not bare and is_once(request))
-  if text == nil and status then
-    request.deadline = deadline
-    if given.attempt or given.curl or given.buffer then
-      return transfer.conclude(request, origin, task, snapshot, awaited)
-    end
-    return answers.coming(request, status, new_coming(request, snapshot, awaited, origin), easy)
-  elseif status then
-    if awaited or easy then
-      transfer.left(request.client, origin, awaited, easy)
-    end
-    if deadline and status >= 300 then
-      request.deadline = deadline
-    end
-    return whole_response(request, status, text, snapshot)
-  end
-  if status == false then
-    request.deadline = deadline
-    return transfer.conclude(request, origin, task, text, snapshot)
-  elseif text then
-    return transfer.conclude_refused(request, origin, text)
-  end
+  return outcome(request, origin, task, deadline, perform_in_c(origin.limiter, request.target,
+    task, given.profile.number, taken, given.limits, lines, request.method, due,
+    body and body.bytes, not bare and is_once(request)))
 end
 
 --- Has a handle wait for it at `origin`, where it has its place.
