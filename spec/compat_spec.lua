@@ -54,6 +54,47 @@ describe("on every Lua", function()
     assert.same({ ["true 200 1024"] = 1000 }, counts)
   end))
 
+  it("loops over pairs are compiled only where LuaJIT does that well", function()
+    local jit = rawget(_G, "jit")
+    if not (jit and jit.version:find("beta", 1, true)) then
+      pending("this Lua compiles nothing wrongly")
+    end
+    local function count(map)
+      local sum = 0
+      for _ in compat.pairs(map) do
+        sum = sum + 1
+      end
+      return sum
+    end
+    local function plain()
+      local sum = 0
+      for i = 1, 1000 do
+        sum = sum + i % 3
+      end
+      return sum
+    end
+    local begun, compiled = {}, {}
+    local function watch(what, trace, fn)
+      if what == "start" then
+        begun[trace] = fn
+      elseif what == "stop" then
+        compiled[begun[trace]] = true
+      end
+    end
+    local map = {}
+    for i = 1, 1000 do
+      map["key" .. i] = i
+    end
+    jit.attach(watch, "trace")
+    for _ = 1, 10 do
+      assert.equal(1000, count(map))
+    end
+    plain()
+    jit.attach(watch)
+    assert.is_true(compiled[plain])
+    assert.is_nil(compiled[count])
+  end)
+
   it("map, groups, timeouts and queues work in tasks", helper.task(function()
     local urls = { nginx.url("/1k"), nginx.url("/missing"), hostile.url("/reset") }
     local responses, errors = ms.map(urls)

@@ -2,14 +2,16 @@
 -- redirects, cookies, cache, retries, throttles, `each_attempt`, and the agent that
 -- performs it. Made once for a client, of what it uses: an empty place is none.
 local asked = require("multisock.middleware.asked")
+local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
 local events = require("multisock.middleware.events")
-local pairs = require("multisock.base.compat").pairs
 local pause = require("multisock.middleware.pause")
 local redirect = require("multisock.middleware.redirect")
 local scheduler = require("multisock.tasks.scheduler")
 local status = require("multisock.middleware.status")
 local values = require("multisock.base.values")
+
+local pairs = compat.pairs
 
 local chain = {}
 
@@ -100,7 +102,7 @@ end
 -- @param uses as for compose
 function chain.is_bare(uses)
   for _, use in pairs(uses) do
-    if use and (type(use) ~= "table" or next(use) ~= nil) then
+    if use and (type(use) ~= "table" or compat.next(use) ~= nil) then
       return false
     end
   end

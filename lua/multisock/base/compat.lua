@@ -139,14 +139,24 @@ end
 
 ---- Values -------------------------------------------------------------------
 
--- As pairs. LuaJIT compiles loops over what that returns, and its builds of 2022 (Debian
--- 12's) leave entries out now and then: options of requests were lost. What is no `next` of
--- Lua's own it compiles well.
+-- LuaJIT's builds from September 2021 to April 2022 (2.1.0-beta3, Debian 12's) compile `next`
+-- wrongly where registers are scarce: the address of what it has found loses its upper half
+-- ("Fix RETHI/RETLO swap after call" is the cure). Entries are left out then, or the process
+-- crashes. So there what calls it is not compiled.
 local function step(map, key)
   return next(map, key)
 end
 
-compat.pairs = rawget(_G, "jit") and function(map)
+local jit = rawget(_G, "jit")
+if jit and jit.version:find("beta", 1, true) then
+  jit.off(step)
+end
+
+--- As next, of a table that is there.
+compat.next = jit and step or next
+
+--- As pairs, without a look at metatables where Lua is LuaJIT.
+compat.pairs = jit and function(map)
   return step, map, nil
 end or pairs
 

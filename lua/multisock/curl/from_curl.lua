@@ -1,13 +1,14 @@
 -- ms.from_curl: a command line of curl as a request. What it does not know it refuses
 -- by name: nothing is left out but what is about curl's output. Loaded at first use.
+local compat = require("multisock.base.compat")
 local errors = require("multisock.base.errors")
 local meanings = require("multisock.curl.meanings")
-local pairs = require("multisock.base.compat").pairs
 local percent = require("multisock.base.percent")
 local ROWS = require("multisock.request.options").rows
 local shell = require("multisock.curl.shell")
 local values = require("multisock.base.values")
 
+local next, pairs = compat.next, compat.pairs
 local refuse, add_header = meanings.refuse, meanings.add_header
 local TAKING, ALONE, LETTERS = meanings.taking, meanings.alone, meanings.letters
 

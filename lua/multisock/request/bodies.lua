@@ -1,5 +1,6 @@
 -- Bodies of requests: what a user may give for one, read piece by piece, and whether it
 -- is what the headers say of it.
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local files = require("multisock.request.files")
@@ -9,7 +10,7 @@ local values = require("multisock.base.values")
 
 local bodies = {}
 
-local json_body = core.json_body
+local json_body, next = core.json_body, compat.next
 
 -- A body is {bytes = string}, or {read = function() -> string; nil at the end; nil, err,
 -- size = integer or nil, rewind = function or nil, close = function or nil: of what is

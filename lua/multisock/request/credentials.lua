@@ -1,8 +1,11 @@
 -- Who the user is: what the option `auth` takes, and what of it a handle is set up
 -- from. Basic, bearer and signatures are header lines (header_lines.lua); what answers a
 -- challenge is libcurl's, and its state stays with the handle.
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
+
+local next = compat.next
 
 local credentials = {}
 

@@ -2,7 +2,7 @@
 -- request are laid over its client's. What they do is in middleware/.
 local compat = require("multisock.base.compat")
 local headers = require("multisock.request.headers")
-local pairs = compat.pairs
+local next, pairs = compat.next, compat.pairs
 
 --- @param basic table of the checks and makers of checks that options.lua has:
 -- boolean, path, list, token, fields, size, expected

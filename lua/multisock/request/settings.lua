@@ -1,12 +1,13 @@
 -- Settings: the options of a request laid over those of its client, and these over the
 -- defaults; and what follows from them.
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local option_list = require("multisock.request.options")
-local pairs = require("multisock.base.compat").pairs
 local profiles = require("multisock.request.profiles")
 local suggest = require("multisock.base.suggest")
 
+local next, pairs = compat.next, compat.pairs
 local rows, defaults = option_list.rows, option_list.defaults
 
 -- Where header lines of requests are kept; and where none are.

@@ -2,16 +2,18 @@
 -- any other does, and whose answer has to be 101. From then on its connection carries
 -- frames both ways: link.lua.
 local base64 = require("multisock.base.base64")
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local is_token = require("multisock.request.headers").is_token
 local checks = require("multisock.request.options").checks
 local own_options = require("multisock.request.own_options")
-local pairs = require("multisock.base.compat").pairs
 local request = require("multisock.request")
 local targets = require("multisock.request.targets")
 local tasks = require("multisock.tasks")
 local values = require("multisock.base.values")
+
+local next, pairs = compat.next, compat.pairs
 
 local handshake = {}
 
