@@ -1,8 +1,8 @@
 -- What no program should do, and what script/fuzz has found to do harm: nothing
 -- from Lua may crash. Most of it shows under script/sanitize only.
+local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
-local perform = require("multisock.base.compat").perform
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -234,10 +234,10 @@ describe("misuse", function()
     door:keep(easy, multi, 1)
     task.co = coroutine.create(function()
       local target = { url = assert(core.url(nginx.url("/1k"))) }
-      results = table.pack(perform(door, target, task, 1, false,
+      results = table.pack(compat.perform(door, target, task, 1, false,
         core.limits(nil, 30, nil, 1, 1024, 0, nil), core.lines({}, nil, {}), "GET"))
     end)
-    assert(coroutine.resume(task.co))
+    assert(compat.resume(task.co))
     door:drop(easy)
     easy, multi = nil, nil -- luacheck: ignore 311
     support.collect()
@@ -247,7 +247,7 @@ describe("misuse", function()
       return ready[1] ~= nil
     end)
     assert.equal(task, ready[1])
-    assert(coroutine.resume(task.co))
+    assert(compat.resume(task.co))
     return results, door, loop
   end
 
