@@ -74,10 +74,33 @@ describe("script/check-layers", function()
   it("names a file that is too long", function()
     local output, status = plant({
       ["lua/multisock/base/errors.lua"] = ("-- a line\n"):rep(401),
-      ["lua/multisock/base/values.lua"] = ("-- a line\n"):rep(400),
+      ["lua/multisock/base/values.lua"] = ("-- a line\n"):rep(300),
+      ["spec/values_spec.lua"] = ("-- a line\n"):rep(400),
     })
     assert.equal(1, status, output)
     assert.truthy(output:find("lua/multisock/base/errors.lua: 401 lines", 1, true), output)
-    assert.is_nil(output:find("values.lua", 1, true))
+    assert.is_nil(output:find("values", 1, true))
+  end)
+
+  it("wants a reason for a file that is long, and only for such", function()
+    local files = {
+      ["lua/multisock/base/errors.lua"] = ("-- a line\n"):rep(301),
+      ["lua/multisock/base/values.lua"] = ("-- a line\n"):rep(300),
+      ["docs/architecture.md"] = "## Long files\n\n| file | why |\n|---|---|\n",
+    }
+    local output, status = plant(files)
+    assert.equal(1, status, output)
+    assert.truthy(output:find("301 lines, more than 300, and no reason", 1, true), output)
+    assert.is_nil(output:find("values", 1, true))
+    files["docs/architecture.md"] = files["docs/architecture.md"]
+      .. "| `lua/multisock/base/errors.lua` | one list |\n"
+    output, status = plant(files)
+    assert.equal(0, status, output)
+    files["docs/architecture.md"] = files["docs/architecture.md"]
+      .. "| `lua/multisock/base/values.lua` `lua/multisock/base/none.lua` | none |\n"
+    output, status = plant(files)
+    assert.equal(1, status, output)
+    assert.truthy(output:find("values.lua needs no reason", 1, true), output)
+    assert.truthy(output:find("none.lua needs no reason", 1, true), output)
   end)
 end)
