@@ -204,6 +204,8 @@ describe("the authorities that libcurl has to parse", function()
     helper.write_file(path, ("x"):rep(16 * 1024 + 1))
     assert.is_true(are_many({ tls = { ca = path } }))
     os.remove(path)
+    assert.is_true(os.execute("mkfifo '" .. path .. "'") and are_many({ tls = { ca = path } }))
+    os.remove(path)                 -- which nobody has opened
     assert.is_false(are_many({ tls = { verify = false } }))
   end)
 

@@ -311,6 +311,7 @@ static const luaL_Reg functions[] = {
   { "make_folder", folder_make },
   { "list_folder", folder_list },
   { "touch", folder_touch },
+  { "file_size", folder_file_size },
   { "version", core_version },
   { "open_files", core_open_files },
   { "quirks", core_quirks },

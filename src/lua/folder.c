@@ -1,4 +1,5 @@
-/* See folder.h. What Lua's own library has not: used by lua/multisock/cache/. */
+/* See folder.h. What Lua's own library has not: used by lua/multisock/cache/,
+   and by request/trust.lua. */
 #include "folder.h"
 
 #include <dirent.h>
@@ -120,5 +121,19 @@ int folder_touch(lua_State *L)
 {
   lua_pushboolean(L, utimensat(AT_FDCWD, luaL_checkstring(L, 1), NULL,
                                AT_SYMLINK_NOFOLLOW) == 0);
+  return 1;
+}
+
+/*** How large a file is. It is not opened: to open a pipe may wait for ever.
+@param path string
+@return integer: bytes; nil when no file is there, or something else
+@local */
+int folder_file_size(lua_State *L)
+{
+  struct stat status;
+  if (stat(luaL_checkstring(L, 1), &status) != 0 || !S_ISREG(status.st_mode))
+    lua_pushnil(L);
+  else
+    lua_pushinteger(L, (lua_Integer)status.st_size);
   return 1;
 }

@@ -56,16 +56,6 @@ end
 -- the world.
 local FEW_BYTES = 16 * 1024
 
-local function is_small(path)
-  local file = type(path) == "string" and io.open(path, "rb")
-  if not file then
-    return false
-  end
-  local size = file:seek("end")
-  file:close()
-  return size ~= nil and size <= FEW_BYTES
-end
-
 --- Whether libcurl has many authorities to parse before it connects over TLS: those of a
 -- system take 20 ms, in each multi anew.
 function trust.parses_many(given)
@@ -75,7 +65,9 @@ function trust.parses_many(given)
   elseif given.tls and given.tls.verify == false then
     return false
   end
-  return not is_small((authorities(given)))
+  local ca = authorities(given)
+  local size = ca and core.file_size(ca)
+  return not size or size > FEW_BYTES
 end
 
 -- Whether its connections are of HTTP/1 though the server may offer more. (Where that is what
