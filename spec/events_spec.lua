@@ -172,6 +172,26 @@ describe("events", function()
     end
   end))
 
+  it("may be taken to close the client while nobody reads the answer", task(function()
+    local client, closed
+    client = ms.client({ on = { sent = function()
+      closed = true
+      client:close()
+    end } })
+    local count = 3
+    local response = ms.assert(client:post(hostile.url("/answer-first"), { body = function()
+      count = count - 1
+      ms.sleep(0.05)
+      return count >= 0 and "piece" or nil
+    end }))
+    while not closed do
+      ms.sleep(0.01)
+    end
+    local text, err = response:text()
+    assert.is_nil(text)
+    assert.equal("cancelled", err.kind)
+  end))
+
   it("tell of throttles that hold one up", task(function()
     local client, log = listening({ throttle = { limit = 1, per = 3600 } })
     client:get(nginx.url("/1k")):text()

@@ -128,7 +128,8 @@ function Stream:unclaimed()
     return
   end
   self:tell()
-  if self.easy:ended() ~= false then
+  -- Who was told may have ended it.
+  if not self.released and self.easy:ended() ~= false then
     self:leave()
   end
 end
@@ -212,9 +213,9 @@ function Stream:await_change(since)
   self:tell()
   if self.progress then
     progress.call(self)
-    if has_ended(self) then
-      return self.failure
-    end
+  end
+  if has_ended(self) then           -- by who was told
+    return self.failure
   end
   if at and name and now() >= at then
     -- Something may have come just now: then the limit has moved.
