@@ -105,7 +105,9 @@ local function run(program, nginx, hostile)
     HANDLER_URL = program.handler and "http://127.0.0.1:" .. port .. program.handler or "",
   })
   if program.endless then
-    line = line .. ("timeout %d %s </dev/null & pid=$!; for _ in $(seq %d); do "
+    -- To the program alone: sent to its group, too, the signal comes twice, and a second one
+    -- meets prosody while it unloads its handler.
+    line = line .. ("timeout --foreground %d %s </dev/null & pid=$!; for _ in $(seq %d); do "
       .. "[ ! -e $REPORT ] && kill -0 $pid || break; sleep 0.05; done; kill -%s $pid; "
       .. "wait $pid; (exit $?)"):format(seconds, command, seconds * 20, program.signal or "TERM")
   else
