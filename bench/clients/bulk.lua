@@ -20,18 +20,15 @@ local client = ms.client({
   curl = options.buffer and {buffersize = options.buffer} or nil,
 })
 
-local expected = options.length           -- or that of the first body
-
 -- What is wrong with it, or nil.
 local function check(response, err, closely)
   if not response then
     return err
   end
   local length = #response:text()
-  expected = expected or length
   if response.status ~= 200 then
     return "the status is not 200"
-  elseif length ~= expected then
+  elseif length ~= tally:expect(length) then
     return "the body has the wrong length"
   elseif closely and response.http_version ~= version then
     return "the HTTP version is not the one asked for"
