@@ -172,6 +172,21 @@ describe("events", function()
     end
   end))
 
+  it("of retries, redirects and throttles may be taken to close the client", task(function()
+    for name, path in pairs({ retry = "/status?code=503", redirect = "/redirect-chain?n=2",
+      throttle = "/redirect-chain?n=1" }) do
+      local client
+      client = ms.client({
+        retry = name == "retry" and true or nil,
+        throttle = name == "throttle" and { limit = 1, per = 3600 } or nil,
+        on = { [name] = function() client:close() end },
+      })
+      local response, err = client:get(hostile.url(path))
+      assert.is_nil(response, name)
+      assert.equal("cancelled", err.kind, name)
+    end
+  end))
+
   it("may be taken to close the client while nobody reads the answer", task(function()
     local client, closed
     client = ms.client({ on = { sent = function()

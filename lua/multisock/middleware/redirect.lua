@@ -2,6 +2,7 @@
 -- headers but two for a foreign origin, and has no history.
 local errors = require("multisock.base.errors")
 local netrc = require("multisock.request.netrc")
+local pause = require("multisock.middleware.pause")
 local permission = require("multisock.request.permission")
 local is_redirect = require("multisock.response").is_redirect
 local strangers = require("multisock.request.strangers")
@@ -126,6 +127,9 @@ function redirect.continue(request, response, next)
       request:event("redirect", { response = response, to = hop:url() })
     end
     response:drain()
+    if request.client.closed then     -- by who was told, or meanwhile
+      return nil, pause.closed_error(hop, response.attempts)
+    end
     history[#history + 1] = response
     request = hop
     response, err = next(request)

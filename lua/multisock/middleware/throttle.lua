@@ -114,6 +114,9 @@ local function wait(request, gates, closed)
   local deadline, name = limit_of(request, now())
   if client.tell then
     request:event("throttle", { delay = math.max(0, at - now()) })
+    if client.closed then             -- by who was told: nobody would end the pause
+      return nil, pause.closed_error(request, request.tries or 1)
+    end
   end
   while closed do
     local who = waiting.waiter()
