@@ -27,13 +27,12 @@ describe("HTTP/2 with prior knowledge", function()
     end
   end))
 
-  -- Connections that stand, from here to caddy.
+  -- Sockets that this process has. (What /proc/net/tcp says of the whole machine takes long
+  -- where many wait for their end, and may name one several times.)
   local function count()
-    local pattern = ("0100007F:%%x+ 0100007F:%04X 01"):format(caddy.ports.HTTP)
-    local found = 0
-    for line in io.lines("/proc/net/tcp") do
-      found = found + (line:find(pattern) and 1 or 0)
-    end
+    local pipe = assert(io.popen("ls -l /proc/$PPID/fd"))
+    local _, found = pipe:read("*a"):gsub("socket:", "")
+    pipe:close()
     return found
   end
 
@@ -45,13 +44,16 @@ describe("HTTP/2 with prior knowledge", function()
       for i = 1, 50 do
         list[i] = caddy.url("/file?" .. i):gsub("127.0.0.1", host)
       end
+      -- libcurl has sockets of its own, and the connection of this one is closed at its end.
+      ms.assert(own:get(list[1])):text()
+      local others = count()
       for _, response, err in own:each(list) do
-        most = math.max(most, count())
+        most = math.max(most, count() - others)
         assert.same({ 200, "2" }, { response and response.status or tostring(err),
           response and response.http_version })
         assert.equal(#body, #response:text())
       end
-      assert.is_true(most <= 3, most)
+      assert.is_true(most > 0 and most <= 3, most)
       own:close()
     end
   end, 20))
