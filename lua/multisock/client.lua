@@ -2,6 +2,7 @@
 local admission = require("multisock.connection.admission")
 local agent = require("multisock.agent")
 local bulk = require("multisock.bulk")
+local calls = require("multisock.calls")
 local chain = require("multisock.chain")
 local compat = require("multisock.base.compat")
 local core = require("multisock.core")
@@ -25,7 +26,7 @@ local usual = require("multisock.usual")
 local values = require("multisock.base.values")
 require("multisock.response")
 
-local new_request, get_by_url = request.new, url_only.get
+local send_any, get_by_url = calls.any, url_only.get
 
 local client = {}
 
@@ -42,30 +43,14 @@ local function sender(name, method)
   -- @return response; or nil, err
   -- @raise on misuse, and when the task is cancelled
   return function(self, url, options)
-    local handler = self and self.handler
-    if not handler then
+    if not (self and self.handler) then
       errors.called_with_dot("client", name)
-    end
-    local response, made, err
-    if options == nil and may_be_bare and self.by_url then
-      response, err = get_by_url(self, url)
+    elseif options == nil and may_be_bare and self.by_url then
+      return get_by_url(self, url)
     elseif options ~= nil and self.by_options then
-      response, err = self.by_options(self, method, url, options)
+      return self.by_options(self, method, url, options)
     end
-    if response or err then
-      return response, err
-    end
-    made, err = new_request(self, method, url, options)
-    if not made then
-      return nil, err
-    end
-    response, err = handler(made)
-    if response then
-      return response
-    elseif errors.is(err) then
-      err.request = made
-    end
-    return response, err
+    return send_any(self, method, url, options)
   end
 end
 

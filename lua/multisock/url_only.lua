@@ -3,9 +3,9 @@
 -- somebody looks at the request of its response: C gets the URL, and what all of these
 -- have in common.
 local answers = require("multisock.connection.answers")
+local calls = require("multisock.calls")
 local chain = require("multisock.chain")
 local core = require("multisock.core")
-local errors = require("multisock.base.errors")
 local needs_no_look = require("multisock.request").needs_no_look
 local new_request = require("multisock.request").plain
 local perform_in_c = require("multisock.base.compat").perform
@@ -14,7 +14,7 @@ local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
 
 local find_target, now, under = targets.get, scheduler.now, core.url_under
-local outcome, response_to = transfer.outcome, answers.to_url
+local outcome, response_to, send_any = calls.outcome, answers.to_url, calls.any
 local type = type
 
 local url_only = {}
@@ -33,46 +33,53 @@ function url_only.suits(client)
   return url_only.is_simple(client) and not (given.detours or given.attempt)
 end
 
+--- C had no place or no handle for it: it goes the longer way, but needs no layers before.
+-- @param made request that has none of this, but its deadline
+-- @return response; or nil, err
+function url_only.at_length(made, origin)
+  local response, err = transfer.at_length(made, origin)
+  return outcome(made, chain.conclude(made, response, err, made.client.perform))
+end
+local at_length = url_only.at_length
+
 --- C could not do all of it, or the chain has something to do with its answer: that takes a
 -- request.
--- @param made request that has none of this @param origin, task, deadline as for C
--- @param ... what C has returned
+-- @param made, origin as for at_length, which has no deadline yet: that one
+-- @param ... what C has returned, which is not nothing
 -- @return response; or nil, err
 function url_only.go_on(made, origin, task, deadline, ...)
-  local response, err = outcome(made, origin, task, deadline, ...)
-  if response == nil and err == nil then
-    response, err = transfer.at_length(made, origin)
-  end
-  response, err = chain.conclude(made, response, err, made.client.perform)
-  if response == nil and errors.is(err) then
-    err.request = made
-  end
-  return response, err
+  local response, err = transfer.outcome(made, origin, task, deadline, ...)
+  return outcome(made, chain.conclude(made, response, err, made.client.perform))
 end
 
---- Sends it, where all that it takes is known: from the second request to an origin on.
+--- Sends it: from the second request to an origin on in one call of C.
 -- @param client that suits @param url any
--- @return response; or nil, err; or nothing: it is to be sent as any other
+-- @return response; or nil, err
 function url_only.get(client, url)
-  if client.prefix then
-    url = under(client.prefix, url)
+  local whole, prefix = url, client.prefix
+  if prefix then
+    whole = under(prefix, url)
   end
-  local target = targets.young[url]
+  local target = targets.young[whole]
   if target == nil then
-    target = type(url) == "string" and find_target(url)
+    target = type(whole) == "string" and find_target(whole)
     if not (target and target.kept) then
-      return nil
+      return send_any(client, "GET", url)
     end
   end
   local origin, task, given = client.origins[target.origin], scheduler.task, client.settings
   local lines, total = given.lines[0], given.total
   if not (origin and task and lines) or scheduler.refuse then
-    return nil
+    return send_any(client, "GET", url)
   end
   local deadline = total and now() + total or nil
   local status, body, snapshot, awaited, easy = perform_in_c(origin.limiter, target, task,
     given.profile.number, false, given.limits, lines, "GET", deadline)
-  if status and body and status < 300 then
+  if status == nil and body == nil then
+    local made = new_request(client, target)
+    made.deadline = deadline
+    return at_length(made, origin)
+  elseif status and body and status < 300 then
     if awaited or easy then
       transfer.left(client, origin, awaited, easy)
     end

@@ -5,8 +5,8 @@
 -- cookies, retries and the like it is made of these parts. What is unusual, or wrong, goes the
 -- way of all requests.
 local answers = require("multisock.connection.answers")
+local calls = require("multisock.calls")
 local core = require("multisock.core")
-local errors = require("multisock.base.errors")
 local header_lines = require("multisock.request.header_lines")
 local once = require("multisock.request").once
 local new_request = require("multisock.request").of_parts
@@ -17,7 +17,8 @@ local transfer = require("multisock.connection.transfer")
 local url_only = require("multisock.url_only")
 
 local find_target, now, read = targets.get, scheduler.now, core.usual
-local go_on, response_to = url_only.go_on, answers.to_parts
+local at_length, go_on, response_to = url_only.at_length, url_only.go_on, answers.to_parts
+local pass_on, send_any = calls.pass, calls.any
 
 local usual = {}
 
@@ -45,14 +46,13 @@ local function parts_of(client, method, url, options)
   end
 end
 
--- Sends it, where all that it takes is known: from the second request to an origin on.
--- Returns response; or nil, err; or nothing: it is to be sent as any other.
+-- Sends it: from the second request to an origin on in one call of C.
 local function send(client, method, url, options)
   local target, given, lines, body, content_type, wanted, meta = parts_of(client, method, url,
     options)
   local origin, task = target and client.origins[target.origin], scheduler.task
   if not (origin and task) or scheduler.refuse then
-    return nil
+    return send_any(client, method, url, options)
   end
   local total = given.total
   local deadline = total and now() + total or nil
@@ -66,28 +66,26 @@ local function send(client, method, url, options)
       status, text, snapshot)
   end
   local made = new_request(client, target, given, wanted, lines, body, content_type, meta)
+  if status == nil and text == nil then
+    made.deadline = deadline
+    return at_length(made, origin)
+  end
   return go_on(made, origin, task, deadline, status, text, snapshot, awaited, easy)
 end
 
--- Makes a request of it, for the chain. Returns as `send`.
+-- Makes a request of it, for the chain.
 local function pass(client, method, url, options)
   local target, given, lines, body, content_type, wanted, meta = parts_of(client, method, url,
     options)
   if target == nil then
-    return nil
+    return send_any(client, method, url, options)
   end
-  local made = new_request(client, target, given, wanted, lines, body, content_type, meta)
-  local response, err = client.handler(made)
-  if response == nil and errors.is(err) then
-    err.request = made
-  end
-  return response, err
+  return pass_on(new_request(client, target, given, wanted, lines, body, content_type, meta))
 end
 
 --- How a client sends such requests.
--- @return function(client, method, url, options) -> response; or nil, err; or nothing: it is to
--- be sent as any other. `method`: nil: that of the options, or what goes with the body; url and
--- options: any. False where none of its requests are such
+-- @return function(client, method, url, options) -> response; or nil, err. `method`, url and
+-- options: as for calls.any. False where none of its requests are such
 function usual.way(client)
   local given = client.settings
   if not url_only.is_simple(client) or given.http_version == "1.0" or given.json_codec

@@ -75,7 +75,7 @@ local function model_of(client, profile)
   return model
 end
 
--- `name`: what it may not look up itself; nil or false: all it likes.
+-- `name`: as name_of says it.
 local function share_names(easy, name)
   easy:gather("asks", name and true or false)
   if name then
@@ -92,15 +92,16 @@ function handles.close(client, origin, easy, multi)
   easy:close()
 end
 
--- A fresh handle, and the multi that it belongs to. `home`: where it finds a
--- connection, or nil.
-local function make(client, origin, profile, home, web)
-  local http1, parses = version_of(origin), origin.parses
-  local model = web and not origin.pin and model_of(client, profile)
+-- A fresh handle, and the multi that it belongs to. `multi`: where it finds a connection, or
+-- nil. Last, whether it is set up.
+local function make(client, origin, request, multi)
+  local http1 = version_of(origin)
+  local model = request.target.web and not origin.pin
+    and model_of(client, request.settings.profile)
   local easy = model and model:clone() or core.easy():collect()
-  local multi = client.pool:assign(http1 ~= nil or origin.limiter:version() == "h1", parses,
-    origin.trust, home, origin.apart)
-  if parses and not multi:is_warm() then
+  multi = client.pool:assign(http1 ~= nil or origin.limiter:version() == "h1", origin.parses,
+    origin.trust, multi, origin.apart)
+  if origin.parses and not multi:is_warm() then
     easy:gather("heats", true)
   end
   if model and http1 then
@@ -109,34 +110,39 @@ local function make(client, origin, profile, home, web)
   return easy, multi, model
 end
 
+-- What it may not look up itself; nil or false: all it likes.
+local function name_of(origin, request)
+  local name = request.name
+  if name == nil then
+    name = origin.name
+  end
+  return name and not request.looks_up and name
+end
+
 --- A handle for this request, with everything set but its message, and its multi.
 -- @return easy, multi; or nil, err when libcurl refuses a setting, with true when
 -- that is misuse, to be raised
 function handles.take(client, origin, request)
-  local profile, target = request.settings.profile, request.target
-  local name, ready = request.name, false
-  if name == nil then
-    name = origin.name
-  end
-  name = name and not request.looks_up and name
-  local easy, multi, number = origin.limiter:pop(not request.looks_up and profile.number or 0)
-  if number == profile.number then
+  local profile = request.settings.profile
+  local easy, multi, ready = origin.limiter:pop(not request.looks_up and profile.number or 0)
+  if ready == profile.number then
     return easy, multi
   elseif easy then
     easy:reset()
     easy:setopt("share", nil)       -- the names of others are not for each request
+    ready = false
   else
-    easy, multi, ready = make(client, origin, profile, multi, target.web)
+    easy, multi, ready = make(client, origin, request, multi)
   end
   if not ready then
-    local fine, ok, err = configure_aside(easy, profile, target.scheme, client.settings,
+    local fine, ok, err = configure_aside(easy, profile, request.target.scheme, client.settings,
       version_of(origin), origin.pin)
     if not fine or not ok then
       handles.close(client, origin, easy, multi)
       return nil, fine and err or ok, not fine
     end
   end
-  share_names(easy, name)
+  share_names(easy, name_of(origin, request))
   return easy, multi
 end
 

@@ -93,19 +93,19 @@ end
 -- its file of many authorities still to parse: that takes 20 ms each time.
 local function least_crowded(self, parses)
   local handles, best = self.handles, self[1]
-  local most, crowd, cold = self.most, CROWD, false
+  local count, most, crowd, cold = #self, self.most, CROWD, false
   if parses then
     crowd = PARSED_CROWD
     most = math.min(most, MOST_PARSED)
   end
-  for i = 1, math.min(#self, most) do
+  for i = 1, count < most and count or most do
     local multi = self[i]
     if handles[multi] < handles[best] then
       best = multi
     end
     cold = cold or parses and not multi:is_warm()
   end
-  if handles[best] >= crowd and #self < most and not cold then
+  if handles[best] >= crowd and count < most and not cold then
     return add(self)
   end
   return best
