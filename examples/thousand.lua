@@ -2,6 +2,10 @@
 local ms = require("multisock")
 
 local urls, latencies = { ... }, {}
+if #urls == 0 then
+  io.stderr:write("usage: lua5.4 examples/thousand.lua URL...\n")
+  os.exit(2)
+end
 local started = ms.now()
 local responses, errors = ms.run(ms.map, urls, nil, { concurrency = #urls })
 local seconds = ms.now() - started

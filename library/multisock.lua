@@ -844,7 +844,7 @@ function multisock.fd() end
 ---@return multisock.Error?
 function multisock.fetch(url, options) end
 
----A command line of `curl` as a request: `ms.fetch(ms.from_curl(text))`.
+---A command line of `curl` as a request: `ms.fetch(ms.assert(ms.from_curl(text)))`.
 ---@param text string as browsers copy it; quotes as in sh
 ---@return string? # string, multisock.Options: URL and options; or nil, err that names what cannot be had
 ---@return multisock.Options|multisock.Error

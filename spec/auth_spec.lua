@@ -5,6 +5,7 @@ local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local core = require("multisock.core")
 local ms = require("multisock")
+local compat_unpack = require("multisock.base.compat").unpack
 
 local DIGEST = "/digest-auth/auth/user/secret"
 
@@ -31,6 +32,26 @@ describe("auth", function()
     assert.equal(401, status("/basic-auth/user/secret"))
     local answer = client:get(httpbin.url("/bearer"), { auth = { bearer = "tok.b-c" } }):json()
     assert.same({ authenticated = true, token = "tok.b-c" }, answer)
+  end))
+
+  it("bearer has no line break, which would be a header of its own", helper.task(function()
+    for _, token in ipairs({ "abc\n", "a\r\nX-Evil: 1", "a\rb", "a\tb" }) do
+      local given = { auth = { bearer = token } }
+      for _, send in ipairs({ ms.client, function() client:get(httpbin.url("/get"), given) end,
+        function() ms.websocket("ws://127.0.0.1:1/", given) end }) do
+        local err = helper.failure(send, given)
+        assert.matches("option 'auth.bearer': the token has a line break or another control", err)
+        assert.is_nil(err:find("Evil"))
+      end
+    end
+    assert.matches("byte 4 of 4: was it read from a file", helper.failure(ms.client,
+      { auth = { bearer = "abc\n" } }))
+    for _, at in ipairs({ 4, 7 }) do
+      local arguments = { {}, nil, {}, nil, false, false, nil }
+      arguments[at] = "a\nb"
+      assert.matches("has a line break", helper.failure(core.lines,
+        compat_unpack(arguments, 1, 7)))
+    end
   end))
 
   it("digest answers a challenge, with MD5 and SHA-256", helper.task(function()

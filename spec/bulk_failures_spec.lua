@@ -66,6 +66,6 @@ describe("requests of a list", function()
     end
     assert.matches('item 1: .*unknown option "header"', failure(ms.map,
       { { url, { header = {} } } }))
-    assert.matches("item 1: url: string expected, got nil", failure(ms.map, { {} }))
+    assert.matches("item 1: URL or {URL, options} expected, got a list", failure(ms.map, { {} }))
   end))
 end)

@@ -212,7 +212,7 @@ describe("with_timeout", function()
   end))
 
   it("takes seconds only", task(function()
-    assert.matches("with_timeout: seconds expected, got x", failure(ms.with_timeout, "x", print))
+    assert.matches('with_timeout: seconds expected, got "x"', failure(ms.with_timeout, "x", print))
     assert.matches("with_timeout: seconds", failure(ms.with_timeout, 0 / 0, print))
   end))
 

@@ -47,7 +47,7 @@ describe("run", function()
 
   it("refuses what is no function", function()
     assert.matches("run: function expected, got nil", failure(ms.run))
-    assert.matches("spawn: function expected, got number", failure(ms.spawn, 3))
+    assert.matches("spawn: function expected, got 3", failure(ms.spawn, 3))
     assert.matches("group: function expected, got nil", failure(ms.group))
     assert.matches("with_timeout: function expected, got nil", failure(ms.with_timeout, 1))
     assert.matches("scheduler_spec", failure(function() ms.spawn(3) end))

@@ -99,11 +99,15 @@ describe("a method that is called with a dot", function()
     local group
     ms.group(function(g) group = g end)
     for object, names in pairs({
-      client = { "fetch", "get", "head", "post", "put", "patch", "delete", "options", "close" },
+      client = { "fetch", "get", "head", "post", "put", "patch", "delete", "options", "close",
+        "network_changed" },
       task = { "await", "join", "cancel", "status", "on_done" },
       queue = { "put", "get", "close" }, group = { "spawn", "cancel" },
+      response = { "text", "json", "read", "save", "discard", "drain", "close", "chunks", "lines",
+        "events", "records" },
     }) do
-      local value = ({ client = client, task = task, queue = queue, group = group })[object]
+      local value = ({ client = client, task = task, queue = queue, group = group,
+        response = ms.response("x") })[object]
       for _, name in ipairs(names) do
         for _, argument in ipairs({ URL, {}, false }) do
           local err = failure(function() value[name](argument or nil) end)
@@ -118,5 +122,17 @@ describe("a method that is called with a dot", function()
 
   it("and a function of ms with a colon", function()
     assert.matches("call ms.get%(url%) with a dot", failure(function() ms:get(URL) end))
+    for _, name in ipairs({ "run", "spawn", "group" }) do
+      assert.matches("called with a colon, write ms.NAME", failure(ms[name], ms, print))
+    end
+  end)
+
+  it("says so, too, where a task is taken for its response", function()
+    local task = ms.spawn(function() end)
+    for _, name in ipairs({ "text", "json", "lines" }) do
+      assert.matches("this is a task, which has no " .. name .. ": task:await%(%)",
+        failure(function() task[name](task) end))
+    end
+    task:await()
   end)
 end)

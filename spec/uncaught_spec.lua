@@ -78,6 +78,25 @@ describe("an error that leaves its task", function()
     end
   end)
 
+  it("is text with the program's line where no task has raised it", function()
+    for _, code in ipairs({
+      "for _ in ms.get(URL):lines() do end",
+      "for _ in ms.get(URL):chunks() do end",
+      "for _ in ms.client():pages(URL .. '-not') do end",
+      "ms.assert(ms.get('http://127.0.0.1:1/'))",
+      "local t = ms.spawn(ms.sleep, 5) t:cancel('too late') t:await()",
+      "ms.run(function() local t = ms.spawn(ms.sleep, 5) t:cancel() t:await() return 1 end)",
+    }) do
+      local output, status = support.child('local ms, URL = require("multisock"), ...\n' .. code,
+        hostile.url("/truncate"))
+      assert.equal(1, status, code)
+      assert.is_nil(output:find("error object is", 1, true), output)
+      -- Before the stack of the program `lua` itself.
+      local shown = output:match("^(.-)\nstack traceback:[^\n]*\n%s*%[C%]")
+      assert.matches(":2[:>]", shown, nil, output)
+    end
+  end)
+
   it("is the value itself for who catches it", function()
     local value = {}
     for _, call in ipairs({

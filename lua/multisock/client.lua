@@ -211,6 +211,7 @@ Client.__close = Client.close
 -- network is another one. Transfers that run go on; their connections are closed
 -- when they are done.
 function Client:network_changed()
+  check(self, "network_changed")
   if self.closed then
     errors.misuse("the client is closed")
   end

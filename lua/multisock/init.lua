@@ -8,12 +8,14 @@ end
 local client = require("multisock.client")
 local core = require("multisock.core")
 local embedded = require("multisock.tasks.embedded")
+local errors = require("multisock.base.errors")
 local loops = require("multisock.loop")
 local made = require("multisock.response.made")
 local map = require("multisock.map")
 local percent = require("multisock.base.percent")
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
+local uncaught = require("multisock.base.uncaught")
 local waiting = require("multisock.tasks.waiting")
 
 local ms = {
@@ -178,7 +180,7 @@ function ms.to_curl(request, options)
   return require("multisock.curl.to_curl")(get_default, request, options)
 end
 
---- A command line of `curl` as a request: `ms.fetch(ms.from_curl(text))`.
+--- A command line of `curl` as a request: `ms.fetch(ms.assert(ms.from_curl(text)))`.
 -- @param text string as browsers copy it; quotes as in sh
 -- @return string, multisock.Options: URL and options; or nil, err that names what cannot be had
 function ms.from_curl(text)
@@ -240,6 +242,9 @@ end
 -- @return value, any, ...
 function ms.assert(value, err, ...)
   if not value then
+    if errors.is(err) then
+      uncaught.raise(err)
+    end
     error(err, 2)
   end
   return value, err, ...

@@ -6,6 +6,7 @@ local pairs = compat.pairs
 local suggest = require("multisock.base.suggest")
 local tasks = require("multisock.tasks")
 local new_queue = require("multisock.tasks.queue")
+local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
 
 local map = {}
@@ -81,7 +82,7 @@ local function arguments(what, fn, options)
     fn, options = nil, fn
   end
   if fn ~= nil and type(fn) ~= "function" then
-    errors.misuse(("%s: function expected, got %s"):format(what, type(fn)))
+    errors.misuse(("%s: function expected, got %s"):format(what, values.describe(fn)))
   end
   return fn, check_options(what, options or {})
 end

@@ -7,6 +7,7 @@ local request = require("multisock.request")
 local ROWS = require("multisock.request.options").rows
 local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
+local uncaught = require("multisock.base.uncaught")
 local values = require("multisock.base.values")
 
 local pages = {}
@@ -55,7 +56,7 @@ end
 
 local function fail(self, err)
   self:close()
-  error(err, 0)
+  uncaught.raise(err)
 end
 
 local function refuse(self, kind, message)

@@ -9,6 +9,7 @@ local scheduler = require("multisock.tasks.scheduler")
 local origins = require("multisock.connection.origins")
 local starting = require("multisock.starting")
 local transfer = require("multisock.connection.transfer")
+local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
 
 local fail, in_task, settle = starting.fail, starting.in_task, starting.settle
@@ -205,6 +206,9 @@ end
 
 local function make(self, item)
   if type(item) == "table" then
+    if type(item[1]) ~= "string" then
+      errors.misuse("URL or {URL, options} expected, got " .. values.describe(item))
+    end
     return request.new(self.client, nil, item[1], item[2])
   end
   return request.new(self.client, nil, item)

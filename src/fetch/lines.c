@@ -151,6 +151,12 @@ static void add_default(Writer *writer, const char *line)
     add_written(writer, line, strlen(line));
 }
 
+/* The fields were checked, and lines of the user's are an option. */
+static bool is_one_line(const char *text)
+{
+  return text == NULL || strpbrk(text, "\r\n") == NULL;
+}
+
 #define DEFAULTS_MOST 6
 #define DEFAULT_BYTES 64
 
@@ -180,6 +186,9 @@ static int lines_new(lua_State *L)
                  ? NULL
                  : default_line(L, given.range ? "identity" : "encoding");
   authorization = given.authorization ? NULL : lua_tostring(L, AUTHORIZATION);
+  luaL_argcheck(L, is_one_line(type), TYPE, "has a line break");
+  luaL_argcheck(L, is_one_line(authorization), AUTHORIZATION,
+                "has a line break");
   asks = body && given.expect && !lua_toboolean(L, UNASKED);
   count = (size_t)header_count(L, FIELDS) + DEFAULTS_MOST +
           (lua_istable(L, EXTRA) ? lua_rawlen(L, EXTRA) : 0);

@@ -8,7 +8,8 @@ local help = {}
 
 -- "client:get()", "client.get" and "Client.GET" are asked for alike.
 local function normal(name)
-  return (name:gsub("%(.*", ""):gsub(":", "."):gsub("^multisock%.", ""):lower())
+  name = name:gsub("%(.*", ""):gsub(":", "."):gsub("^multisock%.", ""):lower()
+  return (name:gsub("^ms%.(.*%.)", "%1"))
 end
 
 local function is_below(name, owner)

@@ -75,7 +75,8 @@ ms.fetch(url[, options]) -> response; or nil, err
   { "ms.from_curl", [==[
 ms.from_curl(text) -> string, multisock.Options: URL and options; or nil, err
 that names what cannot be had
-  A command line of `curl` as a request: `ms.fetch(ms.from_curl(text))`.
+  A command line of `curl` as a request:
+  `ms.fetch(ms.assert(ms.from_curl(text)))`.
     text: string as browsers copy it; quotes as in sh]==] },
   { "ms.get", [==[
 ms.get(url[, options]) -> response; or nil, err

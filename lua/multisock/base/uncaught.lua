@@ -39,16 +39,17 @@ end
 -- Where the error that is on its way was raised at first.
 local first_traceback
 
---- Raises the error of a task where another one waits for it. Nobody can compare
--- what xpcall gets before its handler has shown it: a string has its stack there, too.
--- @param err any @param traceback? string where it was raised
+--- Raises an error: that of a task where another one waits for it, or one that a function
+-- returns where nothing can be returned. Nobody can compare what xpcall gets before its handler
+-- has shown it: a string has its stack there, too.
+-- @param err any @param traceback? string where it was raised; nil: here, in the program's code
 function uncaught.raise(err, traceback)
   first_traceback = traceback
-  if traceback then
-    local by = uncaught.catcher()
-    if by == nil or by == xpcall and type(err) == "string" then
-      err = tostring(err) .. "\n" .. traceback
-    end
+  local by = (traceback or errors.is(err)) and uncaught.catcher()
+  if by == nil then
+    err = traceback and tostring(err) .. "\n" .. traceback or errors.position() .. tostring(err)
+  elseif by == xpcall and traceback and type(err) == "string" then
+    err = err .. "\n" .. traceback
   end
   error(err, 0)
 end

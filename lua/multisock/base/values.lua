@@ -38,7 +38,9 @@ end
 
 --- What stands where something else was expected.
 function values.describe(value)
-  if type(value) == "table" then
+  if value == package.loaded.multisock and value ~= nil then
+    return "multisock itself: it was called with a colon, write ms.NAME(...)"
+  elseif type(value) == "table" then
     local key = values.odd_key(value)
     return key == nil and "a list" or ("a table with the key %s"):format(
       type(key) == "string" and ("%q"):format(key) or tostring(key))

@@ -42,8 +42,8 @@ end
 -- The text of such a response: mostly all of it is waited for, and nothing else is done
 -- meanwhile.
 local function text_to_come(self)
-  local running = self._transfer
-  if running.bare and self._use == "new" and not self._reading then
+  local running = self and self._transfer
+  if running and running.bare and self._use == "new" and not self._reading then
     self._reading = true
     local body = read_rest(running)
     self._reading = false

@@ -372,7 +372,7 @@ end
 function transfer.perform(request, listed)
   local client, given = request.client, request.settings
   if client.closed then
-    error("the client is closed", 0)
+    errors.misuse("the client is closed")
   elseif scheduler.refuse then
     scheduler.refuse(request.method .. " " .. errors.redact_url(request:url()))
   end

@@ -8,7 +8,9 @@ local pause = require("multisock.middleware.pause")
 local request = require("multisock.request")
 local retry_after = require("multisock.middleware.retry_after")
 local scheduler = require("multisock.tasks.scheduler")
+local status_text = require("multisock.middleware.status").text
 local tasks = require("multisock.tasks")
+local uncaught = require("multisock.base.uncaught")
 local waiting = require("multisock.tasks.waiting")
 
 local now = scheduler.now
@@ -43,7 +45,7 @@ end
 -- What an answer that is no stream of events ends with.
 local function refusal(response)
   local status, media = response.status, response.headers:get("content-type")
-  local kind, message = "status", ("HTTP status %d %s"):format(status, response.status_text)
+  local kind, message = "status", status_text(response)
   if status == 204 then
     message = message .. ": the server wants no more connections"
   elseif status == 200 then
@@ -215,7 +217,7 @@ end
 function Source:__call()
   local event, err = self:read()
   if err then
-    error(err, 0)
+    uncaught.raise(err)
   end
   return event
 end

@@ -39,7 +39,7 @@ end
 local function check_params(params)
   for name, value in pairs(params or {}) do
     if type(name) ~= "string" then
-      errors.misuse("oauth2: option 'params': names must be strings, got " .. tostring(name))
+      errors.misuse("oauth2: option 'params': names must be strings, got " .. errors.quote(name))
     elseif type(value) ~= "table" and values.text(value) == nil then
       errors.misuse(("oauth2: option 'params.%s': string, number or boolean expected, got a %s")
         :format(name, type(value)))

@@ -47,6 +47,18 @@ function credentials.rows(basic)
     return value
   end
 
+  -- A line break would end its header line, and begin another.
+  local function token(name, value)
+    basic.text(name, value)
+    local at = value:find("%c")
+    if at then
+      error(("option '%s': the token has a line break or another control character, as byte %d of "
+        .. "%d%s"):format(name, at, #value, at == #value
+          and ": was it read from a file, and its end not cut off?" or ""), 0)
+    end
+    return value
+  end
+
   local KEYS = {
     access_key = { check = line, type = "string", doc = "the key's id" },
     secret_key = { check = basic.text, type = "string", secret = true, doc = "the key" },
@@ -75,7 +87,7 @@ function credentials.rows(basic)
     aws_sigv4 = { check = sigv4, type = "multisock.Sigv4", fields = KEYS,
       doc = "signs the request for AWS" },
     basic = { check = user_and_password, type = "string[]", doc = "`{user, password}`" },
-    bearer = { check = basic.text, type = "string", doc = "a token" },
+    bearer = { check = token, type = "string", doc = "a token" },
     digest = { check = user_and_password, type = "string[]",
       doc = "`{user, password}`, of which the server gets a digest (RFC 7616)" },
     negotiate = { check = only_true, type = "boolean",
@@ -94,7 +106,8 @@ function credentials.rows(basic)
       error(("option '%s': %s exclude each other"):format(name,
         first < second and first .. " and " .. second or second .. " and " .. first), 0)
     elseif first == nil then
-      error(("option '%s': aws_sigv4, basic, bearer, digest or negotiate expected"):format(name), 0)
+      error(("option '%s': aws_sigv4, basic, bearer, digest or negotiate expected, got an empty "
+        .. "table: is what it is made of nil?"):format(name), 0)
     end
     return checked
   end

@@ -243,6 +243,8 @@ local timeout_fields = fields(TIMEOUTS)
 local function timeout(name, value)
   if type(value) == "number" then
     return { total = seconds(name, value) }
+  elseif type(value) ~= "table" then
+    expected(name, "seconds or table", value)
   end
   return timeout_fields(name, value)
 end

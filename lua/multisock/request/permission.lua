@@ -3,6 +3,7 @@
 local errors = require("multisock.base.errors")
 local pairs = require("multisock.base.compat").pairs
 local pins = require("multisock.request.pins")
+local suggest = require("multisock.base.suggest")
 
 local permission = {}
 
@@ -70,7 +71,9 @@ function permission.check(given, target)
     why = ("resolve has an address for %s, but the proxy would look it up by itself; proxy = "
       .. "false asks it directly"):format(target.host)
   elseif not allows_scheme(given, target.scheme) then
-    why = ("protocol %q is not allowed (option 'protocols')"):format(target.scheme)
+    why = ("protocol %q is not allowed (option 'protocols')%s"):format(target.scheme,
+      target.scheme:find("^wss?$") and ": ms.websocket opens WebSockets"
+      or suggest.hint(target.scheme, { "http", "https" }))
   elseif not given.allow_private and target.scheme ~= "file" then
     why = go_between(given, target.scheme)
   end

@@ -121,7 +121,7 @@ local function explain(text)
     return ("the URL has a space at byte %d: write it as %%20"):format(at)
   elseif at then
     return ("the URL has a control character at byte %d"):format(at)
-  elseif not text:find("^%a[%w+.-]*:") then
+  elseif not text:find("^%a[%w+.-]*:") or text:find("^[%w.-]+:%d") then
     return "the URL has no scheme, such as https://"
   end
 end

@@ -67,6 +67,12 @@ local snapshot = fields.snapshot
 -- "new", "kept" when text() has it, "streamed" when somebody reads it piece by
 -- piece, or "closed".
 
+local function check(self, name)
+  if getmetatable(self) ~= Response then
+    errors.called_with_dot("response", name)
+  end
+end
+
 local function body_error(self, err)
   if errors.is(err) and err.response == nil then
     err.response, err.url = self, err.url or self.url
@@ -92,12 +98,14 @@ end
 --- The whole body; it is kept, so this may be called again.
 -- @return string; or nil, err (kind "timeout", "closed", "too_large", ...)
 function methods:text()
-  local body, use = self._body, self._use
+  local body, use = self and self._body, self and self._use
   if body and (use == "new" or use == "kept") then
     -- The usual case: nothing has to be waited for.
     self._use = "kept"
     return body
-  elseif self._failure then
+  end
+  check(self, "text")
+  if self._failure then
     return nil, self._failure
   elseif use ~= "new" then
     return nil, used(self)
@@ -128,6 +136,7 @@ end
 -- them.)
 -- @return value; or nil, err (kind "protocol" when it is no JSON)
 function methods:json()
+  check(self, "json")
   local body, err = self:text()
   if body == nil then
     return nil, err
@@ -135,7 +144,12 @@ function methods:json()
   local value
   value, err = decode(self, body)
   if err then
+    local media = self.headers and self.headers:get("content-type")
     err.message, err.url = "the body is no JSON: " .. err.message, self.url
+    if media and not media:lower():find("json", 1, true) then
+      err.message = ("%s (HTTP status %d, Content-Type %s)"):format(err.message, self.status,
+        errors.quote(media))
+    end
     return nil, body_error(self, err)
   end
   return value
@@ -157,7 +171,7 @@ end
 -- @local
 function methods:read_some(most)
   if most ~= nil and (type(most) ~= "number" or most < 1 or most % 1 ~= 0) then
-    errors.misuse("read: integer of 1 or more expected, got " .. tostring(most))
+    errors.misuse("read: integer of 1 or more expected, got " .. errors.quote(most))
   end
   if self._failure then
     return nil, self._failure
@@ -182,6 +196,7 @@ end
 -- @param count? integer
 -- @return string; nil at the end; nil, err when it did not end well
 function methods:read(count)
+  check(self, "read")
   local piece, err = self:read_some(count)
   if count == nil or piece == nil or #piece == count then
     return piece, err
@@ -217,6 +232,7 @@ end
 -- @param path string
 -- @return bytes written; or nil, err (kind "io" when the file fails)
 function methods:save(path)
+  check(self, "save")
   saving.check(path)
   if self._failure or self._use == "closed" then
     return self:read()              -- leave the file alone
@@ -237,6 +253,7 @@ end
 -- @param most? bytes; when there is more, the transfer is closed instead
 -- @return true; or nil, err
 function methods:discard(most)
+  check(self, "discard")
   local size = 0
   if self._use == "closed" then
     return true
@@ -269,6 +286,7 @@ local DRAIN_SECONDS = 1
 --- Reads what is left of a body that nobody wants, so that the connection can be used
 -- again, unless it is long (64 KiB) or slow (1 s): then the connection is dropped.
 function methods:drain()
+  check(self, "drain")
   if self._body == nil and self._guard then
     tasks.with_timeout(DRAIN_SECONDS, self.discard, self, DRAIN_MOST)
   end
@@ -278,6 +296,7 @@ end
 --- Ends the transfer when it still runs; what was not read is gone. May be
 -- called again.
 function methods:close()
+  check(self, "close")
   local running = self._transfer
   if running and not running.released then
     self._use = "closed"
@@ -289,7 +308,9 @@ end
 
 Response.__close = methods.close
 
-iterators.add_to(methods, { describe = body_error, decode = decode, MOST = MOST })
+iterators.add_to(methods, {
+  check = check, describe = body_error, decode = decode, MOST = MOST,
+})
 
 Response.__index = fields.index(methods)
 

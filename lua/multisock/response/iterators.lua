@@ -3,6 +3,7 @@
 local errors = require("multisock.base.errors")
 local lines = require("multisock.response.lines")
 local pairs = require("multisock.base.compat").pairs
+local raise = require("multisock.base.uncaught").raise
 
 local iterators, methods = {}, {}
 
@@ -16,7 +17,7 @@ local function iterate(self, next)
       failure = err
     end
     if failure then
-      error(failure, 0)
+      raise(failure)
     end
     return value
   end, nil, nil, self._guard and self or nil
@@ -60,6 +61,7 @@ end
 -- @return iterator of strings
 -- @raise the err table when the body does not end well
 function methods:chunks(most)
+  iterators.check(self, "chunks")
   local running, begun = self._transfer, false
   return function()
     if begun and not self._reading and not running.released then
@@ -72,7 +74,7 @@ function methods:chunks(most)
     begun = running ~= nil
     local chunk, err = self:read_some(most)
     if err then
-      error(err, 0)
+      raise(err)
     end
     return chunk
   end, nil, nil, self._guard and self or nil
@@ -83,6 +85,7 @@ end
 -- @return iterator of strings
 -- @raise the err table when the body does not end well, or (kind "too_large") a line is longer
 function methods:lines(options)
+  iterators.check(self, "lines")
   local most = lines.longest("lines", options, { max_size = true })
   return iterate(self, lines_of(self, most, "a line"))
 end
@@ -94,6 +97,7 @@ end
 -- @raise the err table when the body does not end well, or (kind "closed") ends without what
 -- `done` says, or (kind "too_large") an event is larger, or (kind "protocol") is no JSON
 function methods:events(options)
+  iterators.check(self, "events")
   return iterate(self, iterators.events(self, options))
 end
 
@@ -104,6 +108,7 @@ end
 -- @raise the err table when the body does not end well, or (kind "protocol") a line is no JSON,
 -- or (kind "too_large") longer
 function methods:records(options)
+  iterators.check(self, "records")
   local most = lines.longest("records", options, { max_size = true })
   local next_line, number = lines_of(self, most, "a record"), 0
   return iterate(self, function()
@@ -125,8 +130,9 @@ function methods:records(options)
 end
 
 --- Gives responses these methods.
--- @param class table @param parts table: what they need of init.lua: describe(response, err),
--- which completes an error, decode(response, text), which reads JSON, and MOST
+-- @param class table @param parts table: what they need of init.lua: check(response, name), which
+-- raises where it is none, describe(response, err), which completes an error,
+-- decode(response, text), which reads JSON, and MOST
 function iterators.add_to(class, parts)
   for name, part in pairs(parts) do
     iterators[name] = part

@@ -8,6 +8,7 @@ local scheduler = require("multisock.tasks.scheduler")
 local scopes = require("multisock.tasks.scopes")
 local uncaught = require("multisock.base.uncaught")
 local unobserved = require("multisock.tasks.unobserved")
+local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
 
 local unpack = compat.unpack
@@ -19,9 +20,19 @@ local tasks = {}
 local Task = scopes.task_type
 Task.__index = Task
 
+-- Who takes a task for the response that it gives is told.
+local taken_for = {}
+for _, name in ipairs({ "text", "json", "read", "save", "chunks", "lines", "events", "records" }) do
+  taken_for[name] = function()
+    errors.misuse(("this is a task, which has no %s: task:await() gives what its function "
+      .. "returned"):format(name))
+  end
+end
+setmetatable(Task, { __index = taken_for })
+
 local function check_function(what, fn)
   if type(fn) ~= "function" then
-    error(("%s: function expected, got %s"):format(what, type(fn)), 3)
+    errors.misuse(("%s: function expected, got %s"):format(what, values.describe(fn)))
   end
 end
 
@@ -130,7 +141,7 @@ end
 -- @raise what fn raised
 function tasks.with_timeout(seconds, fn, ...)
   if type(seconds) ~= "number" or seconds ~= seconds then
-    error("with_timeout: seconds expected, got " .. tostring(seconds), 2)
+    errors.misuse("with_timeout: seconds expected, got " .. errors.quote(seconds))
   end
   check_function("with_timeout", fn)
   local who = waiter()

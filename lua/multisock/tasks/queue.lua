@@ -144,7 +144,7 @@ end
 return function(capacity)
   if capacity ~= nil and capacity ~= math.huge
     and (not compat.is_integer(capacity) or capacity < 1) then
-    errors.misuse("queue: integer of 1 or more expected, got " .. tostring(capacity))
+    errors.misuse("queue: integer of 1 or more expected, got " .. errors.quote(capacity))
   end
   return setmetatable({
     capacity = capacity or math.huge, values = {}, first = 1, last = 0, count = 0,

@@ -92,7 +92,7 @@ end
 -- Called where the error was raised: the stack is still there.
 local function keep_traceback(err)
   local task = scheduler.task
-  if task and not errors.is(err, "cancelled") then
+  if task and not (task.cancelled and errors.is(err, "cancelled")) then
     task.traceback = uncaught.traceback(err)
   end
   return err

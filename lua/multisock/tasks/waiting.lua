@@ -120,7 +120,7 @@ end
 -- @param seconds number
 function waiting.sleep(seconds)
   if type(seconds) ~= "number" or seconds ~= seconds then
-    error("sleep: seconds expected, got " .. tostring(seconds), 2)
+    errors.misuse("sleep: seconds expected, got " .. errors.quote(seconds))
   end
   local who = waiter()
   local deadline = now() + seconds

@@ -8,6 +8,7 @@ local protected = require("multisock.tasks.protected")
 local scheduler = require("multisock.tasks.scheduler")
 local tasks = require("multisock.tasks")
 local told = require("multisock.websocket.told")
+local uncaught = require("multisock.base.uncaught")
 local values = require("multisock.base.values")
 local waiting = require("multisock.tasks.waiting")
 
@@ -176,7 +177,7 @@ function WebSocket:messages()
       if told.ended_well(err) then
         return nil
       end
-      error(err, 0)
+      uncaught.raise(err)
     end
     return data, kind
   end
