@@ -96,6 +96,8 @@ describe("the command", function()
     for _, case in ipairs({
       { {}, "usage: multisock get" }, { { "fetch" }, "multisock: unknown command 'fetch'" },
       { { "-x" }, "multisock: unknown option '-x'" },
+      { { "-q", "http://h/" }, "multisock: unknown option '-q': options stand behind" },
+      { { "h.example/x" }, "multisock get: 'h.example/x' has no scheme: write https://" },
       { { "got" }, "multisock: unknown command 'got', did you mean 'get'?" },
       { { "--verson" }, "multisock: unknown option '--verson', did you mean '--version'?" },
       { { "get", "--jsno", "http://h/" },

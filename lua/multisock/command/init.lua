@@ -83,13 +83,14 @@ local function dispatch(argv)
     io.stderr:write(HELP)
     return 2
   end
-  -- A URL is no command: it is to be fetched.
-  if argv[1]:find("^%a[%w+.-]*://") then
+  local is_option = argv[1]:sub(1, 1) == "-"
+  -- A URL is no command: it is to be fetched. (One without its scheme is told so there.)
+  if not is_option and argv[1]:find("[./]") then
     return get({ "get", (table.unpack or unpack)(argv) })
   end
-  local kind = argv[1]:sub(1, 1) == "-" and "option" or "command"
-  return output.misuse("multisock", ("unknown %s '%s'%s"):format(kind, text.clean(argv[1]),
-    suggest.hint(argv[1], COMMANDS)))
+  return output.misuse("multisock", ("unknown %s '%s'%s"):format(is_option and "option"
+    or "command", text.clean(argv[1]), is_option and argv[2]
+    and ": options stand behind the command or the URL" or suggest.hint(argv[1], COMMANDS)))
 end
 
 --- Runs the command. @param argv list of arguments
