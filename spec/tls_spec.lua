@@ -36,6 +36,13 @@ describe("tls", function()
     end
   end))
 
+  it("says so where the server speaks none", helper.task(function()
+    local url = nginx.url("/1k"):gsub("^http", "https")
+    local err = helper.err_of(ms.get(url))
+    assert.equal("tls", err.kind)
+    assert.matches("it may be that the server speaks no TLS at this port", err.message)
+  end))
+
   it("verifies nothing when told so, for that request alone", helper.task(function()
     local client <close> = ms.client({ tls = { ca = nginx.ca } })
     local unsafe = { tls = { verify = false } }

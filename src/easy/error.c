@@ -333,6 +333,20 @@ static void say_private(lua_State *L, const Address *address)
   lua_setfield(L, -2, "retryable");
 }
 
+/* What OpenSSL and GnuTLS say of an answer that is none of TLS. */
+static bool is_no_tls(const char *message)
+{
+  return strstr(message, "wrong version number") != NULL ||
+         strstr(message, "unexpected TLS packet") != NULL;
+}
+
+static void say_no_tls(lua_State *L, const char *message)
+{
+  lua_pushfstring(L, "%s: it may be that the server speaks no TLS at this port",
+                  message);
+  lua_setfield(L, -2, "message");
+}
+
 void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
 {
   const ErrorRow *row = error_row(code);
@@ -368,5 +382,7 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
       add_reason(L, message, easy->lacking);
     else if (strcmp(kind, "policy") == 0 && is_private(easy, phase))
       say_private(L, &easy->receiver->refused_address);
+    else if (strcmp(kind, "tls") == 0 && is_no_tls(message))
+      say_no_tls(L, message);
   }
 }
