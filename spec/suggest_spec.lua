@@ -92,6 +92,17 @@ describe("misuse of a raw option", function()
   end)
 end)
 
+describe("a field that nothing is near to", function()
+  it("has all of them in its message", function()
+    assert.matches("option 'retry': unknown field \"max\", there are backoff, breaker, budget, ",
+      failure(ms.client, { retry = { max = 3 } }))
+    assert.matches("unknown option \"retries\", did you mean 'retry'?",
+      failure(ms.client, { retries = 3 }), 1, true)
+    assert.matches("limits: unknown field \"x_y_z\", there are connections, ",
+      failure(ms.client, { limits = { x_y_z = 1 } }))
+  end)
+end)
+
 describe("a method that is called with a dot", function()
   it("says how it is called, at the caller's line", function()
     local client, queue = ms.client(), ms.queue()

@@ -249,7 +249,8 @@ local function make_limits(given)
   local limits = {}
   for name, value in pairs(given) do
     if not LIMITS[name] then
-      errors.misuse("limits: unknown field " .. errors.quote(name) .. suggest.hint(name, LIMITS))
+      errors.misuse("limits: unknown field " .. errors.quote(name)
+        .. suggest.hint_or_all(name, LIMITS))
     end
     if type(value) ~= "number" or value < 1 or value % 1 ~= 0 then
       errors.misuse(("limits.%s: integer of 1 or more expected, got %s"):format(name,

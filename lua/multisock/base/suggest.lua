@@ -22,6 +22,8 @@ suggest.ELSEWHERE = {
   bearer = "auth.bearer", token = "auth.bearer",
   useragent = "headers['User-Agent']", contenttype = "headers['Content-Type']",
   gzip = "decompress", compressed = "decompress", acceptencoding = "decompress",
+  retries = "retry", maxretries = "retry", maxattempts = "retry", attempts = "retry",
+  ratelimit = "throttle",
   raiseforstatus = "fail_on_error", throwhttperrors = "fail_on_error",
   proxies = "proxy", verbose = "curl.verbose", baseurl = "ms.client({ base_url = ... })",
   limits = "ms.client({ limits = ... })", concurrency = "ms.client({ limits = ... })",
@@ -91,6 +93,20 @@ end
 function suggest.hint(name, names, others)
   local nearest = suggest.nearest(name, names, others)
   return nearest and (", did you mean '%s'?"):format(nearest) or ""
+end
+
+--- The same; where none is near, all that there are.
+function suggest.hint_or_all(name, names, others)
+  local hint = suggest.hint(name, names, others)
+  if hint ~= "" then
+    return hint
+  end
+  local list = {}
+  for known in pairs(names) do
+    list[#list + 1] = known
+  end
+  table.sort(list)
+  return ", there are " .. table.concat(list, ", ")
 end
 
 return suggest

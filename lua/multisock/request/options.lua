@@ -140,7 +140,7 @@ local function fields(rows)
       local row = rows[key]
       if row == nil then
         error(("option '%s': unknown field %s%s"):format(name, errors.quote(key),
-          suggest.hint(key, rows, suggest.ELSEWHERE)), 0)
+          suggest.hint_or_all(key, rows, suggest.ELSEWHERE)), 0)
       end
       checked[key] = row.check(name .. "." .. tostring(key), given)
     end
