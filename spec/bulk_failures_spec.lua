@@ -62,7 +62,7 @@ describe("requests of a list", function()
         end
       end)
       assert.matches("^[^\n]*bulk_failures_spec.lua:%d+: " .. name
-        .. ": item 3: url: string expected, got number", err)
+        .. ": item 3: url: string expected, got 3", err)
     end
     assert.matches('item 1: .*unknown option "header"', failure(ms.map,
       { { url, { header = {} } } }))

@@ -30,6 +30,45 @@ describe("middleware", function()
     return hostile.url("/redirect?status=307&to=%2Fecho")
   end
 
+  it("changes nothing about what a call returns: one good response, or nil and an error", task(
+    function()
+      local function passes(request, next)
+        return next(request), "note"
+      end
+      local function breaks(request, next)
+        local response, err = next(request)
+        return response or false, err
+      end
+      for _, given in ipairs({
+        {}, { middleware = { passes } }, { each_attempt = { passes } }, { retry = true },
+        { cookies = ms.cookies() }, { on = { done = function() end } }, { buffer = true },
+        { agent = function() return ms.response("x") end },
+      }) do
+        local client = ms.client(given)
+        for _ = 1, 3 do                -- the first one is not sent as the others are
+          for _, options in ipairs({ false, {}, { headers = { a = "b" } } }) do
+            for _, path in ipairs({ "/bytes?n=5", "/status?code=404" }) do
+              local results = { n = 0 }
+              local function keep(...)
+                results = { n = select("#", ...), ... }
+              end
+              keep(client:get(hostile.url(path), options or nil))
+              assert.equal(1, results.n, tostring(results[2]))
+              results[1]:text()
+            end
+          end
+        end
+        client:close()
+      end
+      for _, given in ipairs({ { middleware = { breaks } }, { each_attempt = { breaks } } }) do
+        local client = ms.client(given)
+        local response, err = client:get("http://127.0.0.1:1/")
+        assert.is_false(response)
+        assert.equal("multisock.request", getmetatable(err.request).__name)
+        client:close()
+      end
+    end))
+
   it("is passed once a call, each_attempt once a hop, in order", task(function()
     local log = {}
     local client = ms.client({

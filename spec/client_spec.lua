@@ -239,8 +239,17 @@ describe("clients", function()
     it("cannot be used", helper.task(function()
       local client = ms.client()
       client:close()
-      local err = helper.failure(client.get, client, nginx.url("/1k"))
-      assert.is_truthy(tostring(err):find("closed", 1, true))
+      for _, call in ipairs({
+        function() local response = client:get(nginx.url("/1k")) return response end,
+        function() local response = client:get(nginx.url("/1k"), {}) return response end,
+        function() client:pages(nginx.url("/1k")) end, function() client:each({}) end,
+        function() client:eventsource(nginx.url("/1k")) end,
+        function() client:websocket("ws://127.0.0.1:1/") end,
+        function() client:duplex("POST", nginx.url("/1k")) end,
+        function() client:download(nginx.url("/1k"), "x") end,
+      }) do
+        assert.matches("^[^\n]*client_spec.lua:%d+: the client is closed$", helper.failure(call))
+      end
     end))
 
     it("are so at the end of their block, or when collected", helper.task(function()

@@ -217,7 +217,7 @@ describe("multipart", function()
     ok, err = pcall(client.post, client, hostile.url("/form"),
       { multipart = { { name = "a", body = function() return 3 end } } })
     assert.is_false(ok)
-    assert.is_truthy(tostring(err):find("multipart[1].body: the iterator returned number", 1, true))
+    assert.is_truthy(tostring(err):find("multipart[1].body: the iterator returned 3", 1, true))
   end))
 
   it("names what is wrong: the item and the field", function()

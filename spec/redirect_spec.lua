@@ -160,7 +160,7 @@ describe("a redirect", function()
       "scp://127.0.0.1/",
     }) do
       local err = failure(here.url(redirect(to)))
-      assert.equal("policy", err.kind, to)
+      assert.same({ "policy", 1, "receive" }, { err.kind, err.attempts, err.phase }, to)
       assert.matches("is not allowed", err.message)
     end
     local err = failure(here.url(redirect("https://127.0.0.1:1/")), { protocols = { "http" } })

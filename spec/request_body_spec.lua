@@ -155,7 +155,7 @@ describe("a request", function()
     assert.matches("option 'json'", body_error({ json = print }))
     assert.matches("a HEAD request cannot have a body", failure(ms.head, hostile.url("/echo"),
       { body = "x" }))
-    assert.matches("the iterator returned number: string or nil expected", body_error({
+    assert.matches("the iterator returned 3: string or nil expected", body_error({
       body = function() return 3 end,
     }))
     assert.equal("mine", body_error({ body = function() error("mine", 0) end }))

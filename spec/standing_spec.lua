@@ -81,7 +81,7 @@ describe("requests for one URL", function()
     assert.matches("the client is closed", helper.failure(client.get, client, url))
     local wrong <close> = accustomed(url)
     assert.matches("url: string expected, got nil", helper.failure(wrong.get, wrong))
-    assert.matches("url: string expected, got number", helper.failure(wrong.get, wrong, 1))
+    assert.matches("url: string expected, got 1", helper.failure(wrong.get, wrong, 1))
     assert.equal("url", select(2, wrong:get("x")).kind)
   end))
 

@@ -6,10 +6,13 @@ local new_request = require("multisock.request").new
 
 local calls = {}
 
---- What becomes of a request: whoever gets an error finds the request there.
--- @return response; or nil, err
+--- What becomes of a request: one that is good comes alone, whatever a middleware returned
+-- beside it, and whoever gets an error finds the request there.
+-- @return response; or nil (false of a middleware), err
 function calls.outcome(made, response, err)
-  if response == nil and errors.is(err) then
+  if response then
+    return response
+  elseif errors.is(err) then
     err.request = made
   end
   return response, err

@@ -60,6 +60,13 @@ local function check(self, name)
   end
 end
 
+local function check_open(self, name)
+  check(self, name)
+  if self.closed then
+    errors.misuse("the client is closed")
+  end
+end
+
 Client.fetch = sender("fetch")
 
 for _, method in ipairs({ "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS" }) do
@@ -73,7 +80,7 @@ end
 -- @return table, table: results and errors, by the item's index; results.n is the count
 -- @raise what fn raised, after the rest was cancelled
 function Client:map(items, fn, options)
-  check(self, "map")
+  check_open(self, "map")
   return map.map(self, items, fn, options)
 end
 
@@ -92,7 +99,7 @@ end
 -- @param options? multisock.MapOptions
 -- @return multisock.Each, an iterator
 function Client:each(items, fn, options)
-  check(self, "each")
+  check_open(self, "each")
   return map.each(self, items, fn, options)
 end
 
@@ -102,7 +109,7 @@ end
 -- @param options? multisock.DownloadOptions
 -- @return {path: string, size: integer, resumed_from: integer, sha256: string}; or nil, err
 function Client:download(source, path, options)
-  check(self, "download")
+  check_open(self, "download")
   local download = require("multisock.download")
   return download.run(download.new(self, source, path, options))
 end
@@ -115,7 +122,7 @@ end
 -- after the last; and `max`: so many pages at most
 -- @return iterator of responses @raise the err table of what failed
 function Client:pages(url, options)
-  check(self, "pages")
+  check_open(self, "pages")
   local list = require("multisock.pages").new(self, url, options)
   return list, nil, nil, list
 end
@@ -126,7 +133,7 @@ end
 -- @return multisock.EventSource, an iterator of events
 -- @raise on misuse
 function Client:eventsource(url, options)
-  check(self, "eventsource")
+  check_open(self, "eventsource")
   local source = require("multisock.eventsource").new(self, url, options)
   return source, nil, nil, source
 end
@@ -136,7 +143,7 @@ end
 -- @param options? multisock.WebSocketOptions
 -- @return multisock.WebSocket; or nil, err
 function Client:websocket(url, options)
-  check(self, "websocket")
+  check_open(self, "websocket")
   return require("multisock.websocket").open(self, url, options)
 end
 
@@ -148,7 +155,7 @@ end
 -- @return multisock.Duplex
 -- @raise on misuse
 function Client:duplex(method, url, options)
-  check(self, "duplex")
+  check_open(self, "duplex")
   return require("multisock.duplex").new(self, method, url, options)
 end
 
@@ -211,10 +218,7 @@ Client.__close = Client.close
 -- network is another one. Transfers that run go on; their connections are closed
 -- when they are done.
 function Client:network_changed()
-  check(self, "network_changed")
-  if self.closed then
-    errors.misuse("the client is closed")
-  end
+  check_open(self, "network_changed")
   if self.agent then
     return                          -- no connection is ours
   end
@@ -244,7 +248,7 @@ local LIMITS = {
 -- Checks and copies what the user gave.
 local function make_limits(given)
   if type(given) ~= "table" then
-    errors.misuse("limits: table expected, got " .. type(given))
+    errors.misuse("limits: table expected, got " .. values.describe(given))
   end
   local limits = {}
   for name, value in pairs(given) do
@@ -332,7 +336,7 @@ end
 function client.new(options)
   local own, request_options = {}, {}
   if options ~= nil and type(options) ~= "table" then
-    errors.misuse("options: table expected, got " .. type(options))
+    errors.misuse("options: table expected, got " .. values.describe(options))
   end
   for name, value in pairs(values.unfolded(options, OWN, option_list.rows) or {}) do
     if OWN[name] then
@@ -344,7 +348,7 @@ function client.new(options)
   local base
   if own.base_url ~= nil then
     if type(own.base_url) ~= "string" then
-      errors.misuse("base_url: string expected, got " .. type(own.base_url))
+      errors.misuse("base_url: string expected, got " .. values.describe(own.base_url))
     end
     local err
     base, err = targets.base(own.base_url)

@@ -61,7 +61,7 @@ end
 local function no_answer(ask)
   if ask.mode == "only-if-cached" then
     return nil, errors.new("policy", 'there is no stored answer (cache = "only-if-cached")',
-      { url = ask.request:url(), phase = "queue" })
+      { url = ask.request:url(), phase = "queue", attempts = 1 })
   end
   local response = made.new("", { status = 504 })
   response.status_text, response.request = "Gateway Timeout", ask.request

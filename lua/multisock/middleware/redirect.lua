@@ -15,6 +15,13 @@ local function refuse(response, message)
   })
 end
 
+-- The answer that led there goes with the error.
+local function stop_at(response, err)
+  response:close()
+  err.response, err.attempts, err.phase = response, response.attempts, "receive"
+  return nil, err
+end
+
 local BODY_HEADERS = {
   ["content-type"] = true, ["content-length"] = true, ["content-encoding"] = true,
   ["content-language"] = true, ["content-location"] = true, ["transfer-encoding"] = true,
@@ -87,9 +94,7 @@ local function follow(request, response, count)
   local allowed
   allowed, err = permission.check(given, target)
   if not allowed then
-    response:close()
-    err.response = response
-    return nil, err
+    return stop_at(response, err)
   end
   local hop
   hop, err = next_request(request, response, target)
@@ -98,9 +103,7 @@ local function follow(request, response, count)
   elseif given.netrc and target.origin ~= request.target.origin then
     allowed, err = netrc.apply(hop, true)
     if not allowed then
-      response:close()
-      err.response = response
-      return nil, err
+      return stop_at(response, err)
     end
   end
   return hop

@@ -31,7 +31,8 @@ local function function_body(read, what)
     read = function()
       local chunk, err = read()
       if chunk ~= nil and type(chunk) ~= "string" then
-        error(("%s: the iterator returned %s: string or nil expected"):format(what, type(chunk)), 0)
+        errors.misuse(("%s: the iterator returned %s: string or nil expected"):format(what,
+          values.describe(chunk)))
       elseif chunk == nil and err ~= nil then
         return nil, failure(what, err)
       end

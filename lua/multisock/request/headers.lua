@@ -69,7 +69,7 @@ function headers.to_list(given, level)
     end
     return check_host(list, level)
   elseif type(given) ~= "table" then
-    error("headers: table expected, got " .. type(given), level)
+    error("headers: table expected, got " .. values.describe(given), level)
   end
   local names = {}
   for name in pairs(given) do

@@ -197,7 +197,7 @@ function request.new(client, method, url, options, base)
     end
   end
   if type(url) ~= "string" then
-    errors.misuse("url: string expected, got " .. type(url)
+    errors.misuse("url: string expected, got " .. values.describe(url)
       .. (type(options) == "string" and ", and then the URL: call ms.get(url) with a dot" or ""))
   end
   local asked = url

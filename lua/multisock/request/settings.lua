@@ -6,6 +6,7 @@ local errors = require("multisock.base.errors")
 local option_list = require("multisock.request.options")
 local profiles = require("multisock.request.profiles")
 local suggest = require("multisock.base.suggest")
+local values = require("multisock.base.values")
 
 local next, pairs = compat.next, compat.pairs
 local rows, defaults = option_list.rows, option_list.defaults
@@ -39,7 +40,7 @@ end
 
 local function check_table(options)
   if type(options) ~= "table" then
-    error("options: table expected, got " .. type(options), 0)
+    error("options: table expected, got " .. values.describe(options), 0)
   end
 end
 

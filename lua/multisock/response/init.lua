@@ -75,7 +75,7 @@ end
 
 local function body_error(self, err)
   if errors.is(err) and err.response == nil then
-    err.response, err.url = self, err.url or self.url
+    err.response, err.request, err.url = self, self.request, err.url or self.url
     err.phase, err.attempts = err.phase or "receive", err.attempts or self.attempts
   end
   return err

@@ -26,11 +26,11 @@ local function waiter()
     if mine and yieldable then
       return current
     elseif mine then
-      error(WHERE .. compat.barrier, 0)
+      errors.misuse(WHERE .. compat.barrier)
     end
   end
   if current == callback then
-    error(WHERE .. "this is a callback; start a task with ms.spawn(fn)", 0)
+    errors.misuse(WHERE .. "this is a callback; start a task with ms.spawn(fn)")
   end
   local co = running_coroutine()
   if co ~= nil then
@@ -38,17 +38,18 @@ local function waiter()
     if visitor then
       local _, yieldable = core.may_suspend(co)
       if not yieldable then
-        error(WHERE .. compat.barrier, 0)
+        errors.misuse(WHERE .. compat.barrier)
       end
       return visitor
     end
-    error(WHERE .. "this coroutine is not a task. Start it with ms.spawn(fn), or call it from "
-      .. "the function given to ms.run", 0)
+    errors.misuse(WHERE .. "this coroutine is not a task. Start it with ms.spawn(fn), or call it "
+      .. "from the function given to ms.run")
   end
   if scheduler.is_driving() or get_loop().is_running and get_loop().is_running() then
-    error(WHERE .. "the loop is running and this is a callback; start a task with ms.spawn(fn)", 0)
+    errors.misuse(WHERE .. "the loop is running and this is a callback; start a task with "
+      .. "ms.spawn(fn)")
   elseif get_loop().refusal then
-    error(WHERE .. get_loop().refusal, 0)
+    errors.misuse(WHERE .. get_loop().refusal)
   end
   return main
 end

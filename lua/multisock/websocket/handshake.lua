@@ -139,7 +139,7 @@ end
 
 local function make(client, url, options, own)
   if type(url) ~= "string" then
-    errors.misuse("url: string expected, got " .. type(url))
+    errors.misuse("url: string expected, got " .. values.describe(url))
   elseif client.agent then
     errors.misuse("websocket: the client has an agent, and no connections of its own")
   end
