@@ -95,12 +95,6 @@ static const struct {
   { CURL_VERSION_ZSTD, "zstd" },
 };
 
-static void add_feature(lua_State *L, const char *name)
-{
-  lua_pushboolean(L, 1);
-  lua_setfield(L, -2, name);
-}
-
 /* libcurl names its features itself since 7.87, and the newest have no bit. */
 static void push_features(lua_State *L, const curl_version_info_data *info)
 {
@@ -108,11 +102,11 @@ static void push_features(lua_State *L, const curl_version_info_data *info)
   lua_newtable(L);
   for (i = 0; i < sizeof features / sizeof *features; i++)
     if ((unsigned int)info->features & features[i].bit)
-      add_feature(L, features[i].name);
+      field_boolean(L, features[i].name, true);
 #if LIBCURL_VERSION_NUM >= 0x075700
   if (info->age >= CURLVERSION_ELEVENTH && info->feature_names != NULL)
     for (i = 0; info->feature_names[i] != NULL; i++)
-      add_feature(L, info->feature_names[i]);
+      field_boolean(L, info->feature_names[i], true);
 #endif
 }
 
@@ -130,8 +124,7 @@ static int core_version(lua_State *L)
   compat_push_release(L);
   lua_setfield(L, -2, "lua");
   field_string(L, "curl", info->version);
-  lua_pushinteger(L, (lua_Integer)info->version_num);
-  lua_setfield(L, -2, "curl_number");
+  field_integer(L, "curl_number", info->version_num);
   field_string(L, "ssl", info->ssl_version);
   if (info->age >= CURLVERSION_SIXTH && info->quic_version != NULL)
     field_string(L, "quic", info->quic_version);
@@ -388,8 +381,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   batch_open(L);
   bulk_open(L);
   for (i = 0; i < sizeof constants / sizeof *constants; i++) {
-    lua_pushinteger(L, constants[i].value);
-    lua_setfield(L, -2, constants[i].name);
+    field_integer(L, constants[i].name, constants[i].value);
   }
   lua_pushlightuserdata(L, NULL); /* what most JSON libraries have */
   lua_setfield(L, -2, "null");

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "fields.h"
+
 typedef struct Entry {
   struct curl_hstsentry *entry;
   const struct curl_index *index;
@@ -71,10 +73,8 @@ static int write_body(lua_State *L)
   lua_createtable(L, 0, 3);
   lua_pushlstring(L, entry->name, entry->namelen);
   lua_setfield(L, -2, "host");
-  lua_pushboolean(L, entry->includeSubDomains);
-  lua_setfield(L, -2, "include_subdomains");
-  lua_pushstring(L, entry->expire);
-  lua_setfield(L, -2, "expire");
+  field_boolean(L, "include_subdomains", entry->includeSubDomains);
+  field_string(L, "expire", entry->expire);
   lua_pushinteger(L, (lua_Integer)call->index->index);
   lua_pushinteger(L, (lua_Integer)call->index->total);
   lua_call(L, 3, 1);

@@ -56,16 +56,11 @@ static int lacks(lua_State *L)
 static void push_header(lua_State *L, const struct curl_header *header)
 {
   lua_createtable(L, 0, 6);
-  lua_pushstring(L, header->name);
-  lua_setfield(L, -2, "name");
-  lua_pushstring(L, header->value);
-  lua_setfield(L, -2, "value");
-  lua_pushinteger(L, (lua_Integer)header->amount);
-  lua_setfield(L, -2, "amount");
-  lua_pushinteger(L, (lua_Integer)header->index);
-  lua_setfield(L, -2, "index");
-  lua_pushstring(L, origin_name(header->origin));
-  lua_setfield(L, -2, "origin");
+  field_string(L, "name", header->name);
+  field_string(L, "value", header->value);
+  field_integer(L, "amount", header->amount);
+  field_integer(L, "index", header->index);
+  field_string(L, "origin", origin_name(header->origin));
 }
 
 /* libcurl's results, by number. */
@@ -125,8 +120,7 @@ static void push_list(lua_State *L, Easy *easy, unsigned int origin,
   while ((header = curl_easy_nextheader(easy->handle, origin, request,
                                         header)) != NULL) {
     push_header(L, header);
-    lua_pushinteger(L, ++count);
-    lua_setfield(L, -2, "position");
+    field_integer(L, "position", ++count);
     lua_rawseti(L, -2, count);
   }
 }

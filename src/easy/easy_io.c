@@ -137,13 +137,10 @@ static void push_frame(lua_State *L, const struct curl_ws_frame *frame)
   lua_createtable(L, 0, 4);
   for (i = 0; i < FLAGS; i++)
     if (frame->flags & (1 << i)) {
-      lua_pushboolean(L, 1);
-      lua_setfield(L, -2, flag_names[i]);
+      field_boolean(L, flag_names[i], true);
     }
-  lua_pushinteger(L, frame->offset);
-  lua_setfield(L, -2, "offset");
-  lua_pushinteger(L, frame->bytesleft);
-  lua_setfield(L, -2, "bytesleft");
+  field_integer(L, "offset", frame->offset);
+  field_integer(L, "bytesleft", frame->bytesleft);
 }
 
 /*** Sends a WebSocket frame, or a part of one. May be called in a callback of

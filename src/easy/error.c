@@ -318,8 +318,7 @@ static void add_reason(lua_State *L, const char *message, int number)
 {
   lua_pushfstring(L, "%s (%s)", message, strerror(number));
   lua_setfield(L, -2, "message");
-  lua_pushboolean(L, 1);
-  lua_setfield(L, -2, "retryable");
+  field_boolean(L, "retryable", true);
 }
 
 static void say_private(lua_State *L, const Address *address)
@@ -329,8 +328,7 @@ static void say_private(lua_State *L, const Address *address)
   lua_pushfstring(L, "%s is not public (%s), and allow_private is false", text,
                   address_objection(address));
   lua_setfield(L, -2, "message");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "retryable");
+  field_boolean(L, "retryable", false);
 }
 
 /* What OpenSSL and GnuTLS say of an answer that is none of TLS. */
@@ -361,11 +359,9 @@ void error_push_easy(lua_State *L, Easy *easy, CURLcode code)
   error_push_kind(L, kind, message);
   if (row != NULL) {
     field_string(L, "code", row->name);
-    lua_pushboolean(L, row->retryable);
-    lua_setfield(L, -2, "retryable");
+    field_boolean(L, "retryable", row->retryable);
   }
-  lua_pushinteger(L, (lua_Integer)code);
-  lua_setfield(L, -2, "number");
+  field_integer(L, "number", code);
   if (easy != NULL && easy->handle != NULL && row != NULL) {
     Phase phase = error_phase_of(easy);
     kind = refine_kind(easy, row, phase);

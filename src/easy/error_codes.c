@@ -115,12 +115,10 @@ int error_table(lua_State *L)
   lua_createtable(L, (int)(sizeof rows / sizeof *rows), 0);
   for (i = 0; i < sizeof rows / sizeof *rows; i++) {
     lua_createtable(L, 0, 4);
-    lua_pushinteger(L, rows[i].code);
-    lua_setfield(L, -2, "number");
+    field_integer(L, "number", rows[i].code);
     field_string(L, "code", rows[i].name);
     field_string(L, "kind", rows[i].kind);
-    lua_pushboolean(L, rows[i].retryable);
-    lua_setfield(L, -2, "retryable");
+    field_boolean(L, "retryable", rows[i].retryable);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   return 1;

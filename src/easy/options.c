@@ -6,6 +6,7 @@
 
 #include "callbacks.h"
 #include "error.h"
+#include "fields.h"
 #include "mime.h"
 #include "quirks.h"
 #include "share.h"
@@ -339,14 +340,10 @@ int options_list(lua_State *L)
     if (option->flags & CURLOT_FLAG_ALIAS)
       continue;
     lua_createtable(L, 0, 3);
-    lua_pushstring(L, option->name);
-    lua_setfield(L, -2, "name");
-    lua_pushinteger(L, option->id);
-    lua_setfield(L, -2, "id");
-    lua_pushstring(L, type_names[option->type]);
-    lua_setfield(L, -2, "type");
-    lua_pushstring(L, options_reason((int)option->id));
-    lua_setfield(L, -2, "reason");
+    field_string(L, "name", option->name);
+    field_integer(L, "id", option->id);
+    field_string(L, "type", type_names[option->type]);
+    field_string(L, "reason", options_reason((int)option->id));
     lua_rawseti(L, -2, ++count);
   }
   return 1;

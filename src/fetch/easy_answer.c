@@ -1,74 +1,68 @@
 /* The methods of easy handles that tell what became of a request: its status, or why
    there is none. transfer.lua and stream.lua call them. */
 #include "error.h"
+#include "fields.h"
 #include "receiver.h"
 
 #include <uv.h>
+
+/* Says in the error on top what is larger than allowed. */
+static void name_excess(lua_State *L, const Receiver *receiver)
+{
+  if (receiver->excess[0] != 'b')
+    lua_pushfstring(L, "the %s are larger than allowed (max_headers)",
+                    receiver->excess);
+  else if (receiver->no_pause && receiver->status == 0)
+    lua_pushliteral(L, "the file is larger than max_body, and a file: URL "
+                       "is read at once; use io.open");
+  else if (receiver->no_pause && !receiver->buffering)
+    lua_pushfstring(L,
+                    "the body was read too slowly: libcurl %s cannot "
+                    "pause HTTP/2; use http_version = \"1.1\" or a larger "
+                    "max_body",
+                    curl_version_info(CURLVERSION_NOW)->version);
+  else
+    lua_pushfstring(L, "the body is larger than max_body (" INTEGER " bytes)",
+                    INTEGER_VALUE(receiver->max_body));
+  lua_setfield(L, -2, "message");
+  field_boolean(L, "retryable", false);
+}
 
 static void push_reason(lua_State *L, Easy *easy)
 {
   const Receiver *receiver = easy->receiver;
   easy_show_error(L, easy, easy->result);
-  if (receiver->invalid != NULL && lua_istable(L, -1)) {
-    lua_pushstring(L, receiver->invalid);
-    lua_setfield(L, -2, "message");
+  if (!lua_istable(L, -1))
     return;
+  if (receiver->invalid != NULL)
+    field_string(L, "message", receiver->invalid);
+  else if (receiver->restarted) {
+    field_string(L, "message", "the server broke off its answer");
+    field_boolean(L, "retryable", true);
   }
-  if (receiver->restarted && lua_istable(L, -1)) {
-    lua_pushliteral(L, "the server broke off its answer");
-    lua_setfield(L, -2, "message");
-    lua_pushboolean(L, 1);
-    lua_setfield(L, -2, "retryable");
-    return;
-  }
-  if (receiver->body_gone && lua_istable(L, -1)) {
+  else if (receiver->body_gone) {
     lua_pushfstring(L, "%s, and the body cannot be sent again from its start",
                     receiver->heard ? "the server asks for the request again"
                                     : "the connection was closed before an "
                                       "answer came");
     lua_setfield(L, -2, "message");
-    lua_pushboolean(L, !receiver->heard);
-    lua_setfield(L, -2, "retryable");
-    return;
+    field_boolean(L, "retryable", !receiver->heard);
   }
-  if (receiver->excess == NULL || !lua_istable(L, -1))
-    return;
-  lua_pushfstring(L, "the %s are larger than allowed (%s)", receiver->excess,
-                  receiver->excess[0] == 'b' ? "max_body" : "max_headers");
-  if (receiver->excess[0] == 'b') {
-    lua_pop(L, 1);
-    if (receiver->no_pause && receiver->status == 0)
-      lua_pushliteral(L, "the file is larger than max_body, and a file: URL "
-                         "is read at once; use io.open");
-    else if (receiver->no_pause && !receiver->buffering)
-      lua_pushfstring(L,
-                      "the body was read too slowly: libcurl %s cannot "
-                      "pause HTTP/2; use http_version = \"1.1\" or a larger "
-                      "max_body",
-                      curl_version_info(CURLVERSION_NOW)->version);
-    else
-      lua_pushfstring(L, "the body is larger than max_body (" INTEGER " bytes)",
-                      INTEGER_VALUE(receiver->max_body));
-  }
-  lua_setfield(L, -2, "message");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "retryable");
+  else if (receiver->excess != NULL)
+    name_excess(L, receiver);
 }
 
 /* Adds to the error on top what is known of repetitions. */
 static void add_tries(lua_State *L, const Easy *easy)
 {
-  lua_pushinteger(L, repeat_attempts(easy));
-  lua_setfield(L, -2, "attempts");
+  field_integer(L, "attempts", repeat_attempts(easy));
   if (repeat_has_died(easy)) {
-    lua_pushliteral(L, "the connection was closed before an answer came");
-    lua_setfield(L, -2, "message");
-    lua_pushboolean(L, easy->receiver->died);
-    lua_setfield(L, -2, "retryable");
+    field_string(L, "message",
+                 "the connection was closed before an answer came");
+    field_boolean(L, "retryable", easy->receiver->died);
   }
   if (repeat_is_risky(easy)) {
-    lua_pushboolean(L, 0);
-    lua_setfield(L, -2, "retryable");
+    field_boolean(L, "retryable", false);
   }
 }
 

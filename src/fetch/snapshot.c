@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "curl_version.h"
+#include "fields.h"
 #include "headers.h"
 #include "receiver.h"
 
@@ -120,12 +121,6 @@ static void set_seconds(lua_State *L, const char *name, curl_off_t us)
   lua_setfield(L, -2, name);
 }
 
-static void set_integer(lua_State *L, const char *name, lua_Integer value)
-{
-  lua_pushinteger(L, value);
-  lua_setfield(L, -2, name);
-}
-
 static void push_timings(lua_State *L, const Snapshot *shot)
 {
   lua_createtable(L, 0, 6);
@@ -153,10 +148,10 @@ static void push_peer(lua_State *L, const Snapshot *shot)
 static void push_sizes(lua_State *L, const Snapshot *shot)
 {
   lua_createtable(L, 0, 4);
-  set_integer(L, "body", shot->down);
-  set_integer(L, "upload", shot->up);
-  set_integer(L, "headers", shot->head_size);
-  set_integer(L, "request", shot->request_size);
+  field_integer(L, "body", shot->down);
+  field_integer(L, "upload", shot->up);
+  field_integer(L, "headers", shot->head_size);
+  field_integer(L, "request", shot->request_size);
 }
 
 void snapshot_push_field(lua_State *L, int idx, SnapshotField field)

@@ -40,8 +40,7 @@ int error_return(lua_State *L)
 static void push_numbered(lua_State *L, const char *message, int number)
 {
   error_push_kind(L, "curl", message);
-  lua_pushinteger(L, number);
-  lua_setfield(L, -2, "number");
+  field_integer(L, "number", number);
 }
 
 void error_push_multi(lua_State *L, CURLMcode code)

@@ -21,6 +21,12 @@ static inline void field_integer(lua_State *L, const char *name,
   lua_setfield(L, -2, name);
 }
 
+static inline void field_boolean(lua_State *L, const char *name, bool value)
+{
+  lua_pushboolean(L, value);
+  lua_setfield(L, -2, name);
+}
+
 /* ---- Whole ones ---- */
 
 /* Pushes a table that does not keep its keys ("k") or values ("v") alive. */

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fields.h"
+
 static int fail(lua_State *L, const char *message)
 {
   lua_pushnil(L);
@@ -66,10 +68,8 @@ static void push_folder(lua_State *L, DIR *folder, const char *prefix,
                      AT_SYMLINK_NOFOLLOW) == 0 &&
              S_ISREG(status.st_mode)) {
       lua_createtable(L, 0, 3);
-      lua_pushstring(L, entry->d_name);
-      lua_setfield(L, -2, "name");
-      lua_pushinteger(L, (lua_Integer)status.st_size);
-      lua_setfield(L, -2, "size");
+      field_string(L, "name", entry->d_name);
+      field_integer(L, "size", status.st_size);
       lua_pushnumber(L, changed_at(&status));
       lua_setfield(L, -2, "time");
     }

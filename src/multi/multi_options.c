@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "error.h"
+#include "fields.h"
 #include "newer.h"
 
 typedef enum MultiOptionType {
@@ -209,15 +210,11 @@ int multi_options_list(lua_State *L)
     if (compat_curl_version() < options[i].since)
       continue;
     lua_createtable(L, 0, 3);
-    lua_pushstring(L, options[i].name);
-    lua_setfield(L, -2, "name");
-    lua_pushinteger(L, options[i].id);
-    lua_setfield(L, -2, "id");
-    lua_pushstring(L, type_names[options[i].type]);
-    lua_setfield(L, -2, "type");
+    field_string(L, "name", options[i].name);
+    field_integer(L, "id", options[i].id);
+    field_string(L, "type", type_names[options[i].type]);
     if (options[i].type == TYPE_POINTER) {
-      lua_pushstring(L, POINTER_REASON);
-      lua_setfield(L, -2, "reason");
+      field_string(L, "reason", POINTER_REASON);
     }
     lua_rawseti(L, -2, ++count);
   }

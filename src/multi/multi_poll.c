@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "error.h"
+#include "fields.h"
 #include "newer.h"
 
 static int check_ms(lua_State *L, int idx)
@@ -85,10 +86,8 @@ static struct curl_waitfd *check_fds(lua_State *L, int idx, unsigned int *count)
 static void push_fd(lua_State *L, const struct curl_waitfd *wait, int events)
 {
   lua_createtable(L, 0, 2);
-  lua_pushinteger(L, (lua_Integer)wait->fd);
-  lua_setfield(L, -2, "fd");
-  lua_pushstring(L, event_name(events));
-  lua_setfield(L, -2, "events");
+  field_integer(L, "fd", wait->fd);
+  field_string(L, "events", event_name(events));
 }
 
 static void push_ready(lua_State *L, const struct curl_waitfd *fds,
