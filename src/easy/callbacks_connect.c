@@ -43,9 +43,7 @@ static int sockopt_body(lua_State *L)
 
 static int on_sockopt(void *data, curl_socket_t fd, curlsocktype purpose)
 {
-  SockOpt call;
-  call.fd = fd;
-  call.purpose = purpose;
+  SockOpt call = { fd, purpose, CURL_SOCKOPT_ERROR };
   return callbacks_run(data, CURLOPT_SOCKOPTFUNCTION, sockopt_body, &call)
              ? call.result
              : CURL_SOCKOPT_ERROR;
@@ -68,9 +66,8 @@ static int ssl_ctx_body(lua_State *L)
 
 static CURLcode on_ssl_ctx(CURL *handle, void *context, void *data)
 {
-  SslContext call;
+  SslContext call = { context, CURLE_ABORTED_BY_CALLBACK };
   (void)handle;
-  call.context = context;
   return callbacks_run(data, CURLOPT_SSL_CTX_FUNCTION, ssl_ctx_body, &call)
              ? (CURLcode)call.result
              : CURLE_ABORTED_BY_CALLBACK;
@@ -99,13 +96,9 @@ static int prereq_body(lua_State *L)
 static int on_prereq(void *data, char *peer, char *local, int peer_port,
                      int local_port)
 {
-  Prereq call;
+  Prereq call = { peer, local, peer_port, local_port, CURL_PREREQFUNC_ABORT };
   if (!easy_use(data, peer, peer_port, local_port))
     return CURL_PREREQFUNC_OK; /* libcurl will try another connection */
-  call.peer = peer;
-  call.local = local;
-  call.peer_port = peer_port;
-  call.local_port = local_port;
   return callbacks_run(data, CURLOPT_PREREQFUNCTION, prereq_body, &call)
              ? call.result
              : CURL_PREREQFUNC_ABORT;
@@ -174,11 +167,8 @@ static int on_ssh_key(CURL *handle, const struct curl_khkey *known,
                       const struct curl_khkey *found, enum curl_khmatch match,
                       void *data)
 {
-  HostKey call;
+  HostKey call = { known, found, (int)match, CURLKHSTAT_REJECT };
   (void)handle;
-  call.known = known;
-  call.found = found;
-  call.match = (int)match;
   return callbacks_run(data, CURLOPT_SSH_KEYFUNCTION, ssh_key_body, &call)
              ? call.result
              : CURLKHSTAT_REJECT;
@@ -198,11 +188,10 @@ static int ssh_hostkey_body(lua_State *L)
 static int on_ssh_hostkey(void *data, int type, const char *key, size_t size)
 {
   struct curl_khkey found;
-  HostKey call;
+  HostKey call = { NULL, &found, 0, CURLKHMATCH_MISMATCH };
   found.keytype = (enum curl_khtype)type;
   found.key = key;
   found.len = size;
-  call.found = &found;
   return callbacks_run(data, OPTION_SSH_HOSTKEYFUNCTION, ssh_hostkey_body,
                        &call)
              ? call.result

@@ -34,10 +34,7 @@ static int pass_body(lua_State *L)
 static size_t pass_bytes(Easy *easy, CURLoption id, const char *name,
                          const char *bytes, size_t size)
 {
-  Bytes call;
-  call.name = name;
-  call.bytes = bytes;
-  call.size = size;
+  Bytes call = { name, bytes, size, 0 };
   /* Anything but `size` ends the transfer. */
   return callbacks_run(easy, id, pass_body, &call) ? call.taken : size + 1;
 }
@@ -192,9 +189,7 @@ static int read_body(lua_State *L)
 
 static size_t on_read(char *bytes, size_t one, size_t room, void *data)
 {
-  CallbacksRoom call;
-  call.bytes = bytes;
-  call.room = one * room;
+  CallbacksRoom call = { bytes, one * room, CURL_READFUNC_ABORT };
   return callbacks_run(data, CURLOPT_READFUNCTION,
                        is_spent(data) ? spent_body : read_body, &call)
              ? call.size
@@ -217,9 +212,7 @@ int callbacks_seek_body(lua_State *L)
 
 static int on_seek(void *data, curl_off_t offset, int origin)
 {
-  CallbacksSeek call;
-  call.offset = offset;
-  call.origin = origin;
+  CallbacksSeek call = { offset, origin, CURL_SEEKFUNC_FAIL };
   return callbacks_run(data, CURLOPT_SEEKFUNCTION, callbacks_seek_body, &call)
              ? call.result
              : CURL_SEEKFUNC_FAIL;
@@ -247,9 +240,8 @@ static int ioctl_body(lua_State *L)
 
 static int on_ioctl(CURL *handle, int command, void *data)
 {
-  Ioctl call;
+  Ioctl call = { command, 2 };
   (void)handle;
-  call.command = command;
   return callbacks_run(data, OPTION_IOCTLFUNCTION, ioctl_body, &call)
              ? call.result
              : 2;
@@ -257,12 +249,8 @@ static int on_ioctl(CURL *handle, int command, void *data)
 
 /* ---- Trailers ---- */
 
-typedef struct Trailers {
-  struct curl_slist *items;
-} Trailers;
-
 /* What has a line break would be a header, or a request, of its own. */
-static void append_trailer(lua_State *L, Trailers *call)
+static void append_trailer(lua_State *L, struct curl_slist **items)
 {
   size_t size;
   const char *text;
@@ -273,15 +261,15 @@ static void append_trailer(lua_State *L, Trailers *call)
   text = lua_tolstring(L, -1, &size);
   if (strlen(text) != size || strpbrk(text, "\r\n") != NULL)
     luaL_error(L, "trailerfunction returned a line break or zero byte");
-  longer = curl_slist_append(call->items, text);
+  longer = curl_slist_append(*items, text);
   if (longer == NULL)
     luaL_error(L, "not enough memory");
-  call->items = longer;
+  *items = longer;
 }
 
 static int trailer_body(lua_State *L)
 {
-  Trailers *call = lua_touserdata(L, 1);
+  struct curl_slist **items = lua_touserdata(L, 1);
   lua_Integer i, count;
   lua_call(L, 0, 1);
   if (lua_isnil(L, -1))
@@ -291,25 +279,20 @@ static int trailer_body(lua_State *L)
   count = (lua_Integer)lua_rawlen(L, -1);
   for (i = 1; i <= count; i++) {
     lua_rawgeti(L, 2, i);
-    append_trailer(L, call);
+    append_trailer(L, items);
     lua_pop(L, 1);
   }
   return 0;
 }
 
+/* libcurl frees what it was given when it is told to end, too. */
 static int on_trailer(struct curl_slist **list, void *data)
 {
   Easy *easy = data;
-  Trailers call;
-  call.items = *list;
   easy->trailed = true;
-  if (!callbacks_run(easy, CURLOPT_TRAILERFUNCTION, trailer_body, &call)) {
-    /* libcurl frees what it was given when it is told to end, too. */
-    *list = call.items;
-    return CURL_TRAILERFUNC_ABORT;
-  }
-  *list = call.items;
-  return CURL_TRAILERFUNC_OK;
+  return callbacks_run(easy, CURLOPT_TRAILERFUNCTION, trailer_body, list)
+             ? CURL_TRAILERFUNC_OK
+             : CURL_TRAILERFUNC_ABORT;
 }
 
 const CallbackRow callbacks_data_rows[] = {

@@ -27,9 +27,7 @@ static int fnmatch_body(lua_State *L)
 
 static int on_fnmatch(void *data, const char *pattern, const char *name)
 {
-  Match call;
-  call.pattern = pattern;
-  call.name = name;
+  Match call = { pattern, name, CURL_FNMATCHFUNC_FAIL };
   return callbacks_run(data, CURLOPT_FNMATCH_FUNCTION, fnmatch_body, &call)
              ? call.result
              : CURL_FNMATCHFUNC_FAIL;
@@ -83,9 +81,7 @@ static int chunk_bgn_body(lua_State *L)
 
 static long on_chunk_bgn(const void *file, void *data, int left)
 {
-  Chunk call;
-  call.file = file;
-  call.left = left;
+  Chunk call = { file, left, CURL_CHUNK_BGN_FUNC_FAIL };
   return callbacks_run(data, CURLOPT_CHUNK_BGN_FUNCTION, chunk_bgn_body, &call)
              ? call.result
              : CURL_CHUNK_BGN_FUNC_FAIL;

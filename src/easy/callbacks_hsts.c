@@ -58,9 +58,8 @@ static int read_body(lua_State *L)
 static CURLSTScode on_hsts_read(CURL *handle, struct curl_hstsentry *entry,
                                 void *data)
 {
-  Entry call;
+  Entry call = { entry, NULL, CURLSTS_FAIL };
   (void)handle;
-  call.entry = entry;
   return callbacks_run(data, CURLOPT_HSTSREADFUNCTION, read_body, &call)
              ? call.result
              : CURLSTS_FAIL;
@@ -86,10 +85,8 @@ static int write_body(lua_State *L)
 static CURLSTScode on_hsts_write(CURL *handle, struct curl_hstsentry *entry,
                                  struct curl_index *index, void *data)
 {
-  Entry call;
+  Entry call = { entry, index, CURLSTS_FAIL };
   (void)handle;
-  call.entry = entry;
-  call.index = index;
   return callbacks_run(data, CURLOPT_HSTSWRITEFUNCTION, write_body, &call)
              ? call.result
              : CURLSTS_FAIL;

@@ -32,11 +32,7 @@ static int xferinfo_body(lua_State *L)
 static int on_xferinfo(void *data, curl_off_t down_total, curl_off_t down,
                        curl_off_t up_total, curl_off_t up)
 {
-  Progress call;
-  call.down_total = down_total;
-  call.down = down;
-  call.up_total = up_total;
-  call.up = up;
+  Progress call = { down_total, down, up_total, up, 1 };
   if (callbacks_run(data, CURLOPT_XFERINFOFUNCTION, xferinfo_body, &call) &&
       !call.stop)
     return 0;
@@ -63,11 +59,7 @@ static int progress_body(lua_State *L)
 static int on_progress(void *data, double down_total, double down,
                        double up_total, double up)
 {
-  OldProgress call;
-  call.counts[0] = down_total;
-  call.counts[1] = down;
-  call.counts[2] = up_total;
-  call.counts[3] = up;
+  OldProgress call = { { down_total, down, up_total, up }, 1 };
   if (callbacks_run(data, OPTION_PROGRESSFUNCTION, progress_body, &call) &&
       !call.stop)
     return 0;
@@ -96,13 +88,10 @@ static int debug_body(lua_State *L)
 static int on_debug(CURL *handle, curl_infotype type, char *bytes, size_t size,
                     void *data)
 {
-  Debug call;
+  Debug call = { type, bytes, size };
   (void)handle; /* may be one of libcurl's own */
   if (type >= CURLINFO_END)
     return 0;
-  call.type = type;
-  call.bytes = bytes;
-  call.size = size;
   /* libcurl does not look at the result; an error ends the transfer at its
      next other callback, or is found at its end. */
   (void)callbacks_run(data, CURLOPT_DEBUGFUNCTION, debug_body, &call);

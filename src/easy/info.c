@@ -12,34 +12,16 @@ typedef struct InfoRow {
   const char *since; /* NULL: 7.81 has it, the oldest that builds */
 } InfoRow;
 
-#define STRING(name, number)               \
-  {                                        \
-    name, CURLINFO_STRING + (number), NULL \
-  }
-#define LONG(name, number)               \
-  {                                      \
-    name, CURLINFO_LONG + (number), NULL \
-  }
-#define OFF_T(name, number)               \
-  {                                       \
-    name, CURLINFO_OFF_T + (number), NULL \
-  }
-#define DOUBLE(name, number)               \
-  {                                        \
-    name, CURLINFO_DOUBLE + (number), NULL \
-  }
-#define SLIST(name, number)               \
-  {                                       \
-    name, CURLINFO_SLIST + (number), NULL \
-  }
-#define SOCKET(name, number)               \
-  {                                        \
-    name, CURLINFO_SOCKET + (number), NULL \
-  }
 #define SINCE(type, name, number, since)    \
   {                                         \
     name, CURLINFO_##type + (number), since \
   }
+#define STRING(name, number) SINCE(STRING, name, number, NULL)
+#define LONG(name, number) SINCE(LONG, name, number, NULL)
+#define OFF_T(name, number) SINCE(OFF_T, name, number, NULL)
+#define DOUBLE(name, number) SINCE(DOUBLE, name, number, NULL)
+#define SLIST(name, number) SINCE(SLIST, name, number, NULL)
+#define SOCKET(name, number) SINCE(SOCKET, name, number, NULL)
 
 /* libcurl's type for pointers is that of its lists. */
 #define INFO_PRIVATE (CURLINFO_STRING + 21)
