@@ -48,14 +48,20 @@ local function help_text(entry)
   return table.concat(lines, "\n")
 end
 
---- The file that ms.help reads: a list of {name, text, option = whether it is one}.
+--- The file that ms.help reads: a text behind a "# " for each name, which begins with the name.
+-- Of functions that are told alike the first has the text, and the others say "NAME as FIRST".
 function texts.file(entries)
-  local lines = { "-- Written by script/docs: what ms.help tells.", "return {" }
+  local lines, first = { "-- Written by script/docs: what ms.help tells.", "return [==[" }, {}
   for _, entry in ipairs(entries) do
-    lines[#lines + 1] = ("  { %q, [==[\n%s]==]%s },"):format(entry.name, help_text(entry),
-      entry.kind == "option" and ", option = true" or "")
+    local text = help_text(entry)
+    if entry.kind == "function" then
+      local rest = text:sub(#entry.name + 1)
+      text = first[rest] and ("%s as %s"):format(entry.name, first[rest]) or text
+      first[rest] = first[rest] or entry.name
+    end
+    lines[#lines + 1] = "# " .. text
   end
-  lines[#lines + 1] = "}"
+  lines[#lines + 1] = "]==]"
   return table.concat(lines, "\n") .. "\n"
 end
 

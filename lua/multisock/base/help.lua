@@ -6,6 +6,20 @@ local suggest = require("multisock.base.suggest")
 
 local help = {}
 
+-- All that is told, in its order: {name, text, option = whether it is one}. In the file each
+-- text is behind a "# "; "NAME as OTHER" is told what that one is.
+local entries, texts = {}, {}
+for text in (reference:sub(3) .. "# "):gmatch("(.-)\n# ") do
+  local name, other = text:match("^(%S+) as (%S+)$")
+  if other then
+    text = name .. texts[other]:sub(#other + 1)
+  end
+  local option = text:match("^option ([%w_.]+)")
+  name = option or text:match("^[%w_]+[.:]?[%w_.]*")
+  texts[name] = text
+  entries[#entries + 1] = { name, text, option = option ~= nil }
+end
+
 -- "client:get()", "client.get" and "Client.GET" are asked for alike.
 local function normal(name)
   name = name:gsub("%(.*", ""):gsub(":", "."):gsub("^multisock%.", ""):lower()
@@ -32,7 +46,7 @@ end
 -- @return string
 function help.list()
   local order, groups = {}, {}
-  for _, entry in ipairs(reference) do
+  for _, entry in ipairs(entries) do
     local owner = entry.option and "options" or entry[1]:match("^(.-)[.:]")
     if groups[owner] == nil then
       groups[owner], order[#order + 1] = {}, owner
@@ -55,7 +69,7 @@ end
 function help.find(name)
   local wanted = normal(name)
   local whole, ending, members, names = {}, {}, {}, {}
-  for _, entry in ipairs(reference) do
+  for _, entry in ipairs(entries) do
     local one = normal(entry[1])
     names[one] = true
     names[one:match("[^.]+$")] = true
