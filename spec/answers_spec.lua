@@ -14,11 +14,7 @@ local CUT = "the connection ended within the headers of the answer"
 describe("an answer", function()
   local server = fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
 
   local function raw(text, fields)
     fields = fields or {}

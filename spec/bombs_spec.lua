@@ -14,11 +14,7 @@ local MIB = 1024 * 1024
 describe("a body that is decoded", function()
   local hostile = fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client({ timeout = helper.seconds(20) })
-    return client
-  end)
+  fixtures.client(function(made) client = made end, { timeout = helper.seconds(20) })
 
   local url = coded_bodies.urls(hostile)
 

@@ -9,10 +9,7 @@ local task = helper.task
 describe("buffer", function()
   local hostile, _, script = attempted.hostile()
   local client
-  fixtures.each(function()
-    client = ms.client({ buffer = true })
-    return client
-  end)
+  fixtures.client(function(made) client = made end, { buffer = true })
 
   local FAST = { limit = 3, backoff = 0.001 }
 

@@ -12,10 +12,7 @@ describe("a command line of curl", function()
   local hostile = fixtures.hostile()
   local client, folder
 
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
   setup(function()
     servers.program("curl", "curl")
     folder = servers.make_dir()

@@ -204,12 +204,7 @@ end
 describe("a stream both ways", function()
   local hostile = fixtures.hostile()
   local client
-
-  before_each(function() client = ms.client({ timeout = { connect = 10, first_byte = 10 } }) end)
-  after_each(function()
-    client:close()
-    helper.check_leaks()
-  end)
+  fixtures.client(function(made) client = made end, { timeout = { connect = 10, first_byte = 10 } })
 
   it("needs no task, nor a loop that runs", function()
     local stream = client:duplex("POST", hostile.url("/echo-live"))

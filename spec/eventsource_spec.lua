@@ -13,11 +13,7 @@ describe("an event source", function()
   local server = fixtures.server(scripted.start)
   local client, number = nil, 0
 
-  before_each(function() client = ms.client({ timeout = { connect = 10, first_byte = 10 } }) end)
-  after_each(function()
-    client:close()
-    helper.check_leaks()
-  end)
+  fixtures.client(function(made) client = made end, { timeout = { connect = 10, first_byte = 10 } })
 
   local SSE = { { "Content-Type", "text/event-stream" } }
 

@@ -69,10 +69,7 @@ describe("a header block that begins with a blank", function()
 
   describe("in a client", function()
     local client
-    fixtures.each(function()
-      client = ms.client()
-      return client
-    end)
+    fixtures.client(function(made) client = made end)
 
     -- The kind, message and readiness for another try of a request that fails.
     local function failure(url, options)

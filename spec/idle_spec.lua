@@ -22,11 +22,7 @@ end
 describe("nothing happens on the loop " .. name .. ", so no CPU is used", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
 
   local function get(path)
     return ms.assert(client:get(nginx.url(path or "/1k")))

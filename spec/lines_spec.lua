@@ -7,14 +7,7 @@ local ms = require("multisock")
 describe("lines", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local client
-
-  setup(function()
-    client = ms.client()
-  end)
-  teardown(function()
-    client:close()
-  end)
-  after_each(helper.check_leaks)
+  fixtures.client(function(made) client = made end)
 
   local number = 0
   local function lines_of(text, options)

@@ -102,10 +102,7 @@ end)
 describe("a task that waits for its answer", function()
   local hostile, client = fixtures.hostile(), nil
 
-  fixtures.each(function()
-    client = ms.client({ limits = { host_connections = 300 } })
-    return client
-  end)
+  fixtures.client(function(made) client = made end, { limits = { host_connections = 300 } })
 
   it("has a small stack", task(function()
     if _VERSION ~= "Lua 5.4" then

@@ -11,11 +11,7 @@ describe("a stream of a model", function()
   local server, hostile = fixtures.server(scripted.start), fixtures.hostile()
   local client, number = nil, 0
 
-  before_each(function() client = ms.client({ timeout = 10 }) end)
-  after_each(function()
-    client:close()
-    helper.check_leaks()
-  end)
+  fixtures.client(function(made) client = made end, { timeout = 10 })
 
   local SSE = { { "Content-Type", "text/event-stream; charset=utf-8" } }
 

@@ -13,10 +13,7 @@ describe("multipart", function()
   local client
   local made = {}
 
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(new) client = new end)
   after_each(function()
     for _, path in ipairs(made) do
       os.remove(path)

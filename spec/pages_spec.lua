@@ -67,12 +67,7 @@ end)
 describe("client:pages", function()
   local hostile = fixtures.hostile()
   local client
-
-  before_each(function() client = ms.client() end)
-  after_each(function()
-    client:close()
-    helper.check_leaks()
-  end)
+  fixtures.client(function(made) client = made end)
 
   -- The numbers of the pages, and the last one's body.
   local function read(...)

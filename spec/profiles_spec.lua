@@ -4,17 +4,13 @@ local core = require("multisock.core")
 local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local ms = require("multisock")
 
 local task = helper.task
 
 describe("a handle that serves one request after another", function()
   local hostile = fixtures.hostile()
   local client
-  fixtures.each(function()
-    client = ms.client({ auth = { basic = { "me", "first" } } })
-    return client
-  end)
+  fixtures.client(function(made) client = made end, { auth = { basic = { "me", "first" } } })
 
   -- What the server received, as text: method, body, and the fields in lower case.
   local function echo(method, options)

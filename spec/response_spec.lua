@@ -9,11 +9,7 @@ local ms = require("multisock")
 describe("responses", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
 
   local function get(path, options)
     return ms.assert(client:get(hostile.url(path), options))

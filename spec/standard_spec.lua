@@ -12,14 +12,7 @@ local newest = require("multisock.core").version().curl_number >= 0x080900
 describe("by the standard", function()
   local hostile = fixtures.hostile()
   local client
-
-  setup(function()
-    client = ms.client()
-  end)
-  teardown(function()
-    client:close()
-  end)
-  after_each(helper.check_leaks)
+  fixtures.client(function(made) client = made end)
 
   -- What the server saw of a request, with its headers by name.
   local function echo(options, url)

@@ -166,11 +166,7 @@ end)
 describe("idle over sockets", function()
   local hostile = fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
 
   local check = timed_out.at(hostile)
 

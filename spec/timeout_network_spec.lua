@@ -12,11 +12,7 @@ local timed_out = require("spec.support.timed_out")
 describe("timeouts", function()
   local hostile = fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
 
   local check = timed_out.at(hostile)
 

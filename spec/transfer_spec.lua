@@ -10,11 +10,7 @@ local ms = require("multisock")
 describe("transfers", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
 
   it("run 1,000 at once, each with its own body", helper.task(function()
     transfers.fetch_files(client, nginx.url, helper.many(1000))

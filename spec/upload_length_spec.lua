@@ -9,11 +9,7 @@ local ms = require("multisock")
 describe("the length of an upload", function()
   local hostile = fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client({ timeout = helper.seconds(20) })
-    return client
-  end)
+  fixtures.client(function(made) client = made end, { timeout = helper.seconds(20) })
 
   -- Gives a list's pieces; `before_end` is called after the last one.
   local function pieces(list, before_end)

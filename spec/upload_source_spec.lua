@@ -10,11 +10,7 @@ local task = helper.task
 describe("sources of uploads", function()
   local hostile = fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
 
   local function upload(options, path)
     return ms.assert(ms.assert(client:post(hostile.url(path or "/upload"), options)):json())

@@ -14,11 +14,7 @@ local SIZE = (helper.timing_is_real and 200 or 4) * MIB
 describe("uploads", function()
   local nginx, hostile = fixtures.nginx(), fixtures.hostile()
   local client
-
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
 
   local function sha256(file)
     return shell.said("sha256sum '" .. file .. "'"):match("^%x+")

@@ -39,10 +39,7 @@ describe("a WebSocket server", function()
   local client
   local count = 0
 
-  fixtures.each(function()
-    client = ms.client({ timeout = helper.seconds(5) })
-    return client
-  end)
+  fixtures.client(function(made) client = made end, { timeout = helper.seconds(5) })
 
   -- Opens what sends these bytes; the name under which the server keeps what it has seen.
   local function open(query, options)

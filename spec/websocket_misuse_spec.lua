@@ -10,11 +10,7 @@ local end_of = websockets.end_of
 describe("ms.websocket", function()
   local server = fixtures.server(own_servers.websocket)
   local client
-
-  fixtures.each(function()
-    client = ms.client()
-    return client
-  end)
+  fixtures.client(function(made) client = made end)
 
   it("names what is wrong with its arguments", helper.task(function()
     local url = server.url("/echo")

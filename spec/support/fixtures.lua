@@ -3,6 +3,7 @@
 local assert = require("luassert")
 local busted = require("busted")
 local helper = require("spec.helper")
+local ms = require("multisock")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -52,6 +53,16 @@ function fixtures.each(before)
     made:close()
     made = nil
     helper.check_leaks()
+  end)
+end
+
+--- Gives each spec a client of these options, which is closed after it.
+-- @param give function(client)
+function fixtures.client(give, options)
+  fixtures.each(function()
+    local client = ms.client(options)
+    give(client)
+    return client
   end)
 end
 
