@@ -85,8 +85,7 @@ describe("an agent", function()
     end
     function object.close() closed = closed + 1 end
     local client = ms.client({ agent = object })
-    local response, err = client:get("http://h.example/")
-    assert.is_nil(response)
+    local err = helper.err_of(client:get("http://h.example/"))
     assert.same({ "connect", "http://h.example/", 1, true },
       { err.kind, err.url, err.attempts, err.retryable })
     client:network_changed()
@@ -114,8 +113,7 @@ describe("an agent", function()
         "the body has not ended within 4 s (timeout.attempt)", "receive" },
     }) do
       local url, began = "http://h.example/" .. case[1], ms.now()
-      local response, err = client:get(url, case[2])
-      assert.is_nil(response)
+      local err = helper.err_of(client:get(url, case[2]))
       assert.same({ "timeout", url, case[3], case[4], 4, case[4] == "receive" and 200 or nil },
         { err.kind, err.url, err.message, err.phase, ms.now() - began,
           err.response and err.response.status })

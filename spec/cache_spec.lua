@@ -96,8 +96,7 @@ describe("cache", function()
         assert.equal(url, why.url)
         assert.equal("too_large", select(2, response:text()).kind)       -- again
       end
-      local buffered, err = ask({ max_body = 4, buffer = true })
-      assert.is_nil(buffered)
+      local err = helper.err_of(ask({ max_body = 4, buffer = true }))
       assert.same({ "too_large", 200 }, { err.kind, err.response.status })
       local _, errors = client:map({ { url, { max_body = 4 } }, { url, { max_body = 5 } } })
       assert.equal("too_large", errors[1].kind)

@@ -2,6 +2,7 @@
 -- prereq.
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local support = require("spec.support.core_support")
 
 describe("connection callbacks", function()
@@ -30,8 +31,7 @@ describe("connection callbacks", function()
       end)
 
       it("ends the transfer with false", function()
-        local ok, err = easy_with(function() return false end):perform()
-        assert.is_nil(ok)
+        local err = helper.err_of(easy_with(function() return false end):perform())
         if code ~= true then
           assert.truthy(err.code == code or err.code == "CURLE_COULDNT_RESOLVE_HOST", err.code)
         end
@@ -41,8 +41,7 @@ describe("connection callbacks", function()
         local raised = {}
         local function fail() error(raised) end
         local easy = easy_with(fail)
-        local ok, err = easy:perform()
-        assert.is_nil(ok)
+        local err = helper.err_of(easy:perform())
         assert.equal(raised, err)
         assert.truthy(easy:traceback():find("callbacks_connect_spec", 1, true))
         local multi = core.multi()
@@ -52,20 +51,16 @@ describe("connection callbacks", function()
       end)
 
       it("has its result checked, and cannot wait", function()
-        local ok, err = easy_with(function() return {} end):perform()
-        assert.is_nil(ok)
+        local err = helper.err_of(easy_with(function() return {} end):perform())
         assert.truthy(err:find(option .. " returned table", 1, true), err)
-        ok, err = easy_with(function() coroutine.yield() end):perform()
-        assert.is_nil(ok)
+        err = helper.err_of(easy_with(function() coroutine.yield() end):perform())
         assert.truthy(err:find("cannot wait", 1, true))
       end)
 
       it("may close its handle", function()
         local easy
         easy = easy_with(function() easy:close() end)
-        local ok, err = easy:perform()
-        assert.is_nil(ok)
-        assert.equal("cancelled", err.kind)
+        assert.equal("cancelled", helper.err_of(easy:perform()).kind)
       end)
     end)
   end

@@ -64,9 +64,7 @@ describe("socket callbacks", function()
         local easy = support.easy {
           url = nginx.url("/1k"), opensocketfunction = function() return false end,
         }
-        local ok, err = run(easy)
-        assert.is_nil(ok)
-        assert.equal("CURLE_COULDNT_CONNECT", err.code)
+        assert.equal("CURLE_COULDNT_CONNECT", helper.err_of(run(easy)).code)
       end)
 
       it("may give a socket, which stays the program's own", function()
@@ -98,18 +96,15 @@ describe("socket callbacks", function()
         local easy = support.easy {
           url = nginx.url("/1k"), opensocketfunction = function() error(raised) end,
         }
-        local ok, err = run(easy)
-        assert.is_nil(ok)
+        local err = helper.err_of(run(easy))
         assert.equal(raised, err)
         for _, bad in ipairs { 99999, -1, math.maxinteger, "1", 1.5, {} } do
           easy:setopt("opensocketfunction", function() return bad end)
-          ok, err = run(easy)
-          assert.is_nil(ok)
+          err = helper.err_of(run(easy))
           assert.truthy(err:find("opensocketfunction returned", 1, true), err)
         end
         easy:setopt("opensocketfunction", function() coroutine.yield() end)
-        ok, err = run(easy)
-        assert.is_nil(ok)
+        err = helper.err_of(run(easy))
         assert.truthy(err:find("cannot wait", 1, true))
         easy:unsetopt("opensocketfunction")
         assert.is_true(run(easy))
@@ -121,9 +116,7 @@ describe("socket callbacks", function()
           url = nginx.url("/1k"), opensocketfunction = function() easy:close() end,
         }
         if name == "alone" then
-          local ok, err = easy:perform()
-          assert.is_nil(ok)
-          assert.equal("cancelled", err.kind)
+          assert.equal("cancelled", helper.err_of(easy:perform()).kind)
         else
           local loop = core.loop()
           local multi = core.multi()
@@ -182,8 +175,7 @@ describe("socket callbacks", function()
         url = nginx.url("/1k"), closesocketfunction = function() error("closed badly", 0) end,
       }
       easy:setopt("forbid_reuse", true)
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
+      local err = helper.err_of(easy:perform())
       assert.equal("closed badly", err)
       assert.truthy(easy:traceback():find("callbacks_socket_spec", 1, true))
       easy:setopt("forbid_reuse", false)

@@ -2,6 +2,7 @@
 local core = require("multisock.core")
 local file_servers = require("spec.support.file_servers")
 local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local support = require("spec.support.core_support")
 
 describe("SSH callbacks", function()
@@ -71,23 +72,18 @@ describe("SSH callbacks", function()
   } do
     it("accept nothing unless told to: " .. option, function()
       for _, no in ipairs { function() end, function() return false end } do
-        local ok, err = sftp(make(no)):perform()
-        assert.is_nil(ok)
-        assert.equal("CURLE_PEER_FAILED_VERIFICATION", err.code)
+        assert.equal("CURLE_PEER_FAILED_VERIFICATION", helper.err_of(sftp(make(no)):perform()).code)
       end
     end)
 
     it("end the transfer with what they raise: " .. option, function()
       local raised = {}
       local easy = sftp(make(function() error(raised) end))
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
+      local err = helper.err_of(easy:perform())
       assert.equal(raised, err)
-      ok, err = sftp(make(function() return "yes" end)):perform()
-      assert.is_nil(ok)
+      err = helper.err_of(sftp(make(function() return "yes" end)):perform())
       assert.truthy(err:find(option .. " returned yes", 1, true))
-      ok, err = sftp(make(function() coroutine.yield() end)):perform()
-      assert.is_nil(ok)
+      err = helper.err_of(sftp(make(function() coroutine.yield() end)):perform())
       assert.truthy(err:find("cannot wait", 1, true))
     end)
 
@@ -97,9 +93,7 @@ describe("SSH callbacks", function()
         easy:close()
         return true
       end))
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
-      assert.equal("cancelled", err.kind)
+      assert.equal("cancelled", helper.err_of(easy:perform()).kind)
     end)
   end
 end)

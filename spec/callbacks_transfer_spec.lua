@@ -2,6 +2,7 @@
 local cjson = require("cjson")
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -23,16 +24,14 @@ describe("the callback", function()
 
     it("ends the transfer with false or another count", function()
       for _, result in ipairs { false, 0, 1, -1, 1023, 1025, math.maxinteger, math.mininteger } do
-        local ok, err = write(function() return result end):perform()
-        assert.is_nil(ok)
+        local err = helper.err_of(write(function() return result end):perform())
         assert.equal("CURLE_WRITE_ERROR", err.code)
       end
     end)
 
     it("has its result checked", function()
       for _, result in ipairs { "1024", 1024.5, {}, print } do
-        local ok, err = write(function() return result end):perform()
-        assert.is_nil(ok)
+        local err = helper.err_of(write(function() return result end):perform())
         assert.truthy(tostring(err):find("writefunction returned", 1, true))
       end
     end)
@@ -138,9 +137,7 @@ describe("the callback", function()
       local easy = support.easy {
         url = nginx.url("/1k"), headerfunction = function() return false end,
       }
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
-      assert.equal("CURLE_WRITE_ERROR", err.code)
+      assert.equal("CURLE_WRITE_ERROR", helper.err_of(easy:perform()).code)
     end)
   end)
 
@@ -172,23 +169,20 @@ describe("the callback", function()
 
     it("may not give more than was asked for", function()
       local easy = upload(function(room) return ("x"):rep(room + 1) end)
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
+      local err = helper.err_of(easy:perform())
       assert.truthy(err:find("were asked for", 1, true))
     end)
 
     it("may not give numbers: they would send old memory", function()
       for _, bad in ipairs { 5, 0, -1, 1.5, true, false, {} } do
         local easy = upload(function() return bad end)
-        local ok, err = easy:perform()
-        assert.is_nil(ok)
+        local err = helper.err_of(easy:perform())
         assert.truthy(err:find("readfunction returned", 1, true))
       end
     end)
 
     it("aborts", function()
-      local ok, err = upload(function() return core.READFUNC_ABORT end):perform()
-      assert.is_nil(ok)
+      local err = helper.err_of(upload(function() return core.READFUNC_ABORT end):perform())
       assert.equal("CURLE_ABORTED_BY_CALLBACK", err.code)
       assert.equal("cancelled", err.kind)
     end)
@@ -250,8 +244,7 @@ describe("the callback", function()
             return false
           end,
         })
-        local ok, err = easy:perform()
-        assert.is_nil(ok)
+        local err = helper.err_of(easy:perform())
         if result == "false" then
           assert.equal("io", err.kind)
         else
@@ -284,9 +277,7 @@ describe("the callback", function()
         local easy = support.easy {
           url = nginx.url("/1k"), xferinfofunction = function() return result end,
         }
-        local ok, err = easy:perform()
-        assert.is_nil(ok)
-        assert.equal("CURLE_ABORTED_BY_CALLBACK", err.code)
+        assert.equal("CURLE_ABORTED_BY_CALLBACK", helper.err_of(easy:perform()).code)
       end
       for _, result in ipairs { true, 0 } do
         local easy = support.easy {

@@ -40,8 +40,7 @@ describe("core.easy", function()
 
   it("returns the error of a failed transfer", function()
     local easy = support.easy { url = ("http://127.0.0.1:%d/"):format(support.refusing_port()) }
-    local ok, err = easy:perform()
-    assert.is_nil(ok)
+    local err = helper.err_of(easy:perform())
     assert.equal("connect", err.kind)
     assert.equal("CURLE_COULDNT_CONNECT", err.code)
   end)
@@ -123,9 +122,7 @@ describe("core.easy", function()
       url = nginx.url("/1k"), postfields = "x", httpheader = { "X-A: b" }, ssl_verifypeer = false,
     }
     assert.equal(easy, easy:reset())
-    local ok, err = easy:perform()
-    assert.is_nil(ok)
-    assert.equal("url", err.kind)
+    assert.equal("url", helper.err_of(easy:perform()).kind)
     local body = {}
     easy:setopt {
       url = nginx.url("/file/again"), writefunction = function(bytes) body[#body + 1] = bytes end,
@@ -173,9 +170,7 @@ describe("core.easy", function()
           easy:close()
           support.collect()
         end)
-        local ok, err = easy:perform()
-        assert.is_nil(ok)
-        assert.equal("cancelled", err.kind)
+        assert.equal("cancelled", helper.err_of(easy:perform()).kind)
         assert.equal("multisock.easy (closed)", tostring(easy))
       end)
     end
@@ -186,9 +181,7 @@ describe("core.easy", function()
         easy:close()
         error("after")
       end)
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
-      assert.equal("cancelled", err.kind)
+      assert.equal("cancelled", helper.err_of(easy:perform()).kind)
     end)
 
     it("may perform another handle, to any depth", function()
@@ -250,9 +243,7 @@ describe("core.easy", function()
 
   it("cannot be paused before it has a connection", function()
     local easy = support.easy { url = nginx.url("/1k") }
-    local ok, err = easy:pause(core.PAUSE_ALL)
-    assert.is_nil(ok)
-    assert.equal("CURLE_BAD_FUNCTION_ARGUMENT", err.code)
+    assert.equal("CURLE_BAD_FUNCTION_ARGUMENT", helper.err_of(easy:pause(core.PAUSE_ALL)).code)
   end)
 
   it("survives the end of the Lua state in the middle of a transfer", function()

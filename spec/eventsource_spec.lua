@@ -132,8 +132,7 @@ describe("an event source", function()
     }) do
       case[1].pieces = case[1].status == nil and { "data: x\n\n" } or nil
       local url, target = at(case[1])
-      local event, err = open(url):read()
-      assert.is_nil(event)
+      local err = helper.err_of(open(url):read())
       assert.same({ case[2], case[1].status or 200 }, { err.kind, err.response.status })
       assert.equal(1, #server.seen(target))
     end

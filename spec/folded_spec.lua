@@ -309,8 +309,7 @@ describe("a header block that begins with a blank", function()
       for _, options in ipairs({ { url = "ws://127.0.0.1/" }, { url = "WSS://127.0.0.1/" },
         { curlu = assert(core.url("ws://127.0.0.1/", { "non_support_scheme" })) } }) do
         assert(easy:setopt(options))
-        local ok, err = easy:perform()
-        assert.is_nil(ok)
+        local err = helper.err_of(easy:perform())
         assert.is_truthy(err.message:find("cannot open a WebSocket", 1, true), err.message)
       end
       easy:close()

@@ -237,8 +237,7 @@ describe("ms.har", function()
       true))
     local function refusal(content)
       helper.write_file(path, content)
-      local player, err = ms.har(path, "replay")
-      assert.is_nil(player)
+      local err = helper.err_of(ms.har(path, "replay"))
       return err.kind .. " " .. err.message
     end
     assert.truthy(refusal("{"):find("^protocol har: .* is no HAR file: "))

@@ -77,8 +77,7 @@ describe("core.mime", function()
     assert.is_nil(body:find("filename", 1, true))
     os.remove(path)
     local easy = support.easy {}
-    local ok, err = easy:setopt("mimepost", core.mime { { file = path } })
-    assert.is_nil(ok)
+    local err = helper.err_of(easy:setopt("mimepost", core.mime { { file = path } }))
     assert.equal("io", err.kind)
     assert.truthy(err.message:find("cannot read the file '" .. path, 1, true), err.message)
     easy:close()
@@ -126,8 +125,7 @@ describe("core.mime", function()
       mime = core.mime { { subparts = mime } }
     end
     local easy = support.easy {}
-    local ok, err = easy:setopt("mimepost", mime)
-    assert.is_nil(ok)
+    local err = helper.err_of(easy:setopt("mimepost", mime))
     assert.truthy(err.message:find("too deeply", 1, true), err.message)
     easy:close()
   end)
@@ -177,9 +175,7 @@ describe("core.mime", function()
       part.seek = nil
       local easy = support.easy { url = hostile.url("/upload"), mimepost = core.mime { part } }
       assert.is_true(easy:perform())
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
-      assert.equal("CURLE_SEND_FAIL_REWIND", err.code)
+      assert.equal("CURLE_SEND_FAIL_REWIND", helper.err_of(easy:perform()).code)
     end)
 
     it("is asked for no more than its size, and must give it", function()
@@ -193,8 +189,7 @@ describe("core.mime", function()
         url = hostile.url("/upload"),
         mimepost = core.mime { { name = "s", size = 10, read = function() end } },
       }
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
+      local err = helper.err_of(easy:perform())
       assert.truthy(err:find("ended after 0 bytes, size is 10", 1, true), err)
     end)
 
@@ -210,8 +205,7 @@ describe("core.mime", function()
         local easy = support.easy {
           url = hostile.url("/upload"), mimepost = core.mime { { read = case[1] } },
         }
-        local ok, err = easy:perform()
-        assert.is_nil(ok)
+        local err = helper.err_of(easy:perform())
         if type(case[2]) == "string" then
           assert.truthy(tostring(err):find(case[2], 1, true), tostring(err))
         elseif case[2] then

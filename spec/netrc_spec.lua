@@ -147,8 +147,7 @@ describe("netrc", function()
 
   it("is an error when the file cannot be read", helper.task(function()
     for _, name in ipairs({ "/nonexistent/netrc", "/tmp", "/dev/zero" }) do
-      local response, err = client:get(witness.here, { netrc = name })
-      assert.is_nil(response)
+      local err = helper.err_of(client:get(witness.here, { netrc = name }))
       assert.equal("io", err.kind)
       assert.matches("netrc: " .. name, err.message, 1, true)
     end

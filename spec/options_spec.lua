@@ -2,6 +2,7 @@
 local cjson = require("cjson")
 local core = require("multisock.core")
 local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
 local servers = require("spec.support.servers")
 local support = require("spec.support.core_support")
 
@@ -108,13 +109,11 @@ describe("options", function()
     end)
 
     it("return what libcurl refuses", function()
-      local ok, err = easy:setopt("localport", 70000)
-      assert.is_nil(ok)
+      local err = helper.err_of(easy:setopt("localport", 70000))
       assert.equal("curl", err.kind)
       assert.equal("CURLE_BAD_FUNCTION_ARGUMENT", err.code)
       assert.truthy(err.message:find("LOCALPORT", 1, true))
-      ok, err = core.easy { localport = -1 }
-      assert.is_nil(ok)
+      err = helper.err_of(core.easy { localport = -1 })
       assert.equal("CURLE_BAD_FUNCTION_ARGUMENT", err.code)
     end)
 
@@ -122,8 +121,7 @@ describe("options", function()
       easy:setopt {
         upload = true, infilesize_large = 2 ^ 40, readfunction = function() error("big", 0) end,
       }
-      local ok, err = easy:perform()
-      assert.is_nil(ok)
+      local err = helper.err_of(easy:perform())
       assert.equal("big", err)
       assert.equal(2 ^ 40, easy:getinfo("content_length_upload_t"))
     end)

@@ -211,8 +211,7 @@ describe("allow_private = false", function()
 
     local function refusal(options, url)
       options.allow_private = false
-      local response, err = ms.get(url or nginx.url("/1k"), options)
-      assert.is_nil(response)
+      local err = helper.err_of(ms.get(url or nginx.url("/1k"), options))
       assert.equal("policy", err.kind)
       return err.message
     end

@@ -180,8 +180,7 @@ describe("a request", function()
 
   it("refuses protocols that are not named", task(function()
     for _, url in ipairs({ "file:///etc/passwd", "gopher://127.0.0.1/", "ftp://127.0.0.1/" }) do
-      local response, err = ms.fetch(url)
-      assert.is_nil(response)
+      local err = helper.err_of(ms.fetch(url))
       assert.equal("policy", err.kind)
       assert.matches("is not allowed %(option 'protocols'%)", err.message)
     end

@@ -1,5 +1,6 @@
 -- URLs: parsed, resolved, remembered, extended.
 local core = require("multisock.core")
+local helper = require("spec.helper")
 local ms = require("multisock")
 local targets = require("multisock.request.targets")
 
@@ -141,8 +142,7 @@ describe("a URL", function()
       [" http://h/"] = "the URL has white space around it",
       ["http://h/\n"] = "the URL has white space around it",
     }) do
-      local target, err = targets.get(text)
-      assert.is_nil(target)
+      local err = helper.err_of(targets.get(text))
       assert.equal(message, err.message)
     end
   end)
@@ -176,8 +176,7 @@ describe("a URL", function()
     assert.is_true(target.has_user)
     assert.equal("http://xn--bcher-kva.example:80",
       targets.resolve(targets.get("http://h/"), "//b\195\188cher.example/a b").origin)
-    local none, err = targets.get("http://\255.example/")
-    assert.is_nil(none)
+    local err = helper.err_of(targets.get("http://\255.example/"))
     assert.equal("url", err.kind)
     assert.matches("is not ASCII", err.message)
   end)

@@ -83,11 +83,9 @@ describe("tls", function()
 
   it("tells a server that does not speak it", helper.task(function()
     local client <close> = ms.client()
-    local response, err = client:get("https://127.0.0.1:" .. nginx.port .. "/")
-    assert.is_nil(response)
+    local err = helper.err_of(client:get("https://127.0.0.1:" .. nginx.port .. "/"))
     assert.same({ "tls", "tls" }, { err.kind, err.phase })
-    response, err = client:get("http://127.0.0.1:" .. secure.port .. "/")
-    assert.is_nil(response)
+    err = helper.err_of(client:get("http://127.0.0.1:" .. secure.port .. "/"))
     assert.is_truthy(err.kind == "closed" or err.kind == "protocol", err.kind)
   end))
 

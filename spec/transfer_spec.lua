@@ -107,8 +107,7 @@ describe("transfers", function()
     }
     for _, case in ipairs(cases) do
       it("for " .. case[1] .. " are of kind " .. case[3], helper.task(function()
-        local response, err = client:get(hostile.url(case[2]))
-        assert.is_nil(response)
+        local err = helper.err_of(client:get(hostile.url(case[2])))
         assert.equal(case[3], err.kind, tostring(err))
         if case[4] then
           assert.equal(case[4], err.code)

@@ -110,8 +110,7 @@ for _, scheme in ipairs({ "ws", "wss" }) do
     it("tells with which code and reason the server closed", helper.task(function()
       for _, code in ipairs({ 1000, 1001, 1011, 3000, 4999 }) do
         local ws = open("/close?code=" .. code .. "&reason=because")
-        local data, err = ws:receive()
-        assert.is_nil(data)
+        local err = helper.err_of(ws:receive())
         assert.same({ "closed", code, "because" }, { err.kind, err.close_code, err.reason })
         assert.is_truthy(tostring(err):find("by the server: " .. code .. " (because)", 1, true))
         assert.same({ nil, err }, { ws:send("too late") })
@@ -157,8 +156,7 @@ for _, scheme in ipairs({ "ws", "wss" }) do
     end))
 
     it("says what the server answered instead", helper.task(function()
-      local ws, err = client:websocket(server.url("/refuse"))
-      assert.is_nil(ws)
+      local err = helper.err_of(client:websocket(server.url("/refuse")))
       assert.same({ "status", 403, "refused\n" },
         { err.kind, err.response.status, err.response:text() })
       assert.equal(server.url("/refuse"), err.url)

@@ -43,8 +43,7 @@ describe("ms.websocket", function()
       ["ws://host/#part"] = "has no fragment",
       ["/path"] = "", ["ws://"] = "", ["ws://a b/"] = "",
     }) do
-      local ws, err = client:websocket(url)
-      assert.is_nil(ws)
+      local err = helper.err_of(client:websocket(url))
       assert.equal("url", err.kind)
       assert.is_truthy(tostring(err):find(message, 1, true), tostring(err))
     end
@@ -97,8 +96,7 @@ describe("ms.websocket", function()
   end))
 
   it("refuses private addresses where they are not allowed", helper.task(function()
-    local ws, err = client:websocket(server.url("/echo"), { allow_private = false })
-    assert.is_nil(ws)
+    local err = helper.err_of(client:websocket(server.url("/echo"), { allow_private = false }))
     assert.equal("policy", err.kind)
   end))
 

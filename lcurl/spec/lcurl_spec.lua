@@ -106,8 +106,7 @@ describe("lcurl", function()
 
     it("are returned in safe mode, with what libcurl wrote about it", function()
       local c = easy { url = refused() }
-      local ok, err = c:perform()
-      assert.is_nil(ok)
+      local err = helper.err_of(c:perform())
       assert.equal(curl.error(curl.ERROR_EASY, curl.E_COULDNT_CONNECT), err)
       assert.truthy(err:detail():find("127.0.0.1 port", 1, true))
       assert.truthy(tostring(err):find(err:detail(), 1, true))
@@ -256,8 +255,7 @@ describe("lcurl", function()
     it("may be closed in a callback of their own", function()
       local c
       c = easy { url = nginx.url("/1k"), writefunction = function() c:close() end }
-      local ok, err = c:perform()
-      assert.is_nil(ok)
+      local err = helper.err_of(c:perform())
       assert.equal(curl.E_ABORTED_BY_CALLBACK, err:no())
     end)
 
@@ -296,11 +294,9 @@ describe("lcurl", function()
     end)
 
     it("fail as the module does", function()
-      local ok, err = safe.url():get_url()
-      assert.is_nil(ok)
+      local err = helper.err_of(safe.url():get_url())
       assert.same({ "CURL-URL", "NO_HOST" }, { err:cat(), err:name() })
-      ok, err = safe.url("http://a:99999/")
-      assert.is_nil(ok)
+      err = helper.err_of(safe.url("http://a:99999/"))
       assert.equal("CURL-URL", err:cat())
       assert.is_false(pcall(curl.url, "http://a:99999/"))
       assert.is_false(pcall(tostring, safe.url()))

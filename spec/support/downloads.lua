@@ -51,9 +51,7 @@ end
 function downloads.leave(url, options)
   options = options or {}
   options.tries = 0
-  local result, err = ms.download(url, path, options)
-  assert.is_nil(result)
-  assert.equal("closed", err.kind)
+  assert.equal("closed", helper.err_of(ms.download(url, path, options)).kind)
   return #downloads.read(path .. ".part")
 end
 

@@ -30,8 +30,7 @@ end
 -- @return the error
 function timed_out.exactly(seconds, phase, word, fn, limit)
   local began = ms.now()
-  local result, err = fn()
-  assert.is_nil(result)
+  local err = helper.err_of(fn())
   assert.same({ "timeout", phase, timed_out.words(word, limit or seconds), seconds },
     { err.kind, err.phase, err.message, ms.now() - began })
   if phase ~= "queue" then
