@@ -41,8 +41,7 @@ describe("connection callbacks", function()
         local raised = {}
         local function fail() error(raised) end
         local easy = easy_with(fail)
-        local err = helper.err_of(easy:perform())
-        assert.equal(raised, err)
+        assert.equal(raised, helper.err_of(easy:perform()))
         assert.truthy(easy:traceback():find("callbacks_connect_spec", 1, true))
         local multi = core.multi()
         multi:add_handle(easy)

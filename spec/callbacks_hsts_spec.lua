@@ -56,8 +56,7 @@ describe("HSTS callbacks", function()
 
   it("end the transfer with what reading raises", function()
     local raised = {}
-    local err = helper.err_of(reading(function() error(raised) end):perform())
-    assert.equal(raised, err)
+    assert.equal(raised, helper.err_of(reading(function() error(raised) end):perform()))
   end)
 
   it("check what was read", function()

@@ -91,8 +91,7 @@ describe("an easy handle with connect_only", function()
   it("says when there is no connection", function()
     local easy = support.easy { url = nginx.url("/1k") }
     for _, method in ipairs { "send", "recv" } do
-      local err = helper.err_of(easy[method](easy, method == "send" and "x" or nil))
-      assert.truthy(err.code)
+      assert.truthy(helper.err_of(easy[method](easy, method == "send" and "x" or nil)).code)
     end
     for _, bad in ipairs { 0, -1, 2 ^ 40, "x" } do
       assert.has_error(function() easy:recv(bad) end)

@@ -1,12 +1,12 @@
 -- Time grows as the bytes do, whatever a server, a URL or a file says.
 local errors = require("multisock.base.errors")
+local fixtures = require("spec.support.fixtures")
 local growth = require("spec.support.growth")
 local headers = require("multisock.request.headers")
 local helper = require("spec.helper")
 local ms = require("multisock")
 local names = require("multisock.command.names")
 local report = require("multisock.command.report")
-local servers = require("spec.support.servers")
 local targets = require("multisock.request.targets")
 local text = require("multisock.base.text")
 
@@ -141,17 +141,9 @@ describe("time grows as the bytes of", function()
 end)
 
 describe("time grows as the bytes that arrive as", function()
-  local hostile, client
-
-  setup(function()
-    hostile = servers.hostile()
-    client = ms.client({ max_headers = 4 * 1024 * 1024 })
-  end)
-  teardown(function()
-    client:close()
-    hostile.stop()
-  end)
-  after_each(helper.check_leaks)
+  local hostile = fixtures.hostile()
+  local client
+  fixtures.client(function(made) client = made end, { max_headers = 4 * 1024 * 1024 })
 
   -- A server that answers just so; everything is looked at.
   local function fetch(answer)
@@ -178,13 +170,7 @@ describe("time grows as the bytes that arrive as", function()
   local RUNS = { " ", "\t", "\r", "a", ":", "/", "\r\n ", "\r\nX: y" }
 
   local function around(before, after)
-    local makers = {}
-    for _, run in ipairs(RUNS) do
-      makers[("%q"):format(run)] = function(size)
-        return before .. run:rep(math.floor(size / #run)) .. after
-      end
-    end
-    return makers
+    return growth.runs(before, after, RUNS)
   end
 
   local OK, END = "HTTP/1.1 200 OK\r\nConnection: close\r\n", "\r\nContent-Length: 2\r\n\r\nok"

@@ -52,8 +52,7 @@ describe("handles for plain requests", function()
   it("tell of an option that libcurl refuses, each time", helper.task(function()
     local client <close> = ms.client({ curl = { buffersize = 2048, http_version = 77 } })
     for _ = 1, 2 do
-      local err = helper.err_of(client:get(hostile.url("/bytes?n=5")))
-      assert.matches("^CURLE_", err.code)
+      assert.matches("^CURLE_", helper.err_of(client:get(hostile.url("/bytes?n=5"))).code)
     end
   end))
 end)

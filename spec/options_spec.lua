@@ -113,16 +113,14 @@ describe("options", function()
       assert.equal("curl", err.kind)
       assert.equal("CURLE_BAD_FUNCTION_ARGUMENT", err.code)
       assert.truthy(err.message:find("LOCALPORT", 1, true))
-      err = helper.err_of(core.easy { localport = -1 })
-      assert.equal("CURLE_BAD_FUNCTION_ARGUMENT", err.code)
+      assert.equal("CURLE_BAD_FUNCTION_ARGUMENT", helper.err_of(core.easy { localport = -1 }).code)
     end)
 
     it("are 64 bits wide where libcurl's are", function()
       easy:setopt {
         upload = true, infilesize_large = 2 ^ 40, readfunction = function() error("big", 0) end,
       }
-      local err = helper.err_of(easy:perform())
-      assert.equal("big", err)
+      assert.equal("big", helper.err_of(easy:perform()))
       assert.equal(2 ^ 40, easy:getinfo("content_length_upload_t"))
     end)
 

@@ -106,8 +106,7 @@ describe("responses", function()
     local err = helper.err_of(get("/bytes?n=10"):json())
     assert.equal("protocol", err.kind)
     assert.is_truthy(err.message:find("JSON", 1, true))
-    err = helper.err_of(get("/status?code=204"):json())
-    assert.equal("protocol", err.kind)
+    assert.equal("protocol", helper.err_of(get("/status?code=204"):json()).kind)
   end))
 
   it("stop at max_body", helper.task(function()
@@ -155,8 +154,7 @@ describe("responses", function()
           pieces[#pieces + 1] = piece
         end
         assert.equal(bytes, table.concat(pieces))
-        local err = helper.err_of(response:read())
-        assert.is_nil(err)
+        assert.is_nil(helper.err_of(response:read()))
         pieces = {}
         for piece in get(path):chunks(7) do
           assert.is_true(#piece <= 7)
@@ -168,13 +166,11 @@ describe("responses", function()
       it("give it once only", helper.task(function()
         local response = get(path)
         assert.equal(bytes:sub(1, 1), response:read(1))
-        local err = helper.err_of(response:text())
-        assert.equal("closed", err.kind)
+        assert.equal("closed", helper.err_of(response:text()).kind)
         response = get(path)
         for _ in response:chunks() do end -- luacheck: ignore 542
         assert.is_nil(response:read())
-        err = helper.err_of(response:text())
-        assert.equal("closed", err.kind)
+        assert.equal("closed", helper.err_of(response:text()).kind)
       end))
 
       it("give nothing after close, and may be closed again", helper.task(function()
@@ -182,8 +178,7 @@ describe("responses", function()
         response:close()
         response:close()
         for _, read in ipairs({ "text", "read", "json" }) do
-          local err = helper.err_of(response[read](response))
-          assert.equal("closed", err.kind, read)
+          assert.equal("closed", helper.err_of(response[read](response)).kind, read)
         end
         assert.is_false(pcall(function()
           for _ in response:lines() do end -- luacheck: ignore 542
@@ -203,10 +198,8 @@ describe("responses", function()
         assert.equal(300, get(path):save(file))
         assert.equal(bytes, helper.read_file(file))
         os.remove(file)
-        local err = helper.err_of(get(path):save("/nonexistent/folder/file"))
-        assert.equal("io", err.kind)
-        err = helper.err_of(get(path):save("/dev/full"))
-        assert.equal("io", err.kind)
+        assert.equal("io", helper.err_of(get(path):save("/nonexistent/folder/file")).kind)
+        assert.equal("io", helper.err_of(get(path):save("/dev/full")).kind)
       end))
 
       it("discard it and keep the connection", helper.task(function()

@@ -142,8 +142,7 @@ describe("a URL", function()
       [" http://h/"] = "the URL has white space around it",
       ["http://h/\n"] = "the URL has white space around it",
     }) do
-      local err = helper.err_of(targets.get(text))
-      assert.equal(message, err.message)
+      assert.equal(message, helper.err_of(targets.get(text)).message)
     end
   end)
 

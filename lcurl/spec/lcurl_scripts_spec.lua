@@ -64,8 +64,7 @@ describe("scripts for Lua-cURLv3", function()
     end)
 
     it("safe modules return objects everywhere", function()
-      local err = helper.err_of(refused(safe):perform())
-      assert.equal("COULDNT_CONNECT", err:name())
+      assert.equal("COULDNT_CONNECT", helper.err_of(refused(safe):perform()):name())
     end)
 
     it("what a callback raises is raised as it is", function()
@@ -178,8 +177,7 @@ describe("scripts for Lua-cURLv3", function()
     it("a progress callback's fraction counts as 0", function()
       local e = safe.easy { url = nginx.url("/1k"), noproxy = "*", noprogress = false,
         writefunction = function() end, progressfunction = function() return 0.5 end }
-      local err = helper.err_of(e:perform())
-      assert.equal("ABORTED_BY_CALLBACK", err:name())
+      assert.equal("ABORTED_BY_CALLBACK", helper.err_of(e:perform()):name())
     end)
   end)
 

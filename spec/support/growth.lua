@@ -56,18 +56,21 @@ function growth.check(makers, read)
   end
 end
 
---- The inputs that every reader of text gets: a byte or a few over and over,
--- between others.
--- @param before? string @param after? string what stands around them
-function growth.runs(before, after)
+-- A byte or a few, for every reader of text.
+local RUNS = {
+  " ", "\t", "\r", "\0", "\n", "\r\n", "\n ", " \n", "a", "1", "-", ".", ",", ";", ":", "/", "//",
+  "\\", "@", "?", "#", "%", "%2", "%20", "%2f", "+", "=", "&", "_", "'", "\"", "[", "]", "{", "}",
+  "<", ">", "\195\164", "\240\159\152\128", "\128", "\255", "../", "/..", "./", "/a/..", ": ",
+  ", ", "a ", " a", "a:", "a.", "a/", "a=b&", "a: b\r\n", "a\r", "1.", ".1", "-1", "\27[",
+}
+
+--- Inputs of the same over and over, between others.
+-- @param before? string @param after? string what stands around it
+-- @param runs? list of texts; else what every reader of text gets
+function growth.runs(before, after, runs)
   before, after = before or "", after or ""
   local makers = {}
-  for _, text in ipairs({
-    " ", "\t", "\r", "\0", "\n", "\r\n", "\n ", " \n", "a", "1", "-", ".", ",", ";", ":", "/", "//",
-    "\\", "@", "?", "#", "%", "%2", "%20", "%2f", "+", "=", "&", "_", "'", "\"", "[", "]", "{", "}",
-    "<", ">", "\195\164", "\240\159\152\128", "\128", "\255", "../", "/..", "./", "/a/..", ": ",
-    ", ", "a ", " a", "a:", "a.", "a/", "a=b&", "a: b\r\n", "a\r", "1.", ".1", "-1", "\27[",
-  }) do
+  for _, text in ipairs(runs or RUNS) do
     makers[("%q"):format(text)] = function(size)
       return before .. text:rep(math.floor(size / #text)) .. after
     end
