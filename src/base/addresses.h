@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Address {
   int family; /* AF_INET, AF_INET6, AF_UNIX; 0: none */
   unsigned char bytes[16];
@@ -24,7 +22,5 @@ const char *address_objection(const Address *address);
 
 /* As text, of INET6_ADDRSTRLEN bytes at most. */
 void address_text(const Address *address, char *text, size_t size);
-
-#pragma GCC visibility pop
 
 #endif

@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Buffer {
   char *bytes;  /* malloc'ed, NULL while nothing was ever stored */
   size_t start; /* first byte that was not taken yet */
@@ -52,7 +50,5 @@ void buffer_drop(Buffer *buffer, size_t size);
 void buffer_clear(Buffer *buffer);
 
 void buffer_free(Buffer *buffer);
-
-#pragma GCC visibility pop
 
 #endif

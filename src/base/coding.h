@@ -6,8 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#pragma GCC visibility push(hidden)
-
 typedef enum CodingResult {
   CODING_GOES_ON, /* took all input, or filled all room */
   CODING_ENDED,   /* its stream ends where `in` stands now */
@@ -37,7 +35,5 @@ typedef struct Coding {
 extern const Coding coding_gzip, coding_deflate; /* coding_zlib.c */
 extern const Coding coding_br;                   /* coding_brotli.c */
 extern const Coding coding_zstd;                 /* coding_zstd.c */
-
-#pragma GCC visibility pop
 
 #endif

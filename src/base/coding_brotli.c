@@ -9,7 +9,6 @@ typedef struct BrotliDecoderStateStruct BrotliDecoderState;
 
 enum { BROTLI_ERROR, BROTLI_SUCCESS };
 
-#pragma GCC visibility push(default)
 #pragma weak BrotliDecoderCreateInstance
 #pragma weak BrotliDecoderDestroyInstance
 #pragma weak BrotliDecoderDecompressStream
@@ -23,7 +22,6 @@ int BrotliDecoderDecompressStream(BrotliDecoderState *state, size_t *in_size,
                                   uint8_t **out, size_t *total);
 int BrotliDecoderGetErrorCode(const BrotliDecoderState *state);
 const char *BrotliDecoderErrorString(int code);
-#pragma GCC visibility pop
 
 /* Of BrotliDecoderErrorCode: those of memory, all of them. */
 #define FIRST_OF_MEMORY (-21)

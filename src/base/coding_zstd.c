@@ -15,7 +15,6 @@ typedef struct ZstdOut {
   size_t size, at;
 } ZstdOut;
 
-#pragma GCC visibility push(default)
 #pragma weak ZSTD_createDCtx
 #pragma weak ZSTD_freeDCtx
 #pragma weak ZSTD_DCtx_setParameter
@@ -30,7 +29,6 @@ size_t ZSTD_decompressStream(ZSTD_DCtx *state, ZstdOut *out, ZstdIn *in);
 unsigned ZSTD_isError(size_t result);
 int ZSTD_getErrorCode(size_t result);
 const char *ZSTD_getErrorName(size_t result);
-#pragma GCC visibility pop
 
 #define WINDOW_LOG_MAX 100 /* ZSTD_d_windowLogMax */
 #define ERROR_MEMORY 64    /* ZSTD_error_memory_allocation */

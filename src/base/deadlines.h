@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden)
-
 struct Deadlines;
 
 /* A member of what has the limit; zeroed it is in no list. Times are ms of
@@ -44,7 +42,5 @@ void deadline_remove(Deadline *deadline);
 
 /* Takes one out that is due; NULL when none is. Then `earliest` is exact. */
 Deadline *deadlines_pop(Deadlines *deadlines, uint64_t now);
-
-#pragma GCC visibility pop
 
 #endif

@@ -9,8 +9,6 @@
 
 #include "coding.h"
 
-#pragma GCC visibility push(hidden)
-
 /* More codings on one body are refused, as browsers and curl do: each may make
    the body a thousand times larger. */
 #define DECODER_MOST 5
@@ -49,7 +47,5 @@ DecoderResult decoder_run(Decoder *decoder, CodingPiece *piece, size_t work);
 
 /* Whether all codings are complete, so that the body may end here. */
 bool decoder_has_ended(const Decoder *decoder);
-
-#pragma GCC visibility pop
 
 #endif

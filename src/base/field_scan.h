@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Span {
   const char *at, *end;
 } Span;
@@ -60,7 +58,5 @@ bool field_find(Span *rest, FieldName *name, Span *value);
 /* Takes lines up to the next field of any name; false at the end. What is no
    field is passed over: the status line, for one. */
 bool field_next(Span *rest, Span *name, Span *value);
-
-#pragma GCC visibility pop
 
 #endif

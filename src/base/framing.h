@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden)
-
 /* Zero at the beginning. */
 typedef struct Framing {
   int64_t length;
@@ -28,7 +26,5 @@ void framing_take(Framing *framing, const char *line, size_t size);
 
 /* At its end: why the answer is to be refused, or NULL. */
 const char *framing_fault(const Framing *framing, int status);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 
 #include <curl/curl.h>
 
-#pragma GCC visibility push(hidden)
-
 /* From CURLOPT_SOCKOPTFUNCTION: completes what the options of libcurl do that
    keepalive_set sets. Leaves alone a socket for which other times were set, or
    that is none of TCP. */
@@ -13,7 +11,5 @@ void keepalive_apply(curl_socket_t fd);
 
 /* Sets these options. They can be set to something else afterwards. */
 void keepalive_set(CURL *handle);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 #ifndef MULTISOCK_MESSAGES_H
 #define MULTISOCK_MESSAGES_H
 
-#pragma GCC visibility push(hidden)
-
 /* CURL_ERROR_SIZE bytes, an empty string; NULL: out of memory. */
 char *message_take(void);
 
@@ -18,7 +16,5 @@ static inline void message_clear(char *message)
   if (*message != '\0')
     *message = '\0';
 }
-
-#pragma GCC visibility pop
 
 #endif

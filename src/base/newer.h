@@ -43,7 +43,6 @@ const struct curl_ws_frame *curl_ws_meta(CURL *easy);
 #pragma weak curl_ws_recv
 #pragma weak curl_ws_send
 #pragma weak curl_ws_meta
-#pragma GCC visibility push(default)
 
 #define NEWER_TEXT_(text) #text
 #define NEWER_TEXT(text) NEWER_TEXT_(text)
@@ -60,8 +59,6 @@ extern CURLMcode newer_notify_enable(CURLM *multi, unsigned int kind)
     NEWER(curl_multi_notify_enable);
 extern CURLMcode newer_notify_disable(CURLM *multi, unsigned int kind)
     NEWER(curl_multi_notify_disable);
-
-#pragma GCC visibility pop
 
 /* The first version that has each. */
 #define NEWER_WAITFDS 0x080800

@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#pragma GCC visibility push(hidden)
-
 /* All zero at first. */
 typedef struct Ports {
   int *of; /* by descriptor; 0: not known */
@@ -26,7 +24,5 @@ bool ports_check(const Ports *ports, int local_port);
 bool ports_hang_up(const Ports *ports, int local_port);
 
 void ports_free(Ports *ports);
-
-#pragma GCC visibility pop
 
 #endif

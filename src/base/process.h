@@ -6,8 +6,6 @@
 #include <curl/curl.h>
 #include <stdbool.h>
 
-#pragma GCC visibility push(hidden)
-
 /* How often this process was forked off since the library was loaded. A child
    has its parent's sockets and epoll descriptor in common with it, so it may
    not even close what was made before: each handle notes this number at its
@@ -25,7 +23,5 @@ void process_fill_standard_files(void);
 
 /* Why no file can be opened now: EMFILE or ENFILE; 0: one can. */
 int process_lacks_files(void);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,11 +4,7 @@
 #ifndef MULTISOCK_PUBLIC_SUFFIX_H
 #define MULTISOCK_PUBLIC_SUFFIX_H
 
-#pragma GCC visibility push(hidden)
-
 /* Of a name in lower case, IDN as xn--: 1 or 0; -1 where there is no list. */
 int public_suffix_is(const char *name);
-
-#pragma GCC visibility pop
 
 #endif

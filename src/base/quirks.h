@@ -162,12 +162,8 @@ typedef struct Quirk {
   bool (*applies)(void);
 } Quirk;
 
-#pragma GCC visibility push(hidden)
-
 /* All of them; the last one has no name. */
 extern const Quirk quirks_all[];
-
-#pragma GCC visibility pop
 
 /* Before 8.7 each transfer has a receive buffer of its own for as long as it runs:
    start.c makes those of many transfers small. */

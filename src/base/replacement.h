@@ -7,8 +7,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Replacement {
   int fd;       /* -1: closed */
   char *beside; /* the file that is written; NULL: `path` itself is */
@@ -41,7 +39,5 @@ int replacement_check_place(const char *path);
 /* Gives the open file `beside` the place of `path`, and the mode of what is
    there. 0, or errno. */
 int replacement_take_place(int fd, const char *beside, const char *path);
-
-#pragma GCC visibility pop
 
 #endif

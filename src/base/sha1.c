@@ -5,7 +5,6 @@ typedef struct evp_md_st EVP_MD;
 
 enum { GNUTLS_DIG_SHA1 = 3 };
 
-#pragma GCC visibility push(default)
 #pragma weak EVP_sha1
 #pragma weak EVP_Digest
 const EVP_MD *EVP_sha1(void);
@@ -14,7 +13,6 @@ int EVP_Digest(const void *bytes, size_t size, unsigned char *result,
 #pragma weak gnutls_hash_fast
 int gnutls_hash_fast(int algorithm, const void *bytes, size_t size,
                      void *result);
-#pragma GCC visibility pop
 
 bool sha1(const void *bytes, size_t size, unsigned char result[SHA1_SIZE])
 {

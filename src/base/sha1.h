@@ -6,13 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#pragma GCC visibility push(hidden)
-
 #define SHA1_SIZE 20
 
 /* False: no library for it, or it has failed. */
 bool sha1(const void *bytes, size_t size, unsigned char result[SHA1_SIZE]);
-
-#pragma GCC visibility pop
 
 #endif

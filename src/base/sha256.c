@@ -10,7 +10,6 @@ typedef struct hash_hd_st *gnutls_hash_hd_t;
 
 enum { GNUTLS_DIG_SHA256 = 6 };
 
-#pragma GCC visibility push(default)
 #pragma weak EVP_MD_CTX_new
 #pragma weak EVP_MD_CTX_free
 #pragma weak EVP_sha256
@@ -30,7 +29,6 @@ int EVP_DigestFinal_ex(EVP_MD_CTX *context, unsigned char *result,
 int gnutls_hash_init(gnutls_hash_hd_t *hash, int algorithm);
 int gnutls_hash(gnutls_hash_hd_t hash, const void *bytes, size_t size);
 void gnutls_hash_deinit(gnutls_hash_hd_t hash, void *result);
-#pragma GCC visibility pop
 
 static bool has_crypto(void)
 {

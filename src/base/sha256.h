@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#pragma GCC visibility push(hidden)
-
 #define SHA256_SIZE 32
 
 typedef struct Sha256 Sha256;
@@ -24,7 +22,5 @@ bool sha256_end(Sha256 *sum, unsigned char result[SHA256_SIZE]);
 
 /* May be NULL. */
 void sha256_free(Sha256 *sum);
-
-#pragma GCC visibility pop
 
 #endif

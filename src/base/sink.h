@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Sink {
   int fd;              /* of its own: the file may be closed meanwhile */
   unsigned forks;      /* process_forks when it was opened */
@@ -33,7 +31,5 @@ bool sink_put(Sink *sink, const char *bytes, size_t size, uint64_t now_ms);
 
 /* Writes what still waits, and lets go of the file. `error` stays. */
 void sink_close(Sink *sink);
-
-#pragma GCC visibility pop
 
 #endif

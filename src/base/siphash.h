@@ -6,14 +6,10 @@
 
 #include <stddef.h>
 
-#pragma GCC visibility push(hidden)
-
 #define SIPHASH_BYTES 16
 
 /* `key` and `hash` have SIPHASH_BYTES each. */
 void siphash(const unsigned char *key, const void *text, size_t size,
              unsigned char *hash);
-
-#pragma GCC visibility pop
 
 #endif

@@ -7,8 +7,6 @@
 
 #include <curl/curl.h>
 
-#pragma GCC visibility push(hidden)
-
 /* Whether the bytes end in the middle, or end a line: libcurl would send them
    as they are. */
 bool url_text_breaks(const char *text, size_t size);
@@ -36,7 +34,5 @@ bool url_text_is_plain(const char *at, size_t size);
    ASCII. */
 CURLUcode url_text_get(CURLU *url, CURLUPart part, char **text,
                        unsigned int flags);
-
-#pragma GCC visibility pop
 
 #endif

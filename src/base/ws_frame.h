@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#pragma GCC visibility push(hidden)
-
 enum {
   WS_CONTINUATION = 0,
   WS_TEXT = 1,
@@ -57,7 +55,5 @@ static inline bool utf8_is_whole(const Utf8 *text)
 {
   return text->left == 0;
 }
-
-#pragma GCC visibility pop
 
 #endif

@@ -9,8 +9,6 @@
 
 #include "driver_uv.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Watch {
   uv_poll_t poll; /* poll.data stays NULL: luv reads it as its own */
   UvDriver *driver;
@@ -225,7 +223,5 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
 curl_socket_t watch_open_socket(void *data, curlsocktype purpose,
                                 struct curl_sockaddr *address);
 int watch_close_socket(void *data, curl_socket_t fd);
-
-#pragma GCC visibility pop
 
 #endif

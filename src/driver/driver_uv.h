@@ -19,8 +19,6 @@
 #include <sys/socket.h>
 #include <uv.h>
 
-#pragma GCC visibility push(hidden)
-
 /* The struct that a handle is a member of: `data` of a handle is left alone,
    because luv takes it for its own. */
 #define container_of(pointer, type, member) \
@@ -177,7 +175,5 @@ uint64_t uvdriver_now(const UvDriver *driver);
 
 /* How many sockets are watched now (idle ones included). */
 size_t uvdriver_watched(const UvDriver *driver);
-
-#pragma GCC visibility pop
 
 #endif

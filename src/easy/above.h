@@ -6,8 +6,6 @@
 #include "easy.h"
 #include "ports.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Of multi/. */
 typedef struct MultiSide {
   bool (*is_busy)(const struct Multi *multi); /* libcurl is on the C stack */
@@ -54,7 +52,5 @@ static inline void above_set_fetch(const FetchSide *side)
 {
   __atomic_store_n(&above_fetch_side, side, __ATOMIC_RELAXED);
 }
-
-#pragma GCC visibility pop
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "easy.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Batch {
   ReadyList ready;
   const void *self; /* see Owner in owner.h */
@@ -25,7 +23,5 @@ void batch_put(lua_State *L, int idx, Easy *easy);
 void batch_push_slot(lua_State *L, int idx);
 
 void batch_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 
 #include "easy.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Sets the callback option `id` of the userdata at `self` to the function at
    `value`; raises when it is none. */
 CURLcode callbacks_set(lua_State *L, Easy *easy, int self, CURLoption id,
@@ -52,7 +50,5 @@ void callbacks_keep_sockets(lua_State *L, int old_values, int new_values);
    never suspended, so a callback finds a stack that is always usable. */
 void callbacks_open(lua_State *L);
 lua_State *callbacks_thread(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

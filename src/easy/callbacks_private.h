@@ -5,8 +5,6 @@
 
 #include "callbacks.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef void (*AnyFunction)(void);
 
 /* By number, because a header may be older than the libcurl that runs. */
@@ -80,7 +78,5 @@ void callbacks_renew_wildcard(lua_State *L, Easy *easy, int self);
 
 /* Sets the socket options of a handle to libcurl's own functions again. */
 void callbacks_reset_sockets(lua_State *L, Easy *easy, int values);
-
-#pragma GCC visibility pop
 
 #endif

@@ -12,8 +12,6 @@
 #include "messages.h"
 #include "driver_uv.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Names and finds the metatable, see compat.h. */
 extern const char easy_type[];
 
@@ -204,7 +202,5 @@ int easy_clone(lua_State *L);
 int easy_new(lua_State *L);
 int easy_count(lua_State *L);
 void easy_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

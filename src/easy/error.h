@@ -4,8 +4,6 @@
 
 #include "error_object.h"
 
-#pragma GCC visibility push(hidden)
-
 struct Easy;
 
 /* Where a transfer was when it ended; the names are those of err.phase. */
@@ -33,7 +31,5 @@ const char *error_phase(struct Easy *easy);
 /* core.error_table(): the rows of the table below, for the documentation. */
 int error_table(lua_State *L);
 int error_refinements(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "error.h"
 
-#pragma GCC visibility push(hidden)
-
 /* ---- error_codes.c ---- */
 
 /* Newer than the oldest header of libcurl: by number. */
@@ -32,7 +30,5 @@ long error_connect_status(struct Easy *easy);
 
 /* Whether the connection to the proxy stands, and that to the server does not. */
 bool error_asks_proxy(struct Easy *easy);
-
-#pragma GCC visibility pop
 
 #endif

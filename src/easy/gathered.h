@@ -10,8 +10,6 @@
 #include "pace.h"
 #include "sink.h"
 
-#pragma GCC visibility push(hidden)
-
 struct Coded;
 
 typedef enum Stage {
@@ -131,7 +129,5 @@ static inline int receiver_sends_on(const Receiver *receiver)
 {
   return receiver->paused || receiver->early ? CURLPAUSE_RECV : CURLPAUSE_CONT;
 }
-
-#pragma GCC visibility pop
 
 #endif

@@ -9,8 +9,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* RFC 9112, section 2.2. */
 #define HEAD_GUARD_REASON "the answer's header block begins with a blank"
 
@@ -41,7 +39,5 @@ void head_guard_begin(HeadGuard *guard, CURL *handle);
 /* What a write function got; `state` is not HEAD_UNGUARDED. */
 HeadGuardVerdict head_guard_check(HeadGuard *guard, CURL *handle,
                                   const char *bytes, size_t size);
-
-#pragma GCC visibility pop
 
 #endif

@@ -7,8 +7,6 @@
 
 #include "easy.h"
 
-#pragma GCC visibility push(hidden)
-
 /* CURLOPT_MIMEPOST of the easy at `self`; raises when the value at `value` is
    no usable mime. On failure the easy's message says which part. */
 CURLcode mime_set(lua_State *L, Easy *easy, int self, int value);
@@ -27,7 +25,5 @@ void mime_push_part(lua_State *L, int idx);
 
 int mime_new(lua_State *L);
 void mime_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "mime.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Mime {
   bool closed; /* its values stay: an easy may have them */
   int depth;   /* in the tables that it was made of */
@@ -46,7 +44,5 @@ const char *mime_set_field(lua_State *L, int part, int table, int key);
 /* ---- mime_part.c ---- */
 
 extern const luaL_Reg mime_part_methods[], mime_part_metamethods[];
-
-#pragma GCC visibility pop
 
 #endif

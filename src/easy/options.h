@@ -4,8 +4,6 @@
 
 #include "easy.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Sets the option named at stack index `name` to the value at `value` (nil
    or none: back to its default). `self` is the userdata. Pushes nothing and
    returns true, or pushes an error object and returns false; misuse
@@ -48,7 +46,5 @@ void options_reset(Easy *easy);
 
 /* Before the easy at `self` is reset: ends its stream dependencies. */
 void options_unrelate(lua_State *L, int self);
-
-#pragma GCC visibility pop
 
 #endif

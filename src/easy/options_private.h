@@ -5,8 +5,6 @@
 
 #include "options.h"
 
-#pragma GCC visibility push(hidden)
-
 /* ---- options.c ---- */
 
 /* A text that libcurl may send; raises on any other value. */
@@ -73,7 +71,5 @@ const char *options_since(const char *name);
 CURLcode options_set_depends(lua_State *L, Easy *easy, int self, CURLoption id,
                              const char *name, int value);
 CURLcode options_unset_depends(lua_State *L, Easy *easy, int self);
-
-#pragma GCC visibility pop
 
 #endif

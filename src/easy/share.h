@@ -4,8 +4,6 @@
 
 #include "easy.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Share Share;
 
 /* The Share at this index; raises when it is none or closed. */
@@ -29,7 +27,5 @@ bool share_has_hsts(const Share *share);
 
 int share_new(lua_State *L);
 void share_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* A CURLU, counted: libcurl does not copy the one that it is given, so each
    easy that has it holds it, and it outlives its userdata. */
 typedef struct Url {
@@ -30,7 +28,5 @@ CURLUcode url_set_path(CURLU *handle, const char *text);
 
 int url_new(lua_State *L);
 void url_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,10 +4,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 void bulk_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -11,8 +11,6 @@
 #include "compat.h"
 #include "decoder.h"
 
-#pragma GCC visibility push(hidden)
-
 struct Receiver;
 
 typedef struct Coded {
@@ -53,7 +51,5 @@ bool coded_is_open_ended(const struct Receiver *receiver);
 
 /* No codings, or no longer. */
 void coded_end(struct Receiver *receiver);
-
-#pragma GCC visibility pop
 
 #endif

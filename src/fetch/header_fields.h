@@ -9,8 +9,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Field {
   const char *name, *value;
   size_t name_size, value_size;
@@ -42,7 +40,5 @@ int header_fields_with(lua_State *L);
 
 /* Adds core.fields and core.frames to the table on top. */
 void header_fields_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -6,8 +6,6 @@
 #include "multi.h"
 #include "snapshot.h"
 
-#pragma GCC visibility push(hidden)
-
 /* A number of connections, or of requests, that many hosts share. */
 typedef struct Counter {
   lua_Integer total, limit;
@@ -79,7 +77,5 @@ extern const luaL_Reg limiter_idle_methods[];
 void limiter_set_values(lua_State *L, int client, int process, int requests);
 
 void limiter_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "header_fields.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Line {
   struct curl_slist node;
   size_t name_size, size; /* its name's bytes, and all of its bytes */
@@ -37,7 +35,5 @@ bool lines_push_over(lua_State *L, const Lines *base, const Field *list,
                      int count);
 
 void lines_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 
 #include "lines.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Writer {
   Lines *lines;
   char *to;
@@ -23,7 +21,5 @@ void lines_lead(Writer *writer);
 
 /* When all are there. */
 void lines_join(Lines *lines);
-
-#pragma GCC visibility pop
 
 #endif

@@ -6,8 +6,6 @@
 
 #include "receiver.h"
 
-#pragma GCC visibility push(hidden)
-
 /* The arguments that describe a message, from this index on. */
 enum {
   MESSAGE_LIMITS, /* core.limits */
@@ -37,7 +35,5 @@ void message_end(lua_State *L, Easy *easy, int at);
 bool message_is_last(const Easy *easy);
 
 void message_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

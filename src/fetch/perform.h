@@ -4,8 +4,6 @@
 
 #include "limiter.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Starts the request that the arguments of `perform` describe, but for the task. The
    easy is left behind them. NULL when it did not start: then so many results are
    pushed. `may`: whether there is nothing against it; or NULL. */
@@ -16,7 +14,5 @@ Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results);
 int perform_conclude(lua_State *L, int limiter, int easy);
 
 void perform_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

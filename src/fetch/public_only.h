@@ -7,14 +7,10 @@
 
 #include "gathered.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Right before its transfer starts, behind easy_set_driver. */
 void public_only_begin(Easy *easy);
 
 /* Whether a request may be sent to this address, as PREREQFUNCTION has it. */
 bool public_only_allows(Easy *easy, const char *peer);
-
-#pragma GCC visibility pop
 
 #endif

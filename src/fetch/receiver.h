@@ -9,8 +9,6 @@
 
 struct Traffic; /* see snapshot.h */
 
-#pragma GCC visibility push(hidden)
-
 /* Makes this handle collect into a receiver; false: out of memory. */
 bool receiver_attach(Easy *easy);
 
@@ -103,7 +101,5 @@ bool easy_push_coded_failure(lua_State *L, Easy *easy, bool all_came);
 
 /* Pushes body and snapshot, and forgets the transfer, whose bytes are counted. */
 void easy_push_rest(lua_State *L, Easy *easy, struct Traffic *traffic);
-
-#pragma GCC visibility pop
 
 #endif

@@ -6,8 +6,6 @@
 #include "multi.h"
 #include "receiver.h"
 
-#pragma GCC visibility push(hidden)
-
 /* A sign of life, for the limits. */
 static inline void receiver_touch(Easy *easy)
 {
@@ -33,7 +31,5 @@ static inline size_t receiver_refuse(Easy *easy, const char *reason,
 
 /* The header callback. */
 size_t receiver_on_header(char *line, size_t one, size_t size, void *data);
-
-#pragma GCC visibility pop
 
 #endif

@@ -5,11 +5,7 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* core.response_index */
 int response_index_new(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

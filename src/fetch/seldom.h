@@ -5,8 +5,6 @@
 
 #include "gathered.h"
 
-#pragma GCC visibility push(hidden)
-
 /* What a new receiver has in its place: empty, and the same for all. */
 extern Seldom seldom_none;
 
@@ -17,7 +15,5 @@ Seldom *seldom_own(Receiver *receiver);
 void seldom_reset(Seldom *seldom);
 
 void seldom_free(Seldom *seldom);
-
-#pragma GCC visibility pop
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "easy.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Bytes of transfers that have ended, heads and bodies. */
 typedef struct Traffic {
   curl_off_t sent, received;
@@ -38,7 +36,5 @@ void snapshot_push_field(lua_State *L, int idx, SnapshotField field);
 
 /* core.snapshot */
 int snapshot_read(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -8,15 +8,11 @@
 
 #include "receiver.h"
 
-#pragma GCC visibility push(hidden)
-
 /* The answer's headers are complete: looks at the end of its TLS if it is one
    that the end of the connection ends. */
 void tls_end_watch(Easy *easy);
 
 /* When the transfer has ended: whether it was looked at, and is missing. */
 bool tls_end_is_missing(const Easy *easy);
-
-#pragma GCC visibility pop
 
 #endif

@@ -5,8 +5,6 @@
 
 #include "easy.h"
 
-#pragma GCC visibility push(hidden)
-
 struct Receiver;
 
 /* Gives the handle its read and seek callbacks. */
@@ -24,7 +22,5 @@ void upload_end(Easy *easy);
 
 /* Bytes that libcurl has not taken. */
 size_t upload_waiting(const struct Receiver *receiver);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,11 +4,7 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Adds core.usual to the table on top, which has core.json_body. */
 void usual_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

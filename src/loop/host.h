@@ -4,8 +4,6 @@
 
 #include "loop.h"
 
-#pragma GCC visibility push(hidden)
-
 #define HOST_RUNS "the host runs this loop; start a task with ms.spawn(fn)"
 
 typedef struct Host Host;
@@ -31,7 +29,5 @@ void host_step_ends(Host *host);
 bool host_is_in_turn(const Host *host);
 
 extern const luaL_Reg host_methods[];
-
-#pragma GCC visibility pop
 
 #endif

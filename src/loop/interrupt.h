@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <uv.h>
 
-#pragma GCC visibility push(hidden)
-
 /* While on, SIGINT ends a run of this loop after the host's own handler was
    called. One loop of the process at a time has it, the first that asks; only
    where the host handles SIGINT by a plain function, as `lua` does. */
@@ -18,7 +16,5 @@ void interrupt_stop(const uv_loop_t *loop);
 /* While on, the host's handler waits; it is called when this is switched off. For
    a loop that has it, and is off before interrupt_stop. */
 void interrupt_defer(const uv_loop_t *loop, bool on);
-
-#pragma GCC visibility pop
 
 #endif

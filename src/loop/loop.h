@@ -6,8 +6,6 @@
 
 #include "multi.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Names and finds the metatable, see compat.h. */
 extern const char loop_type[];
 
@@ -58,7 +56,5 @@ void loop_open(lua_State *L);
 
 /* Multis can be attached: attach.c. */
 void attach_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

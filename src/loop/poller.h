@@ -4,11 +4,7 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 int poller_new(lua_State *L);
 void poller_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

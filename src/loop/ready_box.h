@@ -4,11 +4,7 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 int ready_box_new(lua_State *L);
 void ready_box_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -39,8 +39,7 @@ or name its folder with UV_DIR="
 #error "multisock is built for Lua 5.1 to 5.4 and LuaJIT 2.1"
 #endif
 
-/* Only luaopen_* is exported. Our headers hide the rest by themselves, because
-   LuaRocks compiles without -fvisibility, and a host that exports a function
+/* The build hides all else (-fvisibility=hidden): a host that exports a function
    of the same name would get our calls. */
 #define EXPORT __attribute__((visibility("default")))
 
@@ -56,8 +55,6 @@ or name its folder with UV_DIR="
 /* Whether a C function can go on after it has suspended its coroutine, with a
    pointer that it needs then. Elsewhere Lua suspends, between two functions. */
 #define COMPAT_CONTINUES (LUA_VERSION_NUM >= 503)
-
-#pragma GCC visibility push(hidden)
 
 /* Called once by each state, before all else. */
 void compat_open(lua_State *L);
@@ -157,8 +154,6 @@ void compat_remember(lua_State *L);
 #define luaL_checkversion(L) ((void)(L))
 
 #endif
-
-#pragma GCC visibility pop
 
 /* ---- Userdata and files ---- */
 

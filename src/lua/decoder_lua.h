@@ -4,8 +4,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* core.decoder */
 int decoder_lua_new(lua_State *L);
 
@@ -13,7 +11,5 @@ int decoder_lua_new(lua_State *L);
 void decoder_lua_push_codings(lua_State *L);
 
 void decoder_lua_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Pushes an error object of kind "curl" for the other families of codes. */
 void error_push_multi(lua_State *L, CURLMcode code);
 void error_push_share(lua_State *L, CURLSHcode code);
@@ -32,7 +30,5 @@ int error_new(lua_State *L);
 
 /* Creates the metatable. */
 void error_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

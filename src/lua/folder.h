@@ -4,14 +4,10 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* core.make_folder, core.list_folder, core.touch, core.file_size */
 int folder_make(lua_State *L);
 int folder_list(lua_State *L);
 int folder_touch(lua_State *L);
 int folder_file_size(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Pushes this text, `glue` and the fields of the table at `fields` as text; the text
    alone when there are none. False, and nothing is pushed: it has to be looked at
    closely. */
@@ -14,7 +12,5 @@ bool form_push(lua_State *L, int fields, const char *text, size_t size,
 
 /* core.form */
 int form_new(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

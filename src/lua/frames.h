@@ -4,13 +4,9 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 int frames_new(lua_State *L);
 int frames_accept(lua_State *L);
 int frames_is_utf8(lua_State *L);
 void frames_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

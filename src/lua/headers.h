@@ -5,8 +5,6 @@
 #include "compat.h"
 #include "field_scan.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Pushes an object with the fields of a raw header block of `size` bytes, which the
    caller writes where it is told. The object keeps `own` more bytes for it, at
    `memory`, which is aligned for int64_t. */
@@ -30,7 +28,5 @@ void headers_push_cookies(lua_State *L, Span block);
 int headers_new(lua_State *L);
 
 void headers_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

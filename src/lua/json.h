@@ -4,8 +4,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Deeper values are refused: RFC 8259 9 allows it, and C's stack ends, too. */
 #define JSON_DEPTH 1000
 
@@ -51,7 +49,5 @@ int json_decode(lua_State *L);
 
 /* Adds json_encode, json_decode and json_array to the table on top: core. */
 void json_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

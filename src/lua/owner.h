@@ -8,8 +8,6 @@
 #include "compat.h"
 #include "process.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Owner {
   const void *self; /* where it was made */
   unsigned forks;   /* process_forks, when it was made */
@@ -76,7 +74,5 @@ static inline void *box_collect(lua_State *L, const char *type)
 /* For __tostring: pushes "TYPE (why)" when the box at 1 is closed or cannot be
    used here, and returns NULL. */
 void *box_describe(lua_State *L, const char *type);
-
-#pragma GCC visibility pop
 
 #endif

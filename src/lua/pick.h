@@ -4,11 +4,7 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* core.pick */
 int pick_fields(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

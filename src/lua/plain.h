@@ -4,8 +4,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Bytes of a message, or of the URL in one, at most. */
 #define PLAIN_MOST 1000
 
@@ -22,7 +20,5 @@ void plain_push(lua_State *L, const char *text, size_t size, char substitute,
 /* core.plain(text[, substitute]), core.redact(text). */
 int plain_clean(lua_State *L);
 int plain_redact(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

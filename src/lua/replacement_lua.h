@@ -4,8 +4,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* core.replacement */
 int replacement_lua_new(lua_State *L);
 
@@ -13,7 +11,5 @@ int replacement_lua_new(lua_State *L);
 int replacement_lua_fd(lua_State *L, int idx);
 
 void replacement_lua_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

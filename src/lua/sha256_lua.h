@@ -4,13 +4,9 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 /* core.sha256 */
 int sha256_lua_new(lua_State *L);
 
 void sha256_lua_open(lua_State *L);
-
-#pragma GCC visibility pop
 
 #endif

@@ -4,8 +4,6 @@
 
 #include "compat.h"
 
-#pragma GCC visibility push(hidden)
-
 typedef struct Pair {
   const char *name;
   int at; /* where on the stack the name stands, and the value behind it */
@@ -17,7 +15,5 @@ typedef struct Pair {
    the top. What it lets through has a string as its name. */
 int sorted_pairs(lua_State *L, int table, Pair *list, int most,
                  bool (*is_usual)(lua_State *L));
-
-#pragma GCC visibility pop
 
 #endif

@@ -7,8 +7,6 @@
 #include "easy.h"
 #include "ports.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Names and finds the metatable, see compat.h. */
 extern const char multi_type[];
 
@@ -132,7 +130,5 @@ void multi_open(lua_State *L);
 
 /* Has this driver drive it. */
 CURLMcode multi_drive(Multi *multi, UvDriver *driver);
-
-#pragma GCC visibility pop
 
 #endif

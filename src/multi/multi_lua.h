@@ -5,8 +5,6 @@
 
 #include "multi.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Returns nil and the error of this code. */
 int multi_fail(lua_State *L, CURLMcode code);
 
@@ -42,7 +40,5 @@ int multi_on_push(CURL *parent, CURL *handle, size_t count,
 extern const luaL_Reg multi_member_methods[]; /* multi_methods.c */
 extern const luaL_Reg multi_option_methods[]; /* multi_options.c */
 extern const luaL_Reg multi_poll_methods[];   /* multi_poll.c */
-
-#pragma GCC visibility pop
 
 #endif
