@@ -55,9 +55,7 @@ local function sender(name, method)
 end
 
 local function check(self, name)
-  if getmetatable(self) ~= Client then
-    errors.called_with_dot("client", name)
-  end
+  errors.check_self(self, Client, "client", name)
 end
 
 local function check_open(self, name)

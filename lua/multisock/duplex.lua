@@ -34,9 +34,7 @@ local function wake(who)
 end
 
 local function check_self(self, name)
-  if getmetatable(self) ~= Duplex then
-    errors.called_with_dot("duplex", name)
-  end
+  errors.check_self(self, Duplex, "duplex", name)
 end
 
 ---- The body ------------------------------------------------------------------

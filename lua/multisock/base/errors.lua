@@ -138,6 +138,13 @@ function errors.called_with_dot(what, name)
   errors.misuse(("%s.%s was called with a dot: call %s:%s(...)"):format(what, name, what, name))
 end
 
+--- The same, unless the method has its object, which is one of this class.
+function errors.check_self(self, class, what, name)
+  if getmetatable(self) ~= class then
+    errors.called_with_dot(what, name)
+  end
+end
+
 --- Whether this value is an error object of this kind (any kind when nil).
 function errors.is(value, kind)
   return type(value) == "table" and getmetatable(value) == errors.metatable

@@ -23,9 +23,8 @@ local MOST_SENT, MOST_BYTES = 150, 8190
 local MOST_ORIGINS = 1000
 
 local function check(self, name)
-  if getmetatable(self) ~= Jar then
-    errors.called_with_dot("jar", name)
-  elseif self.closed then
+  errors.check_self(self, Jar, "jar", name)
+  if self.closed then
     errors.misuse("the jar is closed")
   end
 end
@@ -231,9 +230,8 @@ end
 --- Saves what has changed, where it has a path, and ends. May be called again.
 -- @return true; or nil, err (kind "io"), and it is still open
 function Jar:close()
-  if getmetatable(self) ~= Jar then
-    errors.called_with_dot("jar", "close")
-  elseif self.closed then
+  errors.check_self(self, Jar, "jar", "close")
+  if self.closed then
     return true
   end
   if self.path and self.saved ~= self.store.changes then

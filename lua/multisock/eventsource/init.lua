@@ -189,9 +189,8 @@ end
 -- @return multisock.ServerEvent; nil when the source was closed, or `done` has come; nil, err when
 -- no connection is tried any more
 function Source:read()
-  if getmetatable(self) ~= Source then
-    errors.called_with_dot("eventsource", "read")
-  elseif self.waiting or is_connecting(self) then
+  errors.check_self(self, Source, "eventsource", "read")
+  if self.waiting or is_connecting(self) then
     errors.misuse("another task reads this event source already")
   end
   while not self.ended do
@@ -224,9 +223,7 @@ end
 
 --- Ends its connection, and whoever waits for an event: `read` returns nil. May be called again.
 function Source:close()
-  if getmetatable(self) ~= Source then
-    errors.called_with_dot("eventsource", "close")
-  end
+  errors.check_self(self, Source, "eventsource", "close")
   self.ended = true
   if self.response then
     self.response:close()

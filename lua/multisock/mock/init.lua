@@ -30,9 +30,7 @@ Mock.__index = Mock
 -- for it (the default), or by `mock:advance`
 
 local function check(self, name)
-  if getmetatable(self) ~= Mock then
-    errors.called_with_dot("mock", name)
-  end
+  errors.check_self(self, Mock, "mock", name)
 end
 
 ---- What comes in -------------------------------------------------------------

@@ -90,9 +90,7 @@ Group.__index = Group
 -- @param fn function @param ... any what it is called with
 -- @return task
 function Group:spawn(fn, ...)
-  if getmetatable(self) ~= Group then
-    errors.called_with_dot("group", "spawn")
-  end
+  errors.check_self(self, Group, "group", "spawn")
   check_function("group:spawn", fn)
   if self.scope.ended then
     error("group:spawn: the group has ended", 2)
@@ -103,9 +101,7 @@ end
 --- Cancels every task of the group but the one that calls.
 -- @param reason? any
 function Group:cancel(reason)
-  if getmetatable(self) ~= Group then
-    errors.called_with_dot("group", "cancel")
-  end
+  errors.check_self(self, Group, "group", "cancel")
   scopes.cancel(self.scope, reason or "the group was cancelled", scheduler.task)
 end
 
@@ -265,9 +261,7 @@ end
 
 --- Waits for the task. @return ... its results @raise what it raised
 function Task:await()
-  if getmetatable(self) ~= Task then
-    errors.called_with_dot("task", "await")
-  end
+  errors.check_self(self, Task, "task", "await")
   wait_done(self)
   return body_results(self)
 end
@@ -275,9 +269,7 @@ end
 --- The same, never raising what the task raised.
 -- @return boolean, ... true and its results; or false, err
 function Task:join()
-  if getmetatable(self) ~= Task then
-    errors.called_with_dot("task", "join")
-  end
+  errors.check_self(self, Task, "task", "join")
   wait_done(self)
   return self.ok, unpack(self.results, 1, self.results.n)
 end
@@ -287,9 +279,7 @@ end
 -- @param reason? any: a string, or an error object that says why
 -- @return true; false when it had ended already
 function Task:cancel(reason)
-  if getmetatable(self) ~= Task then
-    errors.called_with_dot("task", "cancel")
-  end
+  errors.check_self(self, Task, "task", "cancel")
   if self.done then
     return false
   end
@@ -316,9 +306,7 @@ end
 --- How far it is: "ready" (will run), "running", "waiting", "done", "failed" or
 -- "cancelled". @return string
 function Task:status()
-  if getmetatable(self) ~= Task then
-    errors.called_with_dot("task", "status")
-  end
+  errors.check_self(self, Task, "task", "status")
   if self.done then
     return self.ok and "done" or self.cancelled and "cancelled" or "failed"
   end
@@ -332,9 +320,7 @@ end
 -- @param fn fun(ok: boolean, ...: any)
 -- @return self
 function Task:on_done(fn)
-  if getmetatable(self) ~= Task then
-    errors.called_with_dot("task", "on_done")
-  end
+  errors.check_self(self, Task, "task", "on_done")
   if type(fn) ~= "function" then
     error("on_done: function expected, got " .. type(fn), 2)
   end

@@ -68,9 +68,7 @@ end
 -- @param value any but nil
 -- @raise when the queue is closed
 function Queue:put(value)
-  if getmetatable(self) ~= Queue then
-    errors.called_with_dot("queue", "put")
-  end
+  errors.check_self(self, Queue, "queue", "put")
   if value == nil then
     errors.misuse("put: value expected, got nil")
   end
@@ -90,9 +88,7 @@ end
 --- Takes the oldest value; waits while the queue is empty.
 -- @return value; nil when it is closed and empty
 function Queue:get()
-  if getmetatable(self) ~= Queue then
-    errors.called_with_dot("queue", "get")
-  end
+  errors.check_self(self, Queue, "queue", "get")
   wait(self, self.getters, has_values)
   if self.count == 0 then
     return nil
@@ -110,9 +106,7 @@ end
 
 --- No more can be put; what is in it can still be taken. May be called again.
 function Queue:close()
-  if getmetatable(self) ~= Queue then
-    errors.called_with_dot("queue", "close")
-  end
+  errors.check_self(self, Queue, "queue", "close")
   self.closed = true
   for _, line in ipairs({ self.getters, self.putters }) do
     for i = line.first, line.last do

@@ -23,9 +23,7 @@ local WebSocket = { __name = "multisock.websocket" }
 WebSocket.__index = WebSocket
 
 local function check(self, name)
-  if getmetatable(self) ~= WebSocket then
-    errors.called_with_dot("websocket", name)
-  end
+  errors.check_self(self, WebSocket, "websocket", name)
   return self._link
 end
 
