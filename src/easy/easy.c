@@ -246,11 +246,8 @@ int easy_new(lua_State *L)
   lua_settop(L, 1);
   easy = easy_wrap(L, NULL);
   easy_set_basics(easy);
-  if (lua_istable(L, 1) && !options_set_all(L, easy, 2, 1)) {
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-  }
+  if (lua_istable(L, 1) && !options_set_all(L, easy, 2, 1))
+    return error_return(L);
   lua_settop(L, 2);
   return 1;
 }

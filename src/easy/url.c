@@ -112,14 +112,6 @@ static bool check_flags(lua_State *L, int idx, unsigned int *bits)
   return true;
 }
 
-/* Returns nil and the error on top of the stack. */
-static int fail_flags(lua_State *L)
-{
-  lua_pushnil(L);
-  lua_insert(L, -2);
-  return 2;
-}
-
 static int fail(lua_State *L, CURLUcode code)
 {
   lua_pushnil(L);
@@ -196,7 +188,7 @@ int url_new(lua_State *L)
   unsigned int bits;
   Url *url;
   if (!check_flags(L, 2, &bits))
-    return fail_flags(L);
+    return error_return(L);
   lua_settop(L, 2);
   url = push_url(L, NULL);
   if (!lua_isnoneornil(L, 1)) {
@@ -223,7 +215,7 @@ static int url_get(lua_State *L)
   char *text = NULL;
   CURLUcode code;
   if (!check_flags(L, 3, &bits))
-    return fail_flags(L);
+    return error_return(L);
   code = url_text_get(url, parts[part], &text, bits);
   if ((code >= CURLUE_NO_SCHEME && code <= CURLUE_NO_FRAGMENT) ||
       code == CURLUE_NO_ZONEID) {
@@ -250,7 +242,7 @@ static int url_set(lua_State *L)
   unsigned int bits;
   CURLUcode code;
   if (!check_flags(L, 4, &bits))
-    return fail_flags(L);
+    return error_return(L);
   code = lua_isnoneornil(L, 3) ? curl_url_set(url, parts[part], NULL, bits)
                                : set_part(L, url, parts[part], 3, bits);
   if (code != CURLUE_OK)

@@ -4,6 +4,7 @@
    are its only callers. */
 #include "perform.h"
 
+#include "error_object.h"
 #include "limiter.h"
 #include "loop.h"
 #include "message.h"
@@ -198,9 +199,7 @@ static int give_up(lua_State *L, Limiter *limiter, Easy **box)
     if (limiter_has(L, LIMITER, EASY))
       (void)limiter_keep(limiter, box, 0); /* there is room: it was there */
   }
-  lua_pushnil(L);
-  lua_insert(L, -2);
-  return 2;
+  return error_return(L);
 }
 
 Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results)

@@ -149,9 +149,7 @@ static int start_in_lua(lua_State *L)
     lua_pushboolean(L, 1);
     return 1;
   }
-  lua_pushnil(L);
-  lua_insert(L, -2);
-  return 2;
+  return error_return(L);
 }
 
 /* Adds its function to the table on top: core. */

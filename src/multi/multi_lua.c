@@ -174,11 +174,8 @@ static int multi_setopt(lua_State *L)
     set = multi_option_set(L, multi, 2, 3);
   }
   multi_check_callbacks(L, multi);
-  if (!set) {
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
-  }
+  if (!set)
+    return error_return(L);
   lua_settop(L, 1);
   return 1;
 }
