@@ -3,7 +3,7 @@ answers that do not wait."""
 import time
 
 import hub
-from hub import BODY, CUT, RESET, http1, on_connect
+from hub import BODY, CUT, HTTP1, RESET, http1, on_connect
 from said import CHUNKED, END, LAST, OK, REST, chunk
 
 SECOND = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
@@ -26,20 +26,16 @@ def flood(x, piece, seconds=15, rate=25e6):
 
 # Slowly.
 
-@http1()
-def trickle(x):
-    data = whole()
-    for start in range(0, len(data), 40):
-        x.send(data[start:start + 40])
-        time.sleep(0.002)
+def drip(name, data, size):
+    def act(x):
+        for start in range(0, len(data), size):
+            x.send(data[start:start + size])
+            time.sleep(0.002)
+    HTTP1[name] = act
 
 
-@http1()
-def trickle_chunks(x):
-    data = CHUNKED + chunk(BODY) + LAST
-    for start in range(0, len(data), 41):
-        x.send(data[start:start + 41])
-        time.sleep(0.002)
+drip("trickle", whole(), 40)
+drip("trickle-chunks", CHUNKED + chunk(BODY) + LAST, 41)
 
 
 @http1()
@@ -51,28 +47,19 @@ def trickle_head(x):
     x.send(REST)
 
 
-@http1()
-def slow_head(x):
-    """Never done with its header block, one byte at a time."""
-    x.send(OK + b"X-Slow: ")
-    for _ in range(200):
-        x.send(b"x")
-        time.sleep(0.05)
+def slow(name, before, piece):
+    """Never done with what stands before the body."""
+    def act(x):
+        x.send(before)
+        for _ in range(200):
+            x.send(piece)
+            time.sleep(0.05)
+    HTTP1["slow-" + name] = act
 
 
-@http1()
-def slow_lines(x):
-    x.send(OK)
-    for _ in range(200):
-        x.send(b"X-Slow: 1\r\n")
-        time.sleep(0.05)
-
-
-@http1()
-def slow_interim(x):
-    for _ in range(200):
-        x.send(b"HTTP/1.1 102 Processing\r\n\r\n")
-        time.sleep(0.05)
+slow("head", OK + b"X-Slow: ", b"x")
+slow("lines", OK, b"X-Slow: 1\r\n")
+slow("interim", b"", b"HTTP/1.1 102 Processing\r\n\r\n")
 
 
 @http1()
@@ -100,129 +87,50 @@ def late_body(x):
 
 # Without end.
 
-@http1()
-def endless_head(x):
-    x.send(OK)
-    flood(x, b"X-Fill: %s\r\n" % (b"x" * 1000) * 50)
+def endless(name, before, piece, rate=25e6):
+    def act(x):
+        x.send(before)
+        flood(x, piece, rate=rate)
+    HTTP1["endless-" + name] = act
 
 
-@http1()
-def endless_line(x):
-    x.send(OK + b"X-Long: ")
-    flood(x, b"x" * 50000)
+FIELDS = b"X-Fill: %s\r\n" % (b"x" * 1000) * 50
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: <%s>\r\n\r\n" % (b"x" * 1000) * 50
 
-
-@http1()
-def endless_status(x):
-    x.send(b"HTTP/1.1 200 ")
-    flood(x, b"x" * 50000)
-
-
-@http1()
-def endless_interim(x):
-    flood(x, b"HTTP/1.1 100 Continue\r\n\r\n" * 2000)
-
-
-@http1()
-def endless_hints(x):
-    flood(x, b"HTTP/1.1 103 Early Hints\r\nLink: <%s>\r\n\r\n" % (b"x" * 1000) * 50)
-
-
-@http1()
-def endless_blank_lines(x):
-    flood(x, b"\r\n" * 20000)
-
-
-@http1()
-def endless_junk(x):
-    flood(x, b"\0\xff" * 20000)
-
-
-@http1()
-def endless_body(x):
-    x.send(OK + b"\r\n")
-    flood(x, BODY * 80)
-
-
-@http1()
-def endless_chunks(x):
-    x.send(CHUNKED)
-    flood(x, chunk(BODY * 80))
-
-
-@http1()
-def endless_tiny_chunks(x):
-    x.send(CHUNKED)
-    flood(x, b"1\r\n0\r\n" * 8000, rate=5e6)
-
-
-@http1()
-def endless_extension(x):
-    x.send(CHUNKED + b"5;a=")
-    flood(x, b"x" * 50000)
-
-
-@http1()
-def endless_size(x):
-    x.send(CHUNKED)
-    flood(x, b"0" * 50000)
-
-
-@http1()
-def endless_trailers(x):
-    x.send(END)
-    flood(x, b"X-Fill: %s\r\n" % (b"x" * 1000) * 50)
-
-
-@http1()
-def endless_trailer(x):
-    x.send(END + b"X-Long: ")
-    flood(x, b"x" * 50000)
+endless("head", OK, FIELDS)
+endless("line", OK + b"X-Long: ", b"x" * 50000)
+endless("status", b"HTTP/1.1 200 ", b"x" * 50000)
+endless("interim", b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000)
+endless("hints", b"", HINTS)
+endless("blank-lines", b"", b"\r\n" * 20000)
+endless("junk", b"", b"\0\xff" * 20000)
+endless("body", OK + b"\r\n", BODY * 80)
+endless("chunks", CHUNKED, chunk(BODY * 80))
+endless("tiny-chunks", CHUNKED, b"1\r\n0\r\n" * 8000, rate=5e6)
+endless("extension", CHUNKED + b"5;a=", b"x" * 50000)
+endless("size", CHUNKED, b"0" * 50000)
+endless("trailers", END, FIELDS)
+endless("trailer", END + b"X-Long: ", b"x" * 50000)
 
 
 # On a connection where nobody asked.
 
-@http1()
-def idle_answer(x):
-    x.answer()
-    time.sleep(0.05)
-    x.send(SECOND)
+def idle(name, then):
+    def act(x):
+        x.answer()
+        time.sleep(0.05)
+        then(x)
+    HTTP1["idle-" + name] = act
 
 
-@http1()
-def idle_408(x):
-    x.answer()
-    time.sleep(0.05)
-    x.send(whole(b"late\n", b"408 Request Timeout", b"Connection: close\r\n"))
-    x.wire.close()
+TIMEOUT = whole(b"late\n", b"408 Request Timeout", b"Connection: close\r\n")
 
-
-@http1()
-def idle_junk(x):
-    x.answer()
-    time.sleep(0.05)
-    x.send(b"\0")
-
-
-@http1()
-def idle_crlf(x):
-    x.answer()
-    time.sleep(0.05)
-    x.send(b"\r\n")
-
-
-@http1()
-def idle_close(x):
-    x.answer()
-    time.sleep(0.05)
-    x.wire.close()
-
-
-@http1()
-def idle_cut(x):
-    x.answer()
-    time.sleep(0.05)
-    x.end(CUT)
+idle("answer", lambda x: x.send(SECOND))
+idle("408", lambda x: (x.send(TIMEOUT), x.wire.close()))
+idle("junk", lambda x: x.send(b"\0"))
+idle("crlf", lambda x: x.send(b"\r\n"))
+idle("close", lambda x: x.wire.close())
+idle("cut", lambda x: x.end(CUT))
 
 
 @http1()

@@ -3,7 +3,7 @@ import time
 
 import hub
 from http2 import DATA, END_STREAM, GOAWAY, HEADERS, frame, number
-from hub import BODY, HTTP2, http2
+from hub import BODY, HTTP2, http2, register
 
 HALF = BODY[:len(BODY) // 2]
 LENGTH = (b"content-length", b"%d" % len(BODY))
@@ -46,76 +46,67 @@ for index, label in enumerate(CODES):
     make(index if label != "unknown" else 0xfffffff0, label)
 
 
-@http2()
-def rst_after_answer(_, stream):
+# A few steps, one after the other: each is a function(session, stream).
+
+def does(name, *steps, early=False):
+    def act(session, stream):
+        for step in steps:
+            step(session, stream)
+    register(HTTP2, early)(act, name)
+
+
+def answer(_, stream):
     stream.answer()
-    stream.reset(0)
 
 
-@http2()
-def rst_after_answer_cancel(_, stream):
-    stream.answer()
-    stream.reset(8)
+def close(session, _):
+    session.wire.close()
 
 
-@http2()
-def rst_twice(_, stream):
-    stream.reset(2)
-    stream.reset(2)
+def reset(code):
+    return lambda _, stream: stream.reset(code)
 
 
-@http2()
-def refused_once(_, stream):
-    if hub.HUB.seen[stream.id] > 1:
-        stream.answer()
-    else:
-        stream.reset(7)
+def goaway(session, stream):
+    session.goaway(stream.key)
 
 
-@http2()
-def goaway_unprocessed(session, stream):
+def goaway_before(session, stream):
+    """The stream is none of those that are processed."""
     session.goaway(max(0, stream.key - 2))
-    session.wire.close()
 
 
-@http2()
-def goaway_unprocessed_once(session, stream):
-    if hub.HUB.seen[stream.id] > 1:
-        stream.answer()
-    else:
-        session.goaway(max(0, stream.key - 2))
-        session.wire.close()
+def once(*steps):
+    """The second time there is an answer."""
+    def step(session, stream):
+        for each in [answer] if hub.HUB.seen[stream.id] > 1 else steps:
+            each(session, stream)
+    return step
 
 
-@http2()
-def goaway_then_answer(session, stream):
-    session.goaway(stream.key)
-    stream.answer()
+def too_large(_, stream):
+    stream.answer(b"too large\n", status=b"413")
 
 
-@http2()
-def goaway_after_answer(session, stream):
-    stream.answer()
-    session.goaway(stream.key)
-    session.wire.close()
-
-
-@http2()
-def goaway_then_close(session, stream):
-    session.goaway(stream.key)
-    session.wire.close()
-
-
-@http2()
-def goaway_debug(session, stream):
-    session.goaway(stream.key, 11, b"\x1b[31m\0" + b"x" * 16000)
-    session.wire.close()
-
-
-@http2()
-def goaway_many(session, stream):
-    session.wire.send(frame(GOAWAY, 0, 0, number(0x7fffffff) + number(0)) * 2000)
-    stream.answer()
+does("rst-after-answer", answer, reset(0))
+does("rst-after-answer-cancel", answer, reset(8))
+does("rst-twice", reset(2), reset(2))
+does("refused-once", once(reset(7)))
+does("goaway-unprocessed", goaway_before, close)
+does("goaway-unprocessed-once", once(goaway_before, close))
+does("goaway-then-answer", goaway, answer)
+does("goaway-after-answer", answer, goaway, close)
+does("goaway-then-close", goaway, close)
+does("goaway-debug", lambda session, stream: session.goaway(
+    stream.key, 11, b"\x1b[31m\0" + b"x" * 16000), close)
+does("goaway-many", lambda session, _: session.wire.send(
+    frame(GOAWAY, 0, 0, number(0x7fffffff) + number(0)) * 2000), answer)
+does("early-413", too_large, early=True)         # and the body is read on
+does("early-413-reset", too_large, reset(0), early=True)
+does("early-413-cancel", too_large, reset(8), early=True)
+does("early-200", answer, early=True)
+does("early-reset", reset(2), early=True)
+does("early-goaway", lambda session, _: session.goaway(0, 11), close, early=True)
 
 
 # Ends and silences.
@@ -209,40 +200,6 @@ def slow_body(session, stream):
 
 
 # Uploads.
-
-@http2(early=True)
-def early_413(_, stream):
-    """A whole answer, and the body is read on."""
-    stream.answer(b"too large\n", status=b"413")
-
-
-@http2(early=True)
-def early_413_reset(_, stream):
-    stream.answer(b"too large\n", status=b"413")
-    stream.reset(0)
-
-
-@http2(early=True)
-def early_413_cancel(_, stream):
-    stream.answer(b"too large\n", status=b"413")
-    stream.reset(8)
-
-
-@http2(early=True)
-def early_200(_, stream):
-    stream.answer()
-
-
-@http2(early=True)
-def early_reset(_, stream):
-    stream.reset(2)
-
-
-@http2(early=True)
-def early_goaway(session, stream):
-    session.goaway(0, 11)
-    session.wire.close()
-
 
 @http2(early=True)
 def unread(session, _):

@@ -28,8 +28,8 @@ EARLY = set()
 
 
 def register(table, early=False):
-    def add(function):
-        name = function.__name__.strip("_").replace("_", "-")
+    def add(function, name=None):
+        name = name or function.__name__.strip("_").replace("_", "-")
         table[name] = function
         if early:
             EARLY.add((id(table), name))
