@@ -238,11 +238,6 @@ describe("headers that are to be sent", function()
       headers.merge(base, { { "a", "x" }, { "A", "y" } }))
     assert.same({ { "A", "1" }, { "B", "2" }, { "a", "3" } }, base)
   end)
-
-  it("are sent when empty, which libcurl writes otherwise", function()
-    assert.same({ "A: 1", "B;", "C;" },
-      headers.to_lines({ { "A", "1" }, { "B", "" }, { "C", " \t " } }))
-  end)
 end)
 
 describe("header fields of a request", function()

@@ -162,7 +162,6 @@ function servers.nginx()
   server.port = ports.HTTP
   server.tls_port = ports.TLS
   server.unknown_ca_port = ports.UNKNOWN_CA
-  server.wrong_host_port = ports.WRONG_HOST
   server.url = url_maker("http://127.0.0.1:" .. ports.HTTP)
   server.tls_url = url_maker("https://localhost:" .. ports.TLS)
   server.unknown_ca_url = url_maker("https://localhost:" .. ports.UNKNOWN_CA)

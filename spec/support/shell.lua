@@ -45,17 +45,4 @@ function shell.write_file(path, content)
   assert(file:close())
 end
 
---- Calls fn(path) with the path of a file that has this content, and takes it away again.
--- @return what `fn` returns, two values at most
-function shell.with_file(content, fn)
-  local path = os.tmpname()
-  shell.write_file(path, content)
-  local ok, one, two = pcall(fn, path)
-  os.remove(path)
-  if not ok then
-    error(one, 0)
-  end
-  return one, two
-end
-
 return shell

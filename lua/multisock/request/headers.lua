@@ -124,15 +124,4 @@ function headers.merge(base, over, gone)
   return merged
 end
 
---- The list in libcurl's words.
-function headers.to_lines(list)
-  local lines = {}
-  for i = 1, #list do
-    local name, value = list[i][1], list[i][2]
-    -- "Name:" would remove the field, with or without spaces behind.
-    lines[i] = not value:find("%S") and name .. ";" or name .. ": " .. value
-  end
-  return lines
-end
-
 return headers

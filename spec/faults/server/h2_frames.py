@@ -58,11 +58,15 @@ breaks("http1", lambda session, _: session.wire.send(
     b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"))
 
 
-def fields(name, *pairs, end=True, status=b"200"):
+def with_body(name, *pairs, end=True, status=b"200"):
     def act(_, stream):
         stream.head(pairs, status)
         stream.data(BODY, end)
-    HTTP2["field-" + name] = act
+    HTTP2[name] = act
+
+
+def fields(name, *pairs, **named):
+    with_body("field-" + name, *pairs, **named)
 
 
 fields("no-status", status=None)
@@ -106,26 +110,18 @@ def field_bomb(session, stream):
 
 # What is allowed, and seldom seen.
 
-@http2()
-def trailer(_, stream):
-    stream.head()
-    stream.data(BODY)
-    stream.fields([(b"x-check", b"right")], end=True)
+def trailers(name, field, end=True):
+    def act(_, stream):
+        stream.head()
+        stream.data(BODY)
+        stream.fields([field], end=end)
+    HTTP2[name] = act
 
 
-@http2()
-def trailer_status(_, stream):
-    stream.head()
-    stream.data(BODY)
-    stream.fields([(b":status", b"200")], end=True)
-
-
-@http2()
-def trailer_unended(_, stream):
-    """Trailers that are not the end: RFC 9113 8.1 calls that malformed."""
-    stream.head()
-    stream.data(BODY)
-    stream.fields([(b"x-check", b"right")])
+trailers("trailer", (b"x-check", b"right"))
+trailers("trailer-status", (b":status", b"200"))
+# RFC 9113 8.1 calls trailers that are not the end malformed.
+trailers("trailer-unended", (b"x-check", b"right"), end=False)
 
 
 @http2()
@@ -173,22 +169,9 @@ def padded(session, stream):
     session.frame(DATA, 8 | END_STREAM, stream.key, b"\x40" + BODY + bytes(64))
 
 
-@http2()
-def _204_with_body(_, stream):
-    stream.head(status=b"204")
-    stream.data(BODY, True)
-
-
-@http2()
-def _304_with_body(_, stream):
-    stream.head(status=b"304")
-    stream.data(BODY, True)
-
-
-@http2()
-def head_with_body(_, stream):
-    stream.head([LENGTH])
-    stream.data(BODY, True)
+with_body("204-with-body", status=b"204")
+with_body("304-with-body", status=b"304")
+with_body("head-with-body", LENGTH)
 
 
 @http2()
@@ -220,27 +203,23 @@ def idle_close(session, stream):
     session.wire.close()
 
 
-@http2()
-def idle_goaway(session, stream):
+def idle(name, then):
+    def act(session, stream):
+        stream.answer()
+        time.sleep(0.05)
+        then(session, stream)
+    HTTP2["idle-" + name] = act
+
+
+def goaway(session, stream):
     """As servers do that have waited long enough."""
-    stream.answer()
-    time.sleep(0.05)
     session.goaway(stream.key)
     session.wire.close()
 
 
-@http2()
-def idle_reset(session, stream):
-    stream.answer()
-    time.sleep(0.05)
-    session.wire.reset()
-
-
-@http2()
-def idle_bytes(session, stream):
-    stream.answer()
-    time.sleep(0.05)
-    session.wire.send(b"\xff" * 100)
+idle("goaway", goaway)
+idle("reset", lambda session, _: session.wire.reset())
+idle("bytes", lambda session, _: session.wire.send(b"\xff" * 100))
 
 
 # What begins with the connection.
