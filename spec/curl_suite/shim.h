@@ -15,8 +15,7 @@
      SHIM_STALL  ms without an event after which a transfer is called stalled,
                  written to the log, and swept so that the suite goes on (20000)
      SHIM_TURN   as uvdriver_limit_turn (0) */
-#ifndef SHIM_H
-#define SHIM_H
+#pragma once
 
 #include <curl/curl.h>
 #include <pthread.h>
@@ -141,5 +140,3 @@ CURLMcode driven_remove(Driven *driven, Easy *easy);
 void driven_sweep(Driven *driven);
 bool driven_has_ended(const Driven *driven);
 bool take_message(Driven *driven, CURL **easy, CURLcode *result);
-
-#endif

@@ -1,7 +1,6 @@
 /* Which addresses are public: those that the internet's routers know, as IANA's
    registries of special-purpose addresses have it. No Lua here. */
-#ifndef MULTISOCK_ADDRESSES_H
-#define MULTISOCK_ADDRESSES_H
+#pragma once
 
 #include <stddef.h>
 #include <sys/socket.h>
@@ -22,5 +21,3 @@ const char *address_objection(const Address *address);
 
 /* As text, of INET6_ADDRSTRLEN bytes at most. */
 void address_text(const Address *address, char *text, size_t size);
-
-#endif

@@ -1,6 +1,5 @@
 /* Growable bytes. Used by receiver.c for what arrives and what is sent. */
-#ifndef MULTISOCK_BUFFER_H
-#define MULTISOCK_BUFFER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -50,5 +49,3 @@ void buffer_drop(Buffer *buffer, size_t size);
 void buffer_clear(Buffer *buffer);
 
 void buffer_free(Buffer *buffer);
-
-#endif

@@ -1,7 +1,6 @@
 /* One content coding: what a row of decoder.c's table has. Pure C; one file for
    each library that undoes codings. */
-#ifndef MULTISOCK_CODING_H
-#define MULTISOCK_CODING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,5 +34,3 @@ typedef struct Coding {
 extern const Coding coding_gzip, coding_deflate; /* coding_zlib.c */
 extern const Coding coding_br;                   /* coding_brotli.c */
 extern const Coding coding_zstd;                 /* coding_zstd.c */
-
-#endif

@@ -1,6 +1,5 @@
 /* Which libcurl runs; it may be newer or older than the headers. Pure C. */
-#ifndef MULTISOCK_CURL_VERSION_H
-#define MULTISOCK_CURL_VERSION_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,5 +33,3 @@ static inline bool compat_curl_has_openssl_quic(void)
   return info->age >= CURLVERSION_SIXTH && info->quic_version != NULL &&
          strncmp(info->quic_version, "nghttp3/", 8) == 0;
 }
-
-#endif

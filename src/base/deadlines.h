@@ -3,8 +3,7 @@
    there are, and the earliest of all is one of the heads. Knows neither Lua nor
    libcurl; who owns the lists waits for `earliest`. Used by multi.c, loop.c and
    ready_box.c. */
-#ifndef MULTISOCK_DEADLINES_H
-#define MULTISOCK_DEADLINES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,5 +41,3 @@ void deadline_remove(Deadline *deadline);
 
 /* Takes one out that is due; NULL when none is. Then `earliest` is exact. */
 Deadline *deadlines_pop(Deadlines *deadlines, uint64_t now);
-
-#endif

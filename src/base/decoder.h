@@ -1,8 +1,7 @@
 /* Undoes the content codings of a body: bytes in, bytes out, a bounded piece of
    work at a time. Whether the codings have ended is known. Pure C; used by
    coded.c and decoder_lua.c. */
-#ifndef MULTISOCK_DECODER_H
-#define MULTISOCK_DECODER_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -47,5 +46,3 @@ DecoderResult decoder_run(Decoder *decoder, CodingPiece *piece, size_t work);
 
 /* Whether all codings are complete, so that the body may end here. */
 bool decoder_has_ended(const Decoder *decoder);
-
-#endif

@@ -1,8 +1,7 @@
 /* Header fields in the bytes that a server sent. Nothing is kept: each look
    walks over the lines, in time that is in proportion to the bytes, whatever
    they are. Pure C; used by headers.c. */
-#ifndef MULTISOCK_FIELD_SCAN_H
-#define MULTISOCK_FIELD_SCAN_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -58,5 +57,3 @@ bool field_find(Span *rest, FieldName *name, Span *value);
 /* Takes lines up to the next field of any name; false at the end. What is no
    field is passed over: the status line, for one. */
 bool field_next(Span *rest, Span *name, Span *value);
-
-#endif

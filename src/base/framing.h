@@ -3,8 +3,7 @@
    it believes one; a proxy between us may believe the other, and then a part of
    one answer is the beginning of the next. The same with "Transfer-Encoding :" and
    a Transfer-Encoding that is folded: chunks to some, a plain body to libcurl. */
-#ifndef MULTISOCK_FRAMING_H
-#define MULTISOCK_FRAMING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,5 +25,3 @@ void framing_take(Framing *framing, const char *line, size_t size);
 
 /* At its end: why the answer is to be refused, or NULL. */
 const char *framing_fault(const Framing *framing, int status);
-
-#endif

@@ -1,6 +1,5 @@
 /* How soon a connection is given up whose other end has silently gone. */
-#ifndef MULTISOCK_KEEPALIVE_H
-#define MULTISOCK_KEEPALIVE_H
+#pragma once
 
 #include <curl/curl.h>
 
@@ -11,5 +10,3 @@ void keepalive_apply(curl_socket_t fd);
 
 /* Sets these options. They can be set to something else afterwards. */
 void keepalive_set(CURL *handle);
-
-#endif

@@ -1,8 +1,7 @@
 /* Room for what libcurl says of an error (CURLOPT_ERRORBUFFER). Most transfers end
    without a word: so the rooms stand side by side, apart from all else, in pages that
    take no memory before one of them is written to. For any thread. */
-#ifndef MULTISOCK_MESSAGES_H
-#define MULTISOCK_MESSAGES_H
+#pragma once
 
 /* CURL_ERROR_SIZE bytes, an empty string; NULL: out of memory. */
 char *message_take(void);
@@ -16,5 +15,3 @@ static inline void message_clear(char *message)
   if (*message != '\0')
     *message = '\0';
 }
-
-#endif

@@ -1,8 +1,7 @@
 /* Functions that are younger than the oldest libcurl that builds. They are
    weak: NULL where the libcurl that runs lacks them, so one binary serves all
    versions. Names of our own keep clear of what a newer header declares. */
-#ifndef MULTISOCK_NEWER_H
-#define MULTISOCK_NEWER_H
+#pragma once
 
 #include "compat.h"
 
@@ -64,5 +63,3 @@ extern CURLMcode newer_notify_disable(CURLM *multi, unsigned int kind)
 #define NEWER_WAITFDS 0x080800
 #define NEWER_GET_OFFT 0x081000
 #define NEWER_NOTIFY 0x081100
-
-#endif

@@ -1,7 +1,6 @@
 /* How fast a body may come: the average is kept, and what a slow sender or reader
    left unused is good for a second. Pure; used by receiver.c. */
-#ifndef MULTISOCK_PACE_H
-#define MULTISOCK_PACE_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,5 +28,3 @@ static inline void pace_take(Pace *pace, size_t size, uint64_t now)
     pace->due = now - PACE_CREDIT;
   pace->due += size * (uint64_t)1000000 / pace->speed;
 }
-
-#endif

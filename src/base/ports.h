@@ -1,7 +1,6 @@
 /* The sockets of a multi that no libuv driver drives, by local port: for where a
    request must not be sent on a connection that has something to say. */
-#ifndef MULTISOCK_PORTS_H
-#define MULTISOCK_PORTS_H
+#pragma once
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -24,5 +23,3 @@ bool ports_check(const Ports *ports, int local_port);
 bool ports_hang_up(const Ports *ports, int local_port);
 
 void ports_free(Ports *ports);
-
-#endif

@@ -1,7 +1,6 @@
 /* What there is once in a process, whatever number of Lua states, loops and
    threads it has. Knows nothing of Lua. */
-#ifndef MULTISOCK_PROCESS_H
-#define MULTISOCK_PROCESS_H
+#pragma once
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -23,5 +22,3 @@ void process_fill_standard_files(void);
 
 /* Why no file can be opened now: EMFILE or ENFILE; 0: one can. */
 int process_lacks_files(void);
-
-#endif

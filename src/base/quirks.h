@@ -1,8 +1,7 @@
 /* Faults of libcurl that are worked round, each with the versions that have it.
    A row of QUIRKS makes a function `quirk_<name>()`; core.quirks() tells of those
    that the libcurl which runs has, docs/quirks.md of all. No Lua here. */
-#ifndef MULTISOCK_QUIRKS_H
-#define MULTISOCK_QUIRKS_H
+#pragma once
 
 #include <stdbool.h>
 
@@ -178,5 +177,3 @@ static inline bool quirk_no_keepcnt(void)
 {
   return compat_curl_version() < 0x080900;
 }
-
-#endif

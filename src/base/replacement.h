@@ -1,8 +1,7 @@
 /* Files that are written beside the one whose place they take, so that whoever
    reads that finds the old bytes or the new ones. Used by
    lua/replacement_lua.c and lua/part_file.c. */
-#ifndef MULTISOCK_REPLACEMENT_H
-#define MULTISOCK_REPLACEMENT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,5 +38,3 @@ int replacement_check_place(const char *path);
 /* Gives the open file `beside` the place of `path`, and the mode of what is
    there. 0, or errno. */
 int replacement_take_place(int fd, const char *beside, const char *path);
-
-#endif

@@ -1,6 +1,5 @@
 /* SHA-256, of the cryptographic library that libcurl is linked to. */
-#ifndef MULTISOCK_SHA256_H
-#define MULTISOCK_SHA256_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -22,5 +21,3 @@ bool sha256_end(Sha256 *sum, unsigned char result[SHA256_SIZE]);
 
 /* May be NULL. */
 void sha256_free(Sha256 *sum);
-
-#endif

@@ -1,7 +1,6 @@
 /* A file that takes a body as it arrives: fewer and larger writes than
    there are pieces. Used by receiver.c and easy_transfer.c. */
-#ifndef MULTISOCK_SINK_H
-#define MULTISOCK_SINK_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,5 +30,3 @@ bool sink_put(Sink *sink, const char *bytes, size_t size, uint64_t now_ms);
 
 /* Writes what still waits, and lets go of the file. `error` stays. */
 void sink_close(Sink *sink);
-
-#endif

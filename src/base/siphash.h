@@ -1,8 +1,7 @@
 /* A keyed hash: SipHash-2-4 of 128 bits (Aumasson, Bernstein). Who has not the
    key learns nothing of the text, and finds no two with the same hash. Knows
    nothing of Lua. */
-#ifndef MULTISOCK_SIPHASH_H
-#define MULTISOCK_SIPHASH_H
+#pragma once
 
 #include <stddef.h>
 
@@ -11,5 +10,3 @@
 /* `key` and `hash` have SIPHASH_BYTES each. */
 void siphash(const unsigned char *key, const void *text, size_t size,
              unsigned char *hash);
-
-#endif

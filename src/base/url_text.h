@@ -1,6 +1,5 @@
 /* URLs as text, before libcurl parses them. */
-#ifndef MULTISOCK_URL_TEXT_H
-#define MULTISOCK_URL_TEXT_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -34,5 +33,3 @@ bool url_text_is_plain(const char *at, size_t size);
    ASCII. */
 CURLUcode url_text_get(CURLU *url, CURLUPart part, char **text,
                        unsigned int flags);
-
-#endif

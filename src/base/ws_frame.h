@@ -1,7 +1,6 @@
 /* Frames of WebSocket as bytes (RFC 6455, 5): their headers, the mask, which text
    and which codes are let pass. Used by lua/frames.c. */
-#ifndef MULTISOCK_WS_FRAME_H
-#define MULTISOCK_WS_FRAME_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,5 +54,3 @@ static inline bool utf8_is_whole(const Utf8 *text)
 {
   return text->left == 0;
 }
-
-#endif

@@ -2,8 +2,7 @@
    timer), driver_life.c, driver_watch.c (what is watched), driver_event.c,
    driver_socket.c; and cures, each in a file: driver_rescue.c, driver_ftp.c,
    driver_idle.c. Nobody else includes this. */
-#ifndef MULTISOCK_DRIVER_PRIVATE_H
-#define MULTISOCK_DRIVER_PRIVATE_H
+#pragma once
 
 #include <time.h>
 
@@ -223,5 +222,3 @@ int watch_on_socket(CURL *easy, curl_socket_t fd, int what, void *data,
 curl_socket_t watch_open_socket(void *data, curlsocktype purpose,
                                 struct curl_sockaddr *address);
 int watch_close_socket(void *data, curl_socket_t fd);
-
-#endif

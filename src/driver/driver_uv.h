@@ -10,8 +10,7 @@
 
    In a forked child nothing of it may be called. The handles of a loop that
    the child has given to uv_loop_fork do nothing there. */
-#ifndef MULTISOCK_DRIVER_UV_H
-#define MULTISOCK_DRIVER_UV_H
+#pragma once
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -175,5 +174,3 @@ uint64_t uvdriver_now(const UvDriver *driver);
 
 /* How many sockets are watched now (idle ones included). */
 size_t uvdriver_watched(const UvDriver *driver);
-
-#endif

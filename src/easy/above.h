@@ -1,7 +1,6 @@
 /* What the rooms above give to this one, each its part when it opens: so an easy
    can speak to its multi and have its transfer gathered, and knows neither. */
-#ifndef MULTISOCK_ABOVE_H
-#define MULTISOCK_ABOVE_H
+#pragma once
 
 #include "easy.h"
 #include "ports.h"
@@ -52,5 +51,3 @@ static inline void above_set_fetch(const FetchSide *side)
 {
   __atomic_store_n(&above_fetch_side, side, __ATOMIC_RELAXED);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* A batch: transfers that are ready that one consumer takes, however many there are. In
    core.waiting it stands in the place of the task that waits for each of them. */
-#ifndef MULTISOCK_BATCH_H
-#define MULTISOCK_BATCH_H
+#pragma once
 
 #include "easy.h"
 
@@ -23,5 +22,3 @@ void batch_put(lua_State *L, int idx, Easy *easy);
 void batch_push_slot(lua_State *L, int idx);
 
 void batch_open(lua_State *L);
-
-#endif

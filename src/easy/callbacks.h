@@ -1,6 +1,5 @@
 /* Callback options as Lua functions. */
-#ifndef MULTISOCK_CALLBACKS_H
-#define MULTISOCK_CALLBACKS_H
+#pragma once
 
 #include "easy.h"
 
@@ -50,5 +49,3 @@ void callbacks_keep_sockets(lua_State *L, int old_values, int new_values);
    never suspended, so a callback finds a stack that is always usable. */
 void callbacks_open(lua_State *L);
 lua_State *callbacks_thread(lua_State *L);
-
-#endif

@@ -1,7 +1,6 @@
 /* What callbacks.c, which knows how a Lua function is called, and the files
    with the trampolines (those of mimes are in mime_body.c) share. */
-#ifndef MULTISOCK_CALLBACKS_PRIVATE_H
-#define MULTISOCK_CALLBACKS_PRIVATE_H
+#pragma once
 
 #include "callbacks.h"
 
@@ -78,5 +77,3 @@ void callbacks_renew_wildcard(lua_State *L, Easy *easy, int self);
 
 /* Sets the socket options of a handle to libcurl's own functions again. */
 void callbacks_reset_sockets(lua_State *L, Easy *easy, int values);
-
-#endif

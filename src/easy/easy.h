@@ -1,8 +1,7 @@
 /* One transfer: struct Easy, shared by the files that give it methods.
    An Easy knows its multi only as a pointer to be told of; whatever touches
    a multi handle is multi.c's. */
-#ifndef MULTISOCK_EASY_H
-#define MULTISOCK_EASY_H
+#pragma once
 
 #include <stdio.h>
 
@@ -202,5 +201,3 @@ int easy_clone(lua_State *L);
 int easy_new(lua_State *L);
 int easy_count(lua_State *L);
 void easy_open(lua_State *L);
-
-#endif

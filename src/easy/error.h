@@ -1,6 +1,5 @@
 /* Errors of transfers: what fails outside the program is returned as nil, err. */
-#ifndef MULTISOCK_ERROR_H
-#define MULTISOCK_ERROR_H
+#pragma once
 
 #include "error_object.h"
 
@@ -31,5 +30,3 @@ const char *error_phase(struct Easy *easy);
 /* core.error_table(): the rows of the table below, for the documentation. */
 int error_table(lua_State *L);
 int error_refinements(lua_State *L);
-
-#endif

@@ -1,7 +1,6 @@
 /* What error.c, which makes the errors of transfers, and its table and phases
    share. Nobody else includes this. */
-#ifndef MULTISOCK_ERROR_PRIVATE_H
-#define MULTISOCK_ERROR_PRIVATE_H
+#pragma once
 
 #include "error.h"
 
@@ -30,5 +29,3 @@ long error_connect_status(struct Easy *easy);
 
 /* Whether the connection to the proxy stands, and that to the server does not. */
 bool error_asks_proxy(struct Easy *easy);
-
-#endif

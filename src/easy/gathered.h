@@ -1,7 +1,6 @@
 /* What the fetch path has gathered of a transfer, and how it is to be gathered:
    for the rooms that look at it. fetch/receiver.h has what is done with it. */
-#ifndef MULTISOCK_GATHERED_H
-#define MULTISOCK_GATHERED_H
+#pragma once
 
 #include "addresses.h"
 #include "buffer.h"
@@ -129,5 +128,3 @@ static inline int receiver_sends_on(const Receiver *receiver)
 {
   return receiver->paused || receiver->early ? CURLPAUSE_RECV : CURLPAUSE_CONT;
 }
-
-#endif

@@ -4,8 +4,7 @@
    from the start of a transfer until its first header line has been seen, and
    every write function asks here what it gets. Used by receiver.c and
    callbacks_data.c. */
-#ifndef MULTISOCK_HEAD_GUARD_H
-#define MULTISOCK_HEAD_GUARD_H
+#pragma once
 
 #include "compat.h"
 
@@ -39,5 +38,3 @@ void head_guard_begin(HeadGuard *guard, CURL *handle);
 /* What a write function got; `state` is not HEAD_UNGUARDED. */
 HeadGuardVerdict head_guard_check(HeadGuard *guard, CURL *handle,
                                   const char *bytes, size_t size);
-
-#endif

@@ -1,6 +1,5 @@
 /* What libcurl knows of a transfer, by name. */
-#ifndef MULTISOCK_INFO_H
-#define MULTISOCK_INFO_H
+#pragma once
 
 #include "easy.h"
 
@@ -10,5 +9,3 @@ bool info_push(lua_State *L, Easy *easy, int name);
 
 /* core.infos(): the names. */
 int info_list(lua_State *L);
-
-#endif

@@ -2,8 +2,7 @@
    mime_body.c builds libcurl's structure from it, one for each easy that is
    given it, and that easy alone owns it: nothing is freed twice, in whatever
    order handles go. */
-#ifndef MULTISOCK_MIME_H
-#define MULTISOCK_MIME_H
+#pragma once
 
 #include "easy.h"
 
@@ -25,5 +24,3 @@ void mime_push_part(lua_State *L, int idx);
 
 int mime_new(lua_State *L);
 void mime_open(lua_State *L);
-
-#endif

@@ -1,7 +1,6 @@
 /* What mime.c, and the files with the fields and the methods of its parts,
    share. Nobody else includes this. */
-#ifndef MULTISOCK_MIME_PRIVATE_H
-#define MULTISOCK_MIME_PRIVATE_H
+#pragma once
 
 #include "mime.h"
 
@@ -44,5 +43,3 @@ const char *mime_set_field(lua_State *L, int part, int table, int key);
 /* ---- mime_part.c ---- */
 
 extern const luaL_Reg mime_part_methods[], mime_part_metamethods[];
-
-#endif

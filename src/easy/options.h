@@ -1,6 +1,5 @@
 /* Options of easy handles, asked of the running libcurl by name. */
-#ifndef MULTISOCK_OPTIONS_H
-#define MULTISOCK_OPTIONS_H
+#pragma once
 
 #include "easy.h"
 
@@ -46,5 +45,3 @@ void options_reset(Easy *easy);
 
 /* Before the easy at `self` is reset: ends its stream dependencies. */
 void options_unrelate(lua_State *L, int self);
-
-#endif

@@ -1,7 +1,6 @@
 /* What options.c and the files with the details of it share. Nobody else
    includes this. */
-#ifndef MULTISOCK_OPTIONS_PRIVATE_H
-#define MULTISOCK_OPTIONS_PRIVATE_H
+#pragma once
 
 #include "options.h"
 
@@ -71,5 +70,3 @@ const char *options_since(const char *name);
 CURLcode options_set_depends(lua_State *L, Easy *easy, int self, CURLoption id,
                              const char *name, int value);
 CURLcode options_unset_depends(lua_State *L, Easy *easy, int self);
-
-#endif

@@ -1,6 +1,5 @@
 /* Share handles: what easies have in common. */
-#ifndef MULTISOCK_SHARE_H
-#define MULTISOCK_SHARE_H
+#pragma once
 
 #include "easy.h"
 
@@ -27,5 +26,3 @@ bool share_has_hsts(const Share *share);
 
 int share_new(lua_State *L);
 void share_open(lua_State *L);
-
-#endif

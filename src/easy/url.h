@@ -1,6 +1,5 @@
 /* The URL API as a userdata: a parsed URL. */
-#ifndef MULTISOCK_URL_H
-#define MULTISOCK_URL_H
+#pragma once
 
 #include "compat.h"
 
@@ -28,5 +27,3 @@ CURLUcode url_set_path(CURLU *handle, const char *text);
 
 int url_new(lua_State *L);
 void url_open(lua_State *L);
-
-#endif

@@ -1,6 +1,5 @@
 /* What is known of a URL by its text, before it is parsed. */
-#ifndef MULTISOCK_URL_KNOWN_H
-#define MULTISOCK_URL_KNOWN_H
+#pragma once
 
 #include "compat.h"
 
@@ -11,5 +10,3 @@ bool url_push_under(lua_State *L, int prefix, int idx);
 
 /* Adds its functions to the table on top: core. */
 void url_known_open(lua_State *L);
-
-#endif

@@ -1,9 +1,6 @@
 /* See bulk.c. */
-#ifndef MULTISOCK_BULK_H
-#define MULTISOCK_BULK_H
+#pragma once
 
 #include "compat.h"
 
 void bulk_open(lua_State *L);
-
-#endif

@@ -2,8 +2,7 @@
    those of any other body, and are decoded here a slice at a time, at the pace
    of who reads: so what is held is bounded, however much it decodes to. No Lua.
    Used by receiver.c, easy_transfer.c and easy_coded.c. */
-#ifndef MULTISOCK_CODED_H
-#define MULTISOCK_CODED_H
+#pragma once
 
 #include <strings.h>
 
@@ -51,5 +50,3 @@ bool coded_is_open_ended(const struct Receiver *receiver);
 
 /* No codings, or no longer. */
 void coded_end(struct Receiver *receiver);
-
-#endif

@@ -1,8 +1,7 @@
 /* Header fields of a request: a list of {name, value} in Lua, or core.Fields, which
    is one piece of memory: what most requests have is a name or two, and is only
    looked at to make header lines of it. */
-#ifndef MULTISOCK_HEADER_FIELDS_H
-#define MULTISOCK_HEADER_FIELDS_H
+#pragma once
 
 #include <string.h>
 #include <strings.h>
@@ -40,5 +39,3 @@ int header_fields_with(lua_State *L);
 
 /* Adds core.fields and core.frames to the table on top. */
 void header_fields_open(lua_State *L);
-
-#endif

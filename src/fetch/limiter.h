@@ -1,7 +1,6 @@
 /* Who may start a transfer to one origin, and the handles that wait there for the
    next one: struct Limiter. limiter.c has the slots, limiter_idle.c the handles. */
-#ifndef MULTISOCK_LIMITER_H
-#define MULTISOCK_LIMITER_H
+#pragma once
 
 #include "multi.h"
 #include "snapshot.h"
@@ -77,5 +76,3 @@ extern const luaL_Reg limiter_idle_methods[];
 void limiter_set_values(lua_State *L, int client, int process, int requests);
 
 void limiter_open(lua_State *L);
-
-#endif

@@ -1,7 +1,6 @@
 /* Header lines of requests as libcurl takes them, made once for all requests that
    have the same. */
-#ifndef MULTISOCK_LINES_H
-#define MULTISOCK_LINES_H
+#pragma once
 
 #include "header_fields.h"
 
@@ -35,5 +34,3 @@ bool lines_push_over(lua_State *L, const Lines *base, const Field *list,
                      int count);
 
 void lines_open(lua_State *L);
-
-#endif

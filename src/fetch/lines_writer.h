@@ -1,6 +1,5 @@
 /* How core.Lines are written: one line after the other. */
-#ifndef MULTISOCK_LINES_WRITER_H
-#define MULTISOCK_LINES_WRITER_H
+#pragma once
 
 #include "lines.h"
 
@@ -21,5 +20,3 @@ void lines_lead(Writer *writer);
 
 /* When all are there. */
 void lines_join(Lines *lines);
-
-#endif

@@ -1,8 +1,7 @@
 /* What is a request's own on a handle that is set up already: method, header
    lines, body and limits. perform.c puts it on, and it is taken back when the
    transfer is out; so a handle is never reset. */
-#ifndef MULTISOCK_MESSAGE_H
-#define MULTISOCK_MESSAGE_H
+#pragma once
 
 #include "receiver.h"
 
@@ -35,5 +34,3 @@ void message_end(lua_State *L, Easy *easy, int at);
 bool message_is_last(const Easy *easy);
 
 void message_open(lua_State *L);
-
-#endif

@@ -1,6 +1,5 @@
 /* See perform.c. Its two halves are bulk.c's, too. */
-#ifndef MULTISOCK_PERFORM_H
-#define MULTISOCK_PERFORM_H
+#pragma once
 
 #include "limiter.h"
 
@@ -14,5 +13,3 @@ Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results);
 int perform_conclude(lua_State *L, int limiter, int easy);
 
 void perform_open(lua_State *L);
-
-#endif

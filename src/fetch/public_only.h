@@ -2,8 +2,7 @@
    alone. Each socket is looked at before it is opened, so every address of a name
    and every redirect is, and each connection before a request is sent on it: one
    that had been there before was not opened for this transfer. */
-#ifndef MULTISOCK_PUBLIC_ONLY_H
-#define MULTISOCK_PUBLIC_ONLY_H
+#pragma once
 
 #include "gathered.h"
 
@@ -12,5 +11,3 @@ void public_only_begin(Easy *easy);
 
 /* Whether a request may be sent to this address, as PREREQFUNCTION has it. */
 bool public_only_allows(Easy *easy, const char *peer);
-
-#endif

@@ -1,8 +1,7 @@
 /* The fetch path's callbacks: header and body bytes land in C buffers, the
    upload is read from one, and the transfer is marked as ready. No
    Lua runs here. Used by easy_transfer.c. */
-#ifndef MULTISOCK_RECEIVER_H
-#define MULTISOCK_RECEIVER_H
+#pragma once
 
 #include "coded.h"
 #include "gathered.h"
@@ -101,5 +100,3 @@ bool easy_push_coded_failure(lua_State *L, Easy *easy, bool all_came);
 
 /* Pushes body and snapshot, and forgets the transfer, whose bytes are counted. */
 void easy_push_rest(lua_State *L, Easy *easy, struct Traffic *traffic);
-
-#endif

@@ -1,7 +1,6 @@
 /* What receiver.c, which has body, upload and connection, and receiver_head.c,
    which has status and headers, share. */
-#ifndef MULTISOCK_RECEIVER_PRIVATE_H
-#define MULTISOCK_RECEIVER_PRIVATE_H
+#pragma once
 
 #include "multi.h"
 #include "receiver.h"
@@ -31,5 +30,3 @@ static inline size_t receiver_refuse(Easy *easy, const char *reason,
 
 /* The header callback. */
 size_t receiver_on_header(char *line, size_t one, size_t size, void *data);
-
-#endif

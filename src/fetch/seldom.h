@@ -1,7 +1,6 @@
 /* What a receiver needs for uploads, trailers and files: ten thousand transfers that
    wait have none of it. */
-#ifndef MULTISOCK_SELDOM_H
-#define MULTISOCK_SELDOM_H
+#pragma once
 
 #include "gathered.h"
 
@@ -15,5 +14,3 @@ Seldom *seldom_own(Receiver *receiver);
 void seldom_reset(Seldom *seldom);
 
 void seldom_free(Seldom *seldom);
-
-#endif

@@ -1,7 +1,6 @@
 /* Snapshots: what a response keeps of a transfer when its handle goes back to the
    pool. */
-#ifndef MULTISOCK_SNAPSHOT_H
-#define MULTISOCK_SNAPSHOT_H
+#pragma once
 
 #include "easy.h"
 
@@ -36,5 +35,3 @@ void snapshot_push_field(lua_State *L, int idx, SnapshotField field);
 
 /* core.snapshot */
 int snapshot_read(lua_State *L);
-
-#endif

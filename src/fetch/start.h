@@ -1,7 +1,6 @@
 /* Starting a transfer: its message, its URL, and the size of its receive buffer.
    Called by perform.c, and from Lua. */
-#ifndef MULTISOCK_START_H
-#define MULTISOCK_START_H
+#pragma once
 
 #include "limiter.h"
 
@@ -11,5 +10,3 @@ bool start_transfer(lua_State *L, Multi *multi, int at, const Limiter *limiter,
                     int target, int message);
 
 void start_open(lua_State *L);
-
-#endif

@@ -3,8 +3,7 @@
    of the answer, and waits for that of the upload, which may never come: then it wants
    nothing of the socket any more, and tells nobody but who watches that. So this is the
    sign that the other end has hung up, see multi_removed. Used by receiver_head.c. */
-#ifndef MULTISOCK_SWITCHED_H
-#define MULTISOCK_SWITCHED_H
+#pragma once
 
 #include "multi.h"
 #include "receiver.h"
@@ -20,5 +19,3 @@ static inline void switched_begin(Easy *easy)
     easy->multi->driven.tells_removed = true;
   (void)curl_easy_setopt(easy->handle, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
 }
-
-#endif

@@ -1,7 +1,6 @@
 /* The fields of a task (scheduler.lua) that C reads and writes. Their names are upvalues of
    the functions that do so, the first ones: looking up the name is most of the work. */
-#ifndef MULTISOCK_TASK_H
-#define MULTISOCK_TASK_H
+#pragma once
 
 #include "compat.h"
 
@@ -33,5 +32,3 @@ static inline void task_set_parked(lua_State *L, int task, bool parked)
   lua_pushboolean(L, parked);
   lua_rawset(L, task);
 }
-
-#endif

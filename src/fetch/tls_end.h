@@ -3,8 +3,7 @@
    (close_notify) tells a whole one from one that was cut off (RFC 9112 9.8).
    libcurl takes both for the end, see quirk_tls_end_unread, so its OpenSSL is
    asked. */
-#ifndef MULTISOCK_TLS_END_H
-#define MULTISOCK_TLS_END_H
+#pragma once
 
 #include "receiver.h"
 
@@ -14,5 +13,3 @@ void tls_end_watch(Easy *easy);
 
 /* When the transfer has ended: whether it was looked at, and is missing. */
 bool tls_end_is_missing(const Easy *easy);
-
-#endif

@@ -1,7 +1,6 @@
 /* The request's body on its way from Lua to libcurl. Used by receiver.c,
    repeat.c and easy_transfer.c. */
-#ifndef MULTISOCK_UPLOAD_H
-#define MULTISOCK_UPLOAD_H
+#pragma once
 
 #include "easy.h"
 
@@ -22,5 +21,3 @@ void upload_end(Easy *easy);
 
 /* Bytes that libcurl has not taken. */
 size_t upload_waiting(const struct Receiver *receiver);
-
-#endif

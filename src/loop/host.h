@@ -1,6 +1,5 @@
 /* A loop that the host owns and runs: Lua gets its turn from inside of it. */
-#ifndef MULTISOCK_HOST_H
-#define MULTISOCK_HOST_H
+#pragma once
 
 #include "loop.h"
 
@@ -29,5 +28,3 @@ void host_step_ends(Host *host);
 bool host_is_in_turn(const Host *host);
 
 extern const luaL_Reg host_methods[];
-
-#endif

@@ -1,6 +1,5 @@
 /* Ctrl-C while a loop waits. */
-#ifndef MULTISOCK_INTERRUPT_H
-#define MULTISOCK_INTERRUPT_H
+#pragma once
 
 #include <stdbool.h>
 #include <uv.h>
@@ -16,5 +15,3 @@ void interrupt_stop(const uv_loop_t *loop);
 /* While on, the host's handler waits; it is called when this is switched off. For
    a loop that has it, and is off before interrupt_stop. */
 void interrupt_defer(const uv_loop_t *loop, bool on);
-
-#endif

@@ -1,6 +1,5 @@
 /* A libuv loop, our own or adopted from the host, with the driver on it. */
-#ifndef MULTISOCK_LOOP_H
-#define MULTISOCK_LOOP_H
+#pragma once
 
 #include <pthread.h>
 
@@ -56,5 +55,3 @@ void loop_open(lua_State *L);
 
 /* Multis can be attached: attach.c. */
 void attach_open(lua_State *L);
-
-#endif

@@ -1,9 +1,6 @@
 /* The clock of tasks. */
-#ifndef MULTISOCK_CLOCK_H
-#define MULTISOCK_CLOCK_H
+#pragma once
 
 #include "compat.h"
 
 void clock_open(lua_State *L);
-
-#endif

@@ -1,7 +1,6 @@
 /* What differs between Lua versions and libcurl headers, in one place.
    Every C file that touches Lua includes this one instead of lua.h. */
-#ifndef MULTISOCK_COMPAT_H
-#define MULTISOCK_COMPAT_H
+#pragma once
 
 #if defined(__has_include)
 #if !__has_include(<lua.h>)
@@ -285,5 +284,3 @@ static inline bool compat_tofile(lua_State *L, int idx, FILE **file)
 #endif
   return true;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* The decoder of content codings for Lua. */
-#ifndef MULTISOCK_DECODER_LUA_H
-#define MULTISOCK_DECODER_LUA_H
+#pragma once
 
 #include "compat.h"
 
@@ -11,5 +10,3 @@ int decoder_lua_new(lua_State *L);
 void decoder_lua_push_codings(lua_State *L);
 
 void decoder_lua_open(lua_State *L);
-
-#endif

@@ -1,6 +1,5 @@
 /* Error objects: what fails outside the program is returned as nil, err. */
-#ifndef MULTISOCK_ERROR_OBJECT_H
-#define MULTISOCK_ERROR_OBJECT_H
+#pragma once
 
 #include "compat.h"
 
@@ -30,5 +29,3 @@ int error_new(lua_State *L);
 
 /* Creates the metatable. */
 void error_open(lua_State *L);
-
-#endif

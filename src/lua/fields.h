@@ -1,6 +1,5 @@
 /* Tables that C makes and reads. */
-#ifndef MULTISOCK_FIELDS_H
-#define MULTISOCK_FIELDS_H
+#pragma once
 
 #include "compat.h"
 
@@ -56,5 +55,3 @@ static inline unsigned int check_bits(lua_State *L, int idx,
   }
   return bits;
 }
-
-#endif

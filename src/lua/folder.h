@@ -1,6 +1,5 @@
 /* Folders of the user's own, for Lua. */
-#ifndef MULTISOCK_FOLDER_H
-#define MULTISOCK_FOLDER_H
+#pragma once
 
 #include "compat.h"
 
@@ -9,5 +8,3 @@ int folder_make(lua_State *L);
 int folder_list(lua_State *L);
 int folder_touch(lua_State *L);
 int folder_file_size(lua_State *L);
-
-#endif

@@ -1,6 +1,5 @@
 /* Forms and queries as text. */
-#ifndef MULTISOCK_FORM_H
-#define MULTISOCK_FORM_H
+#pragma once
 
 #include "compat.h"
 
@@ -12,5 +11,3 @@ bool form_push(lua_State *L, int fields, const char *text, size_t size,
 
 /* core.form */
 int form_new(lua_State *L);
-
-#endif

@@ -1,6 +1,5 @@
 /* core.websocket_frames, see frames.c. */
-#ifndef MULTISOCK_FRAMES_H
-#define MULTISOCK_FRAMES_H
+#pragma once
 
 #include "compat.h"
 
@@ -8,5 +7,3 @@ int frames_new(lua_State *L);
 int frames_accept(lua_State *L);
 int frames_is_utf8(lua_State *L);
 void frames_open(lua_State *L);
-
-#endif

@@ -1,6 +1,5 @@
 /* Header fields of a response, as Lua sees them. */
-#ifndef MULTISOCK_HEADERS_H
-#define MULTISOCK_HEADERS_H
+#pragma once
 
 #include "compat.h"
 #include "field_scan.h"
@@ -28,5 +27,3 @@ void headers_push_cookies(lua_State *L, Span block);
 int headers_new(lua_State *L);
 
 void headers_open(lua_State *L);
-
-#endif

@@ -1,6 +1,5 @@
 /* JSON (RFC 8259), exact where Lua is: see docs/json.md for why it is ours. */
-#ifndef MULTISOCK_JSON_H
-#define MULTISOCK_JSON_H
+#pragma once
 
 #include "compat.h"
 
@@ -49,5 +48,3 @@ int json_decode(lua_State *L);
 
 /* Adds json_encode, json_decode and json_array to the table on top: core. */
 void json_open(lua_State *L);
-
-#endif

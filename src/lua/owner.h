@@ -2,8 +2,7 @@
    the process that made it. Some libraries copy userdata, byte by byte, to
    another state (luv's threads): such a copy does not stand where the original
    stood. It may not even be looked into: the original may be gone. */
-#ifndef MULTISOCK_OWNER_H
-#define MULTISOCK_OWNER_H
+#pragma once
 
 #include "compat.h"
 #include "process.h"
@@ -74,5 +73,3 @@ static inline void *box_collect(lua_State *L, const char *type)
 /* For __tostring: pushes "TYPE (why)" when the box at 1 is closed or cannot be
    used here, and returns NULL. */
 void *box_describe(lua_State *L, const char *type);
-
-#endif

@@ -1,6 +1,5 @@
 /* The file that a download writes, for Lua. */
-#ifndef MULTISOCK_PART_FILE_H
-#define MULTISOCK_PART_FILE_H
+#pragma once
 
 #include "compat.h"
 
@@ -10,5 +9,3 @@ int part_file_check_place(lua_State *L);
 int part_file_sync_folder(lua_State *L);
 
 void part_file_open(lua_State *L);
-
-#endif

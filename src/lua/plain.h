@@ -1,6 +1,5 @@
 /* Text of strangers, made fit for messages, logs and terminals. */
-#ifndef MULTISOCK_PLAIN_H
-#define MULTISOCK_PLAIN_H
+#pragma once
 
 #include "compat.h"
 
@@ -20,5 +19,3 @@ void plain_push(lua_State *L, const char *text, size_t size, char substitute,
 /* core.plain(text[, substitute]), core.redact(text). */
 int plain_clean(lua_State *L);
 int plain_redact(lua_State *L);
-
-#endif

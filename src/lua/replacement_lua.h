@@ -1,6 +1,5 @@
 /* Files that are written beside those whose place they take, for Lua. */
-#ifndef MULTISOCK_REPLACEMENT_LUA_H
-#define MULTISOCK_REPLACEMENT_LUA_H
+#pragma once
 
 #include "compat.h"
 
@@ -11,5 +10,3 @@ int replacement_lua_new(lua_State *L);
 int replacement_lua_fd(lua_State *L, int idx);
 
 void replacement_lua_open(lua_State *L);
-
-#endif

@@ -1,6 +1,5 @@
 /* SHA-256 for Lua. */
-#ifndef MULTISOCK_SHA256_LUA_H
-#define MULTISOCK_SHA256_LUA_H
+#pragma once
 
 #include "compat.h"
 
@@ -8,5 +7,3 @@
 int sha256_lua_new(lua_State *L);
 
 void sha256_lua_open(lua_State *L);
-
-#endif

@@ -1,6 +1,5 @@
 /* The pairs of a table in the order of their names. */
-#ifndef MULTISOCK_SORTED_PAIRS_H
-#define MULTISOCK_SORTED_PAIRS_H
+#pragma once
 
 #include "compat.h"
 
@@ -15,5 +14,3 @@ typedef struct Pair {
    the top. What it lets through has a string as its name. */
 int sorted_pairs(lua_State *L, int table, Pair *list, int most,
                  bool (*is_usual)(lua_State *L));
-
-#endif

@@ -1,7 +1,6 @@
 /* A connection pool and its transfers: struct Multi, shared by the files
    of this room: multi.c has its life, multi_members.c the transfers in it. */
-#ifndef MULTISOCK_MULTI_H
-#define MULTISOCK_MULTI_H
+#pragma once
 
 #include "driver_uv.h"
 #include "easy.h"
@@ -130,5 +129,3 @@ void multi_open(lua_State *L);
 
 /* Has this driver drive it. */
 CURLMcode multi_drive(Multi *multi, UvDriver *driver);
-
-#endif

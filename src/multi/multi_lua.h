@@ -1,7 +1,6 @@
 /* What the files that give a multi its methods share: multi_methods.c,
    multi_lua.c, multi_options.c, multi_poll.c and multi_push.c. */
-#ifndef MULTISOCK_MULTI_LUA_H
-#define MULTISOCK_MULTI_LUA_H
+#pragma once
 
 #include "multi.h"
 
@@ -40,5 +39,3 @@ int multi_on_push(CURL *parent, CURL *handle, size_t count,
 extern const luaL_Reg multi_member_methods[]; /* multi_methods.c */
 extern const luaL_Reg multi_option_methods[]; /* multi_options.c */
 extern const luaL_Reg multi_poll_methods[];   /* multi_poll.c */
-
-#endif
