@@ -68,9 +68,7 @@ local snapshot = fields.snapshot
 -- piece, or "closed".
 
 local function check(self, name)
-  if getmetatable(self) ~= Response then
-    errors.called_with_dot("response", name)
-  end
+  errors.check_self(self, Response, "response", name)
 end
 
 local function body_error(self, err)
