@@ -44,6 +44,10 @@ describe("auth", function()
         assert.is_nil(err:find("Evil"))
       end
     end
+    for i, pair in ipairs({ { "a\r\nX-Evil: 1", "b" }, { "a", "b\n" } }) do
+      assert.matches(("option 'auth.digest%%[%d%%]': text without line breaks"):format(i),
+        helper.failure(ms.client, { auth = { digest = pair } }))
+    end
     assert.matches("byte 4 of 4: was it read from a file", helper.failure(ms.client,
       { auth = { bearer = "abc\n" } }))
     for _, at in ipairs({ 4, 7 }) do

@@ -3,6 +3,7 @@ local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local servers = require("spec.support.servers")
+local support = require("spec.support.core_support")
 local ms = require("multisock")
 
 local task, failure = helper.task, helper.failure
@@ -273,6 +274,16 @@ describe("on", function()
     assert.equal("oops", told[1])
     assert.truthy(told[2]:find("this is a callback", 1, true))
     client:close()
+  end)
+
+  it("is named where nobody is told of what it raises", function()
+    local output = support.child([[
+      local ms = require("multisock")
+      local client = ms.client({ on = { done = function() error("oh no") end },
+        agent = function() return ms.response("x") end })
+      assert(client:get("http://h.example/"))
+    ]])
+    assert.matches("multisock: a listener of 'done' failed: [^\n]*:2: oh no", output)
   end)
 
   it("has its mistakes named", function()

@@ -127,6 +127,7 @@ describe("a method that is called with a dot", function()
         end
       end
     end
+    assert.matches("client.get was called with a dot", failure(client.get, 5))
     client:close()
     helper.check_leaks()
   end)

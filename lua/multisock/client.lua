@@ -26,7 +26,7 @@ local usual = require("multisock.usual")
 local values = require("multisock.base.values")
 require("multisock.response")
 
-local send_any, get_by_url = calls.any, url_only.get
+local send_any, get_by_url, type = calls.any, url_only.get, type
 
 local client = {}
 
@@ -43,7 +43,7 @@ local function sender(name, method)
   -- @return response; or nil, err
   -- @raise on misuse, and when the task is cancelled
   return function(self, url, options)
-    if not (self and self.handler) then
+    if type(self) ~= "table" or not self.handler then
       errors.called_with_dot("client", name)
     elseif options == nil and may_be_bare and self.by_url then
       return get_by_url(self, url)

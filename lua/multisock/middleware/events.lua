@@ -92,7 +92,9 @@ end
 local function call(fn, event)
   local ok, raised = unobserved.call_back(unobserved.outside, fn, event)
   if not ok then
-    unobserved.add(unobserved.outside, { err = raised })
+    unobserved.add(unobserved.outside, {
+      err = raised, what = ("a listener of '%s' failed"):format(event.name),
+    })
   end
 end
 

@@ -31,6 +31,17 @@ function credentials.rows(basic)
     return basic.list(name, value)
   end
 
+  -- The name of a user is in the header line.
+  local function of_digest(name, value)
+    local pair = user_and_password(name, value)
+    for i = 1, 2 do
+      if pair[i]:find("[\r\n]") then
+        error(("option '%s[%d]': text without line breaks expected"):format(name, i), 0)
+      end
+    end
+    return pair
+  end
+
   local function only_true(name, value)
     if value ~= true then
       basic.expected(name, "true", value)
@@ -88,7 +99,7 @@ function credentials.rows(basic)
       doc = "signs the request for AWS" },
     basic = { check = user_and_password, type = "string[]", doc = "`{user, password}`" },
     bearer = { check = token, type = "string", doc = "a token" },
-    digest = { check = user_and_password, type = "string[]",
+    digest = { check = of_digest, type = "string[]",
       doc = "`{user, password}`, of which the server gets a digest (RFC 7616)" },
     negotiate = { check = only_true, type = "boolean",
       doc = "`true`: Kerberos, as the user whose ticket the system has (RFC 4559)" },

@@ -1,8 +1,8 @@
--- Errors of tasks that nobody awaited. Each is a record {err, traceback,
--- observed} in the list `unobserved` of its scope, which goes over to `outside`
--- when the scope ends. There it is told to on_error or raised. A task that is
--- collected before can never be awaited, so on_error is told at once. Used by
--- scheduler.lua and tasks/init.lua.
+-- Errors of tasks that nobody awaited, and what listeners raise. Each is a record {err,
+-- traceback, observed, what} (`what` failed; nil: a task) in the list `unobserved` of its
+-- scope, which goes over to `outside` when the scope ends. There it is told to on_error or
+-- raised. A task that is collected before can never be awaited, so on_error is told at
+-- once. Used by scheduler.lua and tasks/init.lua.
 local compat = require("multisock.base.compat")
 local editor = require("multisock.base.editor")
 local pairs = compat.pairs
@@ -145,7 +145,7 @@ function unobserved.tell_host(err)
     if not record.observed then
       record.observed = true
       if unobserved.on_error == nil then
-        print_error(NOBODY, record.err, record.traceback)
+        print_error(record.what or NOBODY, record.err, record.traceback)
       else
         local ok, raised = unobserved.call_back(outside, unobserved.on_error, record.err,
           record.traceback)
@@ -179,7 +179,7 @@ unobserved.at_exit = compat.finalizer(function()
   local list = outside.unobserved
   for i = 1, list and #list or 0 do
     if not list[i].observed then
-      print_error(NOBODY, list[i].err, list[i].traceback)
+      print_error(list[i].what or NOBODY, list[i].err, list[i].traceback)
     end
   end
 end)
