@@ -45,10 +45,11 @@ local at_length = url_only.at_length
 --- C could not do all of it, or the chain has something to do with its answer: that takes a
 -- request.
 -- @param made, origin as for at_length, which has no deadline yet: that one
--- @param ... what C has returned, which is not nothing
+-- @param status, body, snapshot, awaited, easy what C has returned, which is not nothing
 -- @return response; or nil, err
-function url_only.go_on(made, origin, task, deadline, ...)
-  local response, err = transfer.outcome(made, origin, task, deadline, ...)
+function url_only.go_on(made, origin, task, deadline, status, body, snapshot, awaited, easy)
+  local response, err = transfer.outcome(made, origin, task, deadline, status, body, snapshot,
+    awaited, easy)
   return outcome(made, chain.conclude(made, response, err, made.client.perform))
 end
 

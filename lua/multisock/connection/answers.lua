@@ -43,10 +43,10 @@ end
 -- meanwhile.
 local function text_to_come(self)
   local running = self and self._transfer
-  if running and running.bare and self._use == "new" and not self._reading then
-    self._reading = true
+  if running and running.bare and self._use == "new" and not running.reading then
+    running.reading = true
     local body = read_rest(running)
-    self._reading = false
+    running.reading = false
     if body then
       self._body, self._use = body, "kept"
       return body
@@ -61,7 +61,7 @@ function answers.coming(request, status, running, guard)
   note_opened(running)
   return setmetatable({
     request = request, status = status, ok = true, text = text_to_come,
-    _transfer = running, _guard = guard, _use = "new", _reading = false,
+    _transfer = running, _guard = guard, _use = "new",
     _body = nil,                    -- with room for it
   }, response_metatable)
 end

@@ -20,10 +20,12 @@ function opened.add(running)
     list = setmetatable({}, Opened)
     task.opened = list
   end
-  while #list > 0 and list[#list].released do
-    list[#list] = nil               -- most tasks read one after the other
+  local count = #list
+  while count > 0 and list[count].released do
+    list[count] = nil               -- most tasks read one after the other
+    count = count - 1
   end
-  list[#list + 1] = running
+  list[count + 1] = running
 end
 
 -- The error that leaves the task may show its response to who gets it.

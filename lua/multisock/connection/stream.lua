@@ -268,16 +268,19 @@ function stream.new(request, easy, multi, origin, probe, started, queue_time)
   }, Stream)
 end
 
+-- What all of these have in common.
+local Coming = setmetatable({ answered = true, bare = take_rest ~= nil, queue_time = 0 }, Stream)
+Coming.__index = Coming
+
 --- The stream of a transfer that core.perform has started: its answer is there, and nothing
 -- is to be done for it until all of its body has come, if that is what is wanted.
 function stream.coming(request, easy, multi, origin)
   local deadline = request.deadline
+  -- With room for `reading`, `reader`, `buffering`, `snapshot`, `released`, `left`.
   local self = setmetatable({
     request = request, client = request.client, settings = request.settings, easy = easy,
-    origin = origin, multi = multi, deadline = deadline, limited = deadline ~= nil,
-    answered = true, bare = take_rest ~= nil, queue_time = 0, reader = nil, buffering = nil,
-    snapshot = nil, released = nil, left = nil, -- with room for these
-  }, Stream)
+    origin = origin, multi = multi, deadline = deadline, limited = deadline ~= nil, left = nil,
+  }, Coming)
   owners[easy] = self
   return self
 end

@@ -87,10 +87,11 @@ end
 
 -- Two readers would each get a part of the body.
 local function begin_read(self)
-  if self._reading and not self._transfer.released then
+  local running = self._transfer
+  if running.reading and not running.released then
     errors.misuse("another task reads this response already")
   end
-  self._reading, self._transfer.reader = true, scheduler.task
+  running.reading, running.reader = true, scheduler.task
 end
 
 --- The whole body; it is kept, so this may be called again.
@@ -111,7 +112,7 @@ function methods:text()
   local err
   begin_read(self)
   body, err = self._transfer:read_all()
-  self._reading = nil
+  self._transfer.reading = false
   if body == nil then
     self._failure = body_error(self, err)
     return nil, err
@@ -182,7 +183,7 @@ function methods:read_some(most)
   end
   begin_read(self)
   local chunk, err = self._transfer:read(most or MOST)
-  self._reading = nil
+  self._transfer.reading = false
   if err then
     self._failure = body_error(self, err)
   end
@@ -220,7 +221,7 @@ local function write_to(self, file)
   self._use, self._transfer.saving = "streamed", file
   begin_read(self)
   local size, err = self._transfer:save(file)
-  self._reading = nil
+  self._transfer.reading = false
   return size, err
 end
 
@@ -259,7 +260,7 @@ function methods:discard(most)
   if self._transfer then
     -- Nobody pauses here: a server that falls silent is given up.
     self._transfer.buffering = true
-    if not self._reading then
+    if not self._transfer.reading then
       self._transfer:stop_decoding()
     end
   end

@@ -64,7 +64,7 @@ function methods:chunks(most)
   iterators.check(self, "chunks")
   local running, begun = self._transfer, false
   return function()
-    if begun and not self._reading and not running.released then
+    if begun and not running.reading and not running.released then
       -- The usual case: the next piece is there.
       local piece = running:take(most or iterators.MOST)
       if piece then
