@@ -45,8 +45,10 @@ local function urls()
   add(2, "file://" .. dir .. "/files/a.file")
   local host = "127.0.0.1:" .. hostile.port
   -- Not rtmp: its library waits for the other end as long as it likes.
+  -- Not ldap: libcurl 7.88 loses 80 bytes of a request for which
+  -- CURLMOPT_MAX_TOTAL_CONNECTIONS leaves no connection.
   for _, scheme in ipairs { "dict", "gopher", "ftp", "imap", "pop3", "smtp", "rtsp", "mqtt", "tftp",
-    "telnet", "smb", "ldap", "ws", "scp", "sftp", "unknown" } do
+    "telnet", "smb", "ws", "scp", "sftp", "unknown" } do
     add(1, scheme .. "://" .. host .. "/x")
   end
   return table.concat(list, " ")
