@@ -254,6 +254,7 @@ describe("a download", function()
       ["download: URL or list of URLs expected, got a list"] = { {}, "f" },
       ["download: URL 2: string expected, got 7"] = { { "http://h/", 7 }, "f" },
       ["download: path of a file expected, got nil"] = { "http://h/" },
+      ['got the URL "http://h/x": it comes first'] = { "f", "http://u:secret@h/x" },
       ["download: table of options expected, got 7"] = { "http://h/", "f", 7 },
       ["download: unknown option \"checksums\", did you mean 'checksum'?"] =
         { "http://h/", "f", { checksums = 1 } },

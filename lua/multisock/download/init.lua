@@ -131,7 +131,10 @@ end
 -- @return job: see job.lua
 function download.new(client, source, path, options)
   local urls = check_source(source)
-  if type(path) ~= "string" or path == "" or path:find("%z") then
+  if type(path) == "string" and path:find("^%a[%w+.-]*://") then
+    errors.misuse(("download: path of a file expected, got the URL %s: it comes first"):format(
+      errors.quote(errors.redact_url(path))))
+  elseif type(path) ~= "string" or path == "" or path:find("%z") then
     errors.misuse("download: path of a file expected, got " .. (type(path) == "string"
       and errors.quote(path) or values.describe(path)))
   end
