@@ -1,6 +1,9 @@
 -- Request options: what each takes, what it says when it is given another.
+local echoed = require("spec.support.echoed")
+local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
-local DEFAULTS = require("multisock.request.options").defaults
+local option_list = require("multisock.request.options")
+local DEFAULTS = option_list.defaults
 local request = require("multisock.request")
 local settings = require("multisock.request.settings")
 local ms = require("multisock")
@@ -182,5 +185,48 @@ describe("settings", function()
     }) do
       assert.is_true(DEFAULTS.sensitive_headers[name:lower()])
     end
+  end)
+end)
+
+describe("a line break in an option", function()
+  local hostile = fixtures.hostile()
+  local EVIL = "a\r\nX-Evil: 1"
+
+  -- All shapes that options have.
+  local function shapes(row)
+    local list = { EVIL, { EVIL }, { EVIL, EVIL }, { [EVIL] = EVIL }, { a = EVIL },
+      { { name = "a", value = EVIL }, { name = EVIL, filename = EVIL, type = EVIL, value = "b" } } }
+    for field, inner in pairs(row.fields or {}) do
+      list[#list + 1] = { [field] = EVIL }
+      list[#list + 1] = { [field] = { EVIL, EVIL } }
+      for deeper in pairs(inner.fields or {}) do
+        list[#list + 1] = { [field] = { [deeper] = EVIL } }
+      end
+    end
+    return list
+  end
+
+  it("writes no header, whichever option it is", function()
+    local sent, tried = 0, 0
+    for name, row in pairs(option_list.rows) do
+      -- The text of `cache` is a folder, which would be made.
+      for _, value in ipairs(name ~= "cache" and shapes(row) or {}) do
+        for _, method in ipairs({ "GET", "POST" }) do
+          local given = { timeout = 2, trust_env = false, method = method }
+          given[name] = value
+          local client = ms.client({ trust_env = false })
+          tried = tried + 1
+          local ok, response = pcall(client.fetch, client, hostile.url("/echo"), given)
+          if ok and response and response.status == 200 then
+            sent = sent + 1
+            local _, fields = echoed.of(response)
+            assert.is_nil(fields["x-evil"], name)
+          end
+          client:close()
+        end
+      end
+    end
+    -- Most are refused; what is a body or a query is sent.
+    assert.is_true(tried > 300 and sent > 10, ("%d tried, %d sent"):format(tried, sent))
   end)
 end)

@@ -23,6 +23,7 @@ local outcome = calls.outcome
 function calls.pass(made)
   return outcome(made, made.client.handler(made))
 end
+local pass = calls.pass
 
 --- Reads what a call asks for, and sends it.
 -- @param method? string: that of the call; nil: that of the options, or what goes with the body
@@ -33,7 +34,7 @@ function calls.any(client, method, url, options)
   if not made then
     return nil, err
   end
-  return outcome(made, client.handler(made))
+  return pass(made)
 end
 
 return calls

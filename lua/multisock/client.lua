@@ -58,6 +58,7 @@ local function check(self, name)
   errors.check_self(self, Client, "client", name)
 end
 
+-- Of what does not begin in map.lua or download/, which look for themselves.
 local function check_open(self, name)
   check(self, name)
   if self.closed then
@@ -78,7 +79,7 @@ end
 -- @return table, table: results and errors, by the item's index; results.n is the count
 -- @raise what fn raised, after the rest was cancelled
 function Client:map(items, fn, options)
-  check_open(self, "map")
+  check(self, "map")
   return map.map(self, items, fn, options)
 end
 
@@ -97,7 +98,7 @@ end
 -- @param options? multisock.MapOptions
 -- @return multisock.Each, an iterator
 function Client:each(items, fn, options)
-  check_open(self, "each")
+  check(self, "each")
   return map.each(self, items, fn, options)
 end
 
@@ -107,7 +108,7 @@ end
 -- @param options? multisock.DownloadOptions
 -- @return {path: string, size: integer, resumed_from: integer, sha256: string}; or nil, err
 function Client:download(source, path, options)
-  check_open(self, "download")
+  check(self, "download")
   local download = require("multisock.download")
   return download.run(download.new(self, source, path, options))
 end

@@ -1,5 +1,6 @@
 -- The name that was meant, for who mistyped one.
 local pairs = require("multisock.base.compat").pairs
+local sorted_keys = require("multisock.base.values").sorted_keys
 
 local suggest = {}
 
@@ -101,12 +102,7 @@ function suggest.hint_or_all(name, names, others)
   if hint ~= "" then
     return hint
   end
-  local list = {}
-  for known in pairs(names) do
-    list[#list + 1] = known
-  end
-  table.sort(list)
-  return ", there are " .. table.concat(list, ", ")
+  return ", there are " .. table.concat(sorted_keys(names), ", ")
 end
 
 return suggest

@@ -98,6 +98,8 @@ local function least_crowded(self, parses)
     crowd = PARSED_CROWD
     most = math.min(most, MOST_PARSED)
   end
+  -- No math.min: the stacks of tasks are to stay small (spec/many_tasks_spec.lua), and a function
+  -- of C takes 20 places.
   for i = 1, count < most and count or most do
     local multi = self[i]
     if handles[multi] < handles[best] then

@@ -268,7 +268,7 @@ function stream.new(request, easy, multi, origin, probe, started, queue_time)
   }, Stream)
 end
 
--- What all of these have in common.
+-- What all streams that coming makes have in common.
 local Coming = setmetatable({ answered = true, bare = take_rest ~= nil, queue_time = 0 }, Stream)
 Coming.__index = Coming
 

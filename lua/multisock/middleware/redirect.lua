@@ -8,18 +8,15 @@ local is_redirect = require("multisock.response").is_redirect
 local strangers = require("multisock.request.strangers")
 local targets = require("multisock.request.targets")
 
-local function refuse(response, message)
-  response:close()
-  return nil, errors.new("redirect", message, {
-    url = response.url, response = response, attempts = response.attempts, phase = "receive",
-  })
-end
-
 -- The answer that led there goes with the error.
 local function stop_at(response, err)
   response:close()
   err.response, err.attempts, err.phase = response, response.attempts, "receive"
   return nil, err
+end
+
+local function refuse(response, message)
+  return stop_at(response, errors.new("redirect", message, { url = response.url }))
 end
 
 local BODY_HEADERS = {
