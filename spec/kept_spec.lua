@@ -2,6 +2,7 @@
 -- answer, what has died is not used, and nothing is sent twice unasked.
 local helper = require("spec.helper")
 local kept = require("spec.support.kept")
+local probe = require("spec.support.probe")
 local support = require("spec.support.core_support")
 local core = require("multisock.core")
 local ms = require("multisock")
@@ -276,6 +277,45 @@ describe("a kept connection", function()
           end, 20))
       end
     end
+  end)
+
+  -- As long as connections are kept, libcurl has no timer for `timeout.connect`.
+  describe("that has gone, and another one is made", function()
+    local function fails(url, phase, least, timeout)
+      local began = ms.now()
+      local err = helper.err_of(client:get(url, { timeout = timeout }))
+      local took = ms.now() - began
+      assert.same({ "timeout", phase, "CURLE_OPERATION_TIMEDOUT" },
+        { err.kind, err.phase, err.code }, tostring(err))
+      assert.is_true(took > least - 0.005 and took < helper.seconds(least + 0.5), took .. " s")
+    end
+
+    for how, reads in pairs({ ["before the request"] = false, ["at the request"] = true }) do
+      it("has to stand within timeout.connect (" .. how .. ")", helper.task(function()
+        client = ms.client()
+        local hole = probe.blackhole(4, reads)
+        for _ = 1, 4 do
+          assert.equal("ok", ms.assert(client:get(hole.url)):text())
+        end
+        for _ = 1, 2 do
+          fails(hole.url, "connect", 0.2, { connect = 0.2, first_byte = 0.05, total = 5 })
+        end
+        client:close()
+        hole.stop()
+      end))
+    end
+
+    it("first_byte counts from then on", helper.task(function()
+      for _, last in ipairs({ "/idle?after=0&say=fin", "/dies?how=fin" }) do
+        local url = begin()
+        for _, path in ipairs({ "/ok", "/ok", "/ok", last }) do
+          ms.assert(ms.assert(client:get(url(path))):text())
+        end
+        ms.sleep(0.05)
+        fails(url("/sleepy?n=2"), "wait", 0.1, { first_byte = 0.1, connect = 5 })
+        client:close()
+      end
+    end))
   end)
 
   describe("of HTTP/2", function()

@@ -5,6 +5,7 @@
 local answers = require("multisock.connection.answers")
 local calls = require("multisock.calls")
 local chain = require("multisock.chain")
+local coming = require("multisock.connection.coming")
 local core = require("multisock.core")
 local needs_no_look = require("multisock.request").needs_no_look
 local new_request = require("multisock.request").plain
@@ -14,7 +15,8 @@ local targets = require("multisock.request.targets")
 local transfer = require("multisock.connection.transfer")
 
 local find_target, now, under = targets.get, scheduler.now, core.url_under
-local outcome, response_to, send_any = calls.outcome, answers.to_url, calls.any
+local outcome, send_any = calls.outcome, calls.any
+local coming_response, response_to = coming.response, answers.to_url
 local type = type
 
 local url_only = {}
@@ -80,11 +82,16 @@ function url_only.get(client, url)
     local made = new_request(client, target)
     made.deadline = deadline
     return at_length(made, origin)
-  elseif status and body and status < 300 then
-    if awaited or easy then
-      transfer.left(client, origin, awaited, easy)
+  elseif status and status < 300 then
+    if body then
+      if awaited or easy then
+        transfer.left(client, origin, awaited, easy)
+      end
+      return response_to(client, target, status, body, snapshot)
+    elseif not given.buffer then
+      local handle, guard = snapshot, awaited
+      return coming_response(client, origin, status, handle, guard, deadline, target)
     end
-    return response_to(client, target, status, body, snapshot)
   end
   return url_only.go_on(new_request(client, target), origin, task, deadline, status, body,
     snapshot, awaited, easy)

@@ -61,24 +61,43 @@ function probe.apart(net)
 end
 
 local BLACKHOLE = [[
-import os, socket, time
+import os, socket, sys, time
 parent = os.getppid()
 listener = socket.socket()
 listener.bind(("127.0.0.1", 0))
 listener.listen(0)
+port, answers, reads = listener.getsockname()[1], int(sys.argv[1]), int(sys.argv[2])
+def read(connection):
+    head = b"?"
+    while head and not head.endswith(b"\r\n\r\n"):
+        head += connection.recv(1) or sys.exit()
+if answers:
+    print(port, os.getpid(), flush=True)
+    connection, _ = listener.accept()
+    for _ in range(answers):
+        read(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 others = [socket.socket() for _ in range(4)]
 for other in others:
     other.setblocking(False)
     other.connect_ex(listener.getsockname())
-print(listener.getsockname()[1], os.getpid(), flush=True)
+if answers:
+    if reads:
+        read(connection)
+    connection.close()
+else:
+    print(port, os.getpid(), flush=True)
 while os.getppid() == parent:
     time.sleep(0.1)
 ]]
 
 --- A port of 127.0.0.1 that answers no SYN: its queue is full.
+-- @param answers? integer: before, it gives so many on one connection, and then closes it
+-- @param reads? boolean: once it has read another request on it
 -- @return {port=, url=, stop=function}
-function probe.blackhole()
-  local pipe = assert(io.popen("exec /usr/bin/python3 -c '" .. BLACKHOLE:gsub("'", '"') .. "'"))
+function probe.blackhole(answers, reads)
+  local pipe = assert(io.popen(("exec /usr/bin/python3 -c '%s' %d %d"):format(BLACKHOLE,
+    answers or 0, reads and 1 or 0)))
   local port, pid = pipe:read("*n", "*n")
   assert(pid, "the blackhole did not start")
   return {

@@ -41,63 +41,41 @@ static int port_of(const struct sockaddr_storage *name)
   return -1;
 }
 
-static Watch **bucket_of(const UvDriver *driver, int port)
+/* Where the watches of a port are linked; NULL without memory, or where there is
+   none and none is made. */
+static Watch **place_of(UvDriver *driver, int port, bool make)
 {
-  return &driver->ports[(size_t)port & (driver->port_buckets - 1)];
-}
-
-static void ports_grow(UvDriver *driver)
-{
-  Watch **old = driver->ports;
-  size_t i, count = driver->port_buckets;
-  Watch **made = calloc(count > 0 ? 2 * count : 64, sizeof *made);
-  if (made == NULL)
-    return; /* the chains are longer then */
-  driver->ports = made;
-  driver->port_buckets = count > 0 ? 2 * count : 64;
-  for (i = 0; i < count; i++)
-    while (old[i] != NULL) {
-      Watch *watch = old[i];
-      Watch **bucket = bucket_of(driver, watch->local_port);
-      old[i] = watch->next_of_port;
-      watch->next_of_port = *bucket;
-      *bucket = watch;
-    }
-  free(old);
+  Watch ***page;
+  if (port <= 0 || port >= PORTS)
+    return NULL;
+  page = &driver->ports[port / PORTS_OF_PAGE];
+  if (*page == NULL && make)
+    *page = calloc(PORTS_OF_PAGE, sizeof **page);
+  return *page != NULL ? *page + port % PORTS_OF_PAGE : NULL;
 }
 
 void watch_name(Watch *watch)
 {
-  UvDriver *driver = watch->driver;
   struct sockaddr_storage name;
   socklen_t size = sizeof name;
-  Watch **bucket;
+  Watch **place;
   if (getsockname(watch->fd, (struct sockaddr *)(void *)&name, &size) != 0)
     return;
   watch->local_port = port_of(&name);
-  if (driver->port_count >= driver->port_buckets)
-    ports_grow(driver);
-  if (watch->local_port <= 0 || driver->port_buckets == 0)
+  place = place_of(watch->driver, watch->local_port, true);
+  if (place == NULL)
     return;
-  bucket = bucket_of(driver, watch->local_port);
-  watch->next_of_port = *bucket;
-  *bucket = watch;
-  driver->port_count++;
+  watch->next_of_port = *place;
+  *place = watch;
 }
 
 static void unname(Watch *watch)
 {
-  UvDriver *driver = watch->driver;
-  Watch **link;
-  if (watch->local_port <= 0 || driver->port_buckets == 0)
-    return;
-  link = bucket_of(driver, watch->local_port);
-  while (*link != NULL && *link != watch)
+  Watch **link = place_of(watch->driver, watch->local_port, false);
+  while (link != NULL && *link != NULL && *link != watch)
     link = &(*link)->next_of_port;
-  if (*link == NULL)
-    return;
-  *link = watch->next_of_port;
-  driver->port_count--;
+  if (link != NULL && *link != NULL)
+    *link = watch->next_of_port;
 }
 
 /* Local ports are unique for one peer only. */
@@ -117,23 +95,14 @@ static bool is_to(const Watch *watch, const char *peer, int peer_port)
                       &address, sizeof address) == 0;
 }
 
-static Watch *next_on(Watch *watch, int port)
+static Watch *find_by_port(UvDriver *driver, const UvPlace *place)
 {
-  while (watch != NULL && watch->local_port != port)
-    watch = watch->next_of_port;
-  return watch;
-}
-
-static Watch *find_by_port(const UvDriver *driver, const UvPlace *place)
-{
-  Watch *watch;
-  if (place->local_port <= 0 || driver->port_buckets == 0)
-    return NULL;
-  watch = next_on(*bucket_of(driver, place->local_port), place->local_port);
-  if (watch == NULL || next_on(watch->next_of_port, place->local_port) == NULL)
+  Watch **found = place_of(driver, place->local_port, false);
+  Watch *watch = found != NULL ? *found : NULL;
+  if (watch == NULL || watch->next_of_port == NULL)
     return watch;
   while (watch != NULL && !is_to(watch, place->peer, place->peer_port))
-    watch = next_on(watch->next_of_port, place->local_port);
+    watch = watch->next_of_port;
   return watch;
 }
 
@@ -322,5 +291,7 @@ void idle_open(UvDriver *driver)
 
 void idle_close(UvDriver *driver)
 {
-  free(driver->ports);
+  size_t page;
+  for (page = 0; page < PORTS / PORTS_OF_PAGE; page++)
+    free(driver->ports[page]);
 }

@@ -85,7 +85,7 @@ CURLMcode uvdriver_add_multi(UvDriver *driver, UvMulti *multi)
   multi->driver = driver;
   multi->deadline = 0;
   multi->kicked = false;
-  multi->swept = false;
+  multi->swept = multi->overdue = false;
   multi->next = driver->multis;
   driver->multis = multi;
   return CURLM_OK;

@@ -8,6 +8,10 @@
 
 #include "driver_uv.h"
 
+/* Local ports, from 1. */
+#define PORTS 65536
+#define PORTS_OF_PAGE 256
+
 typedef struct Watch {
   uv_poll_t poll; /* poll.data stays NULL: luv reads it as its own */
   UvDriver *driver;
@@ -74,9 +78,9 @@ struct UvDriver {
   void (*on_turn)(void *data);
   void *on_turn_data;
   int closing; /* handles whose close callback is outstanding */
-  /* Of driver_idle.c: its table of watches by local port. */
-  Watch **ports;
-  size_t port_buckets, port_count;
+  /* Of driver_idle.c: watches by local port, in pages that are made when needed: a
+     request touches no other watch than its own. */
+  Watch **ports[PORTS / PORTS_OF_PAGE];
   bool reuses_talking; /* what this libcurl does */
   uint64_t looked;     /* ns: when the loop last looked at its sockets */
   int64_t slept;       /* ms that the system has slept until now */

@@ -167,8 +167,8 @@ static void kicks_serve(UvDriver *driver)
   bool checked = false;
   while (multi != NULL) {
     UvMulti *next = multi->next;
-    bool sweep = multi->swept && ftp_is_stalled(multi);
-    multi->swept = false;
+    bool sweep = multi->overdue || (multi->swept && ftp_is_stalled(multi));
+    multi->swept = multi->overdue = false;
     if (sweep)
       multi_sweep(multi);
     else if (multi->kicked && multi_may_connect(multi)) {
@@ -227,6 +227,12 @@ void multi_sweep_soon(UvMulti *multi)
   uvdriver_serve_soon(multi->driver);
 }
 
+void uvdriver_look_after(UvMulti *multi)
+{
+  multi->overdue = true;
+  uvdriver_serve_soon(multi->driver);
+}
+
 void uvdriver_flush(UvDriver *driver)
 {
   UvMulti *multi;
@@ -235,7 +241,7 @@ void uvdriver_flush(UvDriver *driver)
     return;
   kicks_serve(driver);
   for (multi = driver->multis; multi != NULL; multi = multi->next)
-    again = again || multi->kicked || multi->swept;
+    again = again || multi->kicked || multi->swept || multi->overdue;
   /* A kick that came meanwhile is served in the next turn: transfers that
      kick for ever must not starve the sockets. */
   if (!again)

@@ -45,7 +45,9 @@ typedef struct UvMulti {
   void *data;
   uint64_t deadline;  /* ms of uv_hrtime when its timer is due; 0: none */
   bool kicked;        /* its timer is due at once */
-  bool swept;         /* all its transfers are to be looked after at once */
+  bool swept;         /* all its transfers are to be looked after at once, if
+                            one of FTP has stalled */
+  bool overdue;       /* and in any case: see uvdriver_look_after */
   bool tells_removed; /* set by the owner */
   bool cold;          /* set by the owner: its next handshake of TLS parses
                             a file of certificates, which takes long */
@@ -165,6 +167,10 @@ void uvdriver_flushing(UvDriver *driver);
    timers: libuv before 1.45 runs those that are due before it waits, and would
    then wait for something else. */
 void uvdriver_serve_soon(UvDriver *driver);
+
+/* Has libcurl look after all transfers of a multi in this turn: some limit may have
+   passed for which it has no timer. */
+void uvdriver_look_after(UvMulti *multi);
 
 /* Reads what finished on this multi; for a caller that drove it itself. */
 void uvdriver_drain(UvMulti *multi);

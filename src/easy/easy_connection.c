@@ -58,6 +58,8 @@ void easy_set_prereq(Easy *easy)
 static bool is_http1(Easy *easy)
 {
   long version = 0, status = 0;
+  if (easy->receiver != NULL && easy->receiver->major == '1')
+    return easy->receiver->status != 101;
   (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
   if (version != CURL_HTTP_VERSION_1_1 && version != CURL_HTTP_VERSION_1_0)
     return false;

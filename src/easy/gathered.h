@@ -25,11 +25,12 @@ typedef enum TlsEnd { TLS_END_UNWATCHED, TLS_END_AWAITED, TLS_END_TOLD } TlsEnd;
 /* See fetch/message.h: what the handle has of a message, or had last. */
 typedef struct Message {
   const void *lines; /* kept alive by the handle's values */
-  long connect_ms;   /* 0: not set yet */
+  long connect_ms;   /* 0: none is set */
   bool shaped;       /* its method is another than GET */
   bool custom;       /* its method has a name */
   bool body;
   bool closes; /* it said that the connection ends */
+  bool warm; /* it went over a connection that had served before and is kept */
 } Message;
 
 /* What most transfers have no need of, see fetch/seldom.h. */
@@ -61,6 +62,8 @@ typedef struct Receiver {
   uint64_t first_byte_ms; /* how long after that the answer has to begin; 0:
                               it may take for ever */
   uint64_t idle_ms;       /* of a body that is wanted whole, likewise */
+  long connect_ms;        /* how long it may take to be connected; 0: see
+                              Message */
   int status;
   Stage stage;
   TlsEnd tls_end;
@@ -98,6 +101,7 @@ typedef struct Receiver {
   bool heats;            /* connecting makes its multi warm, see multi.h */
   bool asks_version;     /* see receiver_ask_version */
   char version;          /* '1' '2' '3', of what was sent; 0: not known */
+  char major;            /* the same of its answer; 0: none of HTTP is there */
   bool asks;             /* may not look a name up before it has asked */
   bool denied;           /* wanted to */
   bool only_lookup;      /* ends as soon as the name is looked up */
@@ -114,6 +118,7 @@ typedef struct Receiver {
   bool heard;            /* an answer has begun since `tried_at` */
   bool unfit;            /* this try is on a connection that is shut down */
   bool tried_kept;       /* it is on one that had been there before */
+  bool reconnects;       /* which has gone: another one is being made */
   bool repeated;         /* the request was sent again, once */
   bool died;             /* it was not, as that is not allowed */
   int tries;             /* earlier ones of which bytes were sent */

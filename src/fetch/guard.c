@@ -5,10 +5,12 @@
 
 static const char guard_type[] = "multisock.guard";
 
-/* Of the values of an easy. */
-#define SELF 0 /* that of no option */
+/* Of the values of an easy: those of no option. */
+#define SELF 0
+#define SPARE (-1) /* a guard that guards nothing, to be used again */
 
 typedef struct Guard {
+  const char *type; /* guard_type: see compat_checkmarked */
   Easy *easy;
   unsigned serial; /* of the transfer: handles are used again */
 } Guard;
@@ -25,15 +27,51 @@ static void push_anchor(lua_State *L, int at)
   lua_rawseti(L, -2, SELF);
 }
 
+/* Pushes the guard that is to spare of the anchor on top, in its place; false, and
+   nothing has changed, when there is none. */
+static bool take_spare(lua_State *L)
+{
+  lua_rawgeti(L, -1, SPARE);
+  if (!lua_isuserdata(L, -1)) {
+    lua_pop(L, 1);
+    return false;
+  }
+  lua_pushnil(L);
+  lua_rawseti(L, -3, SPARE);
+  lua_remove(L, -2);
+  return true;
+}
+
+static void make_guard(lua_State *L, Easy *easy)
+{
+  Guard *guard = compat_newuserdata(L, sizeof *guard);
+  guard->type = guard_type;
+  guard->easy = easy;
+  luaL_setmetatable(L, guard_type);
+  lua_insert(L, -2);
+  compat_setuservalue(L, -2);
+}
+
 void guard_push(lua_State *L, int at)
 {
   Easy *easy = *(Easy **)lua_touserdata(L, at);
-  Guard *guard = compat_newuserdata(L, sizeof *guard);
-  guard->easy = easy;
-  guard->serial = easy->receiver->serial;
-  luaL_setmetatable(L, guard_type);
+  Guard *guard;
   push_anchor(L, at);
-  compat_setuservalue(L, -2);
+  if (!take_spare(L))
+    make_guard(L, easy);
+  guard = lua_touserdata(L, -1);
+  guard->serial = easy->receiver->serial;
+}
+
+void guard_spare(lua_State *L, int at, int easy_at)
+{
+  const Guard *guard = compat_testmarked(L, at, guard_type);
+  if (guard == NULL || guard->easy != *(Easy **)lua_touserdata(L, easy_at))
+    return;
+  push_anchor(L, easy_at);
+  lua_pushvalue(L, at);
+  lua_rawseti(L, -2, SPARE);
+  lua_pop(L, 1);
 }
 
 /*** Makes a guard of the transfer that a handle runs now.

@@ -151,7 +151,8 @@ static bool resumes(lua_State *L, Easy **box, int *results)
     *results = leave(L, easy, *easy->home);
     return false;
   }
-  easy->profile = (int)lua_tointeger(L, PROFILE);
+  if (!lua_isnil(L, PROFILE))
+    easy->profile = (int)lua_tointeger(L, PROFILE);
   return true;
 }
 
@@ -177,9 +178,8 @@ static int finish(lua_State *L, Easy **box)
   lua_pushinteger(L, (*box)->receiver->status);
   lua_pushnil(L);
   lua_pushvalue(L, EASY);
-  multi_push(L, *(*box)->home);
   guard_push(L, EASY);
-  return 5;
+  return 4;
 }
 
 /* The task is told when this easy is ready from now on. */
@@ -243,9 +243,11 @@ static Easy **begin(lua_State *L, int *results)
 
 /* ---- What is left of a body ---- */
 
-/* In place of the target: which transfer it is. The handle may serve another one
-   when the task goes on. */
+/* Where other arguments stood: which transfer it is, as the handle may serve
+   another one when the task goes on; when the wait began; the guard. */
 #define SERIAL TARGET
+#define SINCE TAKEN
+#define GUARD MESSAGE
 
 /* Whether a task waits for this easy already. */
 static bool is_awaited(lua_State *L, const Easy *easy)
@@ -257,24 +259,38 @@ static bool is_awaited(lua_State *L, const Easy *easy)
   return is;
 }
 
+static bool still_runs(lua_State *L, const Easy *easy)
+{
+  return easy != NULL && easy->receiver != NULL && easy->multi != NULL &&
+         easy->receiver->serial == (unsigned)lua_tointeger(L, SERIAL);
+}
+
 static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
 {
   Easy **box = (Easy **)context;
-  if (*box == NULL || (*box)->receiver == NULL || (*box)->multi == NULL ||
-      (*box)->receiver->serial != (unsigned)lua_tointeger(L, SERIAL)) {
-    lua_pushboolean(L, 0);
-    return 1;
+  if (still_runs(L, *box)) {
+    if (resumes(L, box, &status))
+      status = perform_conclude(L, LIMITER, EASY);
+    if (lua_toboolean(L, -status)) {
+      guard_spare(L, GUARD, EASY);
+      return status;
+    }
   }
-  return resumes(L, box, &status) ? perform_conclude(L, LIMITER, EASY) : status;
+  lua_pushboolean(L, 0);
+  lua_pushvalue(L, SINCE);
+  return 2;
 }
 
 /*** Waits for the rest of a body that is wanted whole, and takes all.
 @param limiter of the host, where the transfer has its slot
 @param easy core.Easy whose answer was handed over
 @param task who asks
-@param profile number to keep the handle with
+@param profile number to keep the handle with; nil: as it says itself
+@param since nil: its place is needed @param guard? of the response, which has it no more
+when all has come
 @return nothing when it cannot wait here, or the body is too large already; as `perform`
-of one of which all is there; or false alone when another task has ended the transfer */
+of one of which all is there; or false, and when it began to wait, when something else
+has happened, or another task has ended the transfer */
 static int perform_rest(lua_State *L)
 {
   Limiter *limiter = limiter_check(L, LIMITER);
@@ -282,7 +298,7 @@ static int perform_rest(lua_State *L)
   Easy **box = lua_touserdata(L, 2);
   Receiver *receiver = easy->receiver;
   luaL_checktype(L, TASK, LUA_TTABLE);
-  (void)luaL_checkinteger(L, PROFILE);
+  (void)luaL_optinteger(L, PROFILE, 0);
   lua_settop(L, EASY - 1);
   if (receiver == NULL || receiver->paused || receiver->coded != NULL ||
       easy->home == NULL || *easy->home != easy->multi || easy->multi == NULL ||
@@ -294,6 +310,8 @@ static int perform_rest(lua_State *L)
   lua_pushvalue(L, 2); /* to EASY */
   lua_pushinteger(L, receiver->serial);
   lua_replace(L, SERIAL);
+  lua_pushnumber(L, (lua_Number)uv_hrtime() / 1e9);
+  lua_replace(L, SINCE);
   receiver->buffering = true;
   if (receiver->idle_ms > 0)
     multi_expect_more(easy->multi, easy, receiver->idle_ms + 1);
@@ -319,9 +337,8 @@ and with `web`: whether it is HTTP
 @param limits, lines, method, deadline, body, once, size the message: see message.h
 @return nothing when no handle is free, or no slot; status, body, snapshot
 (see core.snapshot), and where something is left: awaited (boolean: somebody may wait
-for the slot that was given back), easy (when it is to be closed, or nil); status, nil, easy, multi,
-guard when that is good and more of the body is to come; or, when something is left to
-be done, false, easy, multi (nil when it is closed); or nil, err when it did not
+for the slot that was given back), easy (when it is to be closed, or nil); status, nil, easy, guard
+when that is good and more of the body is to come; or, when something is left to be done, false, easy, multi (nil when it is closed); or nil, err when it did not
 start, and then its slot is given back */
 static int perform_all(lua_State *L)
 {

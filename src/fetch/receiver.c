@@ -24,6 +24,8 @@
 static bool pause_is_unsafe(Easy *easy)
 {
   long version = 0;
+  if (easy->receiver->major == '1')
+    return false; /* asking libcurl takes longer */
   (void)curl_easy_getinfo(easy->handle, CURLINFO_HTTP_VERSION, &version);
   if (version == CURL_HTTP_VERSION_NONE)
     return easy_is_file(easy); /* those are read in one go */
@@ -220,48 +222,6 @@ void receiver_untell_sent(Easy *easy)
   (void)curl_easy_setopt(easy->handle, CURLOPT_XFERINFODATA, NULL);
 }
 
-/* ---- New sockets ---- */
-
-/* A server may answer a request of HTTP/2 with HTTP_1_1_REQUIRED; libcurl then
-   opens a connection of HTTP/1.1 for it. Before 8.5 libcurl sends requests that
-   may share a connection on this one too, busy as it is, and mixes their
-   answers up. So it gets none: transfer.lua starts the request again where no
-   others are. What an upload has taken cannot be taken again. */
-static int refuse_other_version(Easy *easy, curlsocktype purpose)
-{
-  if (purpose != CURLSOCKTYPE_IPCXN || easy->receiver->sending ||
-      strstr(easy->message, "HTTP_1_1_REQUIRED") == NULL)
-    return CURL_SOCKOPT_OK;
-  if (easy->receiver->stage == STAGE_START)
-    easy->receiver->demanded_http1 = true;
-  else
-    easy->receiver->restarted = true; /* see on_header */
-  return CURL_SOCKOPT_ERROR;
-}
-
-static int on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
-{
-  const Easy *easy = data;
-  if (easy->receiver->only_lookup)
-    return CURL_SOCKOPT_ERROR;
-  keepalive_apply(fd);
-  return quirk_mixed_versions() ? refuse_other_version(data, purpose)
-                                : CURL_SOCKOPT_OK;
-}
-
-/* ---- Lookups ---- */
-
-/* The name is not in the cache: lookups.lua has it looked up, and the transfer
-   starts again. Later than that it is the address of a data connection. */
-static int on_resolve(void *state, void *reserved, void *data)
-{
-  Receiver *receiver = ((Easy *)data)->receiver;
-  (void)state;
-  (void)reserved;
-  receiver->denied = receiver->asks && !receiver->connected;
-  return receiver->denied;
-}
-
 /* ---- Life ---- */
 
 void receiver_install(Easy *easy)
@@ -276,9 +236,10 @@ void receiver_install(Easy *easy)
   (void)curl_easy_setopt(handle, CURLOPT_PREREQFUNCTION, repeat_on_connected);
   (void)curl_easy_setopt(handle, CURLOPT_PREREQDATA, easy);
   (void)curl_easy_setopt(handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-  (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, on_socket);
+  (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTFUNCTION, receiver_on_socket);
   (void)curl_easy_setopt(handle, CURLOPT_SOCKOPTDATA, easy);
-  (void)curl_easy_setopt(handle, CURLOPT_RESOLVER_START_FUNCTION, on_resolve);
+  (void)curl_easy_setopt(handle, CURLOPT_RESOLVER_START_FUNCTION,
+                         receiver_on_resolve);
   (void)curl_easy_setopt(handle, CURLOPT_RESOLVER_START_DATA, easy);
 }
 

@@ -91,6 +91,10 @@ void guard_open(lua_State *L);
 /* Pushes a guard of the transfer of the easy at index `at`, which has a receiver. */
 void guard_push(lua_State *L, int at);
 
+/* The guard at index `at`, if it is one, guards nothing any more and nobody else has it:
+   the easy's next transfer that needs one gets it. */
+void guard_spare(lua_State *L, int at, int easy_at);
+
 /* The receiver of the easy at index 1; raises where it gathers nothing. */
 Receiver *receiver_check(lua_State *L, Easy **easy);
 

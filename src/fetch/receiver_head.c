@@ -97,6 +97,7 @@ static const char *judge_status(Easy *easy, const char *line, size_t size)
   receiver->status = status_of(line, size);
   if (receiver->status == 0)
     return NO_STATUS;
+  receiver->major = line[5];
   receiver->lied = is_other_version(easy, line[5]);
   if (receiver->lied)
     return OTHER_VERSION;

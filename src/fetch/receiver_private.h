@@ -1,5 +1,5 @@
-/* What receiver.c, which has body, upload and connection, and receiver_head.c,
-   which has status and headers, share. */
+/* What receiver.c, which has body and upload, receiver_head.c, which has status and
+   headers, and receiver_connect.c share. */
 #pragma once
 
 #include "multi.h"
@@ -30,3 +30,7 @@ static inline size_t receiver_refuse(Easy *easy, const char *reason,
 
 /* The header callback. */
 size_t receiver_on_header(char *line, size_t one, size_t size, void *data);
+
+/* CURLOPT_SOCKOPTFUNCTION and CURLOPT_RESOLVER_START_FUNCTION. */
+int receiver_on_socket(void *data, curl_socket_t fd, curlsocktype purpose);
+int receiver_on_resolve(void *state, void *reserved, void *data);

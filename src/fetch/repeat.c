@@ -125,9 +125,11 @@ int repeat_on_connected(void *data, char *peer, char *local, int peer_port,
   choose_connection(easy, easy_use(easy, peer, peer_port, local_port),
                     local_port);
   receiver->connected = true;
+  receiver->reconnects = false;
   if (easy->multi == NULL)
     return CURL_PREREQFUNC_OK;
   receiver->active_ms = multi_now(easy->multi);
+  multi_is_connected(easy->multi, easy);
   if (receiver->heats) {
     easy->multi->warm = !quirk_no_ca_cache();
     easy->multi->driven.cold = !easy->multi->warm;

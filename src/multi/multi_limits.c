@@ -10,7 +10,7 @@ uint64_t multi_now(const Multi *multi)
                                       : uv_hrtime() / 1000000;
 }
 
-enum { LIMIT_FIRST_BYTE, LIMIT_TOTAL, LIMIT_IDLE };
+enum { LIMIT_FIRST_BYTE, LIMIT_CONNECT, LIMIT_TOTAL, LIMIT_IDLE };
 
 static void add(const Multi *multi, Deadline *deadline, int kind,
                 uint64_t duration, uint64_t at)
@@ -27,6 +27,23 @@ void multi_expect_answer(Multi *multi, Easy *easy)
   if (duration != 0 && multi->deadlines != NULL)
     add(multi, &easy->silence, LIMIT_FIRST_BYTE, duration,
         multi_now(multi) + duration);
+}
+
+void multi_expect_connection(Multi *multi, Easy *easy, uint64_t duration)
+{
+  Deadline *silence = &easy->silence;
+  if (multi->deadlines == NULL)
+    return;
+  deadline_remove(silence);
+  add(multi, silence, LIMIT_CONNECT, duration, multi_now(multi) + duration);
+}
+
+void multi_is_connected(Multi *multi, Easy *easy)
+{
+  if (easy->silence.owner == NULL || easy->silence.kind != LIMIT_CONNECT)
+    return;
+  deadline_remove(&easy->silence);
+  multi_expect_answer(multi, easy);
 }
 
 void multi_limit(Multi *multi, Easy *easy, uint64_t duration, uint64_t at)
@@ -67,7 +84,7 @@ static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
   if (receiver == NULL || easy->finished || above_fetch()->is_answered(easy))
     return;
   /* Until it is connected another limit counts. */
-  if (receiver->connected)
+  if (receiver->connected && !receiver->reconnects)
     due = receiver->active_ms + duration;
   if (due > now) {
     deadline_add(deadlines, &easy->silence, duration, due);
@@ -75,6 +92,18 @@ static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
   }
   receiver->late = true;
   easy_join_ready(easy, easy->multi->ready);
+}
+
+/* From now on silence counts, which does so once it is connected. */
+static void expire_connect(Deadlines *deadlines, Easy *easy, uint64_t now)
+{
+  uint64_t duration =
+      easy->receiver != NULL ? easy->receiver->first_byte_ms : 0;
+  if (easy->multi->driven.driver != NULL)
+    uvdriver_look_after(&easy->multi->driven);
+  easy->silence.kind = LIMIT_FIRST_BYTE;
+  if (duration != 0)
+    deadline_add(deadlines, &easy->silence, duration, now + duration);
 }
 
 static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
@@ -86,6 +115,9 @@ static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
     if (easy->receiver != NULL)
       easy->receiver->overdue = true;
     easy_join_ready(easy, easy->multi->ready);
+    break;
+  case LIMIT_CONNECT:
+    expire_connect(deadlines, container_of(due, Easy, silence), now);
     break;
   case LIMIT_IDLE:
     expire_idle(deadlines, container_of(due, Easy, silence), now);

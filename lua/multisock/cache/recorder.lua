@@ -128,7 +128,7 @@ function recorder.attach(response, most, done)
   elseif source then
     response._transfer = setmetatable({
       source = source, state = { pieces = {}, size = 0, most = most, done = done },
-      bare = false,                 -- there is something to do with it
+      asked = false,                -- there is something to do with it
     }, Recorder)
   end
 end

@@ -20,9 +20,13 @@ function opened.add(running)
     list = setmetatable({}, Opened)
     task.opened = list
   end
+  if list[2] == nil and (list[1] == nil or list[1].released) then
+    list[1] = running               -- most tasks read one after the other
+    return
+  end
   local count = #list
   while count > 0 and list[count].released do
-    list[count] = nil               -- most tasks read one after the other
+    list[count] = nil
     count = count - 1
   end
   list[count + 1] = running

@@ -92,21 +92,19 @@ end
 
 --- The same, in one call of C, of a transfer for which nothing has to be done meanwhile.
 -- Raises when the task was cancelled.
+-- @param self a stream, or one of coming.lua @param task that runs
+-- @param number? of the profile to keep its handle with; nil: that of before
+-- @param guard? of its response, which has it no more when all has come
 -- @return string; nil when Lua has to go on, and where it has waited it is `rested`
-function reading.rest(self)
-  local task, origin, deadline, since = scheduler.task, self.origin, self.deadline, now()
-  if task == nil or self.left or deadline and since >= deadline then
-    return nil
-  end
-  local easy = self.easy
-  self.buffering, self.reader = true, task
-  local status, body, snapshot, awaited, extra = take_rest(origin.limiter, easy, task,
-    self.settings.profile.number)
+function reading.rest(self, task, number, guard)
+  local origin, easy = self.origin, self.easy
+  local status, body, snapshot, awaited, extra = take_rest(origin.limiter, easy, task, number, nil,
+    guard)
   if status then
     owners[easy] = nil
     self.snapshot, self.released = snapshot, true
     if extra then
-      handles.close(self.client, origin, easy, self.multi)
+      handles.close(self.client, origin, easy, easy:home())
     end
     if awaited then
       origin:pass_on()
@@ -114,14 +112,17 @@ function reading.rest(self)
     return body
   elseif status == false then
     interrupted(self, task)
-    self.since, self.rested = since, true
+    self.since, self.rested = body, true       -- when it began to wait
   end
 end
 
 -- Whether nothing has to be done for it until all has come.
 local function is_bare(self)
-  return take_rest and (self.bare or self.request.simple
-    and not (self.probe or self.settings.curl or self.attempt_at or self.since))
+  local deadline = self.deadline
+  return take_rest and not self.rested and not self.left
+    and (self.bare or self.request.simple
+      and not (self.probe or self.settings.curl or self.attempt_at or self.since))
+    and not (deadline and now() >= deadline)
 end
 
 --- The error of a body that has more bytes than the option `max_body` allows.
@@ -155,8 +156,9 @@ function methods:read_all()
     return failed(self)
   end
   self.buffering = true
-  if not self.rested and is_bare(self) then
-    local body = reading.rest(self)
+  local task = scheduler.task
+  if task and is_bare(self) then
+    local body = reading.rest(self, task, self.settings.profile.number)
     if body then
       return body
     end

@@ -18,7 +18,7 @@ local upload = require("multisock.connection.upload")
 local waiting = require("multisock.tasks.waiting")
 
 local now, park_until = scheduler.now, waiting.park_until
-local nearest_limit, take_rest = limits.nearest, core.rest
+local nearest_limit = limits.nearest
 
 local stream = { CLIENT_CLOSED = "the client was closed" }
 
@@ -31,6 +31,7 @@ local waiters = core.waiting
 -- Transfers whose response was handed over before its body was read: when it
 -- is collected unread, the C side says so and the transfer is ended here.
 local owners = {}
+stream.owners = owners
 
 scheduler.set_stray_handler(function(easy)
   local owner = owners[easy]
@@ -268,21 +269,19 @@ function stream.new(request, easy, multi, origin, probe, started, queue_time)
   }, Stream)
 end
 
--- What all streams that coming makes have in common.
-local Coming = setmetatable({ answered = true, bare = take_rest ~= nil, queue_time = 0 }, Stream)
-Coming.__index = Coming
+-- What those have in common whose answer C has handed over.
+local Answered = setmetatable({ answered = true, bare = true, queue_time = 0 }, Stream)
+Answered.__index = Answered
 
---- The stream of a transfer that core.perform has started: its answer is there, and nothing
--- is to be done for it until all of its body has come, if that is what is wanted.
-function stream.coming(request, easy, multi, origin)
-  local deadline = request.deadline
-  -- With room for `reading`, `reader`, `buffering`, `snapshot`, `released`, `left`.
-  local self = setmetatable({
-    request = request, client = request.client, settings = request.settings, easy = easy,
-    origin = origin, multi = multi, deadline = deadline, limited = deadline ~= nil, left = nil,
-  }, Coming)
-  owners[easy] = self
-  return self
+--- Makes a stream of what coming.lua knows of such a transfer.
+function stream.answered(self, request)
+  local deadline = self.deadline or nil
+  request.deadline = deadline
+  self.asked, self.deadline, self.limited = nil, deadline, deadline ~= nil
+  self.request, self.settings = request, request.settings
+  self.multi = not self.released and self.easy:home() or nil
+  self.reader = rawget(self, "reader") or self.reading or nil
+  setmetatable(self, Answered)
 end
 
 --- Ends it before its answer.

@@ -2,6 +2,7 @@
 -- response. Small ones end here; what goes on for longer is a stream.
 local admission = require("multisock.connection.admission")
 local answers = require("multisock.connection.answers")
+local coming = require("multisock.connection.coming")
 local compat = require("multisock.base.compat")
 local core = require("multisock.core")
 local credentials = require("multisock.request.credentials")
@@ -24,8 +25,7 @@ local waiting = require("multisock.tasks.waiting")
 local now, waiter = scheduler.now, waiting.waiter
 local lines_of, is_once = header_lines.of, request_module.is_once
 local start, perform_in_c = core.start, compat.perform
-local whole_response, coming_response = answers.whole, answers.coming
-local new_coming = stream.coming
+local whole_response, coming_response = answers.whole, coming.response
 
 local transfer = {}
 
@@ -187,7 +187,8 @@ end
 
 --- What has become of a request that C has sent.
 -- @param deadline? seconds of the clock
--- @param status, text, snapshot, awaited, easy what core.perform has returned
+-- @param status, text, snapshot, awaited, easy what core.perform has returned: of a body that is
+-- to come its handle and guard stand in places of these
 -- @return response; nil, err; or nothing: Lua has to send it
 function transfer.outcome(request, origin, task, deadline, status, text, snapshot, awaited, easy)
   if status and text then
@@ -201,11 +202,12 @@ function transfer.outcome(request, origin, task, deadline, status, text, snapsho
   end
   request.deadline = deadline
   if status then                    -- more of its body is to come
-    local given = request.settings
+    local given, handle = request.settings, snapshot
     if given.attempt or given.curl or given.buffer then
-      return transfer.conclude(request, origin, task, snapshot, awaited)
+      return transfer.conclude(request, origin, task, handle, handle:home())
     end
-    return coming_response(request, status, new_coming(request, snapshot, awaited, origin), easy)
+    local guard = awaited
+    return coming_response(request.client, origin, status, handle, guard, deadline, nil, request)
   elseif status == false then
     return transfer.conclude(request, origin, task, text, snapshot)
   elseif text then

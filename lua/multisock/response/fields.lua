@@ -112,8 +112,9 @@ function computed:url()
   if target and not asked then
     return target.text, true            -- there is no user in it, or it was a request
   end
-  local parts = self._parts
-  target = asked and asked.target or parts and parts[2] or target
+  local parts, running = self._parts, self._transfer
+  asked = asked or running and (running.asked or running.request)
+  target = asked and (asked.target or asked) or parts and parts[2] or target
   -- One that a program has made answers what it says, if anything.
   return target and errors.without_user(target.text)
 end
@@ -123,7 +124,8 @@ function computed:request()
   if self._parts then
     return requests.of_parts(unpack(self._parts, 1, 8))
   end
-  return self._target and requests.plain(self._client, self._target)
+  local target, running = self._target, self._transfer
+  return target and requests.plain(self._client, target) or running and running.request
 end
 
 function computed:links()
