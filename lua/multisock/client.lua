@@ -26,7 +26,10 @@ local usual = require("multisock.usual")
 local values = require("multisock.base.values")
 require("multisock.response")
 
-local send_any, get_by_url, type = calls.any, url_only.get, type
+local send_any, type = calls.any, type
+
+-- By client: what sends its requests that are nothing but a URL.
+local by_url = setmetatable({}, { __mode = "k" })
 
 local client = {}
 
@@ -43,10 +46,11 @@ local function sender(name, method)
   -- @return response; or nil, err
   -- @raise on misuse, and when the task is cancelled
   return function(self, url, options)
-    if type(self) ~= "table" or not self.handler then
+    local get = options == nil and may_be_bare and by_url[self]
+    if get then
+      return get(self, url)         -- the usual case: it is a client
+    elseif type(self) ~= "table" or not self.handler then
       errors.called_with_dot("client", name)
-    elseif options == nil and may_be_bare and self.by_url then
-      return get_by_url(self, url)
     elseif options ~= nil and self.by_options then
       return self.by_options(self, method, url, options)
     end
@@ -196,7 +200,7 @@ function Client:close()
   if self.closed then
     return
   end
-  self.closed, self.by_url, self.by_options = true, false, false
+  self.closed, by_url[self], self.by_options = true, nil, false
   if self.pauses then
     require("multisock.middleware.pause").wake(self)
   end
@@ -298,7 +302,7 @@ local function arrange(self)
   self.tell, self.uses.on = events.of(self.on, all)
   self.handler = chain.compose(self.uses, self.perform)
   self.bulk_handler = nil             -- made when it is used
-  self.by_url, self.by_options = url_only.suits(self), usual.way(self)
+  by_url[self], self.by_options = url_only.way(self), usual.way(self)
 end
 
 --- Has functions listen to all clients.

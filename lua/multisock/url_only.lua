@@ -55,25 +55,20 @@ function url_only.go_on(made, origin, task, deadline, status, body, snapshot, aw
   return outcome(made, chain.conclude(made, response, err, made.client.perform))
 end
 
---- Sends it: from the second request to an origin on in one call of C.
--- @param client that suits @param url any
--- @return response; or nil, err
-function url_only.get(client, url)
-  local whole, prefix = url, client.prefix
-  if prefix then
-    whole = under(prefix, url)
-  end
+-- Sends it: from the second request to an origin on in one call of C. `path`: where it is not
+-- `whole`, what was asked for.
+local function get(client, whole, path)
   local target = targets.young[whole]
   if target == nil then
     target = type(whole) == "string" and find_target(whole)
     if not (target and target.kept) then
-      return send_any(client, "GET", url)
+      return send_any(client, "GET", path or whole)
     end
   end
   local origin, task, given = client.origins[target.origin], scheduler.task, client.settings
   local lines, total = given.lines[0], given.total
   if not (origin and task and lines) or scheduler.refuse then
-    return send_any(client, "GET", url)
+    return send_any(client, "GET", path or whole)
   end
   local deadline = total and now() + total or nil
   local status, body, snapshot, awaited, easy = perform_in_c(origin.limiter, target, task,
@@ -95,6 +90,16 @@ function url_only.get(client, url)
   end
   return url_only.go_on(new_request(client, target), origin, task, deadline, status, body,
     snapshot, awaited, easy)
+end
+
+local function get_under(client, path)
+  return get(client, under(client.prefix, path), path)
+end
+
+--- How a client sends such requests.
+-- @return function(client, url) -> response; or nil, err. False where none of its requests are such
+function url_only.way(client)
+  return url_only.suits(client) and (client.prefix and get_under or get)
 end
 
 return url_only

@@ -35,15 +35,16 @@ static bool pause_is_unsafe(Easy *easy)
 static void body_begins(Easy *easy)
 {
   Receiver *receiver = easy->receiver;
-  curl_off_t length = -1;
+  curl_off_t length = receiver->framing.named ? receiver->framing.length : -1;
   receiver->no_pause = pause_is_unsafe(easy);
   /* Better libcurl's coarse limit than none. */
   if (receiver->no_pause && receiver->pace.speed > 0)
     (void)curl_easy_setopt(easy->handle, CURLOPT_MAX_RECV_SPEED_LARGE,
                            (curl_off_t)receiver->pace.speed);
   receiver->watched = receiver->uploads && quirk_h2_hangs_after_answer();
-  (void)curl_easy_getinfo(easy->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
-                          &length);
+  if (receiver->major == 0)
+    (void)curl_easy_getinfo(easy->handle, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T,
+                            &length);
   if (length > 0 && length <= RESERVE_MOST &&
       (receiver->buffering || (size_t)length <= receiver->high_water))
     (void)buffer_reserve(&receiver->body, (size_t)length); /* only a hint */

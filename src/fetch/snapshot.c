@@ -26,13 +26,15 @@ static int info_int(CURL *handle, CURLINFO info)
 }
 
 /* What libcurl does not know stays 0. Returns the peer's address, or "". */
-static const char *snapshot_fill(Snapshot *shot, CURL *handle)
+static const char *snapshot_fill(Snapshot *shot, const Easy *easy)
 {
+  CURL *handle = easy->handle;
   const char *ip = NULL;
   memset(shot, 0, sizeof *shot);
   /* On a connection that was there it takes no time, and not asking saves 200
      instructions a request. */
-  if (info_int(handle, CURLINFO_NUM_CONNECTS) > 0) {
+  if (!easy->receiver->tried_kept &&
+      info_int(handle, CURLINFO_NUM_CONNECTS) > 0) {
     (void)curl_easy_getinfo(handle, CURLINFO_NAMELOOKUP_TIME_T, &shot->dns);
     (void)curl_easy_getinfo(handle, CURLINFO_CONNECT_TIME_T, &shot->connect);
     (void)curl_easy_getinfo(handle, CURLINFO_APPCONNECT_TIME_T, &shot->tls);
@@ -82,7 +84,7 @@ void snapshot_push(lua_State *L, const Easy *easy, Traffic *traffic)
   const Receiver *receiver = easy->receiver;
   const Buffer *trailers = &receiver->seldom->trailers;
   Snapshot shot;
-  const char *ip = snapshot_fill(&shot, easy->handle);
+  const char *ip = snapshot_fill(&shot, easy);
   size_t ip_size = strlen(ip);
   void *memory;
   char *own, *head;
