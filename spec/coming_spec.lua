@@ -98,6 +98,18 @@ describe("an answer whose body comes later", function()
       end
     end))
 
+  it("does not end while its response is held", helper.task(function()
+    for _, options in ipairs({ {}, { timeout = { attempt = 30 } }, { curl = { verbose = false } },
+      { buffer = true }, { headers = { A = "b" } } }) do
+      warm()
+      local response = ms.assert(client:get(late(), options))
+      collectgarbage()
+      collectgarbage()
+      ms.sleep(0.005)
+      assert.equal(servers.bytes(100), ms.assert(response:text()))
+    end
+  end))
+
   it("is read by one task", helper.task(function()
     warm()
     for _, read in ipairs({ "text", "read", "json" }) do

@@ -164,6 +164,24 @@ describe("a lookup", function()
     ]]))
   end)
 
+  -- While a connection is kept libcurl has no limit for connecting, and the default of five
+  -- minutes would be what it divides.
+  it("finds addresses that share timeout.connect, also after a kept connection", function()
+    assert.equal("all well\n", run([[
+      local probe = require("spec.support.probe")
+      local client, hole = ms.client(), probe.blackhole(4, false, "127.0.0.2")
+      local url = "http://two.test:" .. hole.port .. "/"
+      for _ = 1, 4 do
+        assert(assert(client:get(url)):text() == "ok")
+      end
+      local response, err = client:get(url, { timeout = { connect = 1 } })
+      hole.stop()
+      assert(response, tostring(err))
+      assert(response:text() == "other")
+      print("all well")
+    ]]))
+  end)
+
   it("may be libcurl's own", function()
     assert.equal("all well\n", run([[
       assert(ms.get("http://good.test/"))           -- by the proxy of the environment

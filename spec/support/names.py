@@ -3,7 +3,8 @@
     names.py FOLDER COMMAND...
 
 Runs COMMAND with the name server on 127.0.0.1:53. By the first label of a name:
-dead* is never answered, nx* does not exist, any other is 127.0.0.1. Port 80
+dead* is never answered, nx* does not exist, two* is 127.0.0.1 and 127.0.0.2, any other is
+127.0.0.1. Port 80
 answers GET /NAME with how often that name was asked for (type A); GET /: that in Host."""
 
 import collections
@@ -30,8 +31,9 @@ def answer(query):
         return query[:2] + b"\x81\x83\0\1\0\0\0\0\0\0" + question
     if kind != 1:
         return query[:2] + b"\x81\x80\0\1\0\0\0\0\0\0" + question
-    return (query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + question
-            + b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4\x7f\0\0\1")
+    hosts = b"\1\2" if name.startswith("two") else b"\1"
+    return query[:2] + b"\x81\x80\0\1\0%c\0\0\0\0" % len(hosts) + question + b"".join(
+        b"\xc0\x0c\0\1\0\1\0\0\0\0\0\4\x7f\0\0%c" % host for host in hosts)
 
 
 def serve_names(server):

@@ -85,6 +85,11 @@ if answers:
     if reads:
         read(connection)
     connection.close()
+    if len(sys.argv) > 3:
+        other = socket.create_server((sys.argv[3], port))
+        connection, _ = other.accept()
+        read(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nother")
 else:
     print(port, os.getpid(), flush=True)
 while os.getppid() == parent:
@@ -94,10 +99,11 @@ while os.getppid() == parent:
 --- A port of 127.0.0.1 that answers no SYN: its queue is full.
 -- @param answers? integer: before, it gives so many on one connection, and then closes it
 -- @param reads? boolean: once it has read another request on it
+-- @param other? string: an address that gives one answer then, "other"
 -- @return {port=, url=, stop=function}
-function probe.blackhole(answers, reads)
-  local pipe = assert(io.popen(("exec /usr/bin/python3 -c '%s' %d %d"):format(BLACKHOLE,
-    answers or 0, reads and 1 or 0)))
+function probe.blackhole(answers, reads, other)
+  local pipe = assert(io.popen(("exec /usr/bin/python3 -c '%s' %d %d %s"):format(BLACKHOLE,
+    answers or 0, reads and 1 or 0, other or "")))
   local port, pid = pipe:read("*n", "*n")
   assert(pid, "the blackhole did not start")
   return {

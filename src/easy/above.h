@@ -25,6 +25,7 @@ typedef struct FetchSide {
   void (*begin)(Easy *easy);
   CURLcode (*result)(Easy *easy, CURLcode result);
   bool (*is_answered)(const Easy *easy);
+  void (*connects)(Easy *easy); /* before libcurl does, or asks for a name */
   void (*free)(struct Receiver *receiver);
 } FetchSide;
 

@@ -69,8 +69,6 @@ Phase error_phase_of(Easy *easy)
   const Receiver *receiver = easy->receiver;
   if (receiver != NULL && receiver->stage != STAGE_START)
     return PHASE_RECEIVE;
-  if (receiver != NULL && receiver->reconnects)
-    return PHASE_CONNECT;
   if (receiver != NULL && receiver->connected)
     return error_is_sending(easy) ? PHASE_SEND : PHASE_WAIT;
   /* libcurl counts "100 Continue" as a start. */

@@ -30,7 +30,9 @@ typedef struct Message {
   bool custom;       /* its method has a name */
   bool body;
   bool closes; /* it said that the connection ends */
-  bool warm; /* it went over a connection that had served before and is kept */
+  bool warm;   /* it went over a connection that had served before and is kept:
+                libcurl gets no timer for connecting, as there is nothing to
+                connect; if there is, receiver_connects is called first */
 } Message;
 
 /* What most transfers have no need of, see fetch/seldom.h. */
@@ -111,6 +113,7 @@ typedef struct Receiver {
   bool restarted;        /* another answer began after part of the body */
   bool demanded_http1;   /* the server wants no HTTP/2, see on_socket */
   bool proxied;          /* the connection may be one to a proxy */
+  bool single;           /* the host has one address: it is a number */
   bool public_only;      /* see public_only.h */
   bool reached_out;      /* then: a socket was opened, to a public address */
   bool once;             /* must not be sent twice unasked */

@@ -1,13 +1,16 @@
 /* core.share: cookies, names, TLS sessions and more that easies have in
    common. Counted: its object and each easy that uses it hold it, so that it
    is freed after the last of them, in whatever order they go. Lua states are
-   not shared between threads, so libcurl needs no locks. */
+   not shared between threads, so libcurl needs no locks: what it says of them tells
+   when it looks for addresses. */
 #include "share.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "above.h"
 #include "error.h"
+#include "gathered.h"
 #include "owner.h"
 
 static const char share_type[] = "multisock.share";
@@ -107,6 +110,21 @@ static bool fail_code(lua_State *L, size_t kind, CURLSHcode code)
                   curl_share_strerror(code));
   lua_setfield(L, -2, "message");
   return false;
+}
+
+/* libcurl divides the time for connecting among the addresses that it finds there: the
+   limit has to be known before. */
+static void on_lock(CURL *handle, curl_lock_data data, curl_lock_access access,
+                    void *user)
+{
+  Easy *easy = NULL;
+  (void)access;
+  (void)user;
+  if (data != CURL_LOCK_DATA_DNS || handle == NULL)
+    return;
+  (void)curl_easy_getinfo(handle, CURLINFO_PRIVATE, &easy);
+  if (easy != NULL && easy->receiver != NULL)
+    above_fetch()->connects(easy);
 }
 
 /* Starts or ends sharing of one kind; false with an error object pushed. */
@@ -293,6 +311,7 @@ int share_new(lua_State *L)
     free(share);
     return luaL_error(L, "not enough memory");
   }
+  (void)curl_share_setopt(share->handle, CURLSHOPT_LOCKFUNC, on_lock);
   share->users = 1;
   *box = share;
   if (lua_istable(L, 1) ? !set_table(L, share, 1)

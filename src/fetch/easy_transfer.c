@@ -65,16 +65,27 @@ static const struct {
   const char *name;
   size_t at;
 } marks[] = {
-  MARK(asks),           MARK(only_lookup),
-  MARK(auth_rounds),    MARK(buffering),
-  MARK(chatty),         MARK(decodes),
-  MARK(expects),        MARK(heats),
-  MARK(multiplexed),    MARK(once),
-  MARK(proxied),        MARK(public_only),
-  MARK(rewinds),        MARK(sending),
-  MARK(tell_connected), MARK(transfer_codings),
-  MARK(tunnels),        MARK(undecoded),
-  MARK(upgrades),       MARK(uploads),
+  MARK(asks),
+  MARK(only_lookup),
+  MARK(auth_rounds),
+  MARK(buffering),
+  MARK(chatty),
+  MARK(decodes),
+  MARK(expects),
+  MARK(heats),
+  MARK(multiplexed),
+  MARK(once),
+  MARK(proxied),
+  MARK(public_only),
+  MARK(rewinds),
+  MARK(sending),
+  MARK(single),
+  MARK(tell_connected),
+  MARK(transfer_codings),
+  MARK(tunnels),
+  MARK(undecoded),
+  MARK(upgrades),
+  MARK(uploads),
 };
 
 static bool set_mark(Receiver *receiver, const char *name, bool on)
@@ -367,8 +378,8 @@ static const luaL_Reg functions[] = {
 
 /* Adds its functions to the table on top: core. */
 static const FetchSide side = {
-  receiver_attach, receiver_attach_like, receiver_begin,
-  receiver_result, receiver_answered,    receiver_free,
+  receiver_attach,   receiver_attach_like, receiver_begin, receiver_result,
+  receiver_answered, receiver_connects,    receiver_free,
 };
 
 void easy_transfer_open(lua_State *L)

@@ -240,9 +240,10 @@ void message_end(lua_State *L, Easy *easy, int at)
 {
   const Receiver *receiver = easy->receiver;
   CURL *handle = easy->handle;
-  easy->receiver->message.warm = easy->driver != NULL && receiver->tried_kept &&
-                                 receiver->major != 0 &&
-                                 easy->result == CURLE_OK;
+  easy->receiver->message.warm =
+      easy->driver != NULL && receiver->tried_kept && receiver->major != 0 &&
+      easy->result == CURLE_OK && !receiver->proxied &&
+      (receiver->single || receiver->asks);
   if (!easy->receiver->message.body)
     return;
   easy->receiver->message.body = false;

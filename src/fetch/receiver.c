@@ -268,6 +268,7 @@ void receiver_reset(Receiver *receiver)
   fresh.pace.speed = receiver->pace.speed;
   fresh.asks = receiver->asks;
   fresh.proxied = receiver->proxied;
+  fresh.single = receiver->single;
   fresh.public_only = receiver->public_only;
   fresh.auth_rounds = receiver->auth_rounds;
   fresh.undecoded = receiver->undecoded;
@@ -300,6 +301,7 @@ static bool attach(Easy *easy)
   easy->receiver->pace.speed = 0;
   easy->receiver->asks = false;
   easy->receiver->proxied = easy->receiver->auth_rounds = false;
+  easy->receiver->single = false;
   easy->receiver->public_only = false;
   easy->receiver->undecoded = easy->receiver->upgrades = false;
   easy->receiver->expects = easy->receiver->tunnels = false;

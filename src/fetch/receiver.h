@@ -76,6 +76,9 @@ static inline bool receiver_is_unexpected(const Receiver *receiver)
    quirk_h2_hangs_after_answer. */
 bool receiver_is_whole(const Easy *easy);
 
+/* A connection may be made: see Message. */
+void receiver_connects(Easy *easy);
+
 /* Whether the final status and headers may be handed over. */
 bool receiver_answered(const Easy *easy);
 

@@ -9,17 +9,18 @@
 
 /* ---- How long it may take ---- */
 
-/* A connection is made after all, or a name looked up for one: see Message. */
-static void limit_connecting(Easy *easy)
+void receiver_connects(Easy *easy)
 {
   Receiver *receiver = easy->receiver;
   if (receiver->message.connect_ms != 0 || receiver->connect_ms == 0 ||
-      easy->multi == NULL)
+      receiver->heard || easy->multi == NULL)
     return;
   receiver->message.connect_ms = receiver->connect_ms;
   (void)curl_easy_setopt(easy->handle, CURLOPT_CONNECTTIMEOUT_MS,
                          receiver->connect_ms);
-  multi_expect_connection(easy->multi, easy, (uint64_t)receiver->connect_ms);
+  /* Both clocks are of whole ms: a moment later than libcurl's. */
+  multi_expect_connection(easy->multi, easy,
+                          (uint64_t)receiver->connect_ms + 1);
 }
 
 /* ---- New sockets ---- */
@@ -55,7 +56,7 @@ int receiver_on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
     receiver->reconnects = true;
     message_clear(easy->message); /* libcurl has said how the last one went */
   }
-  limit_connecting(easy);
+  receiver_connects(easy);
   return CURL_SOCKOPT_OK;
 }
 
@@ -70,6 +71,6 @@ int receiver_on_resolve(void *state, void *reserved, void *data)
   (void)reserved;
   receiver->denied = receiver->asks && !receiver->connected;
   if (!receiver->denied)
-    limit_connecting(data);
+    receiver_connects(data);
   return receiver->denied;
 }

@@ -94,16 +94,16 @@ static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
   easy_join_ready(easy, easy->multi->ready);
 }
 
-/* From now on silence counts, which does so once it is connected. */
+/* Until libcurl ends it, or it is connected. */
+#define CONNECT_AGAIN_MS 50
+
 static void expire_connect(Deadlines *deadlines, Easy *easy, uint64_t now)
 {
-  uint64_t duration =
-      easy->receiver != NULL ? easy->receiver->first_byte_ms : 0;
-  if (easy->multi->driven.driver != NULL)
-    uvdriver_look_after(&easy->multi->driven);
-  easy->silence.kind = LIMIT_FIRST_BYTE;
-  if (duration != 0)
-    deadline_add(deadlines, &easy->silence, duration, now + duration);
+  if (easy->finished || easy->multi->driven.driver == NULL)
+    return;
+  uvdriver_look_after(&easy->multi->driven);
+  deadline_add(deadlines, &easy->silence, CONNECT_AGAIN_MS,
+               now + CONNECT_AGAIN_MS);
 }
 
 static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)

@@ -76,8 +76,10 @@ local function model_of(client, profile)
 end
 
 -- `name`: as name_of says it.
-local function share_names(easy, name)
+-- `single`: its host has one address.
+local function share_names(easy, name, single)
   easy:gather("asks", name and true or false)
+  easy:gather("single", single)
   if name then
     easy:setopt("share", lookups.share())
   end
@@ -142,7 +144,7 @@ function handles.take(client, origin, request)
       return nil, fine and err or ok, not fine
     end
   end
-  share_names(easy, name_of(origin, request))
+  share_names(easy, name_of(origin, request), request.target.numeric and not origin.pin)
   return easy, multi
 end
 

@@ -151,11 +151,12 @@ function transfer.conclude_refused(request, origin, err)
 end
 
 --- More of the body is to come, or it failed, or it was cancelled.
+-- @param guard? of core.guard, where there is one: another one, if forgotten, would end it
 -- @return response; or nil, err
-function transfer.conclude(request, origin, task, easy, multi)
+function transfer.conclude(request, origin, task, easy, multi, guard)
   local client, cancelled = request.client, task.interrupt
   local self = stream.new(request, easy, multi, origin, nil, now(), 0)
-  task.interrupt = nil
+  task.interrupt, self.guard = nil, guard
   if cancelled then
     self:abort(cancelled)
     error(cancelled, 0)
@@ -202,11 +203,10 @@ function transfer.outcome(request, origin, task, deadline, status, text, snapsho
   end
   request.deadline = deadline
   if status then                    -- more of its body is to come
-    local given, handle = request.settings, snapshot
+    local given, handle, guard = request.settings, snapshot, awaited
     if given.attempt or given.curl or given.buffer then
-      return transfer.conclude(request, origin, task, handle, handle:home())
+      return transfer.conclude(request, origin, task, handle, handle:home(), guard)
     end
-    local guard = awaited
     return coming_response(request.client, origin, status, handle, guard, deadline, nil, request)
   elseif status == false then
     return transfer.conclude(request, origin, task, text, snapshot)

@@ -345,13 +345,15 @@ end
 
 -- A response of a transfer that still brings its body; or nil, err.
 local function of_stream(made_for, status, running)
+  local guard = running.guard or core.guard(running.easy)
+  running.guard = nil
   local self = setmetatable({
     request = made_for, status = status, ok = status >= 200 and status < 300,
     _use = "new",
     _queue_time = running.queue_time,
     _transfer = running,
     -- Collected unread: the guard tells the transfer.
-    _guard = core.guard(running.easy),
+    _guard = guard,
   }, Response)
   if made_for.watched then
     watched.arrived(made_for, self)
