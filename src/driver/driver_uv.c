@@ -78,6 +78,8 @@ void multi_sweep(UvMulti *multi)
   /* Deprecated, but the only sweep that keeps the socket callbacks right. */
   CURL_IGNORE_DEPRECATION((void)curl_multi_socket_all(multi->handle, &running);)
   leave(multi, begun);
+  if (multi->driver->inheriting)
+    watches_inherit(multi->driver);
   uvdriver_drain(multi);
 }
 

@@ -30,9 +30,8 @@ typedef struct Message {
   bool custom;       /* its method has a name */
   bool body;
   bool closes; /* it said that the connection ends */
-  bool warm;   /* it went over a connection that had served before and is kept:
-                libcurl gets no timer for connecting, as there is nothing to
-                connect; if there is, receiver_connects is called first */
+  bool kept;   /* it went over a connection that had served before and is kept:
+                  libcurl gets no timer for connecting the next time */
 } Message;
 
 /* What most transfers have no need of, see fetch/seldom.h. */
@@ -64,8 +63,8 @@ typedef struct Receiver {
   uint64_t first_byte_ms; /* how long after that the answer has to begin; 0:
                               it may take for ever */
   uint64_t idle_ms;       /* of a body that is wanted whole, likewise */
-  long connect_ms;        /* how long it may take to be connected; 0: see
-                              Message */
+  long connect_ms;        /* how long it may take to be connected; 0: no
+                              message has set it */
   int status;
   Stage stage;
   TlsEnd tls_end;
@@ -111,9 +110,9 @@ typedef struct Receiver {
   bool overdue;          /* the limit of the whole has, or that of silence */
   bool abandoned;        /* its response was collected unread */
   bool restarted;        /* another answer began after part of the body */
-  bool demanded_http1;   /* the server wants no HTTP/2, see on_socket */
+  bool demanded_http1;   /* the server wants no HTTP/2: receiver_connect.c */
   bool proxied;          /* the connection may be one to a proxy */
-  bool single;           /* the host has one address: it is a number */
+  bool single;           /* its host has one address of a family: a number */
   bool public_only;      /* see public_only.h */
   bool reached_out;      /* then: a socket was opened, to a public address */
   bool once;             /* must not be sent twice unasked */

@@ -139,11 +139,11 @@ static int easy_forget(lua_State *L)
   Easy *easy;
   Receiver *receiver = receiver_check(L, &easy);
   easy_leave_ready(easy);
-  easy->finished = false;
   easy_drop_error(L, easy);
   receiver_unask_version(easy);
   receiver_untell_sent(easy);
   message_end(L, easy, 1);
+  easy->finished = false;
   receiver_reset(receiver);
   return 0;
 }

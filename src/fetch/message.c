@@ -65,8 +65,8 @@ static CURLcode set_limits(Easy *easy, const Limits *limits)
   /* For the timer of this limit libcurl takes 1,200 instructions a request, also
      where there is nothing to connect. */
   receiver->connect_ms = limits->connect_ms;
-  connect_ms = receiver->message.warm ? 0 : limits->connect_ms;
-  receiver->message.warm = false;
+  connect_ms = receiver->message.kept ? 0 : limits->connect_ms;
+  receiver->message.kept = false;
   if (receiver->message.connect_ms == connect_ms)
     return CURLE_OK;
   receiver->message.connect_ms = connect_ms;
@@ -235,15 +235,23 @@ CURLcode message_set(lua_State *L, Easy *easy, int at, int first, int target)
   return code != CURLE_OK ? code : set_custom(easy, NULL);
 }
 
+/* Whether the next transfer is likely to find the connection of this one, and
+   receiver_connects is called before libcurl makes another: not in the middle of a
+   round of authentication, nor for a proxy, which may have several addresses. */
+static bool is_kept(const Easy *easy)
+{
+  const Receiver *receiver = easy->receiver;
+  return easy->driver != NULL && easy->finished && easy->result == CURLE_OK &&
+         receiver->tried_kept && receiver->major != 0 &&
+         !receiver->auth_rounds && !receiver->proxied &&
+         (receiver->single || receiver->asks);
+}
+
 /* Setting these cannot fail. */
 void message_end(lua_State *L, Easy *easy, int at)
 {
-  const Receiver *receiver = easy->receiver;
   CURL *handle = easy->handle;
-  easy->receiver->message.warm =
-      easy->driver != NULL && receiver->tried_kept && receiver->major != 0 &&
-      easy->result == CURLE_OK && !receiver->proxied &&
-      (receiver->single || receiver->asks);
+  easy->receiver->message.kept = is_kept(easy);
   if (!easy->receiver->message.body)
     return;
   easy->receiver->message.body = false;

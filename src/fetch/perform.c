@@ -246,8 +246,8 @@ static Easy **begin(lua_State *L, int *results)
 /* Where other arguments stood: which transfer it is, as the handle may serve
    another one when the task goes on; when the wait began; the guard. */
 #define SERIAL TARGET
-#define SINCE TAKEN
-#define GUARD MESSAGE
+#define GUARD TAKEN
+#define SINCE MESSAGE
 
 /* Whether a task waits for this easy already. */
 static bool is_awaited(lua_State *L, const Easy *easy)
@@ -271,7 +271,7 @@ static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
   if (still_runs(L, *box)) {
     if (resumes(L, box, &status))
       status = perform_conclude(L, LIMITER, EASY);
-    if (lua_toboolean(L, -status)) {
+    if (lua_toboolean(L, -status)) { /* the first of so many results */
       guard_spare(L, GUARD, EASY);
       return status;
     }
@@ -286,8 +286,7 @@ static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
 @param easy core.Easy whose answer was handed over
 @param task who asks
 @param profile number to keep the handle with; nil: as it says itself
-@param since nil: its place is needed @param guard? of the response, which has it no more
-when all has come
+@param guard? of the response, which has it no more when all has come
 @return nothing when it cannot wait here, or the body is too large already; as `perform`
 of one of which all is there; or false, and when it began to wait, when something else
 has happened, or another task has ended the transfer */

@@ -18,9 +18,7 @@ void receiver_connects(Easy *easy)
   receiver->message.connect_ms = receiver->connect_ms;
   (void)curl_easy_setopt(easy->handle, CURLOPT_CONNECTTIMEOUT_MS,
                          receiver->connect_ms);
-  /* Both clocks are of whole ms: a moment later than libcurl's. */
-  multi_expect_connection(easy->multi, easy,
-                          (uint64_t)receiver->connect_ms + 1);
+  multi_expect_connection(easy->multi, easy);
 }
 
 /* ---- New sockets ---- */
@@ -52,10 +50,8 @@ int receiver_on_socket(void *data, curl_socket_t fd, curlsocktype purpose)
   if (quirk_mixed_versions() &&
       refuse_other_version(easy, purpose) != CURL_SOCKOPT_OK)
     return CURL_SOCKOPT_ERROR;
-  if (receiver->tried_kept && !receiver->heard) {
+  if (receiver->tried_kept && !receiver->heard)
     receiver->reconnects = true;
-    message_clear(easy->message); /* libcurl has said how the last one went */
-  }
   receiver_connects(easy);
   return CURL_SOCKOPT_OK;
 }

@@ -326,11 +326,10 @@ CURLcode receiver_result(Easy *easy, CURLcode result)
                         "the header Content-Length";
   if (result == CURLE_ABORTED_BY_CALLBACK && receiver_is_unexpected(receiver))
     return CURLE_OK;
-  if (result == CURLE_OPERATION_TIMEDOUT && receiver->reconnects &&
-      easy->message[0] == '\0')
+  if (result == CURLE_OPERATION_TIMEDOUT && receiver->reconnects)
+    /* What libcurl has said is how the kept one went. */
     snprintf(easy->message, CURL_ERROR_SIZE,
-             "the kept connection had gone, and no other stood within %ld ms",
-             receiver->connect_ms);
+             "the kept connection had gone, and no other stood in time");
   if (receiver->uploads &&
       (result == CURLE_HTTP2_STREAM || result == CURLE_SEND_ERROR))
     return answered_early(easy, result);

@@ -33,7 +33,7 @@ static const char *snapshot_fill(Snapshot *shot, const Easy *easy)
   memset(shot, 0, sizeof *shot);
   /* On a connection that was there it takes no time, and not asking saves 200
      instructions a request. */
-  if (!easy->receiver->tried_kept &&
+  if ((!easy->receiver->tried_kept || easy->receiver->reconnects) &&
       info_int(handle, CURLINFO_NUM_CONNECTS) > 0) {
     (void)curl_easy_getinfo(handle, CURLINFO_NAMELOOKUP_TIME_T, &shot->dns);
     (void)curl_easy_getinfo(handle, CURLINFO_CONNECT_TIME_T, &shot->connect);

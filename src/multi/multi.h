@@ -76,8 +76,8 @@ CURLMcode multi_add_held(Multi *multi, Easy *easy);
 void multi_expect_answer(Multi *multi, Easy *easy);
 
 /* libcurl, which has got no timer for it, is to look after this easy when it is not
-   connected after so many ms; it is. */
-void multi_expect_connection(Multi *multi, Easy *easy, uint64_t duration);
+   connected in time (its receiver's connect_ms); it is. */
+void multi_expect_connection(Multi *multi, Easy *easy);
 void multi_is_connected(Multi *multi, Easy *easy);
 
 /* This easy of it is ready at `at`, unless it has left by then; most have the same

@@ -29,13 +29,20 @@ void multi_expect_answer(Multi *multi, Easy *easy)
         multi_now(multi) + duration);
 }
 
-void multi_expect_connection(Multi *multi, Easy *easy, uint64_t duration)
+/* libcurl's clock is of whole ms, too. */
+static uint64_t connect_duration(const Easy *easy)
 {
-  Deadline *silence = &easy->silence;
+  return (uint64_t)easy->receiver->connect_ms + 1;
+}
+
+void multi_expect_connection(Multi *multi, Easy *easy)
+{
+  uint64_t duration = connect_duration(easy);
   if (multi->deadlines == NULL)
     return;
-  deadline_remove(silence);
-  add(multi, silence, LIMIT_CONNECT, duration, multi_now(multi) + duration);
+  deadline_remove(&easy->silence);
+  add(multi, &easy->silence, LIMIT_CONNECT, duration,
+      multi_now(multi) + duration);
 }
 
 void multi_is_connected(Multi *multi, Easy *easy)
@@ -94,16 +101,20 @@ static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
   easy_join_ready(easy, easy->multi->ready);
 }
 
-/* Until libcurl ends it, or it is connected. */
+/* The loop's clock is late by the length of a turn, and libcurl may not see yet that
+   the time has passed: it is looked at until it is ended, or connected, less and
+   less often. */
 #define CONNECT_AGAIN_MS 50
 
 static void expire_connect(Deadlines *deadlines, Easy *easy, uint64_t now)
 {
-  if (easy->finished || easy->multi->driven.driver == NULL)
+  uint64_t pause = easy->silence.duration;
+  if (easy->finished || easy->receiver == NULL ||
+      easy->multi->driven.driver == NULL)
     return;
   uvdriver_look_after(&easy->multi->driven);
-  deadline_add(deadlines, &easy->silence, CONNECT_AGAIN_MS,
-               now + CONNECT_AGAIN_MS);
+  pause = pause == connect_duration(easy) ? CONNECT_AGAIN_MS : 2 * pause;
+  deadline_add(deadlines, &easy->silence, pause, now + pause);
 }
 
 static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)

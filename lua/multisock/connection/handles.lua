@@ -76,7 +76,7 @@ local function model_of(client, profile)
 end
 
 -- `name`: as name_of says it.
--- `single`: its host has one address.
+-- `single`: there is one address to connect to, or one of each family.
 local function share_names(easy, name, single)
   easy:gather("asks", name and true or false)
   easy:gather("single", single)
@@ -144,7 +144,9 @@ function handles.take(client, origin, request)
       return nil, fine and err or ok, not fine
     end
   end
-  share_names(easy, name_of(origin, request), request.target.numeric and not origin.pin)
+  local given = request.settings
+  share_names(easy, name_of(origin, request),
+    request.target.numeric and not (origin.pin or given.connect_to or given.curl))
   return easy, multi
 end
 

@@ -43,9 +43,8 @@ end
 function Opened:close(task, err)
   for i = 1, #self do
     local running = self[i]
-    local reader = running.reader
-    if not running.released and (reader == nil or reader == task)
-      and not is_shown(err, running) then
+    local reader = not running.released and running.reader
+    if reader ~= false and (reader == nil or reader == task) and not is_shown(err, running) then
       running:abort(errors.new("closed", "the task that has opened the response has failed"))
     end
   end

@@ -98,7 +98,7 @@ end
 -- @return string; nil when Lua has to go on, and where it has waited it is `rested`
 function reading.rest(self, task, number, guard)
   local origin, easy = self.origin, self.easy
-  local status, body, snapshot, awaited, extra = take_rest(origin.limiter, easy, task, number, nil,
+  local status, body, snapshot, awaited, extra = take_rest(origin.limiter, easy, task, number,
     guard)
   if status then
     owners[easy] = nil

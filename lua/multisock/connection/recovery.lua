@@ -120,7 +120,7 @@ function recovery.after(self, err)
   elseif self.lacked_files then
     return wait_for_file(self.request, err)
   elseif self.demanded_http1 then
-    -- The server wants HTTP/1.1 after all (see on_socket in receiver.c).
+    -- The server wants HTTP/1.1 after all (see receiver_connect.c).
     origins.keep_apart(self.client, self.origin)
     return self.request:again(err.attempts)
   elseif self.lied then

@@ -280,7 +280,8 @@ function stream.answered(self, request)
   self.asked, self.deadline, self.limited = nil, deadline, deadline ~= nil
   self.request, self.settings = request, request.settings
   self.multi = not self.released and self.easy:home() or nil
-  self.reader = rawget(self, "reader") or self.reading or nil
+  local reads = self.reading        -- a task, true, or false
+  self.reader = rawget(self, "reader") or reads ~= true and reads or nil
   setmetatable(self, Answered)
 end
 

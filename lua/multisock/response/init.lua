@@ -123,8 +123,9 @@ end
 
 --- JSON, as its request has it. @return value; or nil, err
 local function decode(self, text)
-  local asked = self._client or rawget(self, "request") or self._transfer
-  local codec = asked and asked.settings and asked.settings.json_codec
+  local running = self._transfer
+  local asked = self._client or rawget(self, "request") or running and running.client
+  local codec = asked and asked.settings.json_codec
   if codec then
     return require("multisock.request.codec").decode(codec, text)
   end
