@@ -362,6 +362,21 @@ describe("a kept connection", function()
       end
     end))
 
+    it("sends no POST again when it breaks", helper.task(function()
+      client = ms.client({ tls = { ca = kept.h2.ca }, retry = 2 })
+      for _, how in ipairs({ "", "&rst=1" }) do
+        kept.run = kept.run + 1
+        for _ = 1, 3 do
+          ms.assert(ms.assert(fetch("/ok?a=1", {})):text())
+        end
+        local err = helper.err_of(fetch("/abort?n=1" .. how, { method = "POST", body = "x" }))
+        assert.same({ false, 1 }, { err.retryable, err.attempts }, tostring(err))
+        local counts = ms.assert(ms.assert(fetch("/count?a=1", {})):text())
+        assert.equal("1", counts:match(("/abort%%?n=1%s&run=%d (%%d+)"):format(how, kept.run)))
+        assert.equal("ok", ms.assert(ms.assert(fetch("/abort?n=1" .. how, {})):text()))
+      end
+    end))
+
     it("is kept when it speaks while it is idle", helper.task(function()
       client = ms.client({ tls = { ca = kept.h2.ca } })
       kept.run = kept.run + 1

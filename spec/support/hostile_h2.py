@@ -15,6 +15,8 @@ asks for HTTP/1.1 gets "over 1.1" for every answer.
     /cut?how=WORD  headers without a length, a part of the body without its
                    end, and after 50 ms one of CUTS, or a close
     /garbage       bytes that are no frames
+    /abort?n=N     the first N times: the connection ends without a word, with a reset
+                   when `rst` is there
     /hold?n=N      no answer before N requests with this URL wait, on whatever
                    connections; then "held" for all
     /stall         nothing
@@ -35,7 +37,9 @@ import asyncio
 import collections
 import contextlib
 import os
+import socket
 import ssl
+import struct
 import sys
 import threading
 from urllib.parse import parse_qs, urlsplit
@@ -168,6 +172,11 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(0.05, self.cut, stream, how)
         elif url.path == "/garbage":
             self.transport.write(b"\xff" * 100)
+        elif url.path == "/abort" and first:
+            if "rst=" in url.query:
+                self.transport.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.transport.abort()
         elif url.path == "/hold":
             HELD[target].append((self, stream))
             if len(HELD[target]) == number:
