@@ -10,7 +10,13 @@ uint64_t multi_now(const Multi *multi)
                                       : uv_hrtime() / 1000000;
 }
 
-enum { LIMIT_FIRST_BYTE, LIMIT_CONNECT, LIMIT_TOTAL, LIMIT_IDLE };
+enum {
+  LIMIT_FIRST_BYTE,
+  LIMIT_CONNECT,
+  LIMIT_CONNECT_AGAIN, /* that has passed */
+  LIMIT_TOTAL,
+  LIMIT_IDLE
+};
 
 static void add(const Multi *multi, Deadline *deadline, int kind,
                 uint64_t duration, uint64_t at)
@@ -29,15 +35,10 @@ void multi_expect_answer(Multi *multi, Easy *easy)
         multi_now(multi) + duration);
 }
 
-/* libcurl's clock is of whole ms, too. */
-static uint64_t connect_duration(const Easy *easy)
-{
-  return (uint64_t)easy->receiver->connect_ms + 1;
-}
-
 void multi_expect_connection(Multi *multi, Easy *easy)
 {
-  uint64_t duration = connect_duration(easy);
+  /* libcurl's clock is of whole ms, too. */
+  uint64_t duration = (uint64_t)easy->receiver->connect_ms + 1;
   if (multi->deadlines == NULL)
     return;
   deadline_remove(&easy->silence);
@@ -47,7 +48,9 @@ void multi_expect_connection(Multi *multi, Easy *easy)
 
 void multi_is_connected(Multi *multi, Easy *easy)
 {
-  if (easy->silence.owner == NULL || easy->silence.kind != LIMIT_CONNECT)
+  if (easy->silence.owner == NULL ||
+      (easy->silence.kind != LIMIT_CONNECT &&
+       easy->silence.kind != LIMIT_CONNECT_AGAIN))
     return;
   deadline_remove(&easy->silence);
   multi_expect_answer(multi, easy);
@@ -108,12 +111,13 @@ static void expire(Deadlines *deadlines, Easy *easy, uint64_t now)
 
 static void expire_connect(Deadlines *deadlines, Easy *easy, uint64_t now)
 {
-  uint64_t pause = easy->silence.duration;
-  if (easy->finished || easy->receiver == NULL ||
-      easy->multi->driven.driver == NULL)
+  uint64_t pause = easy->silence.kind == LIMIT_CONNECT
+                       ? CONNECT_AGAIN_MS
+                       : 2 * easy->silence.duration;
+  if (easy->finished || easy->multi->driven.driver == NULL)
     return;
   uvdriver_look_after(&easy->multi->driven);
-  pause = pause == connect_duration(easy) ? CONNECT_AGAIN_MS : 2 * pause;
+  easy->silence.kind = LIMIT_CONNECT_AGAIN;
   deadline_add(deadlines, &easy->silence, pause, now + pause);
 }
 
@@ -128,6 +132,7 @@ static void expire_one(Deadlines *deadlines, Deadline *due, uint64_t now)
     easy_join_ready(easy, easy->multi->ready);
     break;
   case LIMIT_CONNECT:
+  case LIMIT_CONNECT_AGAIN:
     expire_connect(deadlines, container_of(due, Easy, silence), now);
     break;
   case LIMIT_IDLE:
