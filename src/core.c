@@ -33,12 +33,12 @@
 #include "quirks.h"
 #include "receiver.h"
 #include "replacement_lua.h"
+#include "request_limits.h"
 #include "resume.h"
 #include "sha256_lua.h"
 #include "share.h"
 #include "siphash.h"
 #include "lines.h"
-#include "message.h"
 #include "perform.h"
 #include "usual.h"
 #include "start.h"
@@ -374,7 +374,7 @@ EXPORT int luaopen_multisock_core(lua_State *L)
   resume_open(L);
   header_fields_open(L);
   lines_open(L);
-  message_open(L);
+  limits_open(L);
   start_open(L);
   perform_open(L);
   usual_open(L);

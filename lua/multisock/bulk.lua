@@ -4,27 +4,23 @@
 --
 -- Who asks for results takes what has ended, and starts others; while he does something
 -- else the keeper does that, so that no place and no connection waits for him.
-local answers = require("multisock.connection.answers")
 local chain = require("multisock.chain")
+local collecting = require("multisock.collecting")
 local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local DEFAULTS = require("multisock.request.options").defaults
 local pairs = require("multisock.base.compat").pairs
-local request = require("multisock.request")
 local scheduler = require("multisock.tasks.scheduler")
 local starting = require("multisock.starting")
 local stream = require("multisock.connection.stream")
 local submitting = require("multisock.submitting")
-local targets = require("multisock.request.targets")
 local tasks = require("multisock.tasks")
 local transfer = require("multisock.connection.transfer")
 local waiting = require("multisock.tasks.waiting")
 
-local collect, find_target = core.collect, targets.get
-local fail, settle, wake = starting.fail, starting.settle, starting.wake
+local collect_one, exchange, target_of = collecting.one, collecting.exchange, collecting.target_of
+local fail, halt, settle, wake = starting.fail, starting.halt, starting.settle, starting.wake
 local room_of, start_plain = starting.room_of, starting.start_plain
-local plain_request = request.plain
-local response_to, whole_response = answers.to_url, answers.whole
 
 local bulk = {}
 
@@ -42,18 +38,14 @@ local function attempt(self, fn, ...)
   local ok, err = pcall(fn, self, ...)
   if not ok then
     self.raised = self.raised or { err }
-    self.stopping = true
+    halt(self)
   end
 end
 
 local function submit(self, i, item)
   local target
   if self.plainly then
-    target = targets.young[item]
-    if target == nil and type(item) == "string" then
-      target = find_target(item)
-      target = target and target.kept and target or nil
-    end
+    target = target_of(self, item)
     if target and start_plain(self, i, target) then
       return
     end
@@ -123,56 +115,6 @@ end
 
 ---- Answers -------------------------------------------------------------------
 
--- Whether the chain has nothing to do with an answer that is not simply good.
-local function is_final(given, status)
-  return status >= 400 and not given.fail_on_error and not given.retry
-end
-
--- What C could not do for one, or what the chain has to do with its answer.
-local function conclude_in_task(self, made, origin, status, body, snapshot)
-  if not status then
-    local easy, multi = body, snapshot
-    return starting.in_task(self, made, function(asked)
-      return transfer.conclude_late(asked, origin, easy, multi)
-    end, easy)
-  end
-  local response = whole_response(made, status, body, snapshot)
-  starting.in_task(self, made, function()
-    return response
-  end)
-end
-
--- Takes one that has ended. @return i, response; nothing when there is none, or there is
--- something else to do for it: then also whether there was one
-local function collect_one(self)
-  local which, i, target, due, status, body, snapshot, awaited, easy = collect(self.batch,
-    self.requests)
-  if which == nil then
-    return nil, false
-  end
-  local client, made, origin = self.client, which, which
-  if not which.plain then
-    origin = which.origin
-  elseif awaited == nil and status
-    and (status < 300 or is_final(client.settings, status)) then
-    self.running = self.running - 1
-    return i, response_to(client, target, status, body, snapshot)
-  else
-    made = plain_request(client, target)
-    made.deadline = which.plain.total and due or nil
-  end
-  if awaited ~= nil then
-    transfer.left(client, origin, awaited, easy)
-  end
-  if status and (status < 300 or is_final(made.settings, status)) then
-    self.running = self.running - 1
-    return i, whole_response(made, status, body, snapshot)
-  end
-  made.index, made.origin = i, origin
-  conclude_in_task(self, made, origin, status, body, snapshot)
-  return nil, true
-end
-
 -- Takes all that has ended, and starts others.
 local function advance(self)
   local i, response = collect_one(self)
@@ -197,7 +139,7 @@ local function stop(self)
   local function left()
     return errors.new("cancelled", self.what .. ": left early")
   end
-  self.stopping = true
+  halt(self)
   submitting.take_back(self, left, function() end)
   for made, had in pairs(self.handed) do       -- by tasks that were ended before they began
     if had.easy then
@@ -212,7 +154,7 @@ end
 local function keep(self, group)
   local who, slot = waiting.waiter(), self.slot
   local err
-  self.group, self.keeper = group, who
+  self.group, self.keeper, self.direct = group, who, not self.progress
   if self.items == nil then
     group:spawn(feed, self)
   end
@@ -260,7 +202,7 @@ local function next_result(self)
     if self.first <= self.last then
       return take(self)
     elseif self.keeper and not self.stopping then
-      local i, response = collect_one(self)
+      local i, response = exchange(self)
       if i then
         if self.running < self.low then
           fill(self)
@@ -287,10 +229,7 @@ local function next_result(self)
   end
 end
 
---- The next result, in order of arrival.
--- @return i, response; or i, nil, err; or nothing at the end
--- @raise misuse, and when cancelled
-function Bulk:__call()
+local function next_counted(self)
   if self.closed then
     return nil
   end
@@ -302,10 +241,26 @@ function Bulk:__call()
   return i, response, err
 end
 
+--- The next result, in order of arrival.
+-- @return i, response; or i, nil, err; or nothing at the end
+-- @raise misuse, and when cancelled
+function Bulk:__call()
+  if self.direct and self.first > self.last then
+    local i, response = exchange(self)
+    if i then
+      if self.running < self.low then
+        fill(self)
+      end
+      return i, response
+    end
+  end
+  return next_counted(self)
+end
+
 --- Cancels what still runs. May be called again.
 function Bulk:close()
   if not self.closed then
-    self.closed = true
+    self.closed, self.direct = true, false
     self.task:cancel("each: left early")
     tasks.forgo(self.task)
   end
@@ -364,9 +319,12 @@ function bulk.new(client, given)
     ended = given.total == 0, stopping = false,
     lines = {}, entries = {}, granted = {}, stalled = {}, entering = { first = 1, last = 0 },
     handed = {},                    -- what tasks have that have not begun
-    -- Results: [first..last].
+    -- Results: [first..last]; `direct`: who asks takes them from C, and nobody counts them.
     arrived = {}, responses = {}, failures = {}, first = 1, last = 0,
+    direct = false,
   }, Bulk)
+  -- For collecting.lua: places in the list of those that may be nothing but a URL.
+  self.plain_count, self.origins = self.plainly and self.items and self.count or 0, client.origins
   self.told = function(entry)
     if entry.admitted then
       self.granted[#self.granted + 1] = entry

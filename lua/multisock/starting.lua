@@ -26,6 +26,11 @@ function starting.wake(self)
 end
 local wake = starting.wake
 
+--- Nothing more is to be started, and no result goes straight to who asks for one.
+function starting.halt(self)
+  self.stopping, self.direct = true, false
+end
+
 --- A result is there.
 function starting.settle(self, i, response, err)
   if self.stopping then
@@ -35,7 +40,9 @@ function starting.settle(self, i, response, err)
   self.last, self.arrived[last], self.responses[last] = last, i, response or false
   if response == nil then
     self.failures[last] = err
-    self.stopping = self.stops
+    if self.stops then
+      starting.halt(self)
+    end
   end
 end
 local settle = starting.settle

@@ -7,7 +7,7 @@ static const char batch_type[] = "multisock.batch";
 
 Batch *batch_check(lua_State *L, int idx)
 {
-  Batch *batch = compat_checkudata(L, idx, batch_type);
+  Batch *batch = compat_checkmarked(L, idx, batch_type);
   if (batch->self != batch)
     luaL_argerror(L, idx, "the batch is of another Lua state");
   return batch;
@@ -20,7 +20,7 @@ void batch_push_slot(lua_State *L, int idx)
 
 bool batch_is(lua_State *L, int idx)
 {
-  const Batch *batch = luaL_testudata(L, idx, batch_type);
+  const Batch *batch = compat_testmarked(L, idx, batch_type);
   return batch != NULL && batch->self == batch;
 }
 
@@ -48,6 +48,7 @@ static int batch_new(lua_State *L)
   luaL_checktype(L, 1, LUA_TTABLE);
   batch = compat_newuserdata(L, sizeof *batch);
   memset(batch, 0, sizeof *batch);
+  batch->type = batch_type;
   batch->self = batch;
   luaL_setmetatable(L, batch_type);
   lua_pushvalue(L, 1);

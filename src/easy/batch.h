@@ -5,6 +5,7 @@
 #include "easy.h"
 
 typedef struct Batch {
+  const char *type; /* batch_type: see compat_checkmarked */
   ReadyList ready;
   const void *self; /* see Owner in owner.h */
 } Batch;

@@ -24,10 +24,10 @@ typedef enum TlsEnd { TLS_END_UNWATCHED, TLS_END_AWAITED, TLS_END_TOLD } TlsEnd;
 
 /* See fetch/message.h: what the handle has of a message, or had last. */
 typedef struct Message {
-  const void *lines; /* kept alive by the handle's values */
-  long connect_ms;   /* 0: none is set */
-  bool shaped;       /* its method is another than GET */
-  bool custom;       /* its method has a name */
+  const void *lines, *limits; /* kept alive by the handle's values */
+  long connect_ms;            /* 0: none is set */
+  bool shaped;                /* its method is another than GET */
+  bool custom;                /* its method has a name */
   bool body;
   bool closes; /* it said that the connection ends */
   bool kept;   /* it went over a connection that had served before and is kept:

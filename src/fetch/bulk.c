@@ -4,9 +4,11 @@
 #include "bulk.h"
 
 #include "batch.h"
+#include "conclude.h"
 #include "message.h"
 #include "perform.h"
 #include "receiver.h"
+#include "start.h"
 
 /* In the place of the task, among the arguments of `perform`; and behind them. */
 #define BATCH 3
@@ -66,52 +68,117 @@ static void push_item(lua_State *L, int at)
   lua_replace(L, -2);
 }
 
-/* Leaves the easy, the limiter of its host, and which request it is and when all of it has
-   to be there on top. False when its handle was closed. */
-static bool hand_over(lua_State *L, const Easy *easy)
+/* Where the arguments of `collect` stand; behind them the handle, its limiter, and from
+   RESULTS on what is returned. */
+enum {
+  BATCH_OF = 1,
+  REQUESTS,
+  ORIGIN,
+  NEXT,
+  PLACE,
+  EASY,
+  LIMITER,
+  RESULTS,
+  WHICH
+};
+
+/* Leaves which handle is ready, and what it was started for. */
+static void find(lua_State *L, const Easy *easy)
+{
+  Easy **box;
+  batch_push_slot(L, BATCH_OF);
+  lua_rawgeti(L, -1, easy->id);
+  box = lua_touserdata(L, -1);
+  if (box == NULL || *box != easy)
+    luaL_error(L, "the handle of a running transfer was closed");
+  lua_replace(L, EASY);
+  lua_rawgeti(L, REQUESTS, easy->id);
+  luaL_checktype(L, -1, LUA_TTABLE);
+  lua_getfield(L, -1, "limiter");
+  (void)limiter_check(L, -1);
+  lua_replace(L, LIMITER);
+  lua_pushboolean(L, 0);
+  lua_replace(L, RESULTS);
+  push_item(L, EASY);
+  lua_pushnumber(L, (lua_Number)easy->total.at / 1000);
+}
+
+/* It is no transfer of the batch any more. */
+static void let_go(lua_State *L, const Easy *easy)
 {
   lua_pushboolean(L, 0);
   lua_rawseti(L, lua_upvalueindex(1), easy->id);
-  batch_push_slot(L, 1);
-  lua_rawgeti(L, 3, easy->id);
+  batch_push_slot(L, BATCH_OF);
   lua_pushboolean(L, 0);
-  lua_rawseti(L, 3, easy->id);
-  lua_replace(L, 3); /* 3: the easy */
-  lua_rawgeti(L, 2, easy->id);
-  luaL_checktype(L, 4, LUA_TTABLE);
-  lua_getfield(L, 4, "limiter");
-  lua_insert(L, 4); /* 4: the limiter */
-  (void)limiter_check(L, 4);
+  lua_rawseti(L, -2, easy->id);
+  lua_pop(L, 1);
   lua_pushboolean(L, 0);
-  lua_rawseti(L, 2, easy->id);
-  if (easy_check(L, 3) != easy)
+  lua_rawseti(L, REQUESTS, easy->id);
+}
+
+/* Whether the next one may have the handle that has just served one, and its slot. */
+static bool may_go_on(lua_State *L, const Easy *easy, const Limiter *limiter)
+{
+  return lua_istable(L, NEXT) && lua_rawequal(L, ORIGIN, WHICH) &&
+         !message_is_last(easy) && !easy->needs_reset && start_can(easy) &&
+         limiter_has(L, LIMITER, EASY) && limiter_may_stay(limiter);
+}
+
+/* Sends the next one on the same handle; false where that cannot be. */
+static bool goes_on(lua_State *L, Easy *easy, const Limiter *limiter, bool once)
+{
+  if (!may_go_on(L, easy, limiter))
     return false;
-  push_item(L, 3);
-  lua_pushnumber(L, (lua_Number)easy->total.at / 1000);
+  if (!start_again(L, EASY, limiter, NEXT, once)) {
+    lua_pop(L, 1); /* it is tried again, and that says so */
+    return false;
+  }
+  easy->receiver->buffering = true;
+  easy->item = lua_tointeger(L, PLACE);
+  lua_pushboolean(L, 1);
+  lua_replace(L, RESULTS);
   return true;
+}
+
+/* Takes one of which there is something to be done. */
+static int take(lua_State *L, Easy *easy)
+{
+  Limiter *limiter;
+  bool once = easy->receiver->once, good = easy->receiver->status < 300;
+  find(L, easy);
+  limiter = lua_touserdata(L, LIMITER);
+  if (!conclude_take(L, limiter, EASY)) {
+    let_go(L, easy);
+    (void)conclude_leave(L, easy);
+  }
+  else if (!good || !goes_on(L, easy, limiter, once)) {
+    let_go(L, easy);
+    (void)conclude_give_back(L, LIMITER, EASY);
+  }
+  return lua_gettop(L) - LIMITER;
 }
 
 /*** Takes one request of which all has come, or that needs something.
 @param batch core.Batch
 @param requests table: by the numbers of their handles tables with the `limiter` that has
 the place of each; false is put in the place of the one that is taken
-@return nothing when there is none; that table, the place in the list, the target, the
-deadline that it was started with (if it was: else any number), and what `perform` returns */
+@param origin? one of these tables, @param target? of a URL, @param item? its place in the
+list: of the next one, that may be sent on the handle of a good answer that was started
+for the same table, with the same message, which has no body
+@return nothing when there is none; whether the next one was sent, that table, the place in
+the list, the target, the deadline that it was started with (if it was: else any number),
+and what `perform` returns */
 static int collect(lua_State *L)
 {
-  Batch *batch = batch_check(L, 1);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
+  Batch *batch = batch_check(L, BATCH_OF);
+  luaL_checktype(L, REQUESTS, LUA_TTABLE);
+  lua_settop(L, LIMITER);
   while (batch->ready.first != NULL) {
     Easy *easy = batch->ready.first;
     easy_leave_ready(easy);
-    if (!is_due(easy)) {
-      go_on(easy);
-      continue;
-    }
-    if (!hand_over(L, easy))
-      return luaL_error(L, "the handle of a running transfer was closed");
-    return 4 + perform_conclude(L, 4, 3);
+    if (is_due(easy))
+      return take(L, easy);
+    go_on(easy);
   }
   return 0;
 }

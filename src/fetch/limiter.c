@@ -246,6 +246,19 @@ bool limiter_is_awaited(const Limiter *limiter)
          (limiter->requests != NULL && limiter->requests->awaited);
 }
 
+bool limiter_may_stay(const Limiter *limiter)
+{
+  const Counter *client = limiter->client, *process = limiter->process;
+  if (limiter_is_awaited(limiter) || client->total > client->limit ||
+      process->total > process->limit)
+    return false;
+  if (limiter->version == VERSION_1)
+    return limiter->active <= limiter->limit;
+  /* With the last one it is no longer known which connections are alive. */
+  return limiter->version == VERSION_2 && limiter->active > 1 &&
+         limiter->active <= capacity(limiter);
+}
+
 /* ---- Life ---- */
 
 /*** A number of connections, or of requests, that many hosts share.

@@ -48,6 +48,10 @@ bool limiter_take_free(Limiter *limiter);
 /* Gives a slot back. */
 void limiter_leave(Limiter *limiter, bool probe);
 
+/* Whether a slot need not be given back, to be taken again by the same: nobody waits for
+   one, and there is no more than there may be. */
+bool limiter_may_stay(const Limiter *limiter);
+
 /* Whether somebody may have waited for what was given back. */
 bool limiter_is_awaited(const Limiter *limiter);
 

@@ -1,85 +1,10 @@
 /* See message.h. */
 #include "message.h"
 
-#include <limits.h>
 #include <string.h>
 
 #include "lines.h"
-
-static const char limits_type[] = "multisock.limits";
-
-/* ---- Limits ---- */
-
-/* More is taken for ever. */
-#define MOST_SECONDS 1e9
-
-typedef struct Limits {
-  const char *type; /* limits_type: see compat_checkmarked */
-  uint64_t total_ms, first_byte_ms, idle_ms; /* 0: none */
-  long connect_ms;
-  size_t high_water, max_headers;
-  curl_off_t max_body; /* 0: none */
-} Limits;
-
-static uint64_t check_ms(lua_State *L, int idx)
-{
-  lua_Number seconds =
-      lua_toboolean(L, idx) ? luaL_checknumber(L, idx) : MOST_SECONDS;
-  if (!(seconds < MOST_SECONDS))
-    return 0;
-  return seconds > 0.001 ? (uint64_t)(seconds * 1000) : 1;
-}
-
-/*** Limits of requests, checked and counted once.
-@param total, connect, first_byte seconds; nil or false: none
-@param high_water, max_headers, max_body bytes; max_body 0: none
-@param idle seconds; nil or false: none
-@return core.Limits */
-static int limits_new(lua_State *L)
-{
-  Limits *limits = compat_newuserdata(L, sizeof *limits);
-  uint64_t connect = check_ms(L, 2);
-  limits->type = limits_type;
-  limits->total_ms = check_ms(L, 1);
-  limits->first_byte_ms = check_ms(L, 3);
-  /* libcurl takes a long, which has 32 bits on some systems. */
-  limits->connect_ms =
-      connect == 0 || connect > INT_MAX ? INT_MAX : (long)connect;
-  limits->high_water = (size_t)luaL_checkinteger(L, 4);
-  limits->max_headers = (size_t)luaL_checkinteger(L, 5);
-  limits->max_body = luaL_checkinteger(L, 6);
-  limits->idle_ms = check_ms(L, 7);
-  luaL_setmetatable(L, limits_type);
-  return 1;
-}
-
-static CURLcode set_limits(Easy *easy, const Limits *limits)
-{
-  Receiver *receiver = easy->receiver;
-  long connect_ms;
-  receiver->first_byte_ms = limits->first_byte_ms;
-  receiver->idle_ms = limits->idle_ms;
-  receiver->high_water = limits->high_water;
-  receiver->max_headers = limits->max_headers;
-  receiver->max_body = limits->max_body;
-  /* For the timer of this limit libcurl takes 1,200 instructions a request, also
-     where there is nothing to connect. */
-  receiver->connect_ms = limits->connect_ms;
-  connect_ms = receiver->message.kept ? 0 : limits->connect_ms;
-  receiver->message.kept = false;
-  if (receiver->message.connect_ms == connect_ms)
-    return CURLE_OK;
-  receiver->message.connect_ms = connect_ms;
-  return curl_easy_setopt(easy->handle, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
-}
-
-uint64_t message_deadline(lua_State *L, int first, uint64_t *duration)
-{
-  lua_Number at = lua_tonumber(L, first + MESSAGE_DEADLINE);
-  const Limits *limits = lua_touserdata(L, first + MESSAGE_LIMITS);
-  *duration = limits->total_ms;
-  return at > 0 ? (uint64_t)(at * 1000) + 1 : 0;
-}
+#include "request_limits.h"
 
 /* The easy at `at` keeps what libcurl points into alive. */
 static void keep_value(lua_State *L, int at, int option, int idx)
@@ -88,6 +13,25 @@ static void keep_value(lua_State *L, int at, int option, int idx)
   lua_pushvalue(L, idx);
   lua_rawseti(L, -2, option);
   lua_pop(L, 1);
+}
+
+/* Those are kept for message_repeat. */
+static CURLcode keep_limits(lua_State *L, Easy *easy, int at, int idx)
+{
+  const Limits *limits = lua_touserdata(L, idx);
+  if (easy->receiver->message.limits != limits) {
+    keep_value(L, at, CURLOPT_CONNECTTIMEOUT_MS, idx);
+    easy->receiver->message.limits = limits;
+  }
+  return limits_set(easy, limits);
+}
+
+uint64_t message_deadline(lua_State *L, int first, uint64_t *duration)
+{
+  lua_Number at = lua_tonumber(L, first + MESSAGE_DEADLINE);
+  const Limits *limits = lua_touserdata(L, first + MESSAGE_LIMITS);
+  *duration = limits->total_ms;
+  return at > 0 ? (uint64_t)(at * 1000) + 1 : 0;
 }
 
 /* ---- Header lines ---- */
@@ -214,7 +158,7 @@ void message_check(lua_State *L, int first)
 {
   int body = first + MESSAGE_BODY;
   (void)lines_check(L, first + MESSAGE_LINES);
-  (void)compat_checkmarked(L, first + MESSAGE_LIMITS, limits_type);
+  (void)limits_check(L, first + MESSAGE_LIMITS);
   luaL_checktype(L, first + MESSAGE_METHOD, LUA_TSTRING);
   if (!lua_isnil(L, body) && !lua_isboolean(L, body))
     luaL_checktype(L, body, LUA_TSTRING);
@@ -223,7 +167,7 @@ void message_check(lua_State *L, int first)
 CURLcode message_set(lua_State *L, Easy *easy, int at, int first, int target)
 {
   const char *method = lua_tostring(L, first + MESSAGE_METHOD);
-  CURLcode code = set_limits(easy, lua_touserdata(L, first + MESSAGE_LIMITS));
+  CURLcode code = keep_limits(L, easy, at, first + MESSAGE_LIMITS);
   easy->receiver->once = lua_toboolean(L, first + MESSAGE_ONCE);
   if (code == CURLE_OK)
     code = set_lines(L, easy, at, first + MESSAGE_LINES);
@@ -233,6 +177,14 @@ CURLcode message_set(lua_State *L, Easy *easy, int at, int first, int target)
     return set_shape(L, easy, at, method, first + MESSAGE_BODY, target);
   code = unset_shape(easy);
   return code != CURLE_OK ? code : set_custom(easy, NULL);
+}
+
+CURLcode message_repeat(Easy *easy, bool once, uint64_t *duration)
+{
+  const Limits *limits = easy->receiver->message.limits;
+  easy->receiver->once = once;
+  *duration = limits->total_ms;
+  return limits_set(easy, limits);
 }
 
 /* Whether the next transfer is likely to find the connection of this one, and
@@ -269,18 +221,4 @@ void message_end(lua_State *L, Easy *easy, int at)
 bool message_is_last(const Easy *easy)
 {
   return easy->receiver->message.closes;
-}
-
-static const luaL_Reg none[] = { { NULL, NULL } };
-
-static const luaL_Reg functions[] = {
-  { "limits", limits_new },
-  { NULL, NULL },
-};
-
-/* Adds its functions to the table on top: core. */
-void message_open(lua_State *L)
-{
-  compat_opentype(L, limits_type, NULL, none);
-  luaL_setfuncs(L, functions, 0);
 }

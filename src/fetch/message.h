@@ -23,6 +23,10 @@ void message_check(lua_State *L, int first);
 /* Puts it on the handle at `at`, whose target is at this index. */
 CURLcode message_set(lua_State *L, Easy *easy, int at, int first, int target);
 
+/* The message that the handle has had last, which had no body, is to be sent again. How long
+   that may take in all: 0, there is no such limit. */
+CURLcode message_repeat(Easy *easy, bool once, uint64_t *duration);
+
 /* When all has to be done at the latest, ms of uv_hrtime, and how long it may take
    in all; 0: there is no such limit. */
 uint64_t message_deadline(lua_State *L, int first, uint64_t *duration);
@@ -32,5 +36,3 @@ void message_end(lua_State *L, Easy *easy, int at);
 
 /* Whether the connection is not to be used again, nor then the handle. */
 bool message_is_last(const Easy *easy);
-
-void message_open(lua_State *L);

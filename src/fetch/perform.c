@@ -4,9 +4,9 @@
    are its only callers. */
 #include "perform.h"
 
+#include "conclude.h"
 #include "error_object.h"
 #include "limiter.h"
-#include "loop.h"
 #include "message.h"
 #include "owner.h"
 #include "receiver.h"
@@ -29,21 +29,12 @@
 /* Whether a transfer can run on the handle that waits in this place. */
 static bool is_ready(const Limiter *limiter, int at)
 {
-  const Easy *last;
-  const Multi *home;
   if (at < 0 || limiter->version == VERSION_UNKNOWN)
     return false;
   /* Of the parent process: Lua says so. */
   if (!box_is_here(limiter->idle[at]))
     return false;
-  last = *limiter->idle[at];
-  if (last == NULL)
-    return false;
-  home = *last->home;
-  return last->receiver != NULL && !last->own_sockets && !last->wildcard &&
-         !last->trailers && !last->attached && last->multi == NULL &&
-         last->depth == 0 && home != NULL && home->depth == 0 &&
-         (home->loop == NULL || loop_is_of_thread(home->loop));
+  return *limiter->idle[at] != NULL && start_can(*limiter->idle[at]);
 }
 
 /* Whether the running coroutine is the task's, and may be suspended. */
@@ -54,86 +45,6 @@ static bool can_wait(lua_State *L)
   can = lua_tothread(L, -1) == L && lua_isyieldable(L);
   lua_pop(L, 1);
   return can;
-}
-
-/* Something is left to be done, in Lua. */
-static int leave(lua_State *L, Easy *easy, Multi *multi)
-{
-  lua_pushboolean(L, 0);
-  easy_push(L, easy);
-  if (multi != NULL)
-    multi_push(L, multi);
-  else
-    lua_pushnil(L);
-  return 3;
-}
-
-/* How long it may take to decode a body here, where the others wait: most take
-   a tenth of that. A brotli of the worst kind takes 10 ms all the same; after one
-   that took too long the next ones queue up for so many times as long (see
-   decoding.lua). */
-#define DECODING_US 500
-#define REST 8
-
-/* Whether the body is decoded now, to its good end. */
-static bool is_decoded(Easy *easy)
-{
-  Receiver *receiver = easy->receiver;
-  uint64_t *rest = &(*easy->home)->decoded_long;
-  uint64_t began = uv_hrtime(), took;
-  bool more;
-  if (receiver->received == 0 || began < *rest)
-    return false;
-  more = coded_work(receiver, DECODING_US);
-  took = uv_hrtime() - began;
-  if (took > DECODING_US * 1000)
-    *rest = began + (REST + 1) * took;
-  return !more && coded_ends_well(receiver);
-}
-
-/* Whether the whole body is there, so that nothing is left to be done for it. */
-static bool is_whole(Easy *easy)
-{
-  const Receiver *receiver = easy->receiver;
-  curl_off_t size = receiver->received;
-  if (!easy->finished || easy->result != CURLE_OK || easy->failed_in_lua ||
-      receiver->stage < STAGE_BODY || receiver_is_unexpected(receiver))
-    return false;
-  if (receiver->coded != NULL) {
-    if (!is_decoded(easy))
-      return false;
-    size = receiver->coded->made;
-  }
-  return receiver->max_body == 0 || size <= receiver->max_body;
-}
-
-int perform_conclude(lua_State *L, int limiter_at, int easy_at)
-{
-  Easy **box = lua_touserdata(L, easy_at);
-  Easy *easy = *box;
-  Limiter *limiter = lua_touserdata(L, limiter_at);
-  Multi *home = *easy->home;
-  int profile = easy->profile;
-  bool goes, awaited;
-  if (home == NULL || home->depth > 0 || !is_whole(easy))
-    return leave(L, easy, home);
-  multi_remove(home, easy);
-  if (*box == NULL)
-    return luaL_error(L, "the handle of a running transfer was closed");
-  message_end(L, easy, easy_at);
-  lua_pushinteger(L, easy->receiver->status);
-  easy_push_rest(L, easy, &limiter->client->traffic);
-  limiter_leave(limiter, false);
-  goes = message_is_last(easy) || !limiter_has(L, limiter_at, easy_at) ||
-         !limiter_keep(limiter, box, easy->needs_reset ? 0 : profile);
-  awaited = limiter_is_awaited(limiter);
-  if (!goes && !awaited)
-    return 3;
-  lua_pushboolean(L, awaited);
-  if (!goes)
-    return 4;
-  lua_pushvalue(L, easy_at);
-  return 5;
 }
 
 /* Goes on when the task is resumed. `box` is that of the easy. False, and so many
@@ -148,7 +59,7 @@ static bool resumes(lua_State *L, Easy **box, int *results)
   lua_rawseti(L, WAITING, easy->id);
   task_get(L, TASK, TASK_INTERRUPT);
   if (!lua_isnil(L, -1)) {
-    *results = leave(L, easy, *easy->home);
+    *results = conclude_leave(L, easy);
     return false;
   }
   if (!lua_isnil(L, PROFILE))
@@ -174,7 +85,7 @@ static int finish(lua_State *L, Easy **box)
   if (!resumes(L, box, &results))
     return results;
   if (!is_coming(*box))
-    return perform_conclude(L, LIMITER, EASY);
+    return conclude(L, LIMITER, EASY);
   lua_pushinteger(L, (*box)->receiver->status);
   lua_pushnil(L);
   lua_pushvalue(L, EASY);
@@ -270,7 +181,7 @@ static int go_on_with_rest(lua_State *L, int status, lua_KContext context)
   Easy **box = (Easy **)context;
   if (still_runs(L, *box)) {
     if (resumes(L, box, &status))
-      status = perform_conclude(L, LIMITER, EASY);
+      status = conclude(L, LIMITER, EASY);
     if (lua_toboolean(L, -status)) { /* the first of so many results */
       guard_spare(L, GUARD, EASY);
       return status;

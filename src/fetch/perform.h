@@ -1,4 +1,4 @@
-/* See perform.c. Its two halves are bulk.c's, too. */
+/* See perform.c. */
 #pragma once
 
 #include "limiter.h"
@@ -7,9 +7,5 @@
    easy is left behind them. NULL when it did not start: then so many results are
    pushed. `may`: whether there is nothing against it; or NULL. */
 Easy **perform_start(lua_State *L, bool (*may)(lua_State *L), int *results);
-
-/* What has come of a transfer that nobody waits for any more. Returns how many results
-   it has pushed: those of `perform`. */
-int perform_conclude(lua_State *L, int limiter, int easy);
 
 void perform_open(lua_State *L);

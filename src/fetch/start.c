@@ -3,6 +3,7 @@
 
 #include "callbacks.h"
 #include "error.h"
+#include "loop.h"
 #include "message.h"
 #include "options.h"
 #include "quirks.h"
@@ -85,19 +86,12 @@ static CURLcode set_target(lua_State *L, Easy *easy, int at, int target)
   return code;
 }
 
-static void limit(lua_State *L, Multi *multi, Easy *easy, int message)
-{
-  uint64_t duration, at = message_deadline(L, message, &duration);
-  multi_expect_answer(multi, easy);
-  if (at != 0)
-    multi_limit(multi, easy, duration, at);
-}
-
-bool start_transfer(lua_State *L, Multi *multi, int at, const Limiter *limiter,
-                    int target, int message)
+/* Sends what the handle at `at` has got for a message, unless that has failed: then the
+   error is pushed. */
+static bool add(lua_State *L, Multi *multi, int at, const Limiter *limiter,
+                int target, CURLcode code)
 {
   Easy *easy = *(Easy **)lua_touserdata(L, at);
-  CURLcode code = message_set(L, easy, at, message, target);
   CURLMcode added = multi->broken;
   if (code == CURLE_OK)
     code = set_target(L, easy, at, target);
@@ -111,13 +105,50 @@ bool start_transfer(lua_State *L, Multi *multi, int at, const Limiter *limiter,
     multi->driven.cold = true;
   if (added == CURLM_OK)
     added = multi_add_held(multi, easy);
-  if (added == CURLM_OK) {
-    limiter->client->started++;
-    limit(L, multi, easy, message);
-    return true;
+  if (added != CURLM_OK) {
+    error_push_multi(L, added);
+    return false;
   }
-  error_push_multi(L, added);
-  return false;
+  limiter->client->started++;
+  multi_expect_answer(multi, easy);
+  return true;
+}
+
+bool start_can(const Easy *easy)
+{
+  const Multi *home = *easy->home;
+  return easy->receiver != NULL && !easy->own_sockets && !easy->wildcard &&
+         !easy->trailers && !easy->attached && easy->multi == NULL &&
+         easy->depth == 0 && home != NULL && home->depth == 0 &&
+         (home->loop == NULL || loop_is_of_thread(home->loop));
+}
+
+bool start_transfer(lua_State *L, Multi *multi, int at, const Limiter *limiter,
+                    int target, int message)
+{
+  Easy *easy = *(Easy **)lua_touserdata(L, at);
+  CURLcode code = message_set(L, easy, at, message, target);
+  uint64_t duration, until;
+  if (!add(L, multi, at, limiter, target, code))
+    return false;
+  until = message_deadline(L, message, &duration);
+  if (until != 0)
+    multi_limit(multi, easy, duration, until);
+  return true;
+}
+
+bool start_again(lua_State *L, int at, const Limiter *limiter, int target,
+                 bool once)
+{
+  Easy *easy = *(Easy **)lua_touserdata(L, at);
+  Multi *multi = *easy->home;
+  uint64_t duration;
+  CURLcode code = message_repeat(easy, once, &duration);
+  if (!add(L, multi, at, limiter, target, code))
+    return false;
+  if (duration != 0)
+    multi_limit(multi, easy, duration, uv_hrtime() / 1000000 + duration + 1);
+  return true;
 }
 
 /*** Sets the URL and adds the transfer. The caller keeps both handles alive

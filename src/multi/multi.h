@@ -43,7 +43,7 @@ typedef struct Multi {
   bool warm;             /* libcurl has parsed its CA file: it keeps one for
                               each multi */
   int depth;             /* calls into libcurl on the C stack */
-  uint64_t decoded_long; /* uv_hrtime: see is_decoded in perform.c */
+  uint64_t decoded_long; /* uv_hrtime: see is_decoded in conclude.c */
   int added;             /* handles in it, collected ones included */
   int pinned;            /* of those, how many it keeps alive */
   bool failed_in_lua;    /* a callback raised: the error is kept */

@@ -1,0 +1,20 @@
+/* What a request may take at most, in time and in bytes: a part of its message. */
+#pragma once
+
+#include "multi.h"
+
+typedef struct Limits {
+  const char *type;                          /* see compat_checkmarked */
+  uint64_t total_ms, first_byte_ms, idle_ms; /* 0: none */
+  long connect_ms;
+  size_t high_water, max_headers;
+  curl_off_t max_body; /* 0: none */
+} Limits;
+
+/* Raises unless it is one. */
+const Limits *limits_check(lua_State *L, int idx);
+
+/* Sets those on a handle. */
+CURLcode limits_set(Easy *easy, const Limits *limits);
+
+void limits_open(lua_State *L);
