@@ -1,5 +1,6 @@
 -- Requests of a list, one after the other: where an answer is good, and the next is a URL
 -- and nothing else, C sends that on the handle of the one before.
+local echoed = require("spec.support.echoed")
 local fixtures = require("spec.support.fixtures")
 local helper = require("spec.helper")
 local ms = require("multisock")
@@ -115,6 +116,25 @@ describe("the next request of a list", function()
       for i = 1, 120 do
         assert.equal(lengths[i], bodies[i] and #bodies[i], i)
         assert.is_true(bodies[i] ~= nil or errors[i] ~= nil)
+      end
+    end
+  end))
+
+  it("has nothing of one before that said more than its URL", task(function()
+    local echo = hostile.url("/echo")
+    local own = { headers = { ["X-Which"] = "own" }, meta = { which = "own" } }
+    for place = 1, 3 do             -- the first of its origin, and on a handle that was kept
+      local client <close> = ms.client({ headers = { ["X-All"] = "all" } })
+      local urls = copies(echo, 30)
+      urls[place], urls[12], urls[13] = { echo, own }, { echo, own }, { echo, own }
+      urls[20] = { hostile.url("/redirect?to=/echo"), own }
+      local results = client:map(urls, { concurrency = place })
+      for i = 1, 30 do
+        local has = i == place or i == 12 or i == 13 or i == 20
+        local fields = echoed.of(results[i]).fields
+        assert.equal(has and "own" or nil, fields["x-which"], i)
+        assert.equal("all", fields["x-all"])
+        assert.equal(has and own.meta or nil, results[i].request.meta)
       end
     end
   end))

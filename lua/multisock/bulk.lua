@@ -196,17 +196,23 @@ local function take(self)
   return i, response, err
 end
 
+-- One of which all is there.
+local function collect(self)
+  local i, response = exchange(self)
+  if i and self.running < self.low then
+    fill(self)
+  end
+  return i, response
+end
+
 local function next_result(self)
   local slot = self.slot
   while true do
     if self.first <= self.last then
       return take(self)
     elseif self.keeper and not self.stopping then
-      local i, response = exchange(self)
+      local i, response = collect(self)
       if i then
-        if self.running < self.low then
-          fill(self)
-        end
         return i, response
       end
       advance(self)
@@ -246,11 +252,8 @@ end
 -- @raise misuse, and when cancelled
 function Bulk:__call()
   if self.direct and self.first > self.last then
-    local i, response = exchange(self)
+    local i, response = collect(self)
     if i then
-      if self.running < self.low then
-        fill(self)
-      end
       return i, response
     end
   end

@@ -27,7 +27,8 @@ function collecting.target_of(self, item)
     target = find_target(item)
     target = target and target.kept and target or nil
   end
-  self.found, self.found_item = target, item    -- it may be asked for again
+  -- It is asked for again, when it cannot be sent yet.
+  self.found, self.found_item = target, item
   return target
 end
 local target_of = collecting.target_of

@@ -134,9 +134,8 @@ end
 --- Whether it is nothing but a URL: then C has all of it, and `plain` of its origin what all
 -- of these have in common.
 function starting.is_plain(self, made, origin)
-  local given, target = made.settings, made.target
-  if not (self.plainly and made.simple and given == self.client.settings and target.web
-    and made.method == "GET" and made.body == nil and not target.has_user)
+  local given = made.settings
+  if made.filled or not (self.plainly and made.simple and given == self.client.settings)
     or given.retry or given.attempt or given.cache or given.lines == settings.NO_LINES then
     return false
   end

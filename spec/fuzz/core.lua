@@ -253,6 +253,8 @@ function act.perform_at_once()
   resume(task.co)
 end
 
+local batches = require("spec.fuzz.batches")(collected, target, message)
+
 function act.resume_parked()
   local task = parked[random(6)]
   if task and coroutine.status(task.co) == "suspended" and chance(50) then
@@ -322,7 +324,7 @@ local weights = {
   { 1, make.counter }, { 1, make.limiter }, { 1, make.guard }, { 1, make.file },
   { 1, make.closed_file }, { 1, make.stranger }, { 4, act.call_function }, { 14, act.add },
   { 5, act.perform }, { 30, act.drive }, { 3, act.start }, { 5, act.perform_at_once },
-  { 3, act.resume_parked },
+  { 3, act.resume_parked }, { 5, batches.submit }, { 8, batches.take },
   { 1, act.snapshot }, { 1, act.look }, { 1, act.touch_waiting }, { 2, act.header },
   { 4, act.collect }, { 2, act.forget }, { 2, act.coroutine },
 }
@@ -361,6 +363,7 @@ end
 --- Ends: lets go of everything, closing some of it. Nothing may stay.
 function level.finish()
   parked = {}
+  batches.forget()
   callbacks.frames = {}
   if chance(30) then return end    -- the end of the state collects it
   for _, list in pairs(values.objects) do

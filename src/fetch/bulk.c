@@ -1,11 +1,13 @@
 /* Requests of a batch: they run without a task for each, and their bodies are wanted
    whole. C starts one and takes what has come; what it cannot do for one is left to
-   a task. lua/multisock/bulk.lua is its only caller. */
+   a task. lua/multisock/bulk.lua and the files beside it are its only
+   callers. */
 #include "bulk.h"
 
 #include "batch.h"
 #include "conclude.h"
 #include "message.h"
+#include "owner.h"
 #include "perform.h"
 #include "receiver.h"
 #include "start.h"
@@ -82,27 +84,6 @@ enum {
   WHICH
 };
 
-/* Leaves which handle is ready, and what it was started for. */
-static void find(lua_State *L, const Easy *easy)
-{
-  Easy **box;
-  batch_push_slot(L, BATCH_OF);
-  lua_rawgeti(L, -1, easy->id);
-  box = lua_touserdata(L, -1);
-  if (box == NULL || *box != easy)
-    luaL_error(L, "the handle of a running transfer was closed");
-  lua_replace(L, EASY);
-  lua_rawgeti(L, REQUESTS, easy->id);
-  luaL_checktype(L, -1, LUA_TTABLE);
-  lua_getfield(L, -1, "limiter");
-  (void)limiter_check(L, -1);
-  lua_replace(L, LIMITER);
-  lua_pushboolean(L, 0);
-  lua_replace(L, RESULTS);
-  push_item(L, EASY);
-  lua_pushnumber(L, (lua_Number)easy->total.at / 1000);
-}
-
 /* It is no transfer of the batch any more. */
 static void let_go(lua_State *L, const Easy *easy)
 {
@@ -114,6 +95,31 @@ static void let_go(lua_State *L, const Easy *easy)
   lua_pop(L, 1);
   lua_pushboolean(L, 0);
   lua_rawseti(L, REQUESTS, easy->id);
+}
+
+/* Puts handle and limiter to their places, and pushes the first results: false, what it
+   was started for, its place in the list, target and deadline. */
+static void push_request(lua_State *L, const Easy *easy)
+{
+  Easy **box;
+  batch_push_slot(L, BATCH_OF);
+  lua_rawgeti(L, -1, easy->id);
+  box = lua_touserdata(L, -1);
+  if (box == NULL || *box != easy || !box_is_here(box)) {
+    let_go(L, easy);
+    (void)easy_check(L, -1); /* of the parent process: it says so */
+    luaL_error(L, "the handle of a running transfer was closed");
+  }
+  lua_replace(L, EASY);
+  lua_rawgeti(L, REQUESTS, easy->id);
+  luaL_checktype(L, -1, LUA_TTABLE);
+  lua_getfield(L, -1, "limiter");
+  (void)limiter_check(L, -1);
+  lua_replace(L, LIMITER);
+  lua_pushboolean(L, 0);
+  lua_replace(L, RESULTS);
+  push_item(L, EASY);
+  lua_pushnumber(L, (lua_Number)easy->total.at / 1000);
 }
 
 /* Whether the next one may have the handle that has just served one, and its slot. */
@@ -130,9 +136,11 @@ static bool goes_on(lua_State *L, Easy *easy, const Limiter *limiter, bool once)
   if (!may_go_on(L, easy, limiter))
     return false;
   if (!start_again(L, EASY, limiter, NEXT, once)) {
-    lua_pop(L, 1); /* it is tried again, and that says so */
+    lua_pop(L, 1); /* it is started as usual then, and its error told there */
     return false;
   }
+  if (*(Easy **)lua_touserdata(L, EASY) == NULL)
+    luaL_error(L, "the handle was closed while its transfer started");
   easy->receiver->buffering = true;
   easy->item = lua_tointeger(L, PLACE);
   lua_pushboolean(L, 1);
@@ -144,8 +152,9 @@ static bool goes_on(lua_State *L, Easy *easy, const Limiter *limiter, bool once)
 static int take(lua_State *L, Easy *easy)
 {
   Limiter *limiter;
+  /* Both are forgotten with what has come. */
   bool once = easy->receiver->once, good = easy->receiver->status < 300;
-  find(L, easy);
+  push_request(L, easy);
   limiter = lua_touserdata(L, LIMITER);
   if (!conclude_take(L, limiter, EASY)) {
     let_go(L, easy);
@@ -172,6 +181,9 @@ static int collect(lua_State *L)
 {
   Batch *batch = batch_check(L, BATCH_OF);
   luaL_checktype(L, REQUESTS, LUA_TTABLE);
+  if (!lua_isnoneornil(L, NEXT))
+    luaL_checktype(L, NEXT, LUA_TTABLE);
+  (void)luaL_optinteger(L, PLACE, 0);
   lua_settop(L, LIMITER);
   while (batch->ready.first != NULL) {
     Easy *easy = batch->ready.first;

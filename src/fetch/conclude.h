@@ -8,8 +8,8 @@
    it has pushed: those of `perform`. */
 int conclude(lua_State *L, int limiter, int easy);
 
-/* The first half: where all of a good answer has come, its status, body and snapshot are
-   pushed, and the handle may be used again. False where there is more to be done:
+/* The first half: where the whole answer has come, whatever its status, that, its body and a snapshot
+   are pushed, and the handle may be used again. False where there is more to be done:
    nothing is changed. */
 bool conclude_take(lua_State *L, Limiter *limiter, int easy);
 

@@ -49,7 +49,8 @@ bool limiter_take_free(Limiter *limiter);
 void limiter_leave(Limiter *limiter, bool probe);
 
 /* Whether a slot need not be given back, to be taken again by the same: nobody waits for
-   one, and there is no more than there may be. */
+   one, and there are no more connections than there may be. (More requests than
+   there may be are never let in.) */
 bool limiter_may_stay(const Limiter *limiter);
 
 /* Whether somebody may have waited for what was given back. */

@@ -15,7 +15,7 @@ static void keep_value(lua_State *L, int at, int option, int idx)
   lua_pop(L, 1);
 }
 
-/* Those are kept for message_repeat. */
+/* Those are kept for message_repeat; that option has no value of its own. */
 static CURLcode keep_limits(lua_State *L, Easy *easy, int at, int idx)
 {
   const Limits *limits = lua_touserdata(L, idx);

@@ -1,7 +1,7 @@
 /* What is done of a request in one call: when a slot and a handle of its profile
    are free, C starts it, suspends the task, and takes what has come. Where none is
-   free, or more is to be done at the end, Lua goes on: transfer.lua and stream.lua
-   are its only callers. */
+   free, or more is to be done at the end, Lua goes on: connection/, url_only.lua
+   and usual.lua are its only callers. */
 #include "perform.h"
 
 #include "conclude.h"
@@ -29,12 +29,9 @@
 /* Whether a transfer can run on the handle that waits in this place. */
 static bool is_ready(const Limiter *limiter, int at)
 {
-  if (at < 0 || limiter->version == VERSION_UNKNOWN)
-    return false;
-  /* Of the parent process: Lua says so. */
-  if (!box_is_here(limiter->idle[at]))
-    return false;
-  return *limiter->idle[at] != NULL && start_can(*limiter->idle[at]);
+  return at >= 0 && limiter->version != VERSION_UNKNOWN &&
+         box_is_here(limiter->idle[at]) && /* not the parent process's */
+         *limiter->idle[at] != NULL && start_can(*limiter->idle[at]);
 }
 
 /* Whether the running coroutine is the task's, and may be suspended. */

@@ -75,10 +75,12 @@ local PLACES = {
 }
 local PLACE_COUNT = 9
 
--- Fills a request from its options, but for its target; `method`: that of the call.
+-- Fills a request from its options, but for its target; `method`: that of the call. With
+-- `filled` it is no longer one that its URL alone could make again.
 -- Raises at level 0. Returns its URL; or nil, err.
 local function fill(self, method, url, options)
   local base = self.settings
+  self.filled = true
   options = unfolded(options, ROWS)
   if base.own and (options == nil or type(options) == "table") then
     options = with_defaults(base.own, options)
