@@ -164,7 +164,7 @@ local function keep(self, group)
       wake(self)
     end
     slot.who = slot.who or who
-    err = waiting.park(who)
+    err = #self.granted == 0 and waiting.park(who) or nil
     if not err then
       advance(self)
     end
@@ -205,10 +205,31 @@ local function collect(self)
   return i, response
 end
 
+-- Waits until there may be a result; of several who do, the first in line looks first.
+local function wait(self)
+  local who, line, slot = waiting.waiter(), self.line, self.slot
+  line[#line + 1] = who
+  slot.who = line[1]
+  local err = waiting.park(who)
+  for i = #line, 1, -1 do
+    if line[i] == who then
+      table.remove(line, i)
+    end
+  end
+  slot.who = line[1] or self.keeper
+  if err then
+    wake(self)                      -- it was its turn, perhaps
+    error(err, 0)
+  end
+end
+
 local function next_result(self)
-  local slot = self.slot
+  local waited = false
   while true do
     if self.first <= self.last then
+      if waited and self.keeper then
+        scheduler.wake(self.keeper) -- what it was woken for may be something else
+      end
       return take(self)
     elseif self.keeper and not self.stopping then
       local i, response = collect(self)
@@ -224,13 +245,8 @@ local function next_result(self)
       scheduler.wake(self.keeper)
     end
     if self.first > self.last then
-      local who = waiting.waiter()
-      slot.who = who
-      local err = waiting.park(who)
-      slot.who = self.keeper
-      if err then
-        error(err, 0)
-      end
+      wait(self)
+      waited = true
     end
   end
 end
@@ -240,6 +256,9 @@ local function next_counted(self)
     return nil
   end
   local i, response, err = next_result(self)
+  if self.line[1] then
+    wake(self)                      -- there may be one for the next, too
+  end
   if i and self.progress then
     self.finished = self.finished + 1
     self.progress(self.finished, self.total)
@@ -324,7 +343,7 @@ function bulk.new(client, given)
     handed = {},                    -- what tasks have that have not begun
     -- Results: [first..last]; `direct`: who asks takes them from C, and nobody counts them.
     arrived = {}, responses = {}, failures = {}, first = 1, last = 0,
-    direct = false,
+    direct = false, line = {},      -- tasks that wait for one
   }, Bulk)
   -- For collecting.lua: places in the list of those that may be nothing but a URL.
   self.plain_count, self.origins = self.plainly and self.items and self.count or 0, client.origins
@@ -332,7 +351,11 @@ function bulk.new(client, given)
     if entry.admitted then
       self.granted[#self.granted + 1] = entry
     end
-    wake(self)
+    -- Not who waits for results: he might do something else with what is there, which
+    -- takes long, or waits for this very place.
+    if self.keeper then
+      scheduler.wake(self.keeper)
+    end
   end
   client.bulk_handler = client.bulk_handler
     or chain.compose(client.uses, starting.perform_with(client.perform))

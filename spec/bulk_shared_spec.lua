@@ -1,0 +1,91 @@
+-- Requests of a list whose results, or places, several want: tasks that share one iterator,
+-- and a loop's body that sends requests of its own.
+local fixtures = require("spec.support.fixtures")
+local helper = require("spec.helper")
+local ms = require("multisock")
+
+local task = helper.task
+local copies = require("spec.support.tasks").copies
+
+describe("results of a list", function()
+  local hostile = fixtures.hostile()
+  after_each(helper.check_leaks)
+
+  -- So many tasks take all that an iterator gives; how often each result came.
+  local function share(iterator, tasks, pause)
+    local seen = {}
+    local function work()
+      for i, response in iterator do
+        assert.equal(10, #response:text())
+        seen[i] = (seen[i] or 0) + 1
+        if pause then
+          ms.sleep(pause)
+        end
+      end
+    end
+    local workers = {}
+    for i = 1, tasks do
+      workers[i] = ms.spawn(work)
+    end
+    for i = 1, tasks do
+      workers[i]:await()
+    end
+    return seen
+  end
+
+  it("are each for one of the tasks that take them", task(function()
+    local client <close> = ms.client()
+    for _, pause in ipairs({ false, helper.seconds(0.002) }) do
+      for tasks = 1, 4 do
+        for concurrency = 1, 5, 2 do
+          local urls = copies(hostile.url("/bytes?n=10"), 20)
+          urls[7] = hostile.url("/redirect?to=" .. ms.escape("/bytes?n=10"))
+          local seen = share(client:each(urls, { concurrency = concurrency }), tasks, pause)
+          assert.same(copies(1, 20), seen)
+        end
+      end
+    end
+  end))
+
+  it("come to the others when a task that waits for one is cancelled", task(function()
+    local client <close> = ms.client()
+    local iterator = client:each(copies(hostile.url("/late?delay=" .. helper.seconds(0.05)), 6),
+      { concurrency = 2 })
+    local count = 0
+    local function work()
+      for _ in iterator do
+        count = count + 1
+      end
+    end
+    local workers = { ms.spawn(work), ms.spawn(work), ms.spawn(work) }
+    ms.sleep(helper.seconds(0.01))
+    workers[1]:cancel()
+    workers[2]:cancel()
+    workers[3]:await()
+    assert.equal(6, count)
+  end))
+
+  it("do not keep a place from what their loop sends", task(function()
+    -- Another origin, of the same server.
+    local other = hostile.url("/bytes?n=10"):gsub("127%.0%.0%.1", "localhost")
+    for _, path in ipairs({ "/bytes?n=10", "/redirect?to=" .. ms.escape("/bytes?n=10"),
+      "/status?code=404", "/truncate" }) do
+      local client <close> = ms.client({ limits = { connections = 1 } })
+      local urls = {}
+      for i = 1, 60 do
+        urls[i] = i % 4 == 0 and hostile.url(path) or i % 3 == 0 and other
+          or hostile.url("/bytes?n=10")
+      end
+      local count, inside = 0, 0
+      for i in client:each(urls, { concurrency = 4 }) do
+        count = count + 1
+        if i % 10 == 0 then
+          for _, response in client:each({ other, urls[1], urls[3] }, { concurrency = 2 }) do
+            inside = inside + #response:text()
+          end
+        end
+      end
+      assert.same({ 60, 180 }, { count, inside }, path)
+    end
+  end))
+end)
