@@ -87,13 +87,7 @@ describe("auth", function()
     helper.write_file(name, servers.bytes(300000))
     for what, body in pairs({
       string = servers.bytes(300000), file = assert(io.open(name, "rb")),
-      ["function"] = (function()
-        local left = 3
-        return function()
-          left = left - 1
-          return left >= 0 and servers.bytes(1000) or nil
-        end
-      end)(),
+      ["function"] = helper.pieces(3, servers.bytes(1000)),
     }) do
       local answer = ms.assert(client:post(hostile.url("/digest"), {
         auth = { digest = { "u", "p" } }, body = body }))

@@ -193,12 +193,8 @@ describe("events", function()
       closed = true
       client:close()
     end } })
-    local count = 3
-    local response = ms.assert(client:post(hostile.url("/answer-first"), { body = function()
-      count = count - 1
-      ms.sleep(0.05)
-      return count >= 0 and "piece" or nil
-    end }))
+    local response = ms.assert(client:post(hostile.url("/answer-first"),
+      { body = helper.pieces(3, "piece", 0.05) }))
     while not closed do
       ms.sleep(0.01)
     end
@@ -241,11 +237,7 @@ describe("events", function()
     local answers = { function() return ms.response("body") end,
       function() return nil, "no" end, function() error("oops", 0) end,
       function()
-        local left = 2
-        return ms.response(function()
-          left = left - 1
-          return left >= 0 and "x" or nil
-        end)
+        return ms.response(helper.pieces(2, "x"))
       end }
     local client, log = listening({ agent = function() return table.remove(answers, 1)() end })
     client:get("http://h.example/")

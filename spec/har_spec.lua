@@ -211,11 +211,8 @@ describe("ms.har", function()
       if request.url:find("/b$") then
         return nil, "no"
       elseif request.url:find("/c$") then
-        local left = 3
-        return ms.response(function()
-          left = left - 1
-          return left >= 0 and "\195\164" or nil
-        end, { headers = { ["Content-Type"] = "text/plain", ["Set-Cookie"] = "a=b; Path=/" } })
+        return ms.response(helper.pieces(3, "\195\164"), {
+          headers = { ["Content-Type"] = "text/plain", ["Set-Cookie"] = "a=b; Path=/" } })
       end
       return ms.response("\0bytes\255")
     end)

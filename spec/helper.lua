@@ -190,6 +190,18 @@ function helper.all_of(iterator)
   return list
 end
 
+--- A function that gives a piece so many times, each after a pause.
+-- @param pause? seconds; nil: it does not wait
+function helper.pieces(count, piece, pause)
+  return function()
+    if pause then
+      ms.sleep(pause)
+    end
+    count = count - 1
+    return count >= 0 and piece or nil
+  end
+end
+
 --- How many bytes an iterator gives.
 function helper.length_of(iterator)
   local length = 0

@@ -165,13 +165,7 @@ describe("HTTP/2 uploads that are answered early", function()
   local PIECE = ("y"):rep(30000)
 
   local function generator(count, pause)
-    return function()
-      if pause then
-        ms.sleep(pause)
-      end
-      count = count - 1
-      return count >= 0 and PIECE or nil
-    end
+    return helper.pieces(count, PIECE, pause)
   end
 
   local BODIES = {

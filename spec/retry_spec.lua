@@ -146,18 +146,12 @@ describe("retry", function()
 
   it("returns what there is when the body cannot be sent again", task(function()
     local client = client_of(FAST)
-    local function pieces(most)
-      local left = most
-      return function()
-        left = left - 1
-        return left >= 0 and ("x"):rep(1000) or nil
-      end
-    end
+    local kilobyte = ("x"):rep(1000)
     assert.same({ 503, 1 }, { statuses(client, "503,200", nil,
-      { method = "PUT", body = pieces(3) }) })
+      { method = "PUT", body = helper.pieces(3, kilobyte) }) })
     -- Half of it was sent when the answer came.
     assert.same({ 503, 1 }, { statuses(client, "early,200", nil,
-      { method = "PUT", body = pieces(2000) }) })
+      { method = "PUT", body = helper.pieces(2000, kilobyte) }) })
     local pipe = assert(io.popen("printf abc"))
     assert.same({ 503, 1 }, { statuses(client, "503,200", nil, { method = "PUT", body = pipe }) })
     pipe:close()

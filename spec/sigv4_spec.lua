@@ -81,16 +81,9 @@ describe("auth.aws_sigv4", function()
   end))
 
   it("does not sign a body that nobody knows, which only S3 takes", helper.task(function()
-    local function pieces()
-      local left = 3
-      return function()
-        left = left - 1
-        return left >= 0 and "piece" or nil
-      end
-    end
-    check("PUT", "/key", { body = pieces() }, { service = "s3" })
+    check("PUT", "/key", { body = helper.pieces(3, "piece") }, { service = "s3" })
     assert.matches("option 'body': string expected, as auth.aws_sigv4 signs it",
-      helper.failure(send, "PUT", "/key", { body = pieces() }), 1, true)
+      helper.failure(send, "PUT", "/key", { body = helper.pieces(3, "piece") }), 1, true)
   end))
 
   it("signs each request of a client anew, and each redirect within the origin",

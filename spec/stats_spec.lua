@@ -53,11 +53,8 @@ describe("client:stats", function()
     check(client:get(hostile.url("/gzip")), 0)
     for _, size in ipairs({ 1, 1000, 100000, 3000000 }) do
       check(client:post(hostile.url("/echo"), { body = ("x"):rep(size) }), size)
-      local left, piece = 10, math.floor(size / 10) + 1
-      check(client:post(hostile.url("/echo"), { body = function()
-        left = left - 1
-        return left >= 0 and ("x"):rep(piece) or nil
-      end }), 10 * piece)
+      local piece = ("x"):rep(math.floor(size / 10) + 1)
+      check(client:post(hostile.url("/echo"), { body = helper.pieces(10, piece) }), 10 * #piece)
     end
     client:map({ hostile.url("/bytes?n=5000"), hostile.url("/bytes?n=5000") })
     local stats = client:stats()

@@ -102,12 +102,7 @@ describe("sources of uploads", function()
     local open = assert(io.open(path, "rb"))
     local pipe = assert(io.popen("cat " .. path))
     local function pieces()
-      local left = 5
-      return function()
-        left = left - 1
-        ms.sleep(0.03)
-        return left >= 0 and ("x"):rep(100000) or nil
-      end
+      return helper.pieces(5, ("x"):rep(100000), 0.03)
     end
     local known = { ["Content-Length"] = 500000 }
     for name, case in pairs({

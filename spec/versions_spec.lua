@@ -102,12 +102,8 @@ describe("an answer in another version", function()
   -- Chunked bodies, which nothing may be written into.
   local function put_own(url)
     local results, failed = ms.map({ 1, 2, 3, 4, 5, 6 }, function(i)
-      local left = 8
-      local response = ms.assert(client:put(url("/echo"), { body = function()
-        left = left - 1
-        ms.sleep(0.01)
-        return left >= 0 and ("%d"):format(i):rep(100) or nil
-      end }))
+      local response = ms.assert(client:put(url("/echo"),
+        { body = helper.pieces(8, ("%d"):format(i):rep(100), 0.01) }))
       return ms.assert(response:json()).length
     end)
     assert.same({}, failed)
