@@ -153,6 +153,32 @@ describe("a forked process", function()
     ]], nginx.url("/file/"), hostile.url("/late?delay=0.4&body=late")))
   end)
 
+  it("gets no results of a list of its parent", function()
+    assert.equal("0 made before fork()\n3\n38\n", host([[
+      local url = ...
+      ms.run(function()
+        local urls, count = {}, 0
+        for i = 1, 40 do
+          urls[i] = url .. i
+        end
+        local iterator = ms.each(urls, { concurrency = 8 })
+        iterator()
+        os.execute("sleep 0.2")       -- all that runs is answered
+        iterator()                    -- one of those that are ready then
+        say(child(function()
+          while pcall(iterator) do
+            count = count + 1
+          end
+          say(count .. " " .. select(2, pcall(iterator)):match("made before fork%(%)"))
+        end))
+        for _, response in iterator do
+          count = count + (response and 1 or 0)
+        end
+        say(count)
+      end)
+    ]], nginx.url("/file/")))
+  end)
+
   it("may go on with the host's loop after uv_loop_fork: ours are silent there", function()
     assert.equal("the child's timer\nrun\n3\nbody-1 late\n", host([[
       local url, late = ...
