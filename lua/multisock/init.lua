@@ -85,7 +85,7 @@ end
 
 --- The same, in order of arrival: `for i, value, err in ms.each(...)`. Leaving the loop
 -- early cancels what still runs (by `break` in Lua 5.4; elsewhere call :close() on the
--- first value that `each` returns).
+-- first value that `each` returns). Several tasks may take from one, each result comes once.
 -- @param items table|function as for map
 -- @param fn? fun(item: any, i: integer): any, any as for map
 -- @param options? multisock.MapOptions

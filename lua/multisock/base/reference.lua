@@ -38,7 +38,8 @@ call had left, hexadecimal digits; or nil, err
 # ms.each(items[, fn[, options]]) -> multisock.Each, an iterator
   The same, in order of arrival: `for i, value, err in ms.each(...)`. Leaving
   the loop early cancels what still runs (by `break` in Lua 5.4; elsewhere
-  call :close() on the first value that `each` returns).
+  call :close() on the first value that `each` returns). Several tasks may
+  take from one, each result comes once.
     items: table|function as for map
     fn: fun(item: any, i: integer): any, any as for map
     options: multisock.MapOptions
