@@ -65,6 +65,52 @@ describe("results of a list", function()
     assert.equal(6, count)
   end))
 
+  it("end for all tasks that wait for one, with what it ends with", task(function()
+    local stalled = copies(hostile.url("/stall"), 4)
+    local ends = {
+      [false] = function(_, iterator) iterator:close() end,
+      ["the client is closed"] = function(one) one:close() end,
+      ["item 3: url: string expected, got 42"] = function() end,
+    }
+    for words, finish in pairs(ends) do
+      local one = ms.client()
+      local late = hostile.url("/late?delay=" .. helper.seconds(0.02))
+      local iterator = one:each(words and words:find("item") and { late, late, 42 } or stalled,
+        { concurrency = 2 })
+      local workers = {}
+      for i = 1, 3 do
+        workers[i] = ms.spawn(function()
+          local _, err = pcall(function()
+            for _ in iterator do
+              ms.sleep(0)
+            end
+          end)
+          return err or false
+        end)
+      end
+      ms.sleep(helper.seconds(0.02))
+      finish(one, iterator)
+      for i = 1, 3 do
+        local err = workers[i]:await()
+        assert.is_truthy(err == words or words and err:find(words, 1, true), tostring(err))
+      end
+      one:close()
+    end
+  end))
+
+  it("come once each of a list that waits for its items", task(function()
+    local client <close> = ms.client()
+    local url = hostile.url("/bytes?n=10")
+    client:get(url):text()
+    local list = setmetatable({ n = 40 }, { __index = function()
+      ms.sleep(helper.seconds(0.001))
+      return url
+    end })
+    for tasks = 1, 3 do
+      assert.same(copies(1, 40), share(client:each(list, { concurrency = 3 }), tasks))
+    end
+  end))
+
   it("do not keep a place from what their loop sends", task(function()
     -- Another origin, of the same server.
     local other = hostile.url("/bytes?n=10"):gsub("127%.0%.0%.1", "localhost")

@@ -59,8 +59,8 @@ local function submit_some(self)
   local room = room_of(self)
   while room > 0 do
     local at = self.at + 1
-    local item = items[at]
     self.at = at
+    local item = items[at]          -- which may wait, where the list has an __index
     if at >= count then
       self.ended = true
     end
@@ -205,6 +205,13 @@ local function collect(self)
   return i, response
 end
 
+-- There may be one for the next who waits, too.
+local function pass_on(self)
+  if self.line[1] then
+    wake(self)
+  end
+end
+
 -- Waits until there may be a result; of several who do, the first in line looks first.
 local function wait(self)
   local who, line, slot = waiting.waiter(), self.line, self.slot
@@ -226,7 +233,9 @@ end
 local function next_result(self)
   local waited = false
   while true do
-    if self.first <= self.last then
+    if self.closed then
+      return nil
+    elseif self.first <= self.last then
       if waited and self.keeper then
         scheduler.wake(self.keeper) -- what it was woken for may be something else
       end
@@ -238,6 +247,7 @@ local function next_result(self)
       end
       advance(self)
     elseif self.task.done then
+      pass_on(self)
       self.task:await()             -- raises what was raised
       return nil
     end
@@ -252,13 +262,8 @@ local function next_result(self)
 end
 
 local function next_counted(self)
-  if self.closed then
-    return nil
-  end
   local i, response, err = next_result(self)
-  if self.line[1] then
-    wake(self)                      -- there may be one for the next, too
-  end
+  pass_on(self)
   if i and self.progress then
     self.finished = self.finished + 1
     self.progress(self.finished, self.total)
@@ -345,8 +350,10 @@ function bulk.new(client, given)
     arrived = {}, responses = {}, failures = {}, first = 1, last = 0,
     direct = false, line = {},      -- tasks that wait for one
   }, Bulk)
-  -- For collecting.lua: places in the list of those that may be nothing but a URL.
-  self.plain_count, self.origins = self.plainly and self.items and self.count or 0, client.origins
+  -- For collecting.lua: places in the list of those that may be nothing but a URL, and that can
+  -- be looked at without a wait.
+  local looks = self.plainly and self.items and getmetatable(self.items) == nil
+  self.plain_count, self.origins = looks and self.count or 0, client.origins
   self.told = function(entry)
     if entry.admitted then
       self.granted[#self.granted + 1] = entry
