@@ -82,7 +82,9 @@ local function fill(self)
     attempt(self, submitting.serve)
   end
   if self.items then
-    return submit_some(self)
+    if self.running < self.concurrency then
+      submit_some(self)
+    end
   elseif self.feeder and room_of(self) > 0 then
     scheduler.wake(self.feeder)
   end
@@ -196,9 +198,12 @@ local function take(self)
   return i, response, err
 end
 
--- One of which all is there.
+-- One of which all is there. @return i, response; nothing when none is
 local function collect(self)
   local i, response = exchange(self)
+  while i == nil and response do    -- something else was to be done for one
+    i, response = exchange(self)
+  end
   if i and self.running < self.low then
     fill(self)
   end
@@ -218,11 +223,11 @@ local function wait(self)
   line[#line + 1] = who
   slot.who = line[1]
   local err = waiting.park(who)
-  for i = #line, 1, -1 do
-    if line[i] == who then
-      table.remove(line, i)
-    end
+  local at = 1
+  while line[at] ~= who do
+    at = at + 1
   end
+  table.remove(line, at)
   slot.who = line[1] or self.keeper
   if err then
     wake(self)                      -- it was its turn, perhaps
@@ -230,7 +235,8 @@ local function wait(self)
   end
 end
 
-local function next_result(self)
+-- `looked`: nothing is ready in C.
+local function next_result(self, looked)
   local waited = false
   while true do
     if self.closed then
@@ -241,28 +247,31 @@ local function next_result(self)
       end
       return take(self)
     elseif self.keeper and not self.stopping then
-      local i, response = collect(self)
+      local i, response
+      if not looked then
+        i, response = collect(self)
+      end
       if i then
         return i, response
       end
-      advance(self)
+      fill(self)
     elseif self.task.done then
       pass_on(self)
       self.task:await()             -- raises what was raised
       return nil
     end
-    if self.keeper and is_over(self) then
+    if (self.ended or self.stopping) and self.keeper and is_over(self) then
       scheduler.wake(self.keeper)
     end
     if self.first > self.last then
       wait(self)
-      waited = true
+      looked, waited = false, true
     end
   end
 end
 
-local function next_counted(self)
-  local i, response, err = next_result(self)
+local function next_counted(self, looked)
+  local i, response, err = next_result(self, looked)
   pass_on(self)
   if i and self.progress then
     self.finished = self.finished + 1
@@ -280,6 +289,7 @@ function Bulk:__call()
     if i then
       return i, response
     end
+    return next_counted(self, true)
   end
   return next_counted(self)
 end
