@@ -51,6 +51,34 @@ describe("cancelling", function()
     assert_works()
   end))
 
+  it("in a callback of libcurl, where nothing can be ended yet", helper.task(function()
+    local calls, fn = 0, nil
+    local traced <close> = ms.client({ curl = { verbose = 1, debugfunction = function()
+      calls = calls + 1
+      if calls == 3 then
+        fn()
+      end
+    end } })
+    local work = ms.spawn(function()
+      return traced:get(hostile.url("/stall"))
+    end)
+    function fn()
+      work:cancel("not wanted")
+    end
+    local ok, err = work:join()
+    assert.same({ false, "not wanted" }, { ok, err.message })
+    assert_free()
+    local iterator = traced:each({ hostile.url("/stall"), hostile.url("/stall") })
+    calls = 0
+    function fn()
+      iterator:close()
+    end
+    assert.is_nil(iterator())
+    ms.sleep(0)
+    assert_free()
+    assert_works()
+  end))
+
   it("before it began", helper.task(function()
     local task = ms.spawn(function()
       return client:get(hostile.url("/stall"))

@@ -311,6 +311,7 @@ static const luaL_Reg functions[] = {
   { "is_terminal", core_is_terminal },
   { "easy_count", easy_count },
   { "may_suspend", core_may_suspend },
+  { "in_callback", callbacks_are_running },
   { "headers", headers_new },
   { "number_text", number_text },
   { "form", form_new },

@@ -30,6 +30,15 @@ lua_State *callbacks_thread(lua_State *L)
   return thread;
 }
 
+/*** Whether libcurl calls the function that runs.
+@return boolean
+@local */
+int callbacks_are_running(lua_State *L)
+{
+  lua_pushboolean(L, callbacks_thread(L) == L);
+  return 1;
+}
+
 /* ---- Running ---- */
 
 /* Whether it is Lua's own message of a yield that cannot be: of a coroutine,

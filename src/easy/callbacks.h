@@ -49,3 +49,6 @@ void callbacks_keep_sockets(lua_State *L, int old_values, int new_values);
    never suspended, so a callback finds a stack that is always usable. */
 void callbacks_open(lua_State *L);
 lua_State *callbacks_thread(lua_State *L);
+
+/* A function of core. */
+int callbacks_are_running(lua_State *L);

@@ -5,6 +5,7 @@
 -- scopes.lua's, and what a user does with one tasks/init.lua's.
 local clock = require("multisock.base.clock")
 local compat = require("multisock.base.compat")
+local core = require("multisock.core")
 local errors = require("multisock.base.errors")
 local timers = require("multisock.base.timers")
 local uncaught = require("multisock.base.uncaught")
@@ -331,9 +332,10 @@ function scheduler.is_driving()
   return woken.driving
 end
 
---- Runs a parked task now; when tasks are nested too deeply, in the next turn.
+--- Runs a parked task now; when tasks are nested too deeply, and in a callback of libcurl,
+-- where nothing can be ended, in the next turn.
 function scheduler.run_now(task)
-  if nesting < MAX_NESTING then
+  if nesting < MAX_NESTING and not core.in_callback() then
     run_task(task)
   else
     enqueue(task)
