@@ -1,27 +1,12 @@
--- The texts of ms.help, of what the public names say of themselves.
+-- The texts of ms.help, of what the public names say of themselves: a paragraph a line.
 local words = require("script.reference.words")
 
 local texts = {}
 
-local WIDTH = 78
-
-local function wrap(text, indent)
-  local lines, line = {}, indent
-  for word in text:gmatch("%S+") do
-    if #line + #word + 1 > WIDTH and line:find("%S") then
-      lines[#lines + 1] = line
-      line = indent
-    end
-    line = line .. (line:find("%S") and " " or "") .. word
-  end
-  lines[#lines + 1] = line
-  return table.concat(lines, "\n")
-end
-
 local function help_text(entry)
   local lines = {}
   local function add(text, indent)
-    lines[#lines + 1] = wrap(words.plain(text), indent or "  ")
+    lines[#lines + 1] = (indent or "  ") .. words.plain(text):gsub("%s+", " ")
   end
   if entry.kind == "function" then
     local doc = entry.doc

@@ -7,7 +7,7 @@ local suggest = require("multisock.base.suggest")
 local help = {}
 
 -- All that is told, in its order: {name, text, option = whether it is one}. In the file each
--- text is behind a "# "; "NAME as OTHER" is told what that one is.
+-- text is behind a "# ", a paragraph a line; "NAME as OTHER" is told what that one is.
 local entries, texts = {}, {}
 for text in (reference:sub(3) .. "# "):gmatch("(.-)\n# ") do
   local name, other = text:match("^(%S+) as (%S+)$")
@@ -30,16 +30,28 @@ local function is_below(name, owner)
   return name:sub(1, #owner + 1) == owner .. "."
 end
 
-local function wrap(words)
-  local lines, line = {}, " "
-  for _, word in ipairs(words) do
-    if #line + #word > 77 then
-      lines[#lines + 1], line = line, " "
+local WIDTH = 78
+
+-- A paragraph, in lines that begin as it does.
+local function wrap(paragraph)
+  local indent = paragraph:match("^ *")
+  local lines, line = {}, nil
+  for word in paragraph:gmatch("%S+") do
+    if line and #line + #word + 1 > WIDTH then
+      lines[#lines + 1], line = line, nil
     end
-    line = line .. " " .. word
+    line = line and line .. " " .. word or indent .. word
   end
   lines[#lines + 1] = line
   return table.concat(lines, "\n")
+end
+
+local function wrap_all(text)
+  return (text:gsub("[^\n]+", wrap))
+end
+
+local function wrap_names(names)
+  return wrap("  " .. table.concat(names, " "))
 end
 
 --- All names, in the groups that they belong to.
@@ -56,7 +68,7 @@ function help.list()
   end
   local lines = {}
   for _, owner in ipairs(order) do
-    lines[#lines + 1] = owner .. "\n" .. wrap(groups[owner])
+    lines[#lines + 1] = owner .. "\n" .. wrap_names(groups[owner])
   end
   lines[#lines + 1] = 'ms.help(NAME) tells more: of "timeout", "ms.get", "response", ...'
   return table.concat(lines, "\n")
@@ -74,9 +86,9 @@ function help.find(name)
     names[one] = true
     names[one:match("[^.]+$")] = true
     if one == wanted then
-      whole[#whole + 1] = entry[2]
+      whole[#whole + 1] = wrap_all(entry[2])
     elseif one:sub(-#wanted - 1) == "." .. wanted then
-      ending[#ending + 1] = entry[2]
+      ending[#ending + 1] = wrap_all(entry[2])
     elseif is_below(one, wanted) then
       members[#members + 1] = entry[1]
     end
@@ -85,7 +97,7 @@ function help.find(name)
     whole[#whole + 1] = text
   end
   if #members > 0 then
-    whole[#whole + 1] = "of " .. wanted .. ":\n" .. wrap(members)
+    whole[#whole + 1] = "of " .. wanted .. ":\n" .. wrap_names(members)
   end
   if #whole == 0 then
     return nil, suggest.nearest(wanted, names, suggest.ELSEWHERE)
