@@ -55,21 +55,6 @@ describe("clients", function()
     assert.is_nil(echo(other, { body = "" }).fields["x-one"])
   end))
 
-  it("send every method", helper.task(function()
-    local client <close> = ms.client()
-    for _, method in ipairs({ "get", "post", "put", "patch", "delete", "options" }) do
-      local response = ms.assert(client[method](client, hostile.url("/echo")))
-      assert.equal(method:upper(), ms.assert(response:json()).method)
-    end
-    local response = ms.assert(client:head(hostile.url("/bytes?n=5000")))
-    assert.equal("5000", response.headers["content-length"])
-    assert.equal("", response:text())
-    response = ms.assert(client:fetch(hostile.url("/echo"), { method = "BREW" }))
-    assert.equal("BREW", response:json().method)
-    -- The connection is still in step.
-    assert.equal(servers.bytes(9), ms.assert(client:get(hostile.url("/bytes?n=9"))):text())
-  end))
-
   it("give an error for a status of 400 when asked to", helper.task(function()
     local client <close> = ms.client({ fail_on_error = true })
     local err = helper.err_of(client:get(hostile.url("/status?code=404")))

@@ -166,11 +166,19 @@ describe("errors of real transfers", function()
       assert.equal(code, err.code, what)
       assert.equal(phase, err.phase, what)
       assert.equal(1, err.attempts, what)
+      assert.is_number(err.timings.total)
       return err
     end
-    check("connect", "CURLE_COULDNT_CONNECT", "connect", "http://127.0.0.1:1/")
-    check("resolve", "CURLE_COULDNT_RESOLVE_HOST", "resolve", "http://no-such-name.invalid/")
-    check("closed", "CURLE_RECV_ERROR", "wait", hostile.url("/reset"))
+    local brief = {
+      check("connect", "CURLE_COULDNT_CONNECT", "connect", "http://127.0.0.1:1/"),
+      check("resolve", "CURLE_COULDNT_RESOLVE_HOST", "resolve", "http://no-such-name.invalid/"),
+      check("closed", "CURLE_RECV_ERROR", "wait", hostile.url("/reset")),
+    }
+    for _, err in ipairs(brief) do
+      assert.is_true(err.retryable)
+    end
+    assert.equal("url", failure("http://").kind)
+    assert.equal("policy", failure("gopher://127.0.0.1/").kind)
     check("protocol", "CURLE_UNSUPPORTED_PROTOCOL", "receive", hostile.url("/not-http"))
     local err = check("timeout", "CURLE_OPERATION_TIMEDOUT", "wait", hostile.url("/stall"),
       { timeout = quick })

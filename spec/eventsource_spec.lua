@@ -291,8 +291,8 @@ describe("an event source", function()
   end))
 
   it("is limited by none of its client's limits for a whole answer", task(function()
-    local own = ms.client({ timeout = 0.1, buffer = true, fail_on_error = true, max_body = 10,
-      cache = true })
+    local own = ms.client({ timeout = { total = 0.1, attempt = 0.1 }, buffer = true,
+      fail_on_error = true, max_body = 10, cache = true })
     local url, target = at({ headers = { SSE[1], { "Cache-Control", "max-age=100" } },
       pieces = { "data: a\n\n", 0.2, "data: b\n\n" } }, GONE)
     assert.equal("a# b#", (read_all((own:eventsource(url, { reconnect = 0.01 })))))

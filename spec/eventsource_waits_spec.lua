@@ -119,17 +119,6 @@ describe("an event source that waits", function()
     check_gaps(mock, { 1, 2, 4, 8, 16 })
   end))
 
-  it("is limited by none of its client's limits for a whole answer", simulated(nil, function()
-    local client, mock = over({ { headers = { ["Content-Type"] = "text/event-stream",
-      ["Cache-Control"] = "max-age=100" }, body = { "data: a\n\n", 500, "data: b\n\n" } }, GONE },
-      { timeout = { total = 30, attempt = 20 }, buffer = true, fail_on_error = true, max_body = 10,
-        cache = true })
-    local began = ms.now()
-    assert.equal("a b", (read_all(client:eventsource(URL, { reconnect = 0.01 }))))
-    assert.same({ 2, true }, { #mock:calls(), ms.now() - began >= 500 })
-    client:close()
-  end))
-
   it("goes on when its server falls silent, where that is to be noticed", simulated(nil,
     function()
     local client, mock = over({ { body = { "data: a\n\n", NEVER } },

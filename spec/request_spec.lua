@@ -27,6 +27,8 @@ describe("a request", function()
     local response = assert(ms.head(hostile.url("/bytes?n=5")))
     assert.equal("5", response.headers:get("content-length"))
     assert.equal("", response:text())
+    -- The connection is still in step.
+    assert.equal(9, #ms.get(hostile.url("/bytes?n=9")):text())
   end))
 
   it("without a body sends none, and no type", task(function()

@@ -100,8 +100,6 @@ describe("transfers", function()
 
   describe("that fail before their headers", function()
     local cases = {
-      { "reset", "/reset", "closed", "CURLE_RECV_ERROR" },
-      { "nothing of HTTP", "/not-http", "protocol", "CURLE_UNSUPPORTED_PROTOCOL" },
       { "huge headers", "/huge-headers?bytes=400000", "too_large" },
       { "a zero byte in a header", "/nul-header", "protocol", "CURLE_WEIRD_SERVER_REPLY" },
     }
@@ -119,21 +117,6 @@ describe("transfers", function()
         assert.is_nil(tostring(err):find("\n", 1, true))
       end))
     end
-
-    it("are told from each other by phase and code", helper.task(function()
-      local _, err = client:get("http://127.0.0.1:" .. probe.closed_port() .. "/")
-      assert.same({ "connect", "connect", "CURLE_COULDNT_CONNECT", true },
-        { err.kind, err.phase, err.code, err.retryable })
-      _, err = client:get("http://multisock.invalid/")
-      assert.same({ "resolve", "resolve", "CURLE_COULDNT_RESOLVE_HOST", true },
-        { err.kind, err.phase, err.code, err.retryable })
-      _, err = client:get(hostile.url("/reset"))
-      assert.same({ "closed", "wait", true }, { err.kind, err.phase, err.retryable })
-      _, err = client:get("http://")
-      assert.equal("url", err.kind)
-      _, err = client:get("gopher://127.0.0.1/")
-      assert.equal("policy", err.kind)
-    end, 40))
   end)
 
   describe("that fail in their body", function()
