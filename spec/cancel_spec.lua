@@ -68,6 +68,15 @@ describe("cancelling", function()
     local ok, err = work:join()
     assert.same({ false, "not wanted" }, { ok, err.message })
     assert_free()
+    local response = ms.assert(traced:get(hostile.url("/stall-body")))
+    calls = 0
+    function fn()
+      response:close()
+    end
+    local other = traced:get(hostile.url("/bytes?n=9"))
+    assert.equal(9, #other:text())
+    assert.is_nil(response:text())
+    assert_free()
     local iterator = traced:each({ hostile.url("/stall"), hostile.url("/stall") })
     calls = 0
     function fn()

@@ -71,7 +71,23 @@ Stream.timeout_error = limits.error
 
 ---- Ending --------------------------------------------------------------------
 
--- Gives back the handle and the place; whatever was running is cut off.
+local function give_back(self)
+  local easy = self.easy
+  if not self.client.closed then
+    self.multi:remove_handle(easy)
+  end
+  self.origin.limiter:count(easy)
+  easy:forget()
+  handles.give_back(self.client, self.origin, self.request, easy, self.multi)
+  self:leave()
+  scheduler.rearm()                 -- a host's loop may have waited for it alone
+  if self.on_end then
+    self.on_end()
+  end
+end
+
+-- Gives back the handle and the place; whatever was running is cut off. In a callback of
+-- libcurl nothing can be: then that comes in the next turn.
 function Stream:release()
   if self.released then
     return
@@ -85,16 +101,12 @@ function Stream:release()
   if who then
     scheduler.wake(who)             -- another task reads what is ended here
   end
-  if not self.client.closed then
-    self.multi:remove_handle(easy)
-  end
-  self.origin.limiter:count(easy)
-  easy:forget()
-  handles.give_back(self.client, self.origin, self.request, easy, self.multi)
-  self:leave()
-  scheduler.rearm()                 -- a host's loop may have waited for it alone
-  if self.on_end then
-    self.on_end()
+  if core.in_callback() then
+    waiting.at(now(), function()
+      give_back(self)
+    end)
+  else
+    give_back(self)
   end
 end
 
