@@ -96,7 +96,7 @@ function collecting.exchange(self)
   local at, origin, target = self.at + 1, nil, nil
   if at <= self.plain_count and self.ahead == 0 then
     local item = self.items[at]
-    target = targets.young[item] or target_of(self, item)
+    target = targets.young[item] or target_of(self, item)  -- mostly without a call
     origin = target and self.origins[target.origin]
   end
   local goes_on, which, i, done, due, status, body, snapshot, awaited, easy = collect(self.batch,

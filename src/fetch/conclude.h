@@ -8,9 +8,9 @@
    it has pushed: those of `perform`. */
 int conclude(lua_State *L, int limiter, int easy);
 
-/* The first half: where the whole answer has come, whatever its status, that, its body and a snapshot
-   are pushed, and the handle may be used again. False where there is more to be done:
-   nothing is changed. */
+/* The first half: where the whole answer has come, its status, whatever that is, its
+   body and a snapshot are pushed, and the handle may be used again. False where there
+   is more to be done: nothing is changed. */
 bool conclude_take(lua_State *L, Limiter *limiter, int easy);
 
 /* The second half: gives back place and handle. Returns how many more results of

@@ -7,6 +7,7 @@
 #include "multi.h"
 #include "receiver.h"
 #include "replacement_lua.h"
+#include "request_limits.h"
 #include "response_index.h"
 #include "seldom.h"
 #include "snapshot.h"
@@ -43,17 +44,6 @@ static int easy_id(lua_State *L)
 {
   lua_pushinteger(L, easy_check(L, 1)->id);
   return 1;
-}
-
-/* More is taken for ever. */
-#define MOST_SECONDS 1e9
-
-static uint64_t check_ms(lua_State *L, int idx)
-{
-  lua_Number seconds = luaL_optnumber(L, idx, MOST_SECONDS);
-  if (!(seconds < MOST_SECONDS))
-    return 0;
-  return seconds > 0.001 ? (uint64_t)(seconds * 1000) : 1;
 }
 
 #define MARK(name)                  \
@@ -123,7 +113,10 @@ static int easy_gather(lua_State *L)
     case 0: receiver->high_water = (size_t)luaL_checkinteger(L, 3); break;
     case 1: receiver->max_body = luaL_checkinteger(L, 3); break;
     case 2: receiver->max_headers = (size_t)luaL_checkinteger(L, 3); break;
-    case 3: receiver->first_byte_ms = check_ms(L, 3); break;
+    case 3:
+      receiver->first_byte_ms =
+          limits_ms(luaL_optnumber(L, 3, LIMITS_FOR_EVER));
+      break;
     case 4: receiver->tries = (int)luaL_checkinteger(L, 3); break;
     case 5: receiver->pace.speed = (uint64_t)luaL_checkinteger(L, 3); break;
     case 6: receiver_ask_version(easy); break;

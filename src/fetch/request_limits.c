@@ -7,16 +7,16 @@
 
 static const char limits_type[] = "multisock.limits";
 
-/* More is taken for ever. */
-#define MOST_SECONDS 1e9
+uint64_t limits_ms(lua_Number seconds)
+{
+  if (!(seconds < LIMITS_FOR_EVER))
+    return 0;
+  return seconds > 0.001 ? (uint64_t)(seconds * 1000) : 1;
+}
 
 static uint64_t check_ms(lua_State *L, int idx)
 {
-  lua_Number seconds =
-      lua_toboolean(L, idx) ? luaL_checknumber(L, idx) : MOST_SECONDS;
-  if (!(seconds < MOST_SECONDS))
-    return 0;
-  return seconds > 0.001 ? (uint64_t)(seconds * 1000) : 1;
+  return lua_toboolean(L, idx) ? limits_ms(luaL_checknumber(L, idx)) : 0;
 }
 
 /*** Limits of requests, checked and counted once.

@@ -11,6 +11,12 @@ typedef struct Limits {
   curl_off_t max_body; /* 0: none */
 } Limits;
 
+/* So many seconds, and more, are no limit. */
+#define LIMITS_FOR_EVER 1e9
+
+/* Seconds in ms, 1 at least; 0: no limit. */
+uint64_t limits_ms(lua_Number seconds);
+
 /* Raises unless it is one. */
 const Limits *limits_check(lua_State *L, int idx);
 
